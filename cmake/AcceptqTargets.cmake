@@ -1,0 +1,60 @@
+# How every target of the project is made, so that a folder's CMakeLists.txt only lists what is in it.
+
+if(ACCEPTQ_STATIC)
+  # Debian ships no libfmt.a; the header-only target gives the same code.
+  set(ACCEPTQ_FMT fmt::fmt-header-only)
+else()
+  set(ACCEPTQ_FMT fmt::fmt)
+endif()
+
+function(acceptq_options target)
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
+  target_compile_definitions(${target} PRIVATE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
+                                               ACCEPTQ_VERSION="${PROJECT_VERSION}")
+endfunction()
+
+# acceptq_library(NAME SOURCES a.cc … [DEPS lib …]): one library per folder of src/.
+function(acceptq_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  acceptq_options(${name})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+endfunction()
+
+# acceptq_test(NAME SOURCES a_test.cc … [DEPS lib …] [LABELS quick|system|full …]): a GoogleTest
+# program. Exit code 77 means that every test of it was skipped.
+function(acceptq_test name)
+  if(NOT ACCEPTQ_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS quick)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  acceptq_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gmock acceptq_test_main)
+  target_compile_definitions(${name} PRIVATE ACCEPTQ_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                             ACCEPTQ_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" SKIP_RETURN_CODE 77
+                                          TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# acceptq_fuzz(NAME SOURCES a_fuzz.cc DEPS lib …): a libFuzzer target; its seeds and kept crashes are
+# in fuzz/corpus/NAME.
+function(acceptq_fuzz name)
+  if(NOT ACCEPTQ_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  acceptq_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+endfunction()

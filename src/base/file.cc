@@ -1,0 +1,69 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#include "base/unique_fd.h"
+
+namespace acceptq {
+
+Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
+  return read_file_at(AT_FDCWD, path.c_str(), max_bytes);
+}
+
+Result<std::string> read_file_at(int dir_fd, const char* path, std::size_t max_bytes) {
+  const UniqueFd fd(::openat(dir_fd, path, O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(errno, std::string("cannot open ") + path);
+  std::string bytes;
+  std::array<char, 16384> chunk;
+  while (true) {
+    const ssize_t n = ::read(fd.get(), chunk.data(), chunk.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno(errno, std::string("cannot read ") + path);
+    if (n == 0) return bytes;
+    bytes.append(chunk.data(), static_cast<std::size_t>(n));
+    if (bytes.size() > max_bytes) {
+      return fail(ErrorCode::kTruncated,
+                  std::string(path) + " is larger than " + std::to_string(max_bytes) + " bytes");
+    }
+  }
+}
+
+Result<std::string> read_link(const std::string& path) {
+  return read_link_at(AT_FDCWD, path.c_str());
+}
+
+Result<std::string> read_link_at(int dir_fd, const char* path) {
+  std::array<char, 4096> target;
+  const ssize_t n = ::readlinkat(dir_fd, path, target.data(), target.size());
+  if (n < 0) return fail_errno(errno, std::string("cannot read link ") + path);
+  return std::string(target.data(), static_cast<std::size_t>(n));
+}
+
+Status write_file_atomically(const std::string& path, const std::string& bytes) {
+  const std::string temporary = path + ".tmp" + std::to_string(::getpid());
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd.valid()) return fail_errno(errno, "cannot create " + temporary);
+  auto give_up = [&](const char* what) {
+    const int err = errno;
+    ::unlink(temporary.c_str());
+    return fail_errno(err, what + path);
+  };
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t n = ::write(fd.get(), bytes.data() + written, bytes.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return give_up("cannot write ");
+    written += static_cast<std::size_t>(n);
+  }
+  if (::fsync(fd.get()) != 0) return give_up("cannot write ");
+  fd.reset();
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) return give_up("cannot replace ");
+  return {};
+}
+
+}  // namespace acceptq

@@ -1,0 +1,27 @@
+// Whole-file reads and link reads, the only two things that acceptq does with /proc and /sys.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/result.h"
+
+namespace acceptq {
+
+// The bytes of a file, read until end of file whatever its announced size (files of /proc announce
+// 0). Fails with kTruncated past `max_bytes`. `dir_fd` as in openat(2).
+[[nodiscard]] Result<std::string> read_file(const std::string& path,
+                                            std::size_t max_bytes = std::size_t{64} << 20);
+[[nodiscard]] Result<std::string> read_file_at(int dir_fd, const char* path,
+                                               std::size_t max_bytes = std::size_t{64} << 20);
+
+// Where a symbolic link points, without following it: safe on /proc/PID/fd/N, where stat() or
+// open() could hang on dead storage.
+[[nodiscard]] Result<std::string> read_link(const std::string& path);
+[[nodiscard]] Result<std::string> read_link_at(int dir_fd, const char* path);
+
+// Replaces `path` by `bytes` in one step (write beside it, fsync, rename), so that a reader or a
+// crash never sees half of it.
+[[nodiscard]] Status write_file_atomically(const std::string& path, const std::string& bytes);
+
+}  // namespace acceptq

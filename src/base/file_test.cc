@@ -1,0 +1,50 @@
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace acceptq {
+namespace {
+
+TEST(ReadFile, ReadsProcFilesThatAnnounceNoSize) {
+  const Result<std::string> text = read_file("/proc/self/stat");
+  ASSERT_TRUE(text.has_value());
+  EXPECT_TRUE(text->starts_with(std::to_string(::getpid())));
+}
+
+TEST(ReadFile, SaysWhichFileAndWhy) {
+  const Result<std::string> text = read_file("/nonexistent/file");
+  ASSERT_FALSE(text.has_value());
+  EXPECT_EQ(text.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(text.error().message(), "cannot open /nonexistent/file: No such file or directory");
+}
+
+TEST(ReadFile, RefusesMoreThanTheBound) {
+  const Result<std::string> text = read_file("/proc/self/stat", 4);
+  ASSERT_FALSE(text.has_value());
+  EXPECT_EQ(text.error().code, ErrorCode::kTruncated);
+}
+
+TEST(ReadLink, DoesNotFollow) {
+  const Result<std::string> target = read_link("/proc/self/ns/net");
+  ASSERT_TRUE(target.has_value());
+  EXPECT_TRUE(target->starts_with("net:["));
+}
+
+TEST(WriteFileAtomically, ReplacesAndLeavesNothingBeside) {
+  std::string dir = "/tmp/acceptq-file-test-XXXXXX";
+  ASSERT_NE(::mkdtemp(dir.data()), nullptr);
+  const std::string path = dir + "/f";
+  ASSERT_TRUE(write_file_atomically(path, "one").has_value());
+  ASSERT_TRUE(write_file_atomically(path, "two").has_value());
+  EXPECT_EQ(read_file(path), "two");
+  ::unlink(path.c_str());
+  EXPECT_EQ(::rmdir(dir.c_str()), 0);
+  EXPECT_EQ(write_file_atomically("/nonexistent/f", "x").error().code, ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace acceptq

@@ -1,0 +1,50 @@
+#include "base/text.h"
+
+namespace acceptq {
+namespace {
+
+constexpr std::string_view kBlank = " \t\r\n";
+
+}  // namespace
+
+std::vector<std::string_view> split_blank(std::string_view text) {
+  std::vector<std::string_view> fields;
+  std::size_t begin = text.find_first_not_of(kBlank);
+  while (begin != std::string_view::npos) {
+    std::size_t end = text.find_first_of(kBlank, begin);
+    if (end == std::string_view::npos) end = text.size();
+    fields.push_back(text.substr(begin, end - begin));
+    begin = text.find_first_not_of(kBlank, end);
+  }
+  return fields;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t end = text.find(separator, begin);
+    if (end == std::string_view::npos) break;
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  parts.push_back(text.substr(begin));
+  return parts;
+}
+
+std::string_view trim(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) return {};
+  const std::size_t end = text.find_last_not_of(kBlank);
+  return text.substr(begin, end - begin + 1);
+}
+
+std::string_view next_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  std::string_view line = rest.substr(0, end);
+  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+}  // namespace acceptq

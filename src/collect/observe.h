@@ -1,0 +1,57 @@
+// The edge of live collection: one call scans this host once, another watches it for a while.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "facts/snapshot.h"
+
+namespace acceptq::collect {
+
+enum class ScanMethod {
+  kAuto,      // the best that this kernel and these privileges allow
+  kIterator,  // BPF iter/task_file; an error where it does not load
+  kNetlink,   // sock_diag, namespace by namespace
+};
+
+struct ScanOptions {
+  ScanMethod method = ScanMethod::kAuto;
+  std::string proc_root = "/proc";
+  std::string run_root = "/run";
+  std::string log_root = "/var/log";  // the kubelet's pods/ and containers/ below it name pods
+  unsigned threads = 0;               // for namespaces to be entered; 0: one per CPU, at most 8
+};
+
+// Scans again and again with what it loaded once. Never throws, never blocks on a socket's lock, on
+// a process's memory or on its mounts. Not thread-safe.
+class Scanner {
+ public:
+  explicit Scanner(ScanOptions options);
+  Scanner(Scanner&&) noexcept;
+  Scanner& operator=(Scanner&&) noexcept;
+  ~Scanner();
+
+  // Namespaces, listeners, owners, counters and sysctls as they are now. What could not be seen is
+  // in the snapshot's blind spots. Fails only where nothing at all can be scanned (no /proc, or an
+  // explicit method that this kernel refuses).
+  [[nodiscard]] Result<facts::Snapshot> scan();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct ObserveOptions {
+  double seconds = 2.0;
+  ScanOptions scan;
+  // Called now and then with the elapsed seconds; returning false ends the observation early (its
+  // `seconds` then say how long it was).
+  std::function<bool(double)> progress;
+};
+
+// Two scans `seconds` apart, with the accept queues sampled in between.
+[[nodiscard]] Result<facts::Observation> observe(const ObserveOptions& options);
+
+}  // namespace acceptq::collect

@@ -1,0 +1,98 @@
+// What a diagnosis says: findings, and for every listener its verdict and the numbers behind it.
+// Plain data that render/ prints and remedy/ completes; field names follow schema acceptq.report/1.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "facts/listener.h"
+
+namespace acceptq::diagnose {
+
+// Least first.
+enum class Severity { kNotice, kWarning, kCritical };
+
+// Worst first: a report's verdict is the first of its listeners' in this order.
+enum class Verdict { kOverflowing, kOverflowed, kDroppedElsewhere, kAtRisk, kHealthy, kUnknown };
+
+enum class LimitSetBy { kSomaxconn, kApplication, kKernel, kAcceptq, kUnknown };
+
+enum class Cookies { kOff, kWhenFull, kAlways };
+
+// One number that an explanation rests on.
+struct Evidence {
+  std::string name;  // "TcpExtListenOverflows", "accept_queue.length", "net.core.somaxconn"
+  std::optional<std::int64_t> total;
+  std::optional<std::int64_t> delta;  // over the observation
+  std::string unit;                   // "packets", "connections", "entries" …
+  std::string source;                 // "/proc/3985/net/netstat", "sock_diag", …
+};
+
+// One way to change things. `form` and `takes_effect` are closed vocabularies (docs/findings):
+// takes_effect is "now", "reload", "restart", "new_pod" or "new_node".
+struct Remedy {
+  std::string form;
+  std::string summary;
+  std::string content;
+  std::string takes_effect;
+  std::string then;  // what limits the queue after this; empty: nothing known
+};
+
+// `kind` is one of the names in docs/findings.
+struct Cause {
+  std::string kind;
+  std::optional<double> share;  // of the observed time, 0…1
+  std::map<std::string, std::string> detail;
+};
+
+struct Finding {
+  std::string id;  // "AQ101"
+  Severity severity = Severity::kNotice;
+  std::string title;
+  std::string explanation;
+  std::optional<std::string>
+      listener;  // its key; empty for a finding about a namespace or the host
+  std::optional<NetnsId> netns;
+  double confidence = 1.0;
+  std::optional<Cause> cause;
+  std::vector<Evidence> evidence;
+  std::vector<Remedy> remedies;
+};
+
+// Refused packets of handshakes during the observation.
+struct Refused {
+  std::optional<std::uint64_t> total;
+  std::optional<std::uint64_t> at_syn;
+  std::optional<std::uint64_t> at_ack;
+  std::optional<facts::Source> source;
+};
+
+struct ListenerReport {
+  std::string key;
+  Verdict verdict = Verdict::kUnknown;
+  QueueLength longest;                  // of all samples and both snapshots
+  std::optional<double> full_fraction;  // of the samples, 0…1
+  LimitSetBy limit_set_by = LimitSetBy::kUnknown;
+  std::optional<bool> stale;
+  std::optional<std::uint64_t> syn_queue_capacity;  // 0…; with cookies "off" the ¾ rule included
+  std::optional<QueueLimit> syn_queue_limit;
+  std::optional<Cookies> cookies;
+  std::optional<std::int64_t> somaxconn;  // of its namespace
+  std::optional<double> arrivals_per_s;
+  std::optional<double> accepts_per_s;
+  Refused refused;
+  std::optional<std::uint64_t> socket_drops_delta;
+  std::optional<std::string> reuseport_group;  // facts::reuseport_key, where it has other members
+};
+
+struct Report {
+  Verdict verdict = Verdict::kUnknown;
+  std::vector<Finding> findings;          // worst first
+  std::vector<ListenerReport> listeners;  // one per listener of the later snapshot, in its order
+};
+
+}  // namespace acceptq::diagnose

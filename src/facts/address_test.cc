@@ -1,0 +1,30 @@
+#include "facts/address.h"
+
+#include <gtest/gtest.h>
+
+namespace acceptq::facts {
+namespace {
+
+TEST(IpAddress, RoundTripsText) {
+  for (const char* text : {"0.0.0.0", "10.0.0.3", "255.255.255.255", "::", "::1", "fe80::1",
+                           "::ffff:10.0.0.3", "2001:db8::1"}) {
+    const std::optional<IpAddress> address = IpAddress::parse(text);
+    ASSERT_TRUE(address.has_value()) << text;
+    EXPECT_EQ(address->to_string(), text);
+  }
+}
+
+TEST(IpAddress, RefusesWhatIsNone) {
+  for (const char* text : {"", "1.2.3", "1.2.3.256", "::g", "[::1]", "10.0.0.3 ", "fe80::1%eth0"}) {
+    EXPECT_FALSE(IpAddress::parse(text).has_value()) << '"' << text << '"';
+  }
+}
+
+TEST(IpAddress, KnowsTheWildcard) {
+  EXPECT_TRUE(IpAddress().is_unspecified());
+  EXPECT_TRUE(IpAddress::parse("::")->is_unspecified());
+  EXPECT_FALSE(IpAddress::parse("::1")->is_unspecified());
+}
+
+}  // namespace
+}  // namespace acceptq::facts

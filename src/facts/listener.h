@@ -1,0 +1,92 @@
+// One listening socket, as the kernel describes it. Plain data: where a field could not be known it
+// is empty, never a guess.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "facts/address.h"
+
+namespace acceptq::facts {
+
+enum class Protocol { kTcp, kUnix };
+
+// What a value was read from; the names of `source` in a report.
+enum class Source {
+  kFunctions,
+  kTracepoints,
+  kPackets,
+  kCounters,
+  kSocketDrops,
+  kImported,
+  kSimulated
+};
+
+// One descriptor through which a process holds the socket open.
+struct OwnerRef {
+  Pid pid;
+  std::int32_t fd = -1;
+
+  friend bool operator==(const OwnerRef&, const OwnerRef&) = default;
+  friend auto operator<=>(const OwnerRef&, const OwnerRef&) = default;
+};
+
+struct Listener {
+  Protocol protocol = Protocol::kTcp;
+  // The TCP socket below an MPTCP listener; its cookie is the subflow's, which is what sock_diag
+  // shows, not the one of the descriptor.
+  bool mptcp = false;
+  NetnsId netns;
+  IpAddress address;                     // TCP
+  std::uint16_t port = 0;                // TCP
+  std::string path;                      // Unix; an abstract name starts with '@'
+  std::optional<std::uint32_t> ifindex;  // SO_BINDTODEVICE
+  std::optional<std::string> device;     // its name, where it could be looked up
+  std::optional<bool> v6only;            // IPv6 only; empty for IPv4 and Unix
+  std::optional<bool> reuseport;         // SO_REUSEPORT, where the source shows it
+  SocketCookie cookie;                   // 0: not known
+  SocketInode inode;
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint64_t> cgroup_id;  // cgroup v2 id of the socket
+
+  QueueLength accept_queue_len;                    // sk_ack_backlog
+  std::optional<QueueLimit> limit;                 // sk_max_ack_backlog
+  std::optional<std::uint32_t> syn_queue_len;      // request sockets in SYN_RECV
+  std::optional<std::uint32_t> syn_queue_young;    // those without a SYN-ACK timeout yet
+  std::optional<std::uint32_t> drops;              // sk_drops: over-counts, and wraps at 2^32
+  std::optional<std::uint32_t> backlog_requested;  // what listen() was called with, where traced
+
+  // Ordered and unique. Empty with `owners_complete`: no descriptor table holds the socket (kernel-
+  // owned, in flight over a Unix socket, or an io_uring fixed file).
+  std::vector<OwnerRef> owners;
+  // False where some process's descriptors could not be read, so an owner may be missing.
+  bool owners_complete = false;
+
+  friend bool operator==(const Listener&, const Listener&) = default;
+};
+
+// "tcp:NETNS:ADDRESS:PORT#COOKIE" (IPv6 in brackets) or "unix:NETNS:PATH#COOKIE"; the cookie in
+// hex, or "iINODE" where it is not known. Unique in a snapshot and the same for the same socket in
+// two.
+[[nodiscard]] std::string listener_key(const Listener& listener);
+
+// "0.0.0.0:80", "[::1]:443", "unix:/run/x.sock"; with "%eth0" behind the address where it is bound
+// to a device.
+[[nodiscard]] std::string listener_endpoint(const Listener& listener);
+
+// The group of SO_REUSEPORT that the listener can belong to: equal for two sockets that share
+// namespace, address, port and device. Empty for Unix sockets.
+[[nodiscard]] std::string reuseport_key(const Listener& listener);
+
+// Entries at which the queue is full: the kernel refuses when length > limit, so limit + 1 fit
+// (sk_acceptq_is_full, include/net/sock.h, every release from 2.6.20 to 7.3).
+[[nodiscard]] std::uint64_t accept_queue_capacity(QueueLimit limit);
+
+// "Full" for a sampled length: length ≥ limit. Between two connections a queue that is refusing
+// swings between limit + 1 and limit, so a sample of `limit` is taken for full too.
+[[nodiscard]] bool sampled_full(QueueLength length, QueueLimit limit);
+
+}  // namespace acceptq::facts

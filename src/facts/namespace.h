@@ -1,0 +1,59 @@
+// One network namespace: its sysctls and its counters.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+
+namespace acceptq::facts {
+
+enum class SysctlState {
+  kValue,
+  // The file exists only in the initial namespace (or is hidden from this one): one value for the
+  // whole host on this kernel.
+  kNotNamespaced,
+  kUnreadable,
+};
+
+struct Sysctl {
+  SysctlState state = SysctlState::kUnreadable;
+  std::int64_t value = 0;  // where state is kValue, or kNotNamespaced with the host's value known
+  std::string reason;      // why it is unreadable
+
+  friend bool operator==(const Sysctl&, const Sysctl&) = default;
+};
+
+// The sysctls that bear on a listener, by their dotted names.
+inline constexpr const char* kSomaxconn = "net.core.somaxconn";
+inline constexpr const char* kMaxSynBacklog = "net.ipv4.tcp_max_syn_backlog";
+inline constexpr const char* kSyncookies = "net.ipv4.tcp_syncookies";
+inline constexpr const char* kAbortOnOverflow = "net.ipv4.tcp_abort_on_overflow";
+inline constexpr const char* kSynackRetries = "net.ipv4.tcp_synack_retries";
+inline constexpr const char* kFastopen = "net.ipv4.tcp_fastopen";
+inline constexpr const char* kListenSysctls[] = {kSomaxconn,       kMaxSynBacklog, kSyncookies,
+                                                 kAbortOnOverflow, kSynackRetries, kFastopen};
+
+// What keeps the namespace alive.
+enum class HeldBy { kProcess, kMount, kDescriptor, kUnknown };
+
+struct Namespace {
+  NetnsId id;
+  bool is_host = false;  // the one of PID 1
+  HeldBy held_by = HeldBy::kUnknown;
+  std::string mount_path;               // where it is bind-mounted ("/run/netns/x"), if it is
+  std::vector<Pid> pids;                // some processes in it, lowest first; enough to enter it
+  std::optional<std::uint64_t> cookie;  // SO_NETNS_COOKIE (5.14): tells a reused inode apart
+  std::map<std::string, Sysctl> sysctls;
+  // Cumulative counters by nstat's names: "TcpExtListenOverflows", "TcpPassiveOpens". All of TcpExt
+  // and Tcp. Empty where they could not be read (then a blind spot says why).
+  std::map<std::string, std::uint64_t, std::less<>> counters;
+  std::string counters_source;  // "/proc/3985/net/netstat", as evidence names it
+
+  friend bool operator==(const Namespace&, const Namespace&) = default;
+};
+
+}  // namespace acceptq::facts

@@ -1,0 +1,58 @@
+#include "facts/snapshot.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace acceptq::facts {
+namespace {
+
+template <typename T, typename Key>
+const T* find_sorted(const std::vector<T>& items, Key key, Key T::* member) {
+  const auto it = std::ranges::lower_bound(items, key, {}, member);
+  return it != items.end() && (*it).*member == key ? &*it : nullptr;
+}
+
+template <typename T, typename Key>
+void sort_unique(std::vector<T>& items, Key T::* member) {
+  std::ranges::stable_sort(items, {}, member);
+  const auto rest = std::ranges::unique(items, {}, member);
+  items.erase(rest.begin(), rest.end());
+}
+
+}  // namespace
+
+const Namespace* find_namespace(const Snapshot& snapshot, NetnsId id) {
+  return find_sorted(snapshot.namespaces, id, &Namespace::id);
+}
+
+const Process* find_process(const Snapshot& snapshot, Pid pid) {
+  return find_sorted(snapshot.processes, pid, &Process::pid);
+}
+
+const Namespace* host_namespace(const Snapshot& snapshot) {
+  const auto it = std::ranges::find_if(snapshot.namespaces, &Namespace::is_host);
+  return it != snapshot.namespaces.end() ? &*it : nullptr;
+}
+
+void normalize(Snapshot& snapshot) {
+  sort_unique(snapshot.namespaces, &Namespace::id);
+  sort_unique(snapshot.processes, &Process::pid);
+  for (Listener& listener : snapshot.listeners) {
+    std::ranges::sort(listener.owners);
+    const auto rest = std::ranges::unique(listener.owners);
+    listener.owners.erase(rest.begin(), rest.end());
+  }
+  std::vector<std::pair<std::string, Listener>> keyed;
+  keyed.reserve(snapshot.listeners.size());
+  for (Listener& listener : snapshot.listeners) {
+    std::string key = listener_key(listener);
+    keyed.emplace_back(std::move(key), std::move(listener));
+  }
+  std::ranges::stable_sort(keyed, {}, &std::pair<std::string, Listener>::first);
+  const auto rest = std::ranges::unique(keyed, {}, &std::pair<std::string, Listener>::first);
+  keyed.erase(rest.begin(), rest.end());
+  snapshot.listeners.clear();
+  for (auto& [key, listener] : keyed) snapshot.listeners.push_back(std::move(listener));
+}
+
+}  // namespace acceptq::facts

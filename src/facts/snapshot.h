@@ -1,0 +1,79 @@
+// Everything that was seen at one moment, and the two moments that a diagnosis compares.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "facts/listener.h"
+#include "facts/namespace.h"
+#include "facts/process.h"
+
+namespace acceptq::facts {
+
+// Something that could not be seen. Missing evidence is data: the report lists it with its cost.
+struct BlindSpot {
+  std::string id;      // "AQ601" …, see the catalogue in src/diagnose
+  std::string scope;   // "host", "netns:4026532567", "pid:3985", a listener's key
+  std::string reason;  // what was tried and what failed
+  std::string cost;    // what the report cannot say because of it
+  // True where something was not observed at all (a namespace, a dump): a clean report then
+  // exits 3.
+  bool unobserved = false;
+
+  friend bool operator==(const BlindSpot&, const BlindSpot&) = default;
+};
+
+struct Host {
+  std::string name;
+  std::string kernel;  // uname's release: "6.1.0-56-amd64"
+  std::string boot_id;
+
+  friend bool operator==(const Host&, const Host&) = default;
+};
+
+struct Snapshot {
+  Host host;
+  std::int64_t realtime_ns = 0;   // when its first read began
+  std::int64_t monotonic_ns = 0;  // likewise, for intervals on one host
+  std::string scan_method;        // "iterator", "netlink", "procfs": how the listeners were found
+  std::vector<Namespace> namespaces;  // by id
+  std::vector<Listener> listeners;    // by listener_key
+  std::vector<Process> processes;     // by pid; every owner of a listener that still lived
+  std::vector<BlindSpot> blind_spots;
+
+  friend bool operator==(const Snapshot&, const Snapshot&) = default;
+};
+
+// What sampling saw of one accept queue between the two snapshots.
+struct QueueSamples {
+  std::uint32_t count = 0;
+  std::uint32_t full = 0;  // those with sampled_full
+  QueueLength longest;
+
+  friend bool operator==(const QueueSamples&, const QueueSamples&) = default;
+};
+
+// Two snapshots of one host and what happened between them: all that a diagnosis is made from.
+struct Observation {
+  Snapshot before;
+  Snapshot after;
+  double seconds = 0;
+  std::map<std::string, QueueSamples> samples;  // by listener_key
+  std::optional<Source> tracing;                // the best tracing that was available; none: empty
+
+  friend bool operator==(const Observation&, const Observation&) = default;
+};
+
+[[nodiscard]] const Namespace* find_namespace(const Snapshot& snapshot, NetnsId id);
+[[nodiscard]] const Process* find_process(const Snapshot& snapshot, Pid pid);
+[[nodiscard]] const Namespace* host_namespace(const Snapshot& snapshot);
+
+// Orders and makes unique what must be: namespaces by id, listeners by key, processes by pid,
+// owners. Every collector and reader calls it once, at its end.
+void normalize(Snapshot& snapshot);
+
+}  // namespace acceptq::facts
