@@ -9,7 +9,9 @@ endif()
 
 function(acceptq_options target)
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror
+                         # Designated initialisers leave the rest to the defaults, on purpose.
+                         -Wno-missing-field-initializers)
   target_compile_definitions(${target} PRIVATE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
                                                ACCEPTQ_VERSION="${PROJECT_VERSION}")
 endfunction()

@@ -1,0 +1,138 @@
+#include "collect/bpf/iterator_records.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+#include <unordered_map>
+
+#include "collect/bpf/listeners_wire.h"
+
+namespace acceptq::collect::bpf {
+namespace {
+
+using Record = aq_listener_record;
+
+bool has(const Record& record, std::uint32_t bit) { return (record.valid & bit) != 0; }
+
+std::string unix_path(const Record& record) {
+  std::string path(static_cast<const char*>(record.path),
+                   std::min<std::size_t>(record.path_len, AQ_PATH_LEN));
+  if (!path.empty() && path.front() == '\0') {
+    std::ranges::replace(path, '\0', '@');  // as /proc/net/unix shows abstract names
+  } else {
+    path.resize(std::min(path.size(), path.find('\0')));
+  }
+  return path;
+}
+
+Result<facts::Listener> listener_of(const Record& record) {
+  facts::Listener listener;
+  listener.netns = NetnsId(record.netns);
+  listener.cookie = SocketCookie(record.cookie);
+  listener.inode = SocketInode(record.inode);
+  listener.uid = record.socket_uid;
+  listener.accept_queue_len = QueueLength(record.accept_len);
+  listener.limit = QueueLimit(record.accept_limit);
+  if (has(record, AQ_HAS_CGROUP) && record.cgroup_id != 0) listener.cgroup_id = record.cgroup_id;
+  if (record.family == AF_UNIX) {
+    listener.protocol = facts::Protocol::kUnix;
+    listener.path = unix_path(record);
+    return listener;
+  }
+  const std::span<const std::uint8_t, 16> address(record.address);
+  if (record.family == AF_INET) {
+    listener.address = facts::IpAddress::v4(address.first<4>());
+  } else if (record.family == AF_INET6) {
+    listener.address = facts::IpAddress::v6(address);
+    listener.v6only = (record.flags & AQ_V6ONLY) != 0;
+  } else {
+    return fail(ErrorCode::kMalformed, "listener record: unknown address family " +
+                                           std::to_string(record.family));
+  }
+  listener.port = record.port;
+  listener.mptcp = (record.flags & AQ_MPTCP) != 0;
+  listener.reuseport = (record.flags & AQ_REUSEPORT) != 0;
+  if (record.ifindex != 0) listener.ifindex = record.ifindex;
+  if (has(record, AQ_HAS_SYN_QUEUE)) {
+    listener.syn_queue_len = record.syn_len;
+    listener.syn_queue_young = record.syn_young;
+  }
+  if (has(record, AQ_HAS_DROPS)) listener.drops = record.drops;
+  return listener;
+}
+
+facts::Process process_of(const Record& record, long ticks_per_second) {
+  facts::Process process;
+  process.pid = Pid(static_cast<std::int32_t>(record.tgid));
+  process.parent = Pid(static_cast<std::int32_t>(record.parent_tgid));
+  const std::uint64_t tick_ns = 1'000'000'000U / static_cast<std::uint64_t>(ticks_per_second);
+  process.start_ticks = record.start_boottime_ns / tick_ns;
+  const std::string_view comm(static_cast<const char*>(record.comm), AQ_COMM_LEN);
+  process.comm = std::string(comm.substr(0, comm.find('\0')));
+  process.uid = record.uid;
+  if (record.task_netns != 0) process.netns = NetnsId(record.task_netns);
+  return process;
+}
+
+NamespaceSeen namespace_of(const Record& record) {
+  NamespaceSeen seen;
+  seen.id = NetnsId(record.netns);
+  if (has(record, AQ_HAS_NET_COOKIE) && record.net_cookie != 0) seen.cookie = record.net_cookie;
+  const auto take = [&](std::uint32_t bit, const char* name, std::uint32_t value) {
+    if (has(record, bit)) {
+      seen.sysctls[name] = {.state = facts::SysctlState::kValue, .value = value};
+    }
+  };
+  take(AQ_HAS_SOMAXCONN, facts::kSomaxconn, record.somaxconn);
+  take(AQ_HAS_MAX_SYN_BACKLOG, facts::kMaxSynBacklog, record.max_syn_backlog);
+  take(AQ_HAS_SYNCOOKIES, facts::kSyncookies, record.syncookies);
+  take(AQ_HAS_ABORT_ON_OVERFLOW, facts::kAbortOnOverflow, record.abort_on_overflow);
+  take(AQ_HAS_SYNACK_RETRIES, facts::kSynackRetries, record.synack_retries);
+  take(AQ_HAS_FASTOPEN, facts::kFastopen, record.fastopen);
+  return seen;
+}
+
+// Sockets without a cookie (kernels that do not let the program make one) are told apart by inode.
+std::uint64_t identity(const Record& record) {
+  return record.cookie != 0 ? record.cookie << 1 : record.inode << 1 | 1;
+}
+
+}  // namespace
+
+Result<IteratorScan> parse_iterator_records(std::span<const std::byte> bytes,
+                                            long ticks_per_second) {
+  if (bytes.size() % sizeof(Record) != 0) {
+    return fail(ErrorCode::kTruncated, "the listener iterator ended inside a record");
+  }
+  IteratorScan scan;
+  std::unordered_map<std::uint64_t, std::size_t> listeners;
+  std::unordered_map<std::uint32_t, std::size_t> processes;
+  std::unordered_map<std::uint32_t, std::size_t> namespaces;
+  for (; !bytes.empty(); bytes = bytes.subspan(sizeof(Record))) {
+    Record record;
+    std::memcpy(&record, bytes.data(), sizeof record);
+    ++scan.records;
+    const auto [known, is_new] = listeners.try_emplace(identity(record), scan.listeners.size());
+    if (is_new) {
+      Result<facts::Listener> listener = listener_of(record);
+      if (!listener) return fail(std::move(listener.error()));
+      scan.listeners.push_back(std::move(*listener));
+    }
+    if (record.tgid != 0) {
+      scan.listeners[known->second].owners.push_back(
+          {.pid = Pid(static_cast<std::int32_t>(record.tgid)),
+           .fd = static_cast<std::int32_t>(record.fd)});
+      if (processes.try_emplace(record.tgid, scan.processes.size()).second) {
+        scan.processes.push_back(process_of(record, ticks_per_second));
+      }
+    }
+    if (namespaces.try_emplace(record.netns, scan.namespaces.size()).second) {
+      scan.namespaces.push_back(namespace_of(record));
+    }
+  }
+  return scan;
+}
+
+}  // namespace acceptq::collect::bpf

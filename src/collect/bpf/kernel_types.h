@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* The kernel's types as far as the programs read them. CO-RE relocates every access at load time by
+ * the running kernel's BTF, so only names matter here: neither order, nor size, nor the fields left
+ * out. Declared here so that the build needs no BTF of the machine that it runs on. */
+#pragma once
+
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u32 __wsum;
+typedef __u16 __sum16;
+typedef _Bool bool;
+
+enum { false = 0, true = 1 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+  int counter;
+} atomic_t;
+
+typedef struct {
+  __s64 counter;
+} atomic64_t;
+
+typedef struct {
+  unsigned int val;
+} kuid_t;
+
+struct ns_common {
+  unsigned int inum;
+};
+
+struct pid_namespace {
+  unsigned int level;
+  struct ns_common ns;
+};
+
+struct upid {
+  int nr;
+};
+
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
+
+struct cred {
+  kuid_t uid;
+};
+
+struct netns_core {
+  int sysctl_somaxconn;
+};
+
+struct netns_ipv4 {
+  int sysctl_max_syn_backlog;
+  __u8 sysctl_tcp_syncookies;       /* int up to 5.14 or so */
+  __u8 sysctl_tcp_abort_on_overflow;
+  __u8 sysctl_tcp_synack_retries;
+  int sysctl_tcp_fastopen;
+};
+
+struct net {
+  struct ns_common ns;
+  __u64 net_cookie; /* atomic64_t in 5.7 … 5.11 */
+  struct netns_core core;
+  struct netns_ipv4 ipv4;
+};
+
+typedef struct {
+  struct net *net;
+} possible_net_t;
+
+struct nsproxy {
+  struct net *net_ns;
+};
+
+struct task_struct {
+  struct task_struct *group_leader;
+  struct task_struct *real_parent;
+  struct pid *thread_pid;
+  int tgid;
+  __u64 start_boottime;
+  const struct cred *cred;
+  struct nsproxy *nsproxy;
+  char comm[16];
+};
+
+/* Before 5.5 start_boottime had another name. */
+struct task_struct___before_5_5 {
+  __u64 real_start_time;
+};
+
+struct inode {
+  unsigned long i_ino;
+};
+
+struct file {
+  struct inode *f_inode;
+};
+
+struct in6_addr {
+  union {
+    __u8 u6_addr8[16];
+  } in6_u;
+};
+
+struct sock_common {
+  __be32 skc_rcv_saddr;
+  __u16 skc_num;
+  unsigned short skc_family;
+  volatile unsigned char skc_state;
+  unsigned char skc_reuseport : 1;
+  unsigned char skc_ipv6only : 1;
+  int skc_bound_dev_if;
+  possible_net_t skc_net;
+  struct in6_addr skc_v6_rcv_saddr;
+  atomic64_t skc_cookie;
+};
+
+struct sk_buff_head {
+  __u32 qlen;
+};
+
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup {
+  struct kernfs_node *kn;
+};
+
+struct sock_cgroup_data {
+  struct cgroup *cgroup; /* a tagged number up to 5.14: then not read */
+};
+
+struct sock {
+  struct sock_common __sk_common;
+  atomic_t sk_drops;
+  struct sk_buff_head sk_receive_queue;
+  __u16 sk_type;
+  __u16 sk_protocol; /* a bit field up to 5.5 */
+  __u32 sk_ack_backlog;
+  __u32 sk_max_ack_backlog;
+  kuid_t sk_uid;
+  struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct sock_cgroup_data___before_5_15 {
+  __u64 val;
+};
+
+struct request_sock_queue {
+  atomic_t qlen;
+  atomic_t young;
+};
+
+struct inet_connection_sock {
+  struct request_sock_queue icsk_accept_queue;
+};
+
+struct mptcp_sock {
+  struct sock *first;
+};
+
+struct sockaddr_un {
+  char sun_path[108];
+};
+
+struct unix_address {
+  int len;
+  struct sockaddr_un name[1];
+};
+
+struct unix_sock {
+  struct unix_address *addr;
+};
+
+struct socket {
+  short type;
+  struct sock *sk;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+  struct seq_file *seq;
+  __u64 session_id;
+  __u64 seq_num;
+};
+
+struct bpf_iter__task_file {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+  __u32 fd;
+  struct file *file;
+};
+
+#pragma clang attribute pop

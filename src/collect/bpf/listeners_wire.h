@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* One record per descriptor that holds a listening socket, written by listeners.bpf.c and read by
+ * iterator_records.cc: fixed width, explicit padding, host byte order. */
+#pragma once
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t aq_u8;
+typedef uint16_t aq_u16;
+typedef uint32_t aq_u32;
+typedef uint64_t aq_u64;
+#else
+typedef unsigned char aq_u8;
+typedef unsigned short aq_u16;
+typedef unsigned int aq_u32;
+typedef unsigned long long aq_u64;
+#endif
+
+enum {
+  AQ_COMM_LEN = 16,
+  AQ_PATH_LEN = 108, /* sun_path */
+};
+
+/* Bits of `valid`: which of the fields that a kernel may lack hold a value. */
+enum {
+  AQ_HAS_SYN_QUEUE = 1u << 0,
+  AQ_HAS_DROPS = 1u << 1,
+  AQ_HAS_CGROUP = 1u << 2,
+  AQ_HAS_NET_COOKIE = 1u << 3,
+  AQ_HAS_SOMAXCONN = 1u << 4,
+  AQ_HAS_MAX_SYN_BACKLOG = 1u << 5,
+  AQ_HAS_SYNCOOKIES = 1u << 6,
+  AQ_HAS_ABORT_ON_OVERFLOW = 1u << 7,
+  AQ_HAS_SYNACK_RETRIES = 1u << 8,
+  AQ_HAS_FASTOPEN = 1u << 9,
+};
+
+/* Bits of `flags`. */
+enum {
+  AQ_MPTCP = 1u << 0,
+  AQ_V6ONLY = 1u << 1,
+  AQ_REUSEPORT = 1u << 2,
+};
+
+struct aq_listener_record {
+  aq_u64 start_boottime_ns; /* of the thread group leader */
+  aq_u64 cookie;            /* of the socket; 0: not generated yet */
+  aq_u64 inode;             /* of the descriptor's socket */
+  aq_u64 cgroup_id;         /* v2 id of the socket's cgroup */
+  aq_u64 net_cookie;
+  aq_u32 tgid; /* in the reader's PID namespace; 0: not visible there */
+  aq_u32 parent_tgid;
+  aq_u32 uid;        /* of the process */
+  aq_u32 task_netns; /* inode of the process's network namespace */
+  aq_u32 fd;
+  aq_u32 netns; /* inode of the socket's network namespace */
+  aq_u32 ifindex;
+  aq_u32 socket_uid;
+  aq_u32 accept_len;
+  aq_u32 accept_limit;
+  aq_u32 syn_len;
+  aq_u32 syn_young;
+  aq_u32 drops;
+  aq_u32 somaxconn;
+  aq_u32 max_syn_backlog;
+  aq_u32 syncookies;
+  aq_u32 abort_on_overflow;
+  aq_u32 synack_retries;
+  aq_u32 fastopen;
+  aq_u32 valid;
+  aq_u16 family; /* AF_INET, AF_INET6, AF_UNIX */
+  aq_u16 port;   /* host byte order */
+  aq_u16 flags;
+  aq_u16 path_len; /* bytes of `path`; an abstract name begins with a NUL */
+  aq_u8 address[16];
+  char comm[AQ_COMM_LEN];
+  char path[AQ_PATH_LEN];
+  aq_u8 pad[4];
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(struct aq_listener_record) == 272);
+#else
+_Static_assert(sizeof(struct aq_listener_record) == 272, "wire format");
+#endif
