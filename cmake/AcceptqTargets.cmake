@@ -3,8 +3,33 @@
 if(ACCEPTQ_STATIC)
   # Debian ships no libfmt.a; the header-only target gives the same code.
   set(ACCEPTQ_FMT fmt::fmt-header-only)
+  # Everything that find_library, hence pkg-config's imported targets too, finds from here on is an
+  # archive, together with the archives that it needs itself.
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+  set(PKG_CONFIG_ARGN --static)
 else()
   set(ACCEPTQ_FMT fmt::fmt)
+endif()
+
+# ccache is used where it is installed; -DCMAKE_CXX_COMPILER_LAUNCHER= turns it off.
+find_program(ACCEPTQ_CCACHE ccache)
+mark_as_advanced(ACCEPTQ_CCACHE)
+foreach(language C CXX)
+  if(ACCEPTQ_CCACHE AND NOT DEFINED CMAKE_${language}_COMPILER_LAUNCHER)
+    set(CMAKE_${language}_COMPILER_LAUNCHER ${ACCEPTQ_CCACHE})
+  endif()
+endforeach()
+
+# The sanitizers apply to every target alike: half a program under one reports nonsense.
+set(ACCEPTQ_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize= takes them")
+if(ACCEPTQ_SANITIZE)
+  add_compile_options(-fsanitize=${ACCEPTQ_SANITIZE} -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${ACCEPTQ_SANITIZE})
+endif()
+if(ACCEPTQ_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_custom_target(fuzzers)  # each acceptq_fuzz adds itself
 endif()
 
 function(acceptq_options target)
@@ -22,6 +47,18 @@ function(acceptq_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   acceptq_options(${name})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+endfunction()
+
+# acceptq_executable(NAME SOURCES a.cc … [DEPS lib …]): a program that users run; static, and thus
+# without a loader or any file of the node's, where ACCEPTQ_STATIC is on.
+function(acceptq_executable name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  acceptq_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  if(ACCEPTQ_STATIC)
+    target_link_options(${name} PRIVATE -static -Wl,--gc-sections)
+  endif()
 endfunction()
 
 # acceptq_test(NAME SOURCES a_test.cc … [DEPS lib …] [LABELS quick|system|full …]): a GoogleTest
@@ -59,4 +96,5 @@ function(acceptq_fuzz name)
   acceptq_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} -fsanitize=fuzzer)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  add_dependencies(fuzzers ${name})
 endfunction()

@@ -1,0 +1,104 @@
+# The one entry to everything; `make help` lists it. The builds themselves are CMake presets
+# (CMakePresets.json): release in build/, every other preset in build-PRESET/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := all
+
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 10
+FUZZ_SECONDS_FULL ?= 120
+CHECK_ARGS ?=
+CTEST_ARGS ?=
+
+# Tests share namespaces, ports and two cores with each other: the system ones run one at a time.
+CTEST := ctest --output-on-failure --no-tests=error --timeout 600
+
+build = cmake --preset $(1) --log-level=WARNING >/dev/null && \
+	cmake --build --preset $(1) --parallel $(JOBS)
+
+# $(call run_tests,PRESET,LABELS)
+run_tests = $(CTEST) --test-dir build-$(1) -L '$(2)' $(CTEST_ARGS)
+
+.PHONY: all run test test-quick test-full test-guests demo dist bench lint fmt clean deps help
+.PHONY: build-dev build-release build-asan build-tsan
+
+all: build-release  ## Build build/acceptq (the default)
+
+build-release:
+	@$(call build,release)
+
+build-dev:
+	@$(call build,dev)
+
+build-asan:
+	@$(call build,asan)
+
+build-tsan:
+	@$(call build,tsan)
+
+run:  ## Install what is missing, build, and check this machine
+	@tools/install-deps build
+	@$(MAKE) all
+	@tools/run-check build/acceptq $(CHECK_ARGS)
+
+test:  ## Everything that CI runs: unit, golden and system tests, then bounded fuzzing
+	@tools/install-deps test
+	@$(MAKE) build-dev
+	@$(call run_tests,dev,quick|system)
+	@tools/fuzz --seconds $(FUZZ_SECONDS)
+
+test-quick:  ## The tests that need neither root nor time
+	@tools/install-deps build test-quick
+	@$(MAKE) build-dev
+	@$(call run_tests,dev,quick)
+
+test-full:  ## All tests, also under sanitizers, in guests with other kernels and in a bare root
+	@tools/install-deps full
+	@$(MAKE) build-dev
+	@$(call run_tests,dev,quick|system|full)
+	@$(MAKE) build-asan
+	@$(call run_tests,asan,quick|system)
+	@$(MAKE) build-tsan
+	@$(call run_tests,tsan,quick|system)
+	@tools/fuzz --seconds $(FUZZ_SECONDS_FULL)
+	@$(MAKE) test-guests
+	@tools/bare-root -- make run
+	@tools/bare-root -- make test
+
+test-guests: dist  ## The static binary alone in guests with kernels 5.10, 6.1 and 6.12
+	@tools/test-guests
+
+demo:  ## The seed case with a real nginx: overflow, two fixes, proof (under a minute)
+	@tools/install-deps demo
+	@$(MAKE) all
+	@build/acceptq lab run seed
+
+dist:  ## One static binary and its archive, in dist/
+	@tools/install-deps build
+	@$(call build,dist)
+	@tools/make-dist
+
+bench:  ## Measure acceptq against the ss loop and against its own promises
+	@tools/install-deps bench
+	@$(call build,bench)
+	@tools/bench
+
+lint:  ## clang-format, clang-tidy, include directions, shellcheck, documents
+	@tools/install-deps lint
+	@tools/lint
+
+fmt:  ## Format all sources in place
+	@tools/install-deps lint
+	@tools/sources | xargs -r clang-format-19 -i
+
+deps:  ## Install all that any target needs
+	@tools/install-deps full
+
+clean:  ## Remove everything that a build made
+	@rm -rf build build-dev build-bench build-asan build-tsan build-fuzz build-dist dist
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS=$$'\t' read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done
