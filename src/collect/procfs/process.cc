@@ -1,0 +1,171 @@
+#include "collect/procfs/process.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <charconv>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "collect/cgroup/workload.h"
+
+namespace acceptq::collect::procfs {
+namespace {
+
+// Far above what the kernel prints; a recorded tree could hold anything.
+constexpr std::size_t kMaxFile = std::size_t{64} << 10;
+// A process that calls execve() while it is read is read again, this often.
+constexpr int kAttempts = 3;
+
+std::optional<std::uint64_t> parse_inode_link(std::string_view target, std::string_view kind) {
+  if (!target.starts_with(kind) || !target.ends_with(']')) return std::nullopt;
+  target.remove_prefix(kind.size());
+  target.remove_suffix(1);
+  return parse_int<std::uint64_t>(target);
+}
+
+// The value of "NAME:\tvalue", if there is such a line.
+std::optional<std::string_view> status_line(std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    const std::string_view line = next_line(text);
+    if (line.starts_with(name)) return line.substr(name.size());
+  }
+  return std::nullopt;
+}
+
+Result<facts::Process> read_once(int dir_fd, const std::string& dir, ExeLink exe) {
+  // Names the process in errors, which otherwise only say "stat".
+  const auto in_dir = [&](Error error) {
+    error.context = dir + ": " + error.context;
+    return fail(std::move(error));
+  };
+  const Result<std::string> stat_text = read_file_at(dir_fd, "stat", kMaxFile);
+  if (!stat_text) return in_dir(stat_text.error());
+  const Result<StatFields> stat = parse_stat(*stat_text);
+  if (!stat) return in_dir(stat.error());
+
+  facts::Process process;
+  process.pid = stat->pid;
+  process.parent = stat->parent;
+  process.start_ticks = stat->start_ticks;
+  process.comm = stat->comm;
+  if (const Result<std::string> text = read_file_at(dir_fd, "status", kMaxFile)) {
+    const Result<StatusFields> status = parse_status(*text);
+    if (!status) return in_dir(status.error());
+    process.uid = status->uid;
+  }
+  if (const Result<std::string> text = read_file_at(dir_fd, "cgroup", kMaxFile)) {
+    const auto memberships = cgroup::parse_cgroup(*text);
+    if (!memberships) return in_dir(memberships.error());
+    process.cgroup = cgroup::placing_path(*memberships);
+    cgroup::place(process);
+  }
+  if (exe == ExeLink::kRead) {
+    if (Result<std::string> target = read_link_at(dir_fd, "exe")) process.exe = std::move(*target);
+  }
+  if (const Result<std::string> target = read_link_at(dir_fd, "ns/net")) {
+    process.netns = parse_netns_link(*target);
+  }
+
+  const Result<std::string> again_text = read_file_at(dir_fd, "stat", kMaxFile);
+  if (!again_text) return in_dir(again_text.error());
+  const Result<StatFields> again = parse_stat(*again_text);
+  if (!again) return in_dir(again.error());
+  if (again->start_ticks != stat->start_ticks || again->comm != stat->comm) {
+    return in_dir(Error{ErrorCode::kInterrupted, 0, "changed while it was read"});
+  }
+  return process;
+}
+
+}  // namespace
+
+Result<StatFields> parse_stat(std::string_view text) {
+  const auto cut_short = [](std::string_view what) {
+    return fail(ErrorCode::kTruncated, "stat: " + std::string(what) + " is missing");
+  };
+  // The name is the only field that can hold blanks and parentheses, and nothing behind it has any:
+  // the last ')' ends it.
+  const std::size_t open = text.find(" (");
+  const std::size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open + 2) {
+    return cut_short("the name in parentheses");
+  }
+  StatFields fields;
+  const std::optional<std::int32_t> pid = parse_int<std::int32_t>(text.substr(0, open));
+  if (!pid || *pid <= 0) return fail(ErrorCode::kMalformed, "stat: the PID is not a number");
+  fields.pid = Pid(*pid);
+  fields.comm = text.substr(open + 2, close - open - 2);
+
+  const std::vector<std::string_view> rest = split_blank(text.substr(close + 1));
+  constexpr std::size_t kState = 0;        // field 3
+  constexpr std::size_t kParent = 1;       // field 4
+  constexpr std::size_t kStartTicks = 19;  // field 22
+  // A number is whole only where something follows it; stat has had more fields since 2.6.
+  if (rest.size() <= kStartTicks + 1) return cut_short("field 22 or what follows it");
+  if (rest[kState].size() != 1) return fail(ErrorCode::kMalformed, "stat: the state is no letter");
+  fields.state = rest[kState].front();
+  const std::optional<std::int32_t> parent = parse_int<std::int32_t>(rest[kParent]);
+  if (!parent) return fail(ErrorCode::kMalformed, "stat: field 4 is not a number");
+  fields.parent = Pid(*parent);
+  const std::optional<std::uint64_t> start = parse_int<std::uint64_t>(rest[kStartTicks]);
+  if (!start) return fail(ErrorCode::kMalformed, "stat: field 22 is not a number");
+  fields.start_ticks = *start;
+  return fields;
+}
+
+Result<StatusFields> parse_status(std::string_view text) {
+  StatusFields fields;
+  if (const auto line = status_line(text, "PPid:")) {
+    const std::optional<std::int32_t> parent = parse_int<std::int32_t>(trim(*line));
+    if (!parent) return fail(ErrorCode::kMalformed, "status: PPid is not a number");
+    fields.parent = Pid(*parent);
+  }
+  if (const auto line = status_line(text, "Uid:")) {
+    const std::vector<std::string_view> uids = split_blank(*line);  // real, effective, saved, fs
+    const std::optional<std::uint32_t> uid =
+        uids.size() == 4 ? parse_int<std::uint32_t>(uids[1]) : std::nullopt;
+    if (!uid) return fail(ErrorCode::kMalformed, "status: Uid is not four numbers");
+    fields.uid = uid;
+  }
+  return fields;
+}
+
+std::optional<NetnsId> parse_netns_link(std::string_view target) {
+  const std::optional<std::uint64_t> inode = parse_inode_link(target, "net:[");
+  if (!inode) return std::nullopt;
+  return NetnsId(*inode);
+}
+
+std::optional<SocketInode> parse_socket_link(std::string_view target) {
+  const std::optional<std::uint64_t> inode = parse_inode_link(target, "socket:[");
+  if (!inode) return std::nullopt;
+  return SocketInode(*inode);
+}
+
+ExeLink exe_link_for(std::string_view release) {
+  int major = 0;
+  int minor = 0;
+  const char* const end = release.data() + release.size();
+  const std::from_chars_result first = std::from_chars(release.data(), end, major);
+  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.') return ExeLink::kLeaveOut;
+  if (std::from_chars(first.ptr + 1, end, minor).ec != std::errc{}) return ExeLink::kLeaveOut;
+  return major > 4 || (major == 4 && minor >= 1) ? ExeLink::kRead : ExeLink::kLeaveOut;
+}
+
+Result<facts::Process> read_process(const std::string& proc_root, Pid pid, ExeLink exe) {
+  const std::string dir = proc_root + "/" + std::to_string(pid.value());
+  const UniqueFd dir_fd(::open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!dir_fd.valid()) return fail_errno(errno, "cannot open " + dir);
+  Result<facts::Process> process = read_once(dir_fd.get(), dir, exe);
+  for (int attempt = 1; attempt < kAttempts && !process; ++attempt) {
+    if (process.error().code != ErrorCode::kInterrupted) break;
+    process = read_once(dir_fd.get(), dir, exe);
+  }
+  if (process && process->pid != pid) {
+    return fail(ErrorCode::kMalformed, dir + "/stat is of another PID");
+  }
+  return process;
+}
+
+}  // namespace acceptq::collect::procfs
