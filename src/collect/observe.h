@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "facts/snapshot.h"
@@ -24,6 +26,15 @@ struct ScanOptions {
   unsigned threads = 0;               // for namespaces to be entered; 0: one per CPU, at most 8
 };
 
+// How thorough a scan is.
+enum class ScanDepth {
+  // What one pass gives: with iterators, every socket that a descriptor table holds.
+  kFast,
+  // Also what only each namespace's own sock_diag shows (kernel-owned listeners, sockets in flight)
+  // and the sysctls of namespaces without listeners: a visit to every namespace.
+  kComplete,
+};
+
 // Scans again and again with what it loaded once. Never throws, never blocks on a socket's lock, on
 // a process's memory or on its mounts. Not thread-safe.
 class Scanner {
@@ -36,7 +47,13 @@ class Scanner {
   // Namespaces, listeners, owners, counters and sysctls as they are now. What could not be seen is
   // in the snapshot's blind spots. Fails only where nothing at all can be scanned (no /proc, or an
   // explicit method that this kernel refuses).
-  [[nodiscard]] Result<facts::Snapshot> scan();
+  // After a complete scan, fast ones go on looking after the sockets that only it could find.
+  [[nodiscard]] Result<facts::Snapshot> scan(ScanDepth depth);
+
+  // Lengths of the accept queues alone, as cheaply as this scanner can: listeners without owners.
+  // `watched` narrows it to namespaces where something can happen, for methods that have to visit
+  // each.
+  [[nodiscard]] std::vector<facts::Listener> sample(std::span<const NetnsId> watched);
 
  private:
   class Impl;

@@ -16,8 +16,8 @@ namespace acceptq::collect {
   return std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
 }
 
-// Calls `work(i)` once for each i in [0, count), on up to `threads` threads, and returns when all are
-// done. Small counts run in the caller: a thread costs more than a few reads of /proc.
+// Calls `work(i)` once for each i in [0, count), on up to `threads` threads, and returns when all
+// are done. Small counts run in the caller: a thread costs more than a few reads of /proc.
 inline void parallel_for(std::size_t count, unsigned threads,
                          const std::function<void(std::size_t)>& work) {
   constexpr std::size_t kWorthAThread = 32;

@@ -1,0 +1,105 @@
+#include "collect/netlink/proc_net.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "base/text.h"
+
+namespace acceptq::collect::netlink {
+namespace {
+
+constexpr std::string_view kListen = "0A";  // TCP_LISTEN
+
+tl::unexpected<Error> malformed(const char* file, int line) {
+  return fail(ErrorCode::kMalformed,
+              fmt::format("/proc/net/{}, line {}: not understood", file, line));
+}
+
+struct Endpoint {
+  facts::IpAddress address;
+  std::uint16_t port = 0;
+};
+
+// "0100007F:1F90": the address as one or four 32-bit words in the machine's byte order.
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon != 8 && colon != 32) return std::nullopt;
+  std::array<std::uint8_t, 16> bytes{};
+  for (std::size_t word = 0; word < colon / 8; ++word) {
+    const std::optional<std::uint32_t> value =
+        parse_int<std::uint32_t>(text.substr(word * 8, 8), 16);
+    if (!value) return std::nullopt;
+    std::memcpy(bytes.data() + word * 4, &*value, sizeof *value);
+  }
+  const std::optional<std::uint16_t> port = parse_int<std::uint16_t>(text.substr(colon + 1), 16);
+  if (!port) return std::nullopt;
+  const std::span<const std::uint8_t, 16> all(bytes);
+  return Endpoint{
+      .address = colon == 8 ? facts::IpAddress::v4(all.first<4>()) : facts::IpAddress::v6(all),
+      .port = *port};
+}
+
+}  // namespace
+
+Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text) {
+  // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …
+  std::vector<facts::Listener> listeners;
+  int line = 0;
+  while (!text.empty()) {
+    const std::vector<std::string_view> fields = split_blank(next_line(text));
+    ++line;
+    if (line == 1 || fields.empty()) continue;  // the head line
+    if (fields.size() < 10) return malformed("tcp", line);
+    if (fields[3] != kListen) continue;
+    const std::optional<Endpoint> local = parse_endpoint(fields[1]);
+    const std::vector<std::string_view> queues = split(fields[4], ':');
+    const auto uid = parse_int<std::uint32_t>(fields[7]);
+    const auto inode = parse_int<std::uint64_t>(fields[9]);
+    if (!local || queues.size() != 2 || !uid || !inode) return malformed("tcp", line);
+    const auto length = parse_int<std::uint32_t>(queues[1], 16);
+    if (!length) return malformed("tcp", line);
+    facts::Listener listener;
+    listener.address = local->address;
+    listener.port = local->port;
+    listener.uid = *uid;
+    listener.inode = SocketInode(*inode);
+    listener.accept_queue_len = QueueLength(*length);
+    listeners.push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text) {
+  // Num: RefCount Protocol Flags Type St Inode Path
+  constexpr std::uint32_t kAcceptConnections = 0x10000;  // __SO_ACCEPTCON
+  std::vector<facts::Listener> listeners;
+  int line = 0;
+  while (!text.empty()) {
+    const std::string_view whole = next_line(text);
+    const std::vector<std::string_view> fields = split_blank(whole);
+    ++line;
+    if (line == 1 || fields.empty()) continue;
+    if (fields.size() < 7) return malformed("unix", line);
+    const auto flags = parse_int<std::uint32_t>(fields[3], 16);
+    const auto inode = parse_int<std::uint64_t>(fields[6]);
+    if (!flags || !inode) return malformed("unix", line);
+    const bool stream = fields[4] == "0001";
+    if ((*flags & kAcceptConnections) == 0 || !stream) continue;
+    facts::Listener listener;
+    listener.protocol = facts::Protocol::kUnix;
+    listener.inode = SocketInode(*inode);
+    if (fields.size() > 7) {
+      // The path may hold blanks: everything from the eighth field to the end of the line.
+      listener.path = std::string(fields[7].data(), whole.data() + whole.size());
+    }
+    listeners.push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+}  // namespace acceptq::collect::netlink

@@ -1,0 +1,31 @@
+// Listeners from /proc/net/tcp, tcp6 and unix: the fallback where sock_diag has no handler for the
+// family. They show the length of the accept queue but no limit (`ss` prints 0 then), no drops and
+// no cookie (net/ipv4/tcp_ipv4.c, get_tcp4_sock; net/unix/af_unix.c, unix_seq_show). Pure.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "facts/listener.h"
+
+namespace acceptq::collect::netlink {
+
+// One of the files: its name below /proc/PID/net, what it lists, and its parser. Lines of sockets
+// that do not listen are passed over; kMalformed, with the line's number, for a line that is none
+// of the file's. Namespace and owners are left empty.
+struct ProcNetFile {
+  const char* name;
+  const char* what;
+  Result<std::vector<facts::Listener>> (*parse)(std::string_view text);
+};
+
+[[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text);
+[[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text);
+
+inline constexpr ProcNetFile kProcNetTcp{"tcp", "IPv4 TCP listeners", parse_proc_net_tcp};
+inline constexpr ProcNetFile kProcNetTcp6{"tcp6", "IPv6 TCP listeners", parse_proc_net_tcp};
+// Lengths of Unix queues are not shown there at all; the limit is null and the length 0.
+inline constexpr ProcNetFile kProcNetUnix{"unix", "Unix listeners", parse_proc_net_unix};
+
+}  // namespace acceptq::collect::netlink

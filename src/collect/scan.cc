@@ -1,0 +1,365 @@
+// One scan, step by step: namespaces, listeners, owners, counters, sysctls, workloads.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/clock.h"
+#include "collect/bpf/listener_iterator.h"
+#include "collect/cgroup/workload.h"
+#include "collect/containers/workloads.h"
+#include "collect/observe.h"
+#include "collect/parallel.h"
+#include "collect/procfs/host.h"
+#include "collect/procfs/owners.h"
+#include "collect/procfs/process.h"
+#include "collect/scan_work.h"
+
+namespace acceptq::collect {
+namespace {
+
+// include/linux/proc_ns.h, PROC_PID_INIT_INO.
+constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
+
+bool in_initial_pid_namespace() {
+  struct stat status{};
+  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitialPidNamespace;
+}
+
+}  // namespace
+
+class Scanner::Impl {
+ public:
+  explicit Impl(ScanOptions options)
+      : options_(std::move(options)), threads_(thread_count(options_.threads)) {}
+
+  Result<facts::Snapshot> scan(ScanDepth depth) {
+    if (const Status ready = prepare(); !ready) return fail(ready.error());
+    facts::Snapshot snapshot;
+    snapshot.host = host_;
+    snapshot.realtime_ns = realtime_ns();
+    snapshot.monotonic_ns = monotonic_ns();
+    snapshot.scan_method = iterator_ ? "iterator" : "netlink";
+
+    const netns::DiscoverOptions discover{.proc_root = options_.proc_root,
+                                          .descriptors = depth == ScanDepth::kComplete};
+    Result<netns::Discovery> discovery = netns::discover_namespaces(discover);
+    if (!discovery) return fail(std::move(discovery.error()));
+    note_denied(*discovery, snapshot);
+    std::vector<NamespaceWork> work = start_work(std::move(discovery->handles));
+
+    bpf::IteratorScan iterated;
+    if (iterator_) {
+      Result<bpf::IteratorScan> result = iterator_->scan();
+      if (!result) return fail(std::move(result.error()));
+      iterated = std::move(*result);
+      take_namespaces(iterated, work);
+    }
+    read_counters_from_outside(options_.proc_root, threads_, work);
+    read_rest_inside(iterated, depth, work);
+    gather_listeners(std::move(iterated), work, snapshot);
+    find_owners(snapshot);
+    describe_processes(snapshot);
+    for (NamespaceWork& item : work) {
+      if (item.gone) continue;
+      std::ranges::move(item.blind_spots, std::back_inserter(snapshot.blind_spots));
+      snapshot.namespaces.push_back(std::move(item.facts));
+    }
+    facts::normalize(snapshot);
+    return snapshot;
+  }
+
+  std::vector<facts::Listener> sample(std::span<const NetnsId> watched) {
+    std::vector<facts::Listener> listeners;
+    std::unordered_set<NetnsId> by_netlink(watched.begin(), watched.end());
+    if (iterator_) {
+      if (Result<bpf::IteratorScan> scan = iterator_->scan())
+        listeners = std::move(scan->listeners);
+      for (facts::Listener& listener : listeners) fill_cookie(listener);
+      std::erase_if(by_netlink, [&](NetnsId id) { return !unowned_.contains(id); });
+    }
+    std::vector<netns::Handle> handles;
+    for (const NetnsId id : by_netlink) {
+      if (const auto it = handles_.find(id); it != handles_.end()) handles.push_back(it->second);
+    }
+    std::vector<NamespaceWork> work = start_work(std::move(handles));
+    const std::vector<Want> wants(work.size(), Want{.listeners = true});
+    read_inside(wants, threads_, nullptr, work);
+    std::set<std::string> seen;
+    for (const facts::Listener& listener : listeners) seen.insert(facts::listener_key(listener));
+    for (NamespaceWork& item : work) {
+      for (facts::Listener& listener : item.listeners) {
+        if (seen.insert(facts::listener_key(listener)).second) {
+          listeners.push_back(std::move(listener));
+        }
+      }
+    }
+    return listeners;
+  }
+
+ private:
+  // Loads what every scan needs, once.
+  Status prepare() {
+    if (prepared_) return {};
+    Result<facts::Host> host = procfs::read_host(options_.proc_root);
+    if (!host) return fail(std::move(host.error()));
+    host_ = std::move(*host);
+    exe_link_ = procfs::exe_link_for(host_.kernel);
+    initial_pid_namespace_ = in_initial_pid_namespace();
+    if (options_.method != ScanMethod::kNetlink) {
+      Result<bpf::ListenerIterator> iterator = bpf::ListenerIterator::Create();
+      if (iterator) {
+        iterator_ = std::move(*iterator);
+      } else if (options_.method == ScanMethod::kIterator) {
+        return fail(std::move(iterator.error()));
+      } else {
+        iterator_refusal_ = std::move(iterator.error());
+      }
+    }
+    prepared_ = true;
+    return {};
+  }
+
+  void note_denied(const netns::Discovery& discovery, facts::Snapshot& snapshot) const {
+    if (iterator_refusal_) {
+      snapshot.blind_spots.push_back(
+          {.id = "AQ601",
+           .scope = "host",
+           .reason = iterator_refusal_->message(),
+           .cost = "SYN queue lengths are not known, and scans are slower"});
+    }
+    if (discovery.denied.empty()) return;
+    snapshot.blind_spots.push_back(
+        {.id = "AQ602",
+         .scope = "host",
+         .reason = "the network namespaces of " + std::to_string(discovery.denied.size()) +
+                   " processes may not be read (CAP_SYS_PTRACE; run as root)",
+         .cost = "a namespace that only they live in was not seen",
+         .unobserved = true});
+  }
+
+  // Namespaces, cookies and sysctls as the iterator saw them. One that discovery did not find is
+  // held by a socket alone: it can be seen, but not entered.
+  static void take_namespaces(const bpf::IteratorScan& iterated, std::vector<NamespaceWork>& work) {
+    for (const bpf::NamespaceSeen& seen : iterated.namespaces) {
+      auto it = std::ranges::find_if(
+          work, [&](const NamespaceWork& item) { return item.handle.id == seen.id; });
+      if (it == work.end()) {
+        NamespaceWork item;
+        item.handle.id = item.facts.id = seen.id;
+        item.facts.held_by = facts::HeldBy::kDescriptor;
+        item.blind_spots.push_back(
+            {.id = "AQ609",
+             .scope = "netns:" + std::to_string(seen.id.value()),
+             .reason = "no process lives in this namespace and it is mounted nowhere: only open "
+                       "sockets keep it alive",
+             .cost = "its counters were not read"});
+        it = work.insert(work.end(), std::move(item));
+      }
+      it->facts.cookie = seen.cookie;
+      it->facts.sysctls = seen.sysctls;
+    }
+  }
+
+  void read_rest_inside(const bpf::IteratorScan& iterated, ScanDepth depth,
+                        std::vector<NamespaceWork>& work) {
+    // The host's sysctls first: they tell "global on this kernel" from "unreadable" elsewhere.
+    std::vector<Want> wants(work.size());
+    for (std::size_t i = 0; i < work.size(); ++i) wants[i].sysctls = work[i].facts.is_host;
+    read_inside(wants, threads_, nullptr, work);
+    const auto host =
+        std::ranges::find_if(work, [](const NamespaceWork& item) { return item.facts.is_host; });
+    const auto* host_sysctls = host != work.end() ? &host->facts.sysctls : nullptr;
+
+    // MPTCP subflows (and everything before 5.12) have no cookie until sock_diag makes one.
+    std::unordered_set<NetnsId> without_cookie;
+    for (const facts::Listener& listener : iterated.listeners) {
+      if (listener.cookie.value() == 0 && !cookies_.contains(listener.inode)) {
+        without_cookie.insert(listener.netns);
+      }
+    }
+    const bool everything = depth == ScanDepth::kComplete || !iterator_;
+    for (std::size_t i = 0; i < work.size(); ++i) {
+      const NetnsId id = work[i].handle.id;
+      const bool enterable = !work[i].handle.path.empty() || work[i].handle.is_own;
+      wants[i] = {};
+      if (!enterable) continue;
+      wants[i].counters = work[i].facts.counters.empty();
+      wants[i].sysctls = everything && !work[i].facts.is_host && work[i].facts.sysctls.empty();
+      wants[i].listeners = everything || unowned_.contains(id) || without_cookie.contains(id);
+    }
+    read_inside(wants, threads_, host_sysctls, work);
+    handles_.clear();
+    for (const NamespaceWork& item : work) handles_.emplace(item.handle.id, item.handle);
+  }
+
+  void fill_cookie(facts::Listener& listener) const {
+    if (listener.cookie.value() != 0) return;
+    const auto it = cookies_.find(listener.inode);
+    if (it != cookies_.end()) listener.cookie = it->second;
+  }
+
+  // The iterator's listeners, and those that only sock_diag knows: no descriptor table holds them.
+  void gather_listeners(bpf::IteratorScan iterated, std::vector<NamespaceWork>& work,
+                        facts::Snapshot& snapshot) {
+    for (const NamespaceWork& item : work) {
+      for (const facts::Listener& listener : item.listeners) {
+        if (listener.cookie.value() != 0) cookies_[listener.inode] = listener.cookie;
+      }
+    }
+    std::unordered_set<std::uint64_t> inodes;
+    for (facts::Listener& listener : iterated.listeners) {
+      fill_cookie(listener);
+      inodes.insert(listener.inode.value());
+      // The iterator sees all processes of its own PID namespace and below.
+      listener.owners_complete = initial_pid_namespace_;
+      snapshot.listeners.push_back(std::move(listener));
+    }
+    for (facts::Process& process : iterated.processes) {
+      iterated_processes_.insert_or_assign(process.pid, std::move(process));
+    }
+    for (NamespaceWork& item : work) {
+      for (facts::Listener& listener : item.listeners) {
+        if (listener.inode.value() != 0 && inodes.contains(listener.inode.value())) continue;
+        if (iterator_) {
+          unowned_.insert(item.handle.id);
+          listener.owners_complete = initial_pid_namespace_;
+        }
+        snapshot.listeners.push_back(std::move(listener));
+      }
+    }
+  }
+
+  // Owners by the walk through /proc/*/fd, where the iterator did not bring them along.
+  void find_owners(facts::Snapshot& snapshot) {
+    if (iterator_) return;
+    std::vector<SocketInode> wanted;
+    for (const facts::Listener& listener : snapshot.listeners) {
+      const auto known = owners_.find(listener.inode);
+      if (known == owners_.end() || !still_owned(known->second, listener.inode)) {
+        wanted.push_back(listener.inode);
+      }
+    }
+    if (!wanted.empty()) walk_owners(wanted, snapshot);
+    for (facts::Listener& listener : snapshot.listeners) {
+      const auto known = owners_.find(listener.inode);
+      if (known != owners_.end()) listener.owners = known->second;
+      listener.owners_complete = owners_complete_ && initial_pid_namespace_;
+    }
+    if (!owner_blind_spot_.reason.empty()) snapshot.blind_spots.push_back(owner_blind_spot_);
+  }
+
+  [[nodiscard]] bool still_owned(const std::vector<facts::OwnerRef>& owners,
+                                 SocketInode inode) const {
+    return !owners.empty() && std::ranges::all_of(owners, [&](const facts::OwnerRef& owner) {
+      return procfs::still_owns(options_.proc_root, owner, inode);
+    });
+  }
+
+  void walk_owners(const std::vector<SocketInode>& wanted, const facts::Snapshot& snapshot) {
+    Result<procfs::OwnerWalk> walk = procfs::walk_socket_owners(options_.proc_root, wanted);
+    owner_blind_spot_ = {};
+    owners_complete_ = walk && walk->complete();
+    if (!owners_complete_) {
+      owner_blind_spot_ = {.id = "AQ605",
+                           .scope = "host",
+                           .reason = walk ? "the descriptors of " + std::to_string(walk->denied) +
+                                                " processes may not be read (run as root)"
+                                          : walk.error().message(),
+                           .cost = "an owner may be missing, and listeners may seem to have none"};
+    }
+    if (!walk) return;
+    std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> kept;
+    for (const facts::Listener& listener : snapshot.listeners) {
+      if (const auto found = walk->owners.find(listener.inode); found != walk->owners.end()) {
+        kept.insert_or_assign(listener.inode, std::move(found->second));
+      } else if (const auto old = owners_.find(listener.inode); old != owners_.end()) {
+        kept.insert_or_assign(listener.inode, std::move(old->second));
+      }
+    }
+    owners_ = std::move(kept);
+  }
+
+  // Every owner that still lives, with its container and pod.
+  void describe_processes(facts::Snapshot& snapshot) {
+    std::set<Pid> pids;
+    for (const facts::Listener& listener : snapshot.listeners) {
+      for (const facts::OwnerRef& owner : listener.owners) pids.insert(owner.pid);
+    }
+    std::vector<Pid> unknown;
+    for (const Pid pid : pids) {
+      const auto it = processes_.find(pid);
+      if (it == processes_.end() || !is_same(it->second)) unknown.push_back(pid);
+    }
+    std::vector<std::optional<facts::Process>> read(unknown.size());
+    parallel_for(unknown.size(), threads_, [&](std::size_t i) {
+      if (auto process = procfs::read_process(options_.proc_root, unknown[i], exe_link_)) {
+        read[i] = std::move(*process);
+      }
+    });
+    std::vector<facts::Process> fresh;
+    for (std::size_t i = 0; i < unknown.size(); ++i) {
+      if (!read[i]) {
+        // It ended, or may not be read: what the iterator saw of it is better than nothing.
+        const auto seen = iterated_processes_.find(unknown[i]);
+        if (seen != iterated_processes_.end()) fresh.push_back(seen->second);
+        continue;
+      }
+      cgroup::place(*read[i]);
+      fresh.push_back(std::move(*read[i]));
+    }
+    containers::WorkloadNames names(options_.run_root, options_.log_root);
+    names.annotate(fresh);
+    for (facts::Process& process : fresh) processes_.insert_or_assign(process.pid, process);
+    std::erase_if(processes_, [&](const auto& entry) { return !pids.contains(entry.first); });
+    for (const auto& [pid, process] : processes_) snapshot.processes.push_back(process);
+    iterated_processes_.clear();
+  }
+
+  // Whether a process that was read before is the one that has its PID now.
+  [[nodiscard]] bool is_same(const facts::Process& known) const {
+    const auto seen = iterated_processes_.find(known.pid);
+    if (seen != iterated_processes_.end()) {
+      return seen->second.start_ticks == known.start_ticks && seen->second.comm == known.comm;
+    }
+    const auto now =
+        procfs::read_process(options_.proc_root, known.pid, procfs::ExeLink::kLeaveOut);
+    return now && now->start_ticks == known.start_ticks && now->comm == known.comm;
+  }
+
+  ScanOptions options_;
+  unsigned threads_;
+  bool prepared_ = false;
+  bool initial_pid_namespace_ = false;
+  facts::Host host_;
+  procfs::ExeLink exe_link_ = procfs::ExeLink::kLeaveOut;
+  std::optional<bpf::ListenerIterator> iterator_;
+  std::optional<Error> iterator_refusal_;
+
+  // What earlier scans learned. Each is checked again before it is used.
+  std::unordered_set<NetnsId> unowned_;  // namespaces with sockets in no descriptor table
+  std::unordered_map<SocketInode, SocketCookie> cookies_;
+  std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> owners_;
+  bool owners_complete_ = false;
+  facts::BlindSpot owner_blind_spot_;
+  std::map<Pid, facts::Process> processes_;
+  std::map<Pid, facts::Process> iterated_processes_;
+  std::unordered_map<NetnsId, netns::Handle> handles_;
+};
+
+Scanner::Scanner(ScanOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Scanner::Scanner(Scanner&&) noexcept = default;
+Scanner& Scanner::operator=(Scanner&&) noexcept = default;
+Scanner::~Scanner() = default;
+
+Result<facts::Snapshot> Scanner::scan(ScanDepth depth) { return impl_->scan(depth); }
+
+std::vector<facts::Listener> Scanner::sample(std::span<const NetnsId> watched) {
+  return impl_->sample(watched);
+}
+
+}  // namespace acceptq::collect
