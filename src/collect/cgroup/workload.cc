@@ -1,6 +1,7 @@
 #include "collect/cgroup/workload.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 
@@ -129,8 +130,10 @@ Result<std::vector<Membership>> parse_cgroup(std::string_view text) {
 std::string placing_path(const std::vector<Membership>& memberships) {
   std::vector<const Membership*> candidates;
   for (const Membership& membership : memberships) candidates.push_back(&membership);
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Membership* a, const Membership* b) { return rank(*a) < rank(*b); });
+  // Of equal rank, in their order in the file.
+  std::sort(candidates.begin(), candidates.end(), [](const Membership* a, const Membership* b) {
+    return std::pair(rank(*a), a) < std::pair(rank(*b), b);
+  });
   for (const Membership* candidate : candidates) {
     const Workload workload = workload_of(candidate->path);
     if (workload.container || workload.pod_uid || workload.is_infrastructure) {
