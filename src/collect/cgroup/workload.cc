@@ -129,6 +129,7 @@ Result<std::vector<Membership>> parse_cgroup(std::string_view text) {
 
 std::string placing_path(const std::vector<Membership>& memberships) {
   std::vector<const Membership*> candidates;
+  candidates.reserve(memberships.size());
   for (const Membership& membership : memberships) candidates.push_back(&membership);
   // Of equal rank, in their order in the file.
   std::sort(candidates.begin(), candidates.end(), [](const Membership* a, const Membership* b) {

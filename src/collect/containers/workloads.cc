@@ -69,18 +69,14 @@ void WorkloadNames::add_engine_names(const std::optional<std::string>& runtime,
 const ContainerNames& WorkloadNames::names_of(const facts::Container& container) {
   const auto found = known_.find(container.id);
   if (found != known_.end()) return found->second;
-  ContainerNames names;
   Result<std::optional<ContainerNames>> bundle = read_bundle(run_root_, container.id);
-  if (!bundle) {
-    problems_.push_back(bundle.error().message());
-  } else if (*bundle) {
-    names = std::move(**bundle);
-  }
+  if (!bundle) problems_.push_back(bundle.error().message());
+  ContainerNames names = std::move(bundle).value_or(std::nullopt).value_or(ContainerNames{});
   if (!names.name) {
     const auto logged = logs().containers.find(container.id);
     if (logged != logs().containers.end()) fill(names, logged->second);
   }
-  const std::optional<std::string>& runtime = container.runtime ? container.runtime : names.runtime;
+  const std::optional<std::string> runtime = container.runtime ? container.runtime : names.runtime;
   if (!names.name || !runtime) add_engine_names(runtime, container.id, names);
   return known_.emplace(container.id, std::move(names)).first->second;
 }

@@ -16,7 +16,7 @@ const std::string kTail =
 TEST(ParseStat, TakesAnyName) {
   for (const std::string comm :
        {"nginx", "", "a b", "a) S 7 (b", ")", "((", "x\ny", "kworker/u8:2-ev"}) {
-    const Result<StatFields> stat = parse_stat("3985 (" + comm + ")" + kTail);
+    const Result<StatFields> stat = parse_stat(std::string("3985 (").append(comm) + ")" + kTail);
     ASSERT_TRUE(stat.has_value()) << comm;
     EXPECT_EQ(stat->pid, Pid(3985));
     EXPECT_EQ(stat->comm, comm);

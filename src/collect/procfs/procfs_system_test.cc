@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -146,6 +146,7 @@ int look_as_nobody(Pid other) {
   const Result<OwnerWalk> walk = walk_socket_owners("/proc", {});
   CHECK_OR_LINE(walk.has_value());
   CHECK_OR_LINE(walk->denied > 0);
+  CHECK_OR_LINE(walk->denied >= walk->denied_examples.size());
   CHECK_OR_LINE(!walk->denied_examples.empty());
   CHECK_OR_LINE(walk->denied_examples.size() <= 5);
   CHECK_OR_LINE(!walk->complete());
@@ -231,7 +232,6 @@ Counters nstat_counters() {
   Counters counters;
   const std::unique_ptr<FILE, ClosePipe> nstat(
       ::popen("NSTAT_HISTORY=/dev/null nstat -asz 2>/dev/null", "re"));
-  std::string text;
   char line[512];
   while (nstat && std::fgets(line, sizeof line, nstat.get()) != nullptr) {
     std::istringstream fields(line);
