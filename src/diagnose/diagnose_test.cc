@@ -1,0 +1,328 @@
+// Facts in, verdict out.
+#include "diagnose/diagnose.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::Listener;
+using facts::Namespace;
+using facts::Observation;
+
+constexpr NetnsId kHost{4026531840};
+constexpr NetnsId kPod{4026532567};
+
+Namespace make_namespace(NetnsId id, std::int64_t somaxconn,
+                         std::map<std::string, std::uint64_t, std::less<>> counters = {}) {
+  Namespace ns;
+  ns.id = id;
+  ns.is_host = id == kHost;
+  const auto value = [](std::int64_t v) {
+    return facts::Sysctl{.state = facts::SysctlState::kValue, .value = v};
+  };
+  ns.sysctls = {{facts::kSomaxconn, value(somaxconn)}, {facts::kMaxSynBacklog, value(2048)},
+                {facts::kSyncookies, value(1)},        {facts::kAbortOnOverflow, value(0)},
+                {facts::kSynackRetries, value(5)},     {facts::kFastopen, value(1)}};
+  ns.counters = {{"TcpExtListenOverflows", 0},  {"TcpExtListenDrops", 0},
+                 {"TcpExtTCPReqQFullDrop", 0},  {"TcpExtTCPReqQFullDoCookies", 0},
+                 {"TcpExtSyncookiesSent", 0},   {"TcpExtSyncookiesRecv", 0},
+                 {"TcpExtSyncookiesFailed", 0}, {"TcpPassiveOpens", 0}};
+  for (const auto& [name, count] : counters) ns.counters[name] = count;
+  ns.counters_source = "/proc/3985/net/netstat";
+  return ns;
+}
+
+Listener make_listener(std::uint16_t port, std::uint32_t length, std::uint32_t limit,
+                       std::uint32_t drops, NetnsId netns = kPod) {
+  Listener listener;
+  listener.netns = netns;
+  listener.port = port;
+  listener.cookie = SocketCookie(std::uint64_t{port} * 16);
+  listener.inode = SocketInode(port);
+  listener.accept_queue_len = QueueLength(length);
+  listener.limit = QueueLimit(limit);
+  listener.drops = drops;
+  listener.owners = {{.pid = Pid(3985), .fd = 6}};
+  listener.owners_complete = true;
+  return listener;
+}
+
+// A pod beside a host whose somaxconn is 32768.
+Observation observe(std::vector<Listener> before, Namespace ns_before, std::vector<Listener> after,
+                    Namespace ns_after, double seconds = 2) {
+  Observation observation;
+  observation.seconds = seconds;
+  observation.before.host.kernel = observation.after.host.kernel = "6.1.0-56-amd64";
+  observation.before.listeners = std::move(before);
+  observation.after.listeners = std::move(after);
+  observation.before.namespaces = {make_namespace(kHost, 32768), std::move(ns_before)};
+  observation.after.namespaces = {make_namespace(kHost, 32768), std::move(ns_after)};
+  facts::normalize(observation.before);
+  facts::normalize(observation.after);
+  return observation;
+}
+
+const Finding* find(const Report& report, std::string_view id) {
+  const auto it = std::ranges::find(report.findings, id, &Finding::id);
+  return it != report.findings.end() ? &*it : nullptr;
+}
+
+bool says(const Finding* finding, std::string_view words) {
+  return finding != nullptr && finding->explanation.find(words) != std::string::npos;
+}
+
+Observation seed_step_1() {
+  Observation observation = observe(
+      {make_listener(80, 129, 128, 93400)},
+      make_namespace(kPod, 128,
+                     {{"TcpExtListenOverflows", 12178527}, {"TcpExtListenDrops", 12246983}}),
+      {make_listener(80, 129, 128, 93844)},
+      make_namespace(kPod, 128,
+                     {{"TcpExtListenOverflows", 12178939},
+                      {"TcpExtListenDrops", 12247395},
+                      {"TcpPassiveOpens", 102}}));
+  observation.samples[facts::listener_key(observation.after.listeners[0])] = {
+      .count = 40, .full = 40, .longest = QueueLength(129)};
+  return observation;
+}
+
+TEST(Seed, FirstTheNamespacesSomaxconnBinds) {
+  const Report report = diagnose(seed_step_1());
+  EXPECT_EQ(report.verdict, Verdict::kOverflowing);
+  ASSERT_EQ(report.listeners.size(), 1U);
+  const ListenerReport& listener = report.listeners[0];
+  EXPECT_EQ(listener.limit_set_by, LimitSetBy::kSomaxconn);
+  EXPECT_EQ(listener.refused.total, 412U);
+  EXPECT_EQ(listener.refused.source, facts::Source::kCounters);
+  EXPECT_EQ(listener.refused.at_syn, std::nullopt);
+  EXPECT_EQ(listener.full_fraction, 1.0);
+  EXPECT_EQ(listener.syn_queue_capacity, 129U);
+  EXPECT_EQ(listener.stale, std::nullopt);
+  EXPECT_DOUBLE_EQ(*listener.accepts_per_s, 51);
+  EXPECT_DOUBLE_EQ(*listener.arrivals_per_s, 257);
+  const Finding* overflow = find(report, "AQ101");
+  EXPECT_TRUE(says(overflow, "refused 412 packets"));
+  EXPECT_TRUE(says(overflow, "the limit is 128, so 129 fit"));
+  EXPECT_TRUE(says(overflow, "every refusal was for a full accept queue"));
+  EXPECT_TRUE(says(overflow, "SYN cookies are on"));
+  EXPECT_EQ(overflow->confidence, 1.0);
+  EXPECT_TRUE(says(find(report, "AQ104"), "The host's value, 32768, does not apply"));
+  EXPECT_EQ(find(report, "AQ105"), nullptr);
+  EXPECT_EQ(report.findings.front().id, "AQ101");
+}
+
+TEST(Seed, ThenTheApplicationsBacklogBinds) {
+  const auto pod = [](std::uint64_t refused) {
+    return make_namespace(kPod, 8096,
+                          {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
+  };
+  const Report report = diagnose(observe({make_listener(80, 512, 511, 10)}, pod(10),
+                                         {make_listener(80, 512, 511, 60)}, pod(60)));
+  EXPECT_EQ(report.verdict, Verdict::kOverflowing);
+  EXPECT_EQ(report.listeners[0].limit_set_by, LimitSetBy::kApplication);
+  EXPECT_TRUE(says(find(report, "AQ105"), "511 is what the application itself asked for"));
+  EXPECT_EQ(find(report, "AQ104"), nullptr);
+}
+
+TEST(Healthy, BusyServerGivesNoFinding) {
+  const Report report = diagnose(observe({make_listener(80, 3, 511, 0)}, make_namespace(kPod, 4096),
+                                         {make_listener(80, 17, 511, 0)},
+                                         make_namespace(kPod, 4096, {{"TcpPassiveOpens", 90000}})));
+  EXPECT_EQ(report.verdict, Verdict::kHealthy);
+  EXPECT_TRUE(report.findings.empty());
+}
+
+TEST(Past, CountersThatDoNotMoveAreANotice) {
+  const Namespace pod =
+      make_namespace(kPod, 4096, {{"TcpExtListenOverflows", 412}, {"TcpExtListenDrops", 412}});
+  const Report report = diagnose(
+      observe({make_listener(80, 0, 511, 412)}, pod, {make_listener(80, 0, 511, 412)}, pod));
+  EXPECT_EQ(report.verdict, Verdict::kOverflowed);
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].id, "AQ102");
+  EXPECT_EQ(report.findings[0].severity, Severity::kNotice);
+  EXPECT_TRUE(says(&report.findings[0], "412 packets"));
+}
+
+TEST(Attribution, TwoThatOverflowShareNoCounter) {
+  const auto pod = [](std::uint64_t refused) {
+    return make_namespace(kPod, 4096,
+                          {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
+  };
+  const Report report = diagnose(observe(
+      {make_listener(80, 6, 5, 0), make_listener(81, 8, 7, 0), make_listener(82, 0, 5, 3)}, pod(0),
+      {make_listener(80, 6, 5, 30), make_listener(81, 8, 7, 12), make_listener(82, 0, 5, 3)},
+      pod(40)));
+  ASSERT_EQ(report.listeners.size(), 3U);
+  EXPECT_EQ(report.listeners[0].verdict, Verdict::kOverflowing);
+  EXPECT_EQ(report.listeners[0].refused.source, facts::Source::kSocketDrops);
+  EXPECT_EQ(report.listeners[0].refused.total, 30U);
+  EXPECT_EQ(report.listeners[1].verdict, Verdict::kOverflowing);
+  EXPECT_NE(report.listeners[2].verdict, Verdict::kOverflowing);
+  EXPECT_EQ(report.listeners[2].refused.total, 0U);
+}
+
+TEST(Attribution, DuplicateSynsAtANeighbourAreNoOverflow) {
+  const auto pod = [](std::uint64_t refused) {
+    return make_namespace(kPod, 4096,
+                          {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
+  };
+  const Report report =
+      diagnose(observe({make_listener(80, 6, 5, 0), make_listener(81, 1, 511, 0)}, pod(0),
+                       {make_listener(80, 6, 5, 40), make_listener(81, 1, 511, 1)}, pod(40)));
+  EXPECT_EQ(report.listeners[0].verdict, Verdict::kOverflowing);
+  EXPECT_NE(report.listeners[1].verdict, Verdict::kOverflowing);
+}
+
+TEST(Attribution, OverflowOfAListenerThatClosedIsStillReported) {
+  const auto pod = [](std::uint64_t refused) {
+    return make_namespace(kPod, 4096,
+                          {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
+  };
+  const Report report = diagnose(observe({make_listener(80, 6, 5, 0), make_listener(81, 0, 5, 0)},
+                                         pod(0), {make_listener(81, 0, 5, 0)}, pod(40)));
+  EXPECT_EQ(report.verdict, Verdict::kOverflowing);
+  const Finding* finding = find(report, "AQ101");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->listener, std::nullopt);
+  EXPECT_EQ(finding->netns, kPod);
+}
+
+TEST(Counters, WrapAndRestart) {
+  const auto pod = [](std::uint64_t refused) {
+    return make_namespace(kPod, 4096,
+                          {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
+  };
+  const Report wrapped =
+      diagnose(observe({make_listener(80, 6, 5, 0xFFFFFFFE)}, pod(0xFFFFFFFFFFFFFFFEU),
+                       {make_listener(80, 6, 5, 8)}, pod(8)));
+  EXPECT_EQ(wrapped.listeners[0].refused.total, 10U);
+  Namespace before = pod(500);
+  before.cookie = 1;
+  Namespace after = pod(8);
+  after.cookie = 2;
+  const Report restarted = diagnose(
+      observe({make_listener(80, 6, 5, 500)}, before, {make_listener(80, 6, 5, 8)}, after));
+  EXPECT_NE(find(restarted, "AQ608"), nullptr);
+  EXPECT_EQ(restarted.listeners[0].refused.total, std::nullopt);
+}
+
+TEST(Limits, WhoSetThem) {
+  struct Row {
+    std::uint32_t limit;
+    std::int64_t somaxconn;
+    bool kernel_owned;
+    LimitSetBy by;
+    std::optional<bool> stale;
+  };
+  const Row rows[] = {
+      {128, 128, false, LimitSetBy::kSomaxconn, std::nullopt},
+      {511, 8096, false, LimitSetBy::kApplication, std::nullopt},
+      {128, 8096, false, LimitSetBy::kUnknown, std::nullopt},     // or 128 of old
+      {4096, 8096, false, LimitSetBy::kUnknown, std::nullopt},    // or 4096 of old
+      {32768, 40000, false, LimitSetBy::kUnknown, std::nullopt},  // or the host's
+      {511, 128, false, LimitSetBy::kUnknown, true},
+      {4096, 128, true, LimitSetBy::kKernel, std::nullopt},
+  };
+  for (const Row& row : rows) {
+    Listener listener = make_listener(80, 0, row.limit, 0);
+    if (row.kernel_owned) listener.owners.clear();
+    const Namespace pod = make_namespace(kPod, row.somaxconn);
+    const Report report = diagnose(observe({listener}, pod, {listener}, pod));
+    EXPECT_EQ(report.listeners[0].limit_set_by, row.by) << row.limit << " " << row.somaxconn;
+    EXPECT_EQ(report.listeners[0].stale, row.stale) << row.limit << " " << row.somaxconn;
+  }
+}
+
+TEST(Limits, StaleWhereTheChangeWasSeen) {
+  const Listener listener = make_listener(80, 129, 128, 0);
+  const Report report = diagnose(
+      observe({listener}, make_namespace(kPod, 128), {listener}, make_namespace(kPod, 8096)));
+  EXPECT_EQ(report.listeners[0].stale, true);
+  EXPECT_EQ(report.listeners[0].limit_set_by, LimitSetBy::kSomaxconn);
+  EXPECT_NE(find(report, "AQ106"), nullptr);
+}
+
+TEST(Unix, FullQueueHasNoCounters) {
+  Listener listener = make_listener(0, 4, 3, 0);
+  listener.protocol = facts::Protocol::kUnix;
+  listener.path = "/run/php-fpm.sock";
+  listener.drops.reset();
+  const Namespace pod = make_namespace(kPod, 4096);
+  const Report report = diagnose(observe({listener}, pod, {listener}, pod));
+  EXPECT_EQ(report.verdict, Verdict::kAtRisk);
+  EXPECT_TRUE(says(find(report, "AQ110"), "4 connections wait"));
+  EXPECT_NE(find(report, "AQ105"), nullptr);
+}
+
+TEST(Reuseport, OneFullMemberIsNamed) {
+  Listener full = make_listener(80, 6, 5, 0);
+  Listener idle = full;
+  idle.cookie = SocketCookie(99);
+  idle.accept_queue_len = QueueLength(0);
+  Listener full_after = full;
+  full_after.drops = 20;
+  const auto pod = [](std::uint64_t refused) {
+    return make_namespace(kPod, 4096,
+                          {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
+  };
+  const Report report = diagnose(observe({full, idle}, pod(0), {full_after, idle}, pod(20)));
+  EXPECT_TRUE(says(find(report, "AQ111"), "2 sockets share"));
+  EXPECT_TRUE(report.listeners[0].reuseport_group.has_value());
+}
+
+TEST(Syn, FloodAndBurstAndCookiesOff) {
+  const auto run = [](std::map<std::string, std::uint64_t, std::less<>> counters,
+                      std::int64_t syncookies) {
+    Namespace before = make_namespace(kPod, 4096);
+    Namespace after = make_namespace(kPod, 4096, std::move(counters));
+    before.sysctls[facts::kSyncookies].value = after.sysctls[facts::kSyncookies].value = syncookies;
+    return diagnose(
+        observe({make_listener(80, 0, 511, 0)}, before, {make_listener(80, 0, 511, 0)}, after));
+  };
+  const Report flood = run({{"TcpExtTCPReqQFullDoCookies", 50000},
+                            {"TcpExtSyncookiesSent", 50000},
+                            {"TcpExtSyncookiesRecv", 12}},
+                           1);
+  EXPECT_NE(find(flood, "AQ203"), nullptr);
+  EXPECT_EQ(find(flood, "AQ202"), nullptr);
+  const Report burst = run({{"TcpExtTCPReqQFullDoCookies", 500},
+                            {"TcpExtSyncookiesSent", 500},
+                            {"TcpExtSyncookiesRecv", 480}},
+                           1);
+  EXPECT_NE(find(burst, "AQ202"), nullptr);
+  EXPECT_EQ(find(burst, "AQ203"), nullptr);
+  const Report off = run({{"TcpExtTCPReqQFullDrop", 70}, {"TcpExtListenDrops", 70}}, 0);
+  EXPECT_NE(find(off, "AQ201"), nullptr);
+  EXPECT_EQ(find(off, "AQ205"), nullptr);
+  const Report reserve = run({{"TcpExtListenDrops", 70}}, 0);
+  EXPECT_NE(find(reserve, "AQ205"), nullptr);
+  const Report other = run({{"TcpExtListenDrops", 70}}, 1);
+  EXPECT_NE(find(other, "AQ107"), nullptr);
+  const Report always = run({{"TcpExtTCPReqQFullDoCookies", 60},
+                             {"TcpExtSyncookiesSent", 60},
+                             {"TcpExtSyncookiesRecv", 60}},
+                            2);
+  EXPECT_TRUE(always.findings.empty());
+}
+
+TEST(SingleSnapshot, SaysFullButNotOverflowing) {
+  const Namespace pod = make_namespace(kPod, 128);
+  const Report report = diagnose(
+      observe({make_listener(80, 129, 128, 5)}, pod, {make_listener(80, 129, 128, 5)}, pod, 0));
+  EXPECT_EQ(report.verdict, Verdict::kAtRisk);
+  EXPECT_NE(find(report, "AQ108"), nullptr);
+  EXPECT_EQ(find(report, "AQ101"), nullptr);
+}
+
+TEST(Empty, HostWithoutListenersIsHealthy) {
+  const Report report = diagnose(Observation{});
+  EXPECT_EQ(report.verdict, Verdict::kHealthy);
+  EXPECT_TRUE(report.findings.empty());
+}
+
+}  // namespace
+}  // namespace acceptq::diagnose

@@ -1,0 +1,211 @@
+#include "diagnose/listener_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "listenpath/limits.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::Listener;
+using facts::Protocol;
+
+Cookies cookies_of(std::int64_t syncookies) {
+  if (syncookies == 0) return Cookies::kOff;
+  return syncookies == 2 ? Cookies::kAlways : Cookies::kWhenFull;
+}
+
+void describe_queue(const facts::Observation& observation, ListenerState& state) {
+  ListenerReport& report = state.report;
+  const Listener& listener = *state.listener;
+  report.longest = listener.accept_queue_len;
+  if (state.before != nullptr) {
+    report.longest = std::max(report.longest, state.before->accept_queue_len);
+  }
+  const auto samples = observation.samples.find(report.key);
+  if (samples != observation.samples.end() && samples->second.count > 0) {
+    report.longest = std::max(report.longest, samples->second.longest);
+    if (listener.limit)
+      report.full_fraction = double{1} * samples->second.full / samples->second.count;
+  }
+}
+
+void describe_syn_queue(const listenpath::KernelRules& rules, ListenerState& state) {
+  const Listener& listener = *state.listener;
+  if (listener.protocol != Protocol::kTcp) return;
+  const facts::Namespace* ns = state.ns.after();
+  const auto syncookies = sysctl_value(ns, facts::kSyncookies);
+  const auto max_syn_backlog = sysctl_value(ns, facts::kMaxSynBacklog);
+  if (syncookies) state.report.cookies = cookies_of(*syncookies);
+  if (!listener.limit) return;
+  state.report.syn_queue_limit = listener.limit;
+  const bool backlog_matters =
+      rules.syn_queue == listenpath::SynQueueRule::kTable || syncookies.value_or(0) == 0;
+  if (!syncookies || (backlog_matters && !max_syn_backlog)) return;
+  state.report.syn_queue_capacity = listenpath::syn_queue_capacity(
+      rules, {.accept_limit = *listener.limit,
+              .max_syn_backlog = static_cast<std::uint32_t>(max_syn_backlog.value_or(0)),
+              .syncookies = static_cast<std::uint32_t>(*syncookies)});
+}
+
+// A somaxconn, other than the present one, that can have been in force when listen() was called.
+std::vector<std::string> earlier_somaxconn(const facts::Observation& observation,
+                                           const ListenerState& state, std::int64_t limit) {
+  std::vector<std::string> candidates;
+  if (limit == 128) candidates.emplace_back("the default of namespaces before Linux 5.4");
+  if (limit == 4096) candidates.emplace_back("the default of namespaces from Linux 5.4 on");
+  const facts::Namespace* host = facts::host_namespace(observation.after);
+  if (host != nullptr && host->id != state.listener->netns &&
+      sysctl_value(host, facts::kSomaxconn) == limit) {
+    candidates.emplace_back("the host's value");
+  }
+  return candidates;
+}
+
+void attribute_limit(const facts::Observation& observation, ListenerState& state) {
+  const Listener& listener = *state.listener;
+  ListenerReport& report = state.report;
+  report.somaxconn = sysctl_value(state.ns.after(), facts::kSomaxconn);
+  if (!listener.limit) return;
+  const std::int64_t limit = listener.limit->value();
+  const facts::Namespace* ns_before = facts::find_namespace(observation.before, listener.netns);
+  const auto somaxconn_before = sysctl_value(ns_before, facts::kSomaxconn);
+  const bool limit_unchanged = state.before != nullptr && state.before->limit == listener.limit;
+  const bool somaxconn_changed = state.ns.comparable() && report.somaxconn && somaxconn_before &&
+                                 *report.somaxconn != *somaxconn_before;
+  // The limit did not follow a change that was seen, and it had been what somaxconn allowed.
+  if (somaxconn_changed && limit_unchanged && limit == *somaxconn_before) report.stale = true;
+
+  if (state.kernel_owned && listener.protocol == Protocol::kTcp) {
+    report.limit_set_by = LimitSetBy::kKernel;
+    return;
+  }
+  if (listener.backlog_requested) {
+    const bool clamped = *listener.backlog_requested > static_cast<std::uint64_t>(limit);
+    report.limit_set_by = clamped ? LimitSetBy::kSomaxconn : LimitSetBy::kApplication;
+    return;
+  }
+  if (!report.somaxconn) {
+    state.limit_candidates.emplace_back("somaxconn of its namespace, which could not be read");
+    return;
+  }
+  if (report.stale == true || limit == *report.somaxconn) {
+    report.limit_set_by = LimitSetBy::kSomaxconn;
+    return;
+  }
+  if (limit > *report.somaxconn) {
+    // listen() of a process never grants more than somaxconn: it was lowered since.
+    report.stale = true;
+    state.limit_candidates.emplace_back("a larger somaxconn at the time of listen()");
+    return;
+  }
+  state.limit_candidates = earlier_somaxconn(observation, state, limit);
+  if (state.limit_candidates.empty()) report.limit_set_by = LimitSetBy::kApplication;
+}
+
+// Could this listener have had a share in what its namespace's counters grew by?
+bool may_have_refused(const ListenerState& state) {
+  if (state.listener->protocol != Protocol::kTcp) return false;
+  if (state.before == nullptr || !state.before->drops || !state.listener->drops) return true;
+  return *state.before->drops != *state.listener->drops;
+}
+
+// The namespace's counters are this listener's where no other socket can have moved them.
+void attribute_drops(std::vector<ListenerState>& states, const facts::Observation& observation,
+                     const listenpath::KernelRules& rules) {
+  std::map<NetnsId, std::size_t> suspects;
+  std::map<NetnsId, std::size_t> tcp_listeners;
+  for (const ListenerState& state : states) {
+    if (state.listener->protocol != Protocol::kTcp) continue;
+    ++tcp_listeners[state.listener->netns];
+    if (!rules.socket_drops_counted || may_have_refused(state)) ++suspects[state.listener->netns];
+  }
+  // A listener that closed meanwhile took its share of the counters with it.
+  std::unordered_map<std::string, bool> alive;
+  for (const ListenerState& state : states) alive[state.report.key] = true;
+  for (const Listener& listener : observation.before.listeners) {
+    if (listener.protocol == Protocol::kTcp && !alive.contains(facts::listener_key(listener))) {
+      ++suspects[listener.netns];
+      ++tcp_listeners[listener.netns];
+    }
+  }
+  for (ListenerState& state : states) {
+    ListenerReport& report = state.report;
+    const Listener& listener = *state.listener;
+    if (listener.protocol != Protocol::kTcp) continue;
+    if (state.before != nullptr && state.before->drops && listener.drops) {
+      report.socket_drops_delta = socket_drops_growth(*state.before->drops, *listener.drops);
+    }
+    const bool own = report.socket_drops_delta != 0U;  // unknown counts as "may have"
+    const bool alone = suspects[listener.netns] == 1;
+    const auto listen_drops = state.ns.delta("TcpExtListenDrops");
+    if (state.ns.comparable() && own && alone && listen_drops) {
+      state.overflows = state.ns.delta("TcpExtListenOverflows");
+      state.drops = listen_drops;
+      report.refused = {.total = listen_drops, .source = facts::Source::kCounters};
+    } else if (report.socket_drops_delta == 0U || (listen_drops == 0U && state.ns.comparable())) {
+      state.overflows = 0;
+      state.drops = 0;
+      report.refused = {.total = 0, .source = facts::Source::kCounters};
+    } else if (report.socket_drops_delta) {
+      report.refused = {.total = report.socket_drops_delta, .source = facts::Source::kSocketDrops};
+    }
+    if (tcp_listeners[listener.netns] != 1 || observation.seconds <= 0) continue;
+    // Connections completed in this namespace are this listener's, as its only one.
+    if (const auto opens = state.ns.delta("TcpPassiveOpens"); opens && state.before != nullptr) {
+      const double growth = double{1} * listener.accept_queue_len.value() -
+                            double{1} * state.before->accept_queue_len.value();
+      const double refused = static_cast<double>(report.refused.total.value_or(0));
+      const double completed = static_cast<double>(*opens);
+      report.arrivals_per_s = (completed + refused) / observation.seconds;
+      report.accepts_per_s = std::max(0.0, completed - growth) / observation.seconds;
+    }
+  }
+}
+
+void group_reuseport(std::vector<ListenerState>& states) {
+  std::map<std::string, std::vector<ListenerState*>> groups;
+  for (ListenerState& state : states) {
+    if (state.listener->protocol == Protocol::kTcp) {
+      groups[facts::reuseport_key(*state.listener)].push_back(&state);
+    }
+  }
+  for (const auto& [key, members] : groups) {
+    if (members.size() < 2) continue;
+    for (ListenerState* member : members) member->report.reuseport_group = key;
+  }
+}
+
+}  // namespace
+
+std::vector<ListenerState> listener_states(const facts::Observation& observation,
+                                           const listenpath::KernelRules& rules) {
+  std::unordered_map<std::string, const Listener*> earlier;
+  for (const Listener& listener : observation.before.listeners) {
+    earlier.emplace(facts::listener_key(listener), &listener);
+  }
+  std::vector<ListenerState> states;
+  states.reserve(observation.after.listeners.size());
+  for (const Listener& listener : observation.after.listeners) {
+    ListenerState state{.listener = &listener, .ns = namespace_delta(observation, listener.netns)};
+    state.report.key = facts::listener_key(listener);
+    if (const auto it = earlier.find(state.report.key);
+        it != earlier.end() && state.ns.comparable()) {
+      state.before = it->second;
+    }
+    state.kernel_owned = listener.owners.empty() && listener.owners_complete;
+    describe_queue(observation, state);
+    describe_syn_queue(rules, state);
+    attribute_limit(observation, state);
+    states.push_back(std::move(state));
+  }
+  attribute_drops(states, observation, rules);
+  group_reuseport(states);
+  return states;
+}
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,36 @@
+// What one listener's numbers say, before any finding is made of them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "diagnose/deltas.h"
+#include "diagnose/report.h"
+#include "facts/snapshot.h"
+#include "listenpath/kernel.h"
+
+namespace acceptq::diagnose {
+
+// One listener with all that its findings are made from. Pointers go into the observation.
+struct ListenerState {
+  const facts::Listener* listener = nullptr;
+  const facts::Listener* before = nullptr;  // the same socket at the beginning; null: it is new
+  NamespaceDelta ns;
+  ListenerReport report;
+  bool kernel_owned = false;  // no descriptor of any process refers to it
+  // Growth of the namespace's ListenOverflows and ListenDrops, where they are this listener's
+  // alone.
+  std::optional<std::uint64_t> overflows;
+  std::optional<std::uint64_t> drops;
+  // Values other than the application's choice that the limit may have come from; only where
+  // limit_set_by is unknown: "the kernel's default", "the host's somaxconn" …
+  std::vector<std::string> limit_candidates;
+};
+
+// One for each listener of the later snapshot, in its order.
+[[nodiscard]] std::vector<ListenerState> listener_states(const facts::Observation& observation,
+                                                         const listenpath::KernelRules& rules);
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,14 @@
+// From findings to what to do about them, in the form that the owner of the socket needs.
+#pragma once
+
+#include "diagnose/report.h"
+#include "facts/snapshot.h"
+
+namespace acceptq::remedy {
+
+// Adds remedies to the findings about a listener's accept queue (AQ101, AQ103, AQ104, AQ105, AQ108,
+// AQ110): the knob that binds now first, and in `then` the one behind it. Where the queue is full
+// all the time, the first remedy says that a longer one only makes clients wait.
+void add_remedies(diagnose::Report& report, const facts::Observation& observation);
+
+}  // namespace acceptq::remedy

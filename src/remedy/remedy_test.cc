@@ -1,0 +1,124 @@
+#include <gtest/gtest.h>
+
+#include "remedy/advise.h"
+#include "remedy/servers.h"
+
+namespace acceptq::remedy {
+namespace {
+
+facts::Process process(const char* comm, const char* exe = nullptr) {
+  facts::Process p;
+  p.pid = Pid(3985);
+  p.comm = comm;
+  if (exe != nullptr) p.exe = exe;
+  return p;
+}
+
+TEST(KnownServers, EveryRowIsUsable) {
+  EXPECT_GT(known_servers().size(), 100U);
+  for (const Server& server : known_servers()) {
+    EXPECT_FALSE(server.name.empty());
+    EXPECT_FALSE(server.source.empty()) << server.name;
+    EXPECT_TRUE(!server.key.empty() || server.example.empty()) << server.name;
+  }
+}
+
+TEST(FindServer, GoesByProcessNameThenByDefault) {
+  EXPECT_EQ(find_server(process("nginx"), 511)->name, "nginx");
+  EXPECT_EQ(find_server(process("nginx"), 16384)->name, "Kong Gateway");
+  EXPECT_EQ(find_server(process("redis-server"), 128)->name, "Redis");
+  EXPECT_EQ(find_server(process("php-fpm8.2"), 511)->name, "PHP-FPM");
+  EXPECT_EQ(find_server(process("x", "/usr/sbin/nginx (deleted)"), 511)->name, "nginx");
+  EXPECT_EQ(find_server(process("my-own"), 511), nullptr);
+}
+
+TEST(ParseServers, SaysWhichLineIsWrong) {
+  const std::string head = "name,comm,default_backlog,key,example,apply,source,verified\n";
+  EXPECT_TRUE(parse_servers(head + "a,b|c*,5,k,\"x \"\"y\"\", z\",reload,s,no\n").has_value());
+  for (const char* bad :
+       {"a,b,5,k,e,reload,s\n", "a,b,x,k,e,reload,s,no\n", "a,b,5,k,e,sometimes,s,no\n",
+        "a,b,5,k,\"e,reload,s,no\n", "a,b,5,k,e,reload,s,maybe\n"}) {
+    const auto parsed = parse_servers(head + bad);
+    ASSERT_FALSE(parsed.has_value()) << bad;
+    EXPECT_NE(parsed.error().context.find("line 2"), std::string::npos);
+  }
+  EXPECT_FALSE(parse_servers("who,what\n").has_value());
+}
+
+struct Case {
+  facts::Observation observation;
+  diagnose::Report report;
+};
+
+Case listener_of(facts::Process owner, std::uint32_t limit, std::int64_t somaxconn, bool host,
+                 diagnose::LimitSetBy by, double full) {
+  Case c;
+  facts::Listener listener;
+  listener.netns = NetnsId(7);
+  listener.port = 80;
+  listener.cookie = SocketCookie(1);
+  listener.limit = QueueLimit(limit);
+  listener.owners = {{.pid = owner.pid, .fd = 6}};
+  c.observation.after.listeners = {listener};
+  c.observation.after.processes = {std::move(owner)};
+  facts::Namespace ns;
+  ns.id = NetnsId(7);
+  ns.is_host = host;
+  c.observation.after.namespaces = {ns};
+  diagnose::ListenerReport report;
+  report.key = facts::listener_key(listener);
+  report.limit_set_by = by;
+  report.somaxconn = somaxconn;
+  report.full_fraction = full;
+  report.accepts_per_s = 51;
+  c.report.listeners = {report};
+  diagnose::Finding finding;
+  finding.id = "AQ101";
+  finding.listener = report.key;
+  c.report.findings = {finding};
+  add_remedies(c.report, c.observation);
+  return c;
+}
+
+std::vector<std::string> forms(const Case& c) {
+  std::vector<std::string> names;
+  for (const auto& remedy : c.report.findings[0].remedies) names.push_back(remedy.form);
+  return names;
+}
+
+TEST(Advise, PodWithSomaxconn128GetsBothKnobs) {
+  facts::Process nginx = process("nginx");
+  nginx.pod = facts::Pod{.ns = "default", .name = "tcpbench"};
+  nginx.container = facts::Container{.id = "49b4"};
+  const Case c = listener_of(nginx, 128, 128, false, diagnose::LimitSetBy::kSomaxconn, 1.0);
+  EXPECT_EQ(forms(c), (std::vector<std::string>{"cause", "pod.sysctls", "pod.init_container",
+                                                "netns.sysctl", "application"}));
+  const auto& remedies = c.report.findings[0].remedies;
+  EXPECT_NE(remedies[0].content.find("a wait of 80 s"), std::string::npos) << remedies[0].content;
+  EXPECT_NE(remedies[1].then.find("nginx's own backlog, 511 by default"), std::string::npos);
+  EXPECT_NE(remedies[1].content.find("value: \"4096\""), std::string::npos);
+}
+
+TEST(Advise, NginxUnderALargeSomaxconnReloads) {
+  const Case c =
+      listener_of(process("nginx"), 511, 8096, false, diagnose::LimitSetBy::kApplication, 0.0);
+  ASSERT_EQ(forms(c), (std::vector<std::string>{"application"}));
+  const auto& remedy = c.report.findings[0].remedies[0];
+  EXPECT_EQ(remedy.takes_effect, "reload");
+  EXPECT_NE(remedy.summary.find("511 is its default"), std::string::npos);
+  EXPECT_NE(remedy.then.find("8096, allows it"), std::string::npos);
+}
+
+TEST(Advise, HostAndDockerHaveFormsOfTheirOwn) {
+  EXPECT_EQ(forms(listener_of(process("x"), 128, 128, true, diagnose::LimitSetBy::kSomaxconn, 0)),
+            (std::vector<std::string>{"sysctl.d", "application"}));
+  facts::Process contained = process("x");
+  contained.container = facts::Container{.id = "49b4"};
+  EXPECT_EQ(forms(listener_of(contained, 128, 128, false, diagnose::LimitSetBy::kSomaxconn, 0)),
+            (std::vector<std::string>{"docker.sysctl", "netns.sysctl", "application"}));
+  EXPECT_TRUE(
+      forms(listener_of(process("x"), 128, 128, true, diagnose::LimitSetBy::kKernel, 0)).empty());
+}
+
+}  // namespace
+}  // namespace acceptq::remedy
