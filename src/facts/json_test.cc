@@ -1,0 +1,112 @@
+#include "facts/json.h"
+
+#include <gtest/gtest.h>
+
+namespace acceptq::facts {
+namespace {
+
+Observation sample() {
+  Observation observation;
+  observation.seconds = 2.5;
+  observation.tracing = Source::kCounters;
+  Snapshot& after = observation.after;
+  after.host = {.name = "node-1", .kernel = "6.1.0-56-amd64", .boot_id = "b"};
+  after.realtime_ns = 1'795'000'000'000'000'000;
+  after.scan_method = "iterator";
+  Namespace ns;
+  ns.id = NetnsId(4026532567);
+  ns.held_by = HeldBy::kMount;
+  ns.mount_path = "/run/netns/a b";
+  ns.pids = {Pid(3985)};
+  ns.cookie = 0xfedcba9876543210U;
+  ns.sysctls[kSomaxconn] = {.state = SysctlState::kValue, .value = 128};
+  ns.sysctls[kFastopen] = {.reason = "denied"};
+  ns.counters["TcpExtListenDrops"] = 18446744073709551615U;
+  after.namespaces = {ns};
+  Listener tcp;
+  tcp.netns = ns.id;
+  tcp.address = *IpAddress::parse("::1");
+  tcp.port = 443;
+  tcp.v6only = true;
+  tcp.cookie = SocketCookie(0xbae1);
+  tcp.limit = QueueLimit(128);
+  tcp.drops = 7;
+  tcp.owners = {{.pid = Pid(3985), .fd = 6}};
+  Listener local;
+  local.protocol = Protocol::kUnix;
+  local.netns = ns.id;
+  local.path = std::string("@\xff\\x") + '\x01';
+  local.inode = SocketInode(9);
+  after.listeners = {tcp, local};
+  Process process;
+  process.pid = Pid(3985);
+  process.comm = "ng\"\xfeinx";
+  process.container = Container{.id = "49b4", .runtime = "containerd"};
+  process.pod = Pod{.ns = "default", .name = "web"};
+  after.processes = {process};
+  after.blind_spots = {
+      {.id = "AQ602", .scope = "host", .reason = "r", .cost = "c", .unobserved = true}};
+  normalize(after);
+  observation.samples[listener_key(after.listeners[1])] = {
+      .count = 3, .full = 1, .longest = QueueLength(129)};
+  observation.before = after;
+  return observation;
+}
+
+TEST(Json, RoundTripsEveryField) {
+  const Observation original = sample();
+  const Result<Observation> read = observation_from_json(to_json(original));
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  EXPECT_EQ(*read, original);
+}
+
+TEST(Json, EveryTruncationIsAnError) {
+  const std::string text = to_json(sample());
+  for (std::size_t length = 0; length + 2 < text.size(); length += 7) {
+    EXPECT_FALSE(observation_from_json(std::string_view(text).substr(0, length)).has_value());
+  }
+}
+
+std::string changed(const std::string& from, const std::string& to) {
+  std::string text = to_json(sample());
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(Json, SaysWhatIsWrongAndWhere) {
+  struct Row {
+    std::string text;
+    const char* says;
+  };
+  const Row rows[] = {
+      {"", "line 1, column 1"},
+      {"{\n \"schema\": \n}", "line 3, column 1"},
+      {"[]", "$: expected an object"},
+      {"{}", "$.schema is missing"},
+      {"{\"schema\": \"acceptq.observation/9\"}", "$.schema: expected"},
+      {changed("\"port\": 443", "\"port\": \"http\""),
+       ".port: expected a whole number from 0 to 65535, found \"http\""},
+      {changed("\"port\": 443", "\"port\": 65536"), ".port: expected a whole number"},
+      {changed("\"limit\": 128", "\"limit\": -1"), ".limit: expected a whole number"},
+      {changed("\"::1\"", "\"::g\""), ".address: expected an IP address"},
+      {changed("\"mptcp\": false,", ""), ".mptcp is missing"},
+      {changed("\"seconds\": 2.5", "\"seconds\": -2"), "$.seconds: expected a number"},
+      {changed("\"cookie\": \"bae1\"", "\"cookie\": \"xyz\""), "hexadecimal"},
+      {std::string(100000, '['), "nested deeper"},
+  };
+  for (const Row& row : rows) {
+    const Result<Observation> read = observation_from_json(row.text);
+    ASSERT_FALSE(read.has_value()) << row.says;
+    EXPECT_EQ(read.error().code, ErrorCode::kMalformed);
+    EXPECT_NE(read.error().message().find(row.says), std::string::npos) << read.error().message();
+  }
+}
+
+TEST(Json, PassesOverFieldsOfLaterVersions) {
+  EXPECT_TRUE(observation_from_json(changed("\"mptcp\": false", "\"mptcp\": false, \"new\": [1]"))
+                  .has_value());
+}
+
+}  // namespace
+}  // namespace acceptq::facts

@@ -1,0 +1,184 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "facts/json.h"
+
+namespace acceptq::facts {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// null for an empty optional.
+template <typename T>
+Json opt(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json opt_bytes(const std::optional<std::string>& value) {
+  return value ? Json(escape_bytes(*value)) : Json(nullptr);
+}
+
+Json write(const BlindSpot& spot) {
+  return {{"id", spot.id},
+          {"scope", escape_bytes(spot.scope)},
+          {"reason", escape_bytes(spot.reason)},
+          {"cost", escape_bytes(spot.cost)},
+          {"unobserved", spot.unobserved}};
+}
+
+Json write(const Sysctl& sysctl) {
+  constexpr const char* kStates[] = {"value", "not_namespaced", "unreadable"};
+  return {{"state", kStates[static_cast<int>(sysctl.state)]},
+          {"value", sysctl.value},
+          {"reason", sysctl.reason}};
+}
+
+Json write(const Namespace& ns) {
+  Json pids = Json::array();
+  for (const Pid pid : ns.pids) pids.push_back(pid.value());
+  Json sysctls = Json::object();
+  for (const auto& [name, sysctl] : ns.sysctls) sysctls[name] = write(sysctl);
+  Json counters = Json::object();
+  for (const auto& [name, value] : ns.counters) counters[name] = value;
+  return {{"id", ns.id.value()},
+          {"is_host", ns.is_host},
+          {"held_by", held_by_name(ns.held_by)},
+          {"mount_path", escape_bytes(ns.mount_path)},
+          {"pids", std::move(pids)},
+          {"cookie", ns.cookie ? Json(fmt::format("{:x}", *ns.cookie)) : Json(nullptr)},
+          {"sysctls", std::move(sysctls)},
+          {"counters_source", ns.counters_source},
+          {"counters", std::move(counters)}};
+}
+
+Json write(const Listener& listener) {
+  Json owners = Json::array();
+  for (const OwnerRef& owner : listener.owners) {
+    owners.push_back({{"pid", owner.pid.value()}, {"fd", owner.fd}});
+  }
+  const bool tcp = listener.protocol == Protocol::kTcp;
+  return {{"protocol", tcp ? "tcp" : "unix"},
+          {"mptcp", listener.mptcp},
+          {"netns", listener.netns.value()},
+          {"address", tcp ? Json(listener.address.to_string()) : Json(nullptr)},
+          {"port", tcp ? Json(listener.port) : Json(nullptr)},
+          {"path", tcp ? Json(nullptr) : Json(escape_bytes(listener.path))},
+          {"ifindex", opt(listener.ifindex)},
+          {"device", opt_bytes(listener.device)},
+          {"v6only", opt(listener.v6only)},
+          {"reuseport", opt(listener.reuseport)},
+          {"cookie", fmt::format("{:x}", listener.cookie.value())},
+          {"inode", listener.inode.value()},
+          {"uid", opt(listener.uid)},
+          {"cgroup_id", opt(listener.cgroup_id)},
+          {"accept_queue_len", listener.accept_queue_len.value()},
+          {"limit", listener.limit ? Json(listener.limit->value()) : Json(nullptr)},
+          {"syn_queue_len", opt(listener.syn_queue_len)},
+          {"syn_queue_young", opt(listener.syn_queue_young)},
+          {"drops", opt(listener.drops)},
+          {"backlog_requested", opt(listener.backlog_requested)},
+          {"owners", std::move(owners)},
+          {"owners_complete", listener.owners_complete}};
+}
+
+Json write(const Process& process) {
+  Json container = nullptr;
+  if (process.container) {
+    container = {{"id", escape_bytes(process.container->id)},
+                 {"runtime", opt_bytes(process.container->runtime)},
+                 {"name", opt_bytes(process.container->name)}};
+  }
+  Json pod = nullptr;
+  if (process.pod) {
+    pod = {{"namespace", opt_bytes(process.pod->ns)},
+           {"name", opt_bytes(process.pod->name)},
+           {"uid", opt_bytes(process.pod->uid)}};
+  }
+  return {{"pid", process.pid.value()},
+          {"parent", process.parent.value()},
+          {"start_ticks", process.start_ticks},
+          {"comm", escape_bytes(process.comm)},
+          {"exe", opt_bytes(process.exe)},
+          {"uid", opt(process.uid)},
+          {"cgroup", opt_bytes(process.cgroup)},
+          {"netns", process.netns ? Json(process.netns->value()) : Json(nullptr)},
+          {"container", std::move(container)},
+          {"pod", std::move(pod)}};
+}
+
+template <typename T>
+Json write_all(const std::vector<T>& items) {
+  Json array = Json::array();
+  for (const T& item : items) array.push_back(write(item));
+  return array;
+}
+
+Json write(const Snapshot& snapshot) {
+  return {{"host",
+           {{"name", escape_bytes(snapshot.host.name)},
+            {"kernel", escape_bytes(snapshot.host.kernel)},
+            {"boot_id", escape_bytes(snapshot.host.boot_id)}}},
+          {"realtime_ns", snapshot.realtime_ns},
+          {"monotonic_ns", snapshot.monotonic_ns},
+          {"scan_method", snapshot.scan_method},
+          {"namespaces", write_all(snapshot.namespaces)},
+          {"listeners", write_all(snapshot.listeners)},
+          {"processes", write_all(snapshot.processes)},
+          {"blind_spots", write_all(snapshot.blind_spots)}};
+}
+
+}  // namespace
+
+const char* source_name(Source source) {
+  switch (source) {
+    case Source::kFunctions:
+      return "functions";
+    case Source::kTracepoints:
+      return "tracepoints";
+    case Source::kPackets:
+      return "packets";
+    case Source::kCounters:
+      return "counters";
+    case Source::kSocketDrops:
+      return "socket_drops";
+    case Source::kImported:
+      return "imported";
+    case Source::kSimulated:
+      return "simulated";
+  }
+  return "imported";
+}
+
+const char* held_by_name(HeldBy held_by) {
+  switch (held_by) {
+    case HeldBy::kProcess:
+      return "process";
+    case HeldBy::kMount:
+      return "mount";
+    case HeldBy::kDescriptor:
+      return "descriptor";
+    case HeldBy::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+std::string to_json(const Observation& observation) {
+  Json samples = Json::object();
+  for (const auto& [key, queue] : observation.samples) {
+    samples[escape_bytes(key)] = {
+        {"count", queue.count}, {"full", queue.full}, {"longest", queue.longest.value()}};
+  }
+  const Json json = {
+      {"schema", kObservationSchema},
+      {"seconds", observation.seconds},
+      {"tracing", observation.tracing ? Json(source_name(*observation.tracing)) : Json(nullptr)},
+      {"samples", std::move(samples)},
+      {"before", write(observation.before)},
+      {"after", write(observation.after)}};
+  return json.dump(1) + "\n";
+}
+
+}  // namespace acceptq::facts
