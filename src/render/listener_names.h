@@ -1,0 +1,22 @@
+// What a person calls a listener: its pod, container or program, its owner, its address.
+#pragma once
+
+#include <string>
+
+#include "facts/snapshot.h"
+
+namespace acceptq::render {
+
+// "default/tcpbench-6484d4b457-847gl", "container 49b4135534da (web)", "nginx", "the kernel", "?".
+[[nodiscard]] std::string workload_name(const facts::Snapshot& snapshot,
+                                        const facts::Listener& listener);
+
+// "nginx (pid 3985 and 2 more)"; empty where no process is known.
+[[nodiscard]] std::string owner_name(const facts::Snapshot& snapshot,
+                                     const facts::Listener& listener);
+
+// "the host's", "the pod's own", "its own": whose network namespace the listener is in.
+[[nodiscard]] std::string namespace_owner(const facts::Snapshot& snapshot,
+                                          const facts::Listener& listener);
+
+}  // namespace acceptq::render

@@ -1,0 +1,79 @@
+#include "render/names.h"
+
+#include <array>
+#include <ctime>
+
+namespace acceptq::render {
+
+const char* name_of(diagnose::Verdict verdict) {
+  using enum diagnose::Verdict;
+  switch (verdict) {
+    case kOverflowing:
+      return "overflowing";
+    case kOverflowed:
+      return "overflowed";
+    case kDroppedElsewhere:
+      return "dropped_elsewhere";
+    case kAtRisk:
+      return "at_risk";
+    case kHealthy:
+      return "healthy";
+    case kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+const char* name_of(diagnose::Severity severity) {
+  using enum diagnose::Severity;
+  switch (severity) {
+    case kNotice:
+      return "notice";
+    case kWarning:
+      return "warning";
+    case kCritical:
+      return "critical";
+  }
+  return "notice";
+}
+
+const char* name_of(diagnose::LimitSetBy by) {
+  using enum diagnose::LimitSetBy;
+  switch (by) {
+    case kSomaxconn:
+      return "somaxconn";
+    case kApplication:
+      return "application";
+    case kKernel:
+      return "kernel";
+    case kAcceptq:
+      return "acceptq";
+    case kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+const char* name_of(diagnose::Cookies cookies) {
+  using enum diagnose::Cookies;
+  switch (cookies) {
+    case kOff:
+      return "off";
+    case kWhenFull:
+      return "when_full";
+    case kAlways:
+      return "always";
+  }
+  return "off";
+}
+
+std::string utc_time(std::int64_t realtime_ns) {
+  const auto seconds = static_cast<std::time_t>(realtime_ns / 1'000'000'000);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 64> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), length};
+}
+
+}  // namespace acceptq::render

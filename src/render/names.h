@@ -1,0 +1,19 @@
+// The words of closed vocabularies, as text and JSON write them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "diagnose/report.h"
+
+namespace acceptq::render {
+
+[[nodiscard]] const char* name_of(diagnose::Verdict verdict);
+[[nodiscard]] const char* name_of(diagnose::Severity severity);
+[[nodiscard]] const char* name_of(diagnose::LimitSetBy by);
+[[nodiscard]] const char* name_of(diagnose::Cookies cookies);
+
+// RFC 3339, UTC, whole seconds: "2026-11-23T06:00:00Z".
+[[nodiscard]] std::string utc_time(std::int64_t realtime_ns);
+
+}  // namespace acceptq::render

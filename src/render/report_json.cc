@@ -1,0 +1,210 @@
+#include "render/report_json.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "diagnose/deltas.h"
+#include "facts/json.h"
+#include "render/names.h"
+
+namespace acceptq::render {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using diagnose::ListenerReport;
+
+template <typename T>
+Json opt(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json opt_bytes(const std::optional<std::string>& value) {
+  return value ? Json(escape_bytes(*value)) : Json(nullptr);
+}
+
+Json opt_source(const std::optional<facts::Source>& source) {
+  return source ? Json(facts::source_name(*source)) : Json(nullptr);
+}
+
+Json evidence_json(const diagnose::Evidence& evidence) {
+  return {{"name", evidence.name},
+          {"total", opt(evidence.total)},
+          {"delta", opt(evidence.delta)},
+          {"unit", evidence.unit},
+          {"source", escape_bytes(evidence.source)}};
+}
+
+Json remedy_json(const diagnose::Remedy& remedy) {
+  return {{"form", remedy.form},
+          {"summary", escape_bytes(remedy.summary)},
+          {"content", escape_bytes(remedy.content)},
+          {"takes_effect", remedy.takes_effect},
+          {"then", escape_bytes(remedy.then)}};
+}
+
+Json cause_json(const std::optional<diagnose::Cause>& cause) {
+  if (!cause) return nullptr;
+  Json detail = Json::object();
+  for (const auto& [name, value] : cause->detail) detail[name] = escape_bytes(value);
+  return {{"kind", cause->kind}, {"share", opt(cause->share)}, {"detail", std::move(detail)}};
+}
+
+Json finding_json(const diagnose::Finding& finding) {
+  Json evidence = Json::array();
+  for (const auto& item : finding.evidence) evidence.push_back(evidence_json(item));
+  Json remedies = Json::array();
+  for (const auto& item : finding.remedies) remedies.push_back(remedy_json(item));
+  return {{"id", finding.id},
+          {"severity", name_of(finding.severity)},
+          {"title", finding.title},
+          {"explanation", escape_bytes(finding.explanation)},
+          {"listener", opt_bytes(finding.listener)},
+          {"netns", finding.netns ? Json(finding.netns->value()) : Json(nullptr)},
+          {"confidence", finding.confidence},
+          {"cause", cause_json(finding.cause)},
+          {"evidence", std::move(evidence)},
+          {"remedies", std::move(remedies)}};
+}
+
+Json owner_json(const facts::OwnerRef& owner, const facts::Process* process) {
+  Json json = {{"pid", owner.pid.value()}, {"fd", owner.fd},       {"comm", nullptr},
+               {"exe", nullptr},           {"container", nullptr}, {"pod", nullptr}};
+  if (process == nullptr) return json;
+  json["comm"] = escape_bytes(process->comm);
+  json["exe"] = opt_bytes(process->exe);
+  if (process->container) {
+    json["container"] = {{"id", escape_bytes(process->container->id)},
+                         {"runtime", opt_bytes(process->container->runtime)},
+                         {"name", opt_bytes(process->container->name)}};
+  }
+  if (process->pod) {
+    json["pod"] = {{"namespace", opt_bytes(process->pod->ns)},
+                   {"name", opt_bytes(process->pod->name)},
+                   {"uid", opt_bytes(process->pod->uid)}};
+  }
+  return json;
+}
+
+Json accept_queue_json(const facts::Listener& listener, const ListenerReport& report) {
+  Json capacity = nullptr;
+  if (listener.limit) capacity = facts::accept_queue_capacity(*listener.limit);
+  return {{"length", listener.accept_queue_len.value()},
+          {"limit", listener.limit ? Json(listener.limit->value()) : Json(nullptr)},
+          {"capacity", std::move(capacity)},
+          {"longest", report.longest.value()},
+          {"full_fraction", opt(report.full_fraction)},
+          {"limit_set_by", name_of(report.limit_set_by)},
+          {"stale", opt(report.stale)},
+          {"backlog_requested", opt(listener.backlog_requested)},
+          {"somaxconn", opt(report.somaxconn)}};
+}
+
+Json syn_queue_json(const facts::Listener& listener, const ListenerReport& report) {
+  if (listener.protocol == facts::Protocol::kUnix) return nullptr;
+  return {{"length", opt(listener.syn_queue_len)},
+          {"young", opt(listener.syn_queue_young)},
+          {"limit", report.syn_queue_limit ? Json(report.syn_queue_limit->value()) : Json(nullptr)},
+          {"capacity", opt(report.syn_queue_capacity)},
+          {"cookies", report.cookies ? Json(name_of(*report.cookies)) : Json(nullptr)}};
+}
+
+Json listener_json(const facts::Listener& listener, const ListenerReport& report,
+                   const facts::Snapshot& snapshot) {
+  const bool tcp = listener.protocol == facts::Protocol::kTcp;
+  Json owners = Json::array();
+  for (const facts::OwnerRef& owner : listener.owners) {
+    owners.push_back(owner_json(owner, facts::find_process(snapshot, owner.pid)));
+  }
+  Json cookie = nullptr;
+  if (listener.cookie.value() != 0) cookie = fmt::format("{:x}", listener.cookie.value());
+  return {
+      {"key", escape_bytes(report.key)},
+      {"protocol", tcp ? "tcp" : "unix"},
+      {"mptcp", listener.mptcp},
+      {"address", tcp ? Json(listener.address.to_string()) : Json(nullptr)},
+      {"port", tcp ? Json(listener.port) : Json(nullptr)},
+      {"path", tcp ? Json(nullptr) : Json(escape_bytes(listener.path))},
+      {"netns", listener.netns.value()},
+      {"device", opt_bytes(listener.device)},
+      {"v6only", opt(listener.v6only)},
+      {"socket", {{"cookie", std::move(cookie)}, {"inode", listener.inode.value()}}},
+      {"reuseport_group", opt(report.reuseport_group)},
+      {"verdict", name_of(report.verdict)},
+      {"accept_queue", accept_queue_json(listener, report)},
+      {"syn_queue", syn_queue_json(listener, report)},
+      {"rates",
+       {{"arrivals_per_s", opt(report.arrivals_per_s)},
+        {"accepts_per_s", opt(report.accepts_per_s)}}},
+      {"time_in_queue", {{"p50_ms", nullptr}, {"p99_ms", nullptr}, {"source", nullptr}}},
+      {"refused",
+       {{"packets",
+         {{"total", opt(report.refused.total)},
+          {"at_syn", opt(report.refused.at_syn)},
+          {"at_ack", opt(report.refused.at_ack)}}},
+        {"attempts", nullptr},
+        {"addresses", nullptr},
+        {"top", Json::array()},
+        {"source", opt_source(report.refused.source)}}},
+      {"socket_drops", {{"total", opt(listener.drops)}, {"delta", opt(report.socket_drops_delta)}}},
+      {"owners", std::move(owners)},
+      {"owners_complete", listener.owners_complete}};
+}
+
+Json namespace_json(const facts::Observation& observation, const facts::Namespace& ns) {
+  const diagnose::NamespaceDelta delta = diagnose::namespace_delta(observation, ns.id);
+  Json sysctls = Json::object();
+  for (const auto& [name, sysctl] : ns.sysctls)
+    sysctls[name] = opt(diagnose::sysctl_value(&ns, name));
+  Json counters = Json::object();
+  for (const auto& [name, value] : ns.counters) {
+    counters[name] = {{"total", value}, {"delta", opt(delta.delta(name))}};
+  }
+  return {{"id", ns.id.value()},
+          {"is_host", ns.is_host},
+          {"held_by", facts::held_by_name(ns.held_by)},
+          {"mount_path", ns.mount_path.empty() ? Json(nullptr) : Json(escape_bytes(ns.mount_path))},
+          {"sysctls", std::move(sysctls)},
+          {"counters", std::move(counters)}};
+}
+
+}  // namespace
+
+std::string report_json(const diagnose::Report& report, const facts::Observation& observation) {
+  const facts::Snapshot& after = observation.after;
+  Json findings = Json::array();
+  for (const auto& finding : report.findings) findings.push_back(finding_json(finding));
+  Json listeners = Json::array();
+  for (std::size_t i = 0; i < report.listeners.size(); ++i) {
+    listeners.push_back(listener_json(after.listeners[i], report.listeners[i], after));
+  }
+  Json namespaces = Json::array();
+  for (const auto& ns : after.namespaces) namespaces.push_back(namespace_json(observation, ns));
+  Json blind_spots = Json::array();
+  for (const auto& spot : after.blind_spots) {
+    blind_spots.push_back({{"id", spot.id},
+                           {"scope", escape_bytes(spot.scope)},
+                           {"reason", escape_bytes(spot.reason)},
+                           {"cost", escape_bytes(spot.cost)},
+                           {"unobserved", spot.unobserved}});
+  }
+  const Json json = {{"schema", "acceptq.report/1"},
+                     {"host",
+                      {{"name", escape_bytes(after.host.name)},
+                       {"kernel", escape_bytes(after.host.kernel)},
+                       {"boot_id", escape_bytes(after.host.boot_id)},
+                       {"at", utc_time(after.realtime_ns)},
+                       {"observed_seconds", observation.seconds},
+                       {"tool_version", ACCEPTQ_VERSION},
+                       {"scan", after.scan_method},
+                       {"tracing", opt_source(observation.tracing)}}},
+                     {"verdict", name_of(report.verdict)},
+                     {"findings", std::move(findings)},
+                     {"listeners", std::move(listeners)},
+                     {"namespaces", std::move(namespaces)},
+                     {"blind_spots", std::move(blind_spots)}};
+  return json.dump(1) + "\n";
+}
+
+}  // namespace acceptq::render

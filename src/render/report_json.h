@@ -1,0 +1,15 @@
+// The report as JSON, schema acceptq.report/1 (docs/formats.md). Fields may be added, never renamed
+// or removed; what could not be known is null.
+#pragma once
+
+#include <string>
+
+#include "diagnose/report.h"
+#include "facts/snapshot.h"
+
+namespace acceptq::render {
+
+[[nodiscard]] std::string report_json(const diagnose::Report& report,
+                                      const facts::Observation& observation);
+
+}  // namespace acceptq::render

@@ -1,0 +1,229 @@
+#include "render/report_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "base/bytes.h"
+#include "render/listener_block.h"
+#include "render/listener_names.h"
+#include "render/names.h"
+
+namespace acceptq::render {
+namespace {
+
+using diagnose::Finding;
+using diagnose::ListenerReport;
+using diagnose::Report;
+using diagnose::Severity;
+using diagnose::Verdict;
+
+std::string plural(std::size_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+class Page {
+ public:
+  Page(const Report& report, const facts::Observation& observation, const TextOptions& options)
+      : report_(report), observation_(observation), options_(options), style_(options.style) {
+    for (const Finding& finding : report.findings) {
+      if (finding.listener) by_listener_[*finding.listener].push_back(&finding);
+    }
+  }
+
+  std::string text() {
+    return headline() + "\n" + host_line() + blocks() + table() + notices() + blind_spots();
+  }
+
+ private:
+  [[nodiscard]] std::size_t count(Verdict verdict) const {
+    return static_cast<std::size_t>(
+        std::ranges::count(report_.listeners, verdict, &ListenerReport::verdict));
+  }
+
+  [[nodiscard]] std::string headline() const {
+    const std::size_t losing = count(Verdict::kOverflowing);
+    const std::size_t at_risk = count(Verdict::kAtRisk);
+    if (losing > 0) {
+      return ink(
+          style_, Ink::kRed,
+          plural(losing, "listener is losing connections", "listeners are losing connections"));
+    }
+    if (report_.verdict == Verdict::kOverflowing) {
+      return ink(style_, Ink::kRed, "connections are being lost");
+    }
+    const bool warned = std::ranges::any_of(report_.findings, [](const Finding& finding) {
+      return finding.severity > Severity::kNotice;
+    });
+    if (at_risk > 0) {
+      return ink(style_, Ink::kYellow,
+                 plural(at_risk, "listener is at its limit or close to it",
+                        "listeners are at their limit or close to it"));
+    }
+    if (warned) return ink(style_, Ink::kYellow, "something needs a look");
+    if (report_.listeners.empty()) return "no listener was found";
+    const bool blind =
+        std::ranges::any_of(observation_.after.blind_spots, &facts::BlindSpot::unobserved);
+    if (blind || count(Verdict::kUnknown) > 0) {
+      return "nothing wrong was found in what could be seen";
+    }
+    return ink(style_, Ink::kGreen, "no listener is losing connections");
+  }
+
+  [[nodiscard]] std::string host_line() const {
+    const facts::Snapshot& after = observation_.after;
+    const std::string_view dot = style_.unicode ? " · " : " | ";
+    std::string line = fmt::format(
+        "{}{}Linux {}{}{}{}{}", printable(after.host.name), dot, printable(after.host.kernel), dot,
+        plural(after.namespaces.size(), "network namespace", "network namespaces"), dot,
+        plural(after.listeners.size(), "listener", "listeners"));
+    if (observation_.seconds > 0) {
+      line += fmt::format("{}watched {:.1f} s", dot, observation_.seconds);
+    }
+    return ink(style_, Ink::kDim, line) + "\n";
+  }
+
+  // Listeners with a finding that is more than a notice, worst first.
+  [[nodiscard]] std::vector<std::size_t> in_trouble() const {
+    std::vector<std::size_t> indexes;
+    for (std::size_t i = 0; i < report_.listeners.size(); ++i) {
+      const auto it = by_listener_.find(report_.listeners[i].key);
+      if (it == by_listener_.end()) continue;
+      if (std::ranges::any_of(it->second, [](const Finding* finding) {
+            return finding->severity > Severity::kNotice;
+          })) {
+        indexes.push_back(i);
+      }
+    }
+    std::stable_sort(indexes.begin(), indexes.end(), [this](std::size_t a, std::size_t b) {
+      const ListenerReport& left = report_.listeners[a];
+      const ListenerReport& right = report_.listeners[b];
+      return std::tuple(left.verdict, right.refused.total.value_or(0)) <
+             std::tuple(right.verdict, left.refused.total.value_or(0));
+    });
+    return indexes;
+  }
+
+  std::string blocks() {
+    std::string text;
+    for (const std::size_t i : in_trouble()) {
+      text += "\n" + listener_block(style_, observation_, observation_.after.listeners[i],
+                                    report_.listeners[i], by_listener_[report_.listeners[i].key]);
+      shown_.push_back(report_.listeners[i].key);
+    }
+    for (const Finding& finding : report_.findings) {
+      if (!finding.listener && finding.severity > Severity::kNotice) {
+        text += "\n" + finding_block(style_, finding);
+      }
+    }
+    return text;
+  }
+
+  [[nodiscard]] bool worth_a_look(std::size_t i) const {
+    const ListenerReport& report = report_.listeners[i];
+    return options_.all || report.verdict == Verdict::kUnknown || report.longest.value() > 0;
+  }
+
+  [[nodiscard]] std::string table() const {
+    std::vector<std::size_t> rows;
+    std::size_t others = 0;
+    for (std::size_t i = 0; i < report_.listeners.size(); ++i) {
+      if (std::ranges::find(shown_, report_.listeners[i].key) != shown_.end()) continue;
+      if (worth_a_look(i)) {
+        rows.push_back(i);
+      } else {
+        ++others;
+      }
+    }
+    std::string text;
+    if (!rows.empty()) {
+      const int address = std::clamp(style_.width - 58, 22, 46);
+      text += "\n" +
+              ink(style_, Ink::kDim,
+                  fmt::format("{} {:>7} {:>7} {:>7} {:<12} {}", fit("listener", address), "waiting",
+                              "limit", "longest", "verdict", "whose")) +
+              "\n";
+      for (const std::size_t i : rows) {
+        const facts::Listener& listener = observation_.after.listeners[i];
+        const ListenerReport& report = report_.listeners[i];
+        text += fmt::format("{} {:>7} {:>7} {:>7} {:<12} {}\n",
+                            fit(printable(facts::listener_endpoint(listener)), address),
+                            listener.accept_queue_len.value(),
+                            listener.limit ? std::to_string(listener.limit->value()) : "?",
+                            report.longest.value(), name_of(report.verdict),
+                            workload_name(observation_.after, listener));
+      }
+    }
+    if (others > 0) {
+      const std::string which = rows.empty() && shown_.empty() ? "" : " more";
+      text += "\n" +
+              ink(style_, Ink::kDim,
+                  fmt::format("{}{} with an empty queue (--all lists them)", others,
+                              which + (others == 1 ? " listener" : " listeners"))) +
+              "\n";
+    }
+    return text;
+  }
+
+  [[nodiscard]] std::string notices() const {
+    std::string text;
+    for (const Finding& finding : report_.findings) {
+      if (finding.severity != Severity::kNotice) continue;
+      if (finding.listener && std::ranges::find(shown_, *finding.listener) != shown_.end())
+        continue;
+      const std::string where = finding.listener ? where_is(*finding.listener) + ": " : "";
+      text += wrap(style_, 2,
+                   fmt::format("{} {}{}. {}", finding.id, where, finding.title,
+                               printable(finding.explanation)));
+    }
+    return text.empty() ? "" : "\n" + ink(style_, Ink::kDim, "notices") + "\n" + text;
+  }
+
+  [[nodiscard]] std::string where_is(const std::string& key) const {
+    for (std::size_t i = 0; i < report_.listeners.size(); ++i) {
+      if (report_.listeners[i].key != key) continue;
+      const facts::Listener& listener = observation_.after.listeners[i];
+      return fmt::format("{} of {}", printable(facts::listener_endpoint(listener)),
+                         workload_name(observation_.after, listener));
+    }
+    return printable(key);
+  }
+
+  [[nodiscard]] std::string blind_spots() const {
+    // The same cause in many namespaces is one line.
+    std::map<std::tuple<std::string, std::string, std::string>, std::vector<std::string>> grouped;
+    for (const facts::BlindSpot& spot : observation_.after.blind_spots) {
+      grouped[{spot.id, spot.reason, spot.cost}].push_back(spot.scope);
+    }
+    std::string text;
+    for (const auto& [what, scopes] : grouped) {
+      const auto& [id, reason, cost] = what;
+      const std::string scope =
+          scopes.size() == 1 ? scopes.front()
+                             : fmt::format("{} and {} more", scopes.front(), scopes.size() - 1);
+      text += wrap(
+          style_, 2,
+          fmt::format("{} {}: {}; {}", id, printable(scope), printable(reason), printable(cost)));
+    }
+    return text.empty() ? "" : "\n" + ink(style_, Ink::kDim, "not seen") + "\n" + text;
+  }
+
+  const Report& report_;
+  const facts::Observation& observation_;
+  const TextOptions& options_;
+  const TermStyle& style_;
+  std::map<std::string, std::vector<const Finding*>> by_listener_;
+  std::vector<std::string> shown_;
+};
+
+}  // namespace
+
+std::string report_text(const Report& report, const facts::Observation& observation,
+                        const TextOptions& options) {
+  return Page(report, observation, options).text();
+}
+
+}  // namespace acceptq::render
