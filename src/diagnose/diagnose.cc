@@ -29,11 +29,15 @@ void sort_findings(const std::vector<ListenerReport>& listeners, std::vector<Fin
 
 }  // namespace
 
-Verdict worst(const std::vector<ListenerReport>& listeners) {
+Verdict overall_verdict(const Report& report) {
   // A host without listeners has nothing to be wrong with.
-  Verdict verdict = listeners.empty() ? Verdict::kHealthy : Verdict::kUnknown;
-  for (const ListenerReport& listener : listeners) verdict = std::min(verdict, listener.verdict);
-  return verdict;
+  Verdict verdict = report.listeners.empty() ? Verdict::kHealthy : Verdict::kUnknown;
+  for (const ListenerReport& listener : report.listeners) {
+    verdict = std::min(verdict, listener.verdict);
+  }
+  const bool overflow =
+      std::ranges::any_of(report.findings, [](const Finding& finding) { return finding.id == "AQ101"; });
+  return overflow ? Verdict::kOverflowing : verdict;
 }
 
 Report diagnose(const facts::Observation& observation) {
@@ -48,11 +52,7 @@ Report diagnose(const facts::Observation& observation) {
     add_namespace_findings(observation, rules, ns.id, states, report.findings);
   }
   for (ListenerState& state : states) report.listeners.push_back(std::move(state.report));
-  report.verdict = worst(report.listeners);
-  // Overflow that no open listener explains is overflow all the same.
-  for (const Finding& finding : report.findings) {
-    if (finding.id == "AQ101") report.verdict = Verdict::kOverflowing;
-  }
+  report.verdict = overall_verdict(report);
   sort_findings(report.listeners, report.findings);
   return report;
 }

@@ -10,7 +10,8 @@ namespace acceptq::diagnose {
 // left unsaid. Remedies are added by remedy::add_remedies.
 [[nodiscard]] Report diagnose(const facts::Observation& observation);
 
-// The verdict of a set of listeners: the worst.
-[[nodiscard]] Verdict worst(const std::vector<ListenerReport>& listeners);
+// The worst verdict of its listeners; overflow that no open listener explains is overflow all the
+// same.
+[[nodiscard]] Verdict overall_verdict(const Report& report);
 
 }  // namespace acceptq::diagnose

@@ -1,0 +1,149 @@
+// acceptq check: observe, diagnose, advise, show.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/selection.h"
+#include "cli/terminal.h"
+#include "diagnose/diagnose.h"
+#include "facts/json.h"
+#include "remedy/advise.h"
+#include "render/report_json.h"
+#include "render/report_text.h"
+
+namespace acceptq::cli {
+namespace {
+
+Result<facts::Observation> observe_host(const CheckOptions& options) {
+  const bool show_progress = stderr_is_terminal();
+  bool cut_short = false;
+  collect::ObserveOptions observe{.seconds = options.seconds, .scan = {.method = options.scan}};
+  observe.progress = [&](double elapsed) {
+    if (show_progress) {
+      print_err(fmt::format("\racceptq: watching this host, {:.0f} of {:.0f} s ", elapsed,
+                            options.seconds));
+    }
+    cut_short = interrupted().load();
+    return !cut_short;
+  };
+  Result<facts::Observation> observation = collect::observe(observe);
+  if (show_progress) print_err("\r\x1b[K");
+  if (observation && cut_short) {
+    observation->after.blind_spots.push_back(
+        {.id = "AQ607",
+         .scope = "host",
+         .reason = fmt::format("interrupted after {:.1f} of {:.1f} s", observation->seconds,
+                               options.seconds),
+         .cost = "what would have happened in the rest of the time is not in the report"});
+  }
+  return observation;
+}
+
+Result<facts::Observation> read_observation(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return fail(ErrorCode::kMalformed, "cannot read " + path + ": it is a directory");
+  }
+  constexpr std::size_t kLargest = std::size_t{512} << 20;
+  const Result<std::string> text = read_file(path, kLargest);
+  if (!text) return fail(text.error());
+  Result<facts::Observation> observation = facts::observation_from_json(*text);
+  if (!observation) {
+    return fail(observation.error().code,
+                fmt::format("cannot read {}: {} (it should be a file that `acceptq check --save` "
+                            "wrote)",
+                            path, observation.error().message()));
+  }
+  return observation;
+}
+
+// The observation of one recording; of several, the first scan of the first and the last of the last.
+Result<facts::Observation> read_observations(const std::vector<std::string>& paths) {
+  Result<facts::Observation> first = read_observation(paths.front());
+  for (std::size_t i = 1; first && i < paths.size(); ++i) {
+    Result<facts::Observation> next = read_observation(paths[i]);
+    if (!next) return next;
+    if (next->before.host.boot_id != first->before.host.boot_id) {
+      return fail(ErrorCode::kMalformed,
+                  fmt::format("{} and {} are of different hosts or boots", paths.front(), paths[i]));
+    }
+    if (next->after.realtime_ns < first->after.realtime_ns) {
+      return fail(ErrorCode::kMalformed,
+                  fmt::format("{} is older than {}: give recordings in their order", paths[i],
+                              paths.front()));
+    }
+    first->after = std::move(next->after);
+    first->seconds = static_cast<double>(first->after.monotonic_ns - first->before.monotonic_ns) / 1e9;
+    for (const auto& [key, queue] : next->samples) {
+      facts::QueueSamples& all = first->samples[key];
+      all.count += queue.count;
+      all.full += queue.full;
+      all.longest = std::max(all.longest, queue.longest);
+    }
+  }
+  return first;
+}
+
+bool fails(const diagnose::Report& report, FailOn fail_on) {
+  if (fail_on == FailOn::kNever) return false;
+  const auto least = static_cast<diagnose::Severity>(static_cast<int>(fail_on));
+  return std::ranges::any_of(report.findings, [&](const diagnose::Finding& finding) {
+    return finding.severity >= least;
+  });
+}
+
+int exit_code(const diagnose::Report& report, const facts::Observation& observation,
+              FailOn fail_on) {
+  if (fails(report, fail_on)) return kExitFindings;
+  const bool blind =
+      std::ranges::any_of(observation.after.blind_spots, &facts::BlindSpot::unobserved);
+  return blind ? kExitBlind : kExitNothingWrong;
+}
+
+}  // namespace
+
+int run_check(const CheckOptions& options) {
+  std::vector<Selector> selectors = options.selectors;
+  if (const Status resolved = resolve(selectors); !resolved) {
+    print_error(resolved.error());
+    return kExitUsage;
+  }
+  Result<facts::Observation> observation =
+      options.from.empty() ? observe_host(options) : read_observations(options.from);
+  if (!observation) {
+    print_error(observation.error());
+    return options.from.empty() ? kExitBlind : kExitUsage;
+  }
+  if (!options.save.empty()) {
+    if (const Status saved = write_file_atomically(options.save, facts::to_json(*observation));
+        !saved) {
+      print_error(saved.error());
+      return kExitUsage;
+    }
+  }
+  diagnose::Report report = diagnose::diagnose(*observation);
+  remedy::add_remedies(report, *observation);
+  if (const Status narrowed = narrow(selectors, *observation, report); !narrowed) {
+    print_error(narrowed.error());
+    return kExitUsage;
+  }
+  if (options.json) {
+    print_out(render::report_json(report, *observation));
+  } else {
+    print_out(render::report_text(
+        report, *observation, {.style = style_of_stdout(options.color), .all = options.all}));
+  }
+  return exit_code(report, *observation, options.fail_on);
+}
+
+int run_print(const PrintAndExit& print) {
+  print_out(print.out);
+  print_err(print.err);
+  return print.code;
+}
+
+}  // namespace acceptq::cli

@@ -1,0 +1,80 @@
+// What the command line can ask for, and the functions that do it. app.cc fills these in; no command
+// reads argv.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/selector.h"
+#include "collect/observe.h"
+
+namespace acceptq::cli {
+
+// Exit codes, as the man page lists them.
+inline constexpr int kExitNothingWrong = 0;
+inline constexpr int kExitFindings = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitBlind = 3;
+
+enum class FailOn { kNotice, kWarning, kCritical, kNever };
+enum class ColorWhen { kAuto, kAlways, kNever };
+
+struct CheckOptions {
+  std::vector<Selector> selectors;
+  double seconds = 2.0;
+  bool json = false;
+  bool all = false;
+  std::string save;
+  std::vector<std::string> from;
+  FailOn fail_on = FailOn::kWarning;
+  ColorWhen color = ColorWhen::kAuto;
+  collect::ScanMethod scan = collect::ScanMethod::kAuto;
+};
+
+struct ExplainOptions {
+  std::string word;
+  bool json = false;
+  ColorWhen color = ColorWhen::kAuto;
+};
+
+struct ProbeCommand {
+  std::string target;  // HOST:PORT
+  double rate = 10;
+  std::uint64_t count = 0;
+  std::uint32_t concurrency = 1000;
+  double timeout_s = 5;
+  double seconds = 0;
+  std::string send;
+  bool expect_reply = false;
+  std::string netns;
+  bool json = false;
+};
+
+struct LabCommand {
+  enum class Action { kList, kRun };
+  Action action = Action::kList;
+  std::string scenario;
+};
+
+// Something to print and an exit code: help, version, completion, a usage error.
+struct PrintAndExit {
+  std::string out;
+  std::string err;
+  int code = 0;
+};
+
+using Command = std::variant<CheckOptions, ExplainOptions, ProbeCommand, LabCommand, PrintAndExit>;
+
+// Never exits and never prints: a usage error is a PrintAndExit with kExitUsage.
+[[nodiscard]] Command parse_command_line(int argc, const char* const* argv);
+
+// Each prints its result to stdout and errors to stderr, and returns the exit code.
+[[nodiscard]] int run_check(const CheckOptions& options);
+[[nodiscard]] int run_explain(const ExplainOptions& options);
+[[nodiscard]] int run_probe(const ProbeCommand& options);
+[[nodiscard]] int run_lab(const LabCommand& options);
+[[nodiscard]] int run_print(const PrintAndExit& print);
+
+}  // namespace acceptq::cli

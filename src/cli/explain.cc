@@ -1,0 +1,66 @@
+// acceptq explain: a word that acceptq knows, or a listener of this host.
+#include "diagnose/explain.h"
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/selection.h"
+#include "cli/terminal.h"
+#include "diagnose/diagnose.h"
+#include "remedy/advise.h"
+#include "render/explain_text.h"
+#include "render/listener_rule.h"
+#include "render/report_json.h"
+
+namespace acceptq::cli {
+namespace {
+
+int explain_listener(const ExplainOptions& options, Selector selector) {
+  std::vector<Selector> selectors = {std::move(selector)};
+  if (const Status resolved = resolve(selectors); !resolved) {
+    print_error(resolved.error());
+    return kExitUsage;
+  }
+  collect::Scanner scanner({});
+  Result<facts::Snapshot> snapshot = scanner.scan(collect::ScanDepth::kComplete);
+  if (!snapshot) {
+    print_error(snapshot.error());
+    return kExitBlind;
+  }
+  // One moment: nothing is said of what changes.
+  facts::Observation observation;
+  observation.before = *snapshot;
+  observation.after = std::move(*snapshot);
+  diagnose::Report report = diagnose::diagnose(observation);
+  remedy::add_remedies(report, observation);
+  if (const Status narrowed = narrow(selectors, observation, report); !narrowed) {
+    print_error(narrowed.error());
+    return kExitUsage;
+  }
+  print_out(options.json
+                ? render::report_json(report, observation)
+                : render::listener_rules(style_of_stdout(options.color), report, observation));
+  return kExitNothingWrong;
+}
+
+}  // namespace
+
+int run_explain(const ExplainOptions& options) {
+  if (const auto explanation = diagnose::explain_word(options.word)) {
+    print_out(options.json
+                  ? render::explain_json(*explanation)
+                  : render::explain_text(style_of_stdout(options.color), *explanation));
+    return kExitNothingWrong;
+  }
+  Result<Selector> selector = parse_selector(options.word);
+  if (selector) return explain_listener(options, std::move(*selector));
+  std::string message = fmt::format(
+      "\"{}\" is no finding, counter or sysctl that acceptq knows, and no selector of a listener",
+      options.word);
+  const std::vector<std::string> similar = diagnose::similar_words(options.word);
+  if (!similar.empty()) message += fmt::format("; did you mean {}?", fmt::join(similar, ", "));
+  print_error({ErrorCode::kMalformed, 0, message});
+  return kExitUsage;
+}
+
+}  // namespace acceptq::cli

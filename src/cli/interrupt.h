@@ -1,0 +1,12 @@
+// Ctrl-C ends a command early but in good order.
+#pragma once
+
+#include <atomic>
+
+namespace acceptq::cli {
+
+// From the first call on, SIGINT and SIGTERM set the flag instead of ending the process; a second
+// SIGINT ends it. The flag lives as long as the process.
+[[nodiscard]] const std::atomic<bool>& interrupted();
+
+}  // namespace acceptq::cli

@@ -1,0 +1,119 @@
+#include "cli/selection.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/unique_fd.h"
+#include "diagnose/diagnose.h"
+
+namespace acceptq::cli {
+namespace {
+
+using Kind = Selector::Kind;
+
+// "/run/netns/x" → the inode behind it. A link such as /proc/PID/ns/net works as well.
+Result<std::uint64_t> namespace_inode(const Selector& selector) {
+  const UniqueFd fd(::open(selector.name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) return fail_errno(errno, "cannot open " + selector.name);
+  const Result<std::string> link = read_link("/proc/self/fd/" + std::to_string(fd.get()));
+  struct stat status {};
+  if (!link || !link->starts_with("net:[") || ::fstat(fd.get(), &status) != 0) {
+    return fail(ErrorCode::kMalformed,
+                fmt::format("selector \"{}\": {} is no network namespace", selector.text,
+                            selector.name));
+  }
+  return status.st_ino;
+}
+
+// A few listeners, to show what there is.
+std::string examples(const facts::Snapshot& snapshot) {
+  constexpr std::size_t kMost = 5;
+  std::vector<std::string> endpoints;
+  for (const facts::Listener& listener : snapshot.listeners) {
+    if (listener.protocol == facts::Protocol::kTcp && endpoints.size() < kMost) {
+      endpoints.push_back(facts::listener_endpoint(listener));
+    }
+  }
+  if (endpoints.empty()) return "no TCP listener was seen";
+  return fmt::format("seen were {}{}", fmt::join(endpoints, ", "),
+                     snapshot.listeners.size() > endpoints.size() ? ", …" : "");
+}
+
+Error nothing_selected(const Selector& selector, const facts::Snapshot& snapshot) {
+  if (selector.kind == Kind::kPid && ::access(("/proc/" + selector.name).c_str(), F_OK) != 0) {
+    return {ErrorCode::kNotFound, 0, fmt::format("there is no process {}", selector.name)};
+  }
+  return {ErrorCode::kNotFound, 0,
+          fmt::format("no listener matches \"{}\"; {}", selector.text, examples(snapshot))};
+}
+
+}  // namespace
+
+Status resolve(std::vector<Selector>& selectors) {
+  for (Selector& selector : selectors) {
+    if (selector.kind != Kind::kNetnsPath) continue;
+    const Result<std::uint64_t> inode = namespace_inode(selector);
+    if (!inode) return fail(inode.error());
+    selector.kind = Kind::kNetns;
+    selector.number = *inode;
+  }
+  return {};
+}
+
+Status narrow(const std::vector<Selector>& selectors, facts::Observation& observation,
+              diagnose::Report& report) {
+  if (selectors.empty()) return {};
+  facts::Snapshot& after = observation.after;
+  std::set<std::string> keys;
+  std::set<NetnsId> namespaces;
+  for (const Selector& selector : selectors) {
+    bool found = false;
+    for (const facts::Listener& listener : after.listeners) {
+      if (!matches(selector, after, listener)) continue;
+      found = true;
+      keys.insert(facts::listener_key(listener));
+      namespaces.insert(listener.netns);
+    }
+    for (const facts::Namespace& ns : after.namespaces) {
+      if (!selects_namespace(selector, ns.id)) continue;
+      found = true;
+      namespaces.insert(ns.id);
+    }
+    if (!found) return fail(nothing_selected(selector, after));
+  }
+  std::erase_if(after.listeners, [&](const facts::Listener& listener) {
+    return !keys.contains(facts::listener_key(listener));
+  });
+  std::erase_if(report.listeners, [&](const diagnose::ListenerReport& listener) {
+    return !keys.contains(listener.key);
+  });
+  std::erase_if(report.findings, [&](const diagnose::Finding& finding) {
+    if (finding.listener) return !keys.contains(*finding.listener);
+    return finding.netns && !namespaces.contains(*finding.netns);
+  });
+  std::erase_if(after.namespaces, [&](const facts::Namespace& ns) {
+    return !namespaces.contains(ns.id) && !ns.is_host;
+  });
+  std::erase_if(after.blind_spots, [&](const facts::BlindSpot& spot) {
+    if (!spot.scope.starts_with("netns:")) return false;
+    return std::ranges::none_of(namespaces, [&](NetnsId id) {
+      return spot.scope == "netns:" + std::to_string(id.value());
+    });
+  });
+  // A host-wide gap says nothing about listeners that were found and seen.
+  for (facts::BlindSpot& spot : after.blind_spots) {
+    if (spot.scope == "host") spot.unobserved = false;
+  }
+  report.verdict = diagnose::overall_verdict(report);
+  return {};
+}
+
+}  // namespace acceptq::cli

@@ -1,0 +1,39 @@
+// Which listeners a command is about: ":80", "10.0.0.3:80", "[::1]:443", "pid:3985", "comm:nginx",
+// "container:49b4135534da", "pod:NAMESPACE/NAME", "netns:4026532567", "netns:/run/netns/x",
+// "unix:/run/php-fpm.sock".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "facts/snapshot.h"
+
+namespace acceptq::cli {
+
+struct Selector {
+  enum class Kind { kPort, kPid, kComm, kContainer, kPod, kNetns, kNetnsPath, kUnix };
+  Kind kind = Kind::kPort;
+  std::string text;  // as it was given
+  std::optional<facts::IpAddress> address;
+  std::uint16_t port = 0;
+  std::uint64_t number = 0;   // a PID or the inode of a namespace
+  std::string name;           // comm, container id (at least 4 digits), pod name, path
+  std::string pod_namespace;  // empty: any
+};
+
+// kMalformed, with the forms that there are, for anything else.
+[[nodiscard]] Result<Selector> parse_selector(std::string_view text);
+
+// Whether the listener is one that the selector means. An address also selects the wildcard listener
+// that serves it in the same family. kNetnsPath never matches: it is turned into kNetns first.
+[[nodiscard]] bool matches(const Selector& selector, const facts::Snapshot& snapshot,
+                           const facts::Listener& listener);
+
+// Whether the selector is about a whole namespace of this id.
+[[nodiscard]] bool selects_namespace(const Selector& selector, NetnsId id);
+
+}  // namespace acceptq::cli

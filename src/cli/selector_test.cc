@@ -1,0 +1,70 @@
+#include "cli/selector.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/duration.h"
+
+namespace acceptq::cli {
+namespace {
+
+TEST(ParseSelector, TakesEveryForm) {
+  EXPECT_EQ(parse_selector(":80")->port, 80);
+  EXPECT_EQ(parse_selector("10.0.0.3:80")->address->to_string(), "10.0.0.3");
+  EXPECT_EQ(parse_selector("[::1]:443")->address->to_string(), "::1");
+  EXPECT_EQ(parse_selector("pid:3985")->number, 3985U);
+  EXPECT_EQ(parse_selector("comm:nginx")->name, "nginx");
+  EXPECT_EQ(parse_selector("container:49b4135534da")->name, "49b4135534da");
+  EXPECT_EQ(parse_selector("pod:default/web-0")->pod_namespace, "default");
+  EXPECT_EQ(parse_selector("pod:default/web-0")->name, "web-0");
+  EXPECT_EQ(parse_selector("pod:web-0")->pod_namespace, "");
+  EXPECT_EQ(parse_selector("netns:4026532567")->kind, Selector::Kind::kNetns);
+  EXPECT_EQ(parse_selector("netns:/run/netns/x")->kind, Selector::Kind::kNetnsPath);
+  EXPECT_EQ(parse_selector("unix:/run/php-fpm.sock")->name, "/run/php-fpm.sock");
+  EXPECT_EQ(parse_selector("unix:@x")->name, "@x");
+}
+
+TEST(ParseSelector, SaysWhatItExpected) {
+  for (const char* bad : {"", "80", ":", ":0", ":65536", ":x", "nginx", "1.2.3:80", "::1:80", "[]:80",
+                          "[1.2.3.4]:80", "pid:", "pid:0", "pid:-1", "pid:x", "comm:", "container:1",
+                          "pod:", "pod:a/", "netns:x", "unix:x", "frob:1"}) {
+    const auto selector = parse_selector(bad);
+    ASSERT_FALSE(selector.has_value()) << bad;
+    EXPECT_NE(selector.error().context.find("expected :PORT"), std::string::npos);
+  }
+}
+
+TEST(Matches, KnowsWildcardsAndOwners) {
+  facts::Snapshot snapshot;
+  facts::Process process;
+  process.pid = Pid(3985);
+  process.comm = "nginx";
+  process.container = facts::Container{.id = "49b4135534dae77c"};
+  process.pod = facts::Pod{.ns = "default", .name = "web-0"};
+  snapshot.processes = {process};
+  facts::Listener listener;
+  listener.netns = NetnsId(7);
+  listener.port = 80;
+  listener.owners = {{.pid = Pid(3985), .fd = 6}};
+  for (const char* yes : {":80", "10.0.0.3:80", "0.0.0.0:80", "pid:3985", "comm:nginx",
+                          "container:49b4135534da", "pod:default/web-0", "pod:web-0", "netns:7"}) {
+    EXPECT_TRUE(matches(*parse_selector(yes), snapshot, listener)) << yes;
+  }
+  for (const char* no : {":81", "[::1]:80", "pid:1", "comm:ngin", "container:9999", "pod:other/web-0",
+                         "netns:8", "unix:/x"}) {
+    EXPECT_FALSE(matches(*parse_selector(no), snapshot, listener)) << no;
+  }
+}
+
+TEST(ParseDuration, IsStrict) {
+  EXPECT_EQ(parse_duration("2s"), 2.0);
+  EXPECT_EQ(parse_duration("500ms"), 0.5);
+  EXPECT_EQ(parse_duration("1.5s"), 1.5);
+  EXPECT_EQ(parse_duration("10m"), 600.0);
+  EXPECT_EQ(parse_duration("12h"), 43200.0);
+  for (const char* bad : {"", "2", "s", "-1s", "2 s", "2sec", "1e3s", "nan", "999999h", ".s", "1..5s"}) {
+    EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace acceptq::cli

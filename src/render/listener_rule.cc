@@ -1,0 +1,83 @@
+#include "render/listener_rule.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "render/listener_block.h"
+#include "render/listener_names.h"
+
+namespace acceptq::render {
+namespace {
+
+using diagnose::Cookies;
+using diagnose::ListenerReport;
+
+std::string accept_rule(const facts::Listener& listener) {
+  if (!listener.limit) return "The limit of its accept queue could not be read.";
+  const std::uint32_t limit = listener.limit->value();
+  const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
+  const std::uint32_t length = listener.accept_queue_len.value();
+  std::string text = fmt::format(
+      "Its accept queue holds {} completed connections now. The kernel refuses the next one when the "
+      "length is greater than the limit, {}, so {} fit",
+      length, limit, capacity);
+  if (length >= capacity) return text + ": it is full.";
+  return text + fmt::format(" and {} more would be taken.", capacity - length);
+}
+
+std::string limit_rule(const facts::Listener& listener, const ListenerReport& report) {
+  if (!listener.limit || !report.somaxconn) return "";
+  return fmt::format(
+      "The limit was fixed by listen() as the smaller of what the application asked for and "
+      "net.core.somaxconn of the socket's network namespace at that time; that is {} now.",
+      *report.somaxconn);
+}
+
+std::string syn_rule(const facts::Listener& listener, const ListenerReport& report) {
+  if (listener.protocol == facts::Protocol::kUnix) return "";
+  std::string text;
+  if (listener.syn_queue_len) {
+    text = fmt::format("Its SYN queue holds {} handshakes that are not complete. ",
+                       *listener.syn_queue_len);
+  }
+  if (report.syn_queue_capacity) {
+    text += fmt::format("It has room for {}. ", *report.syn_queue_capacity);
+  }
+  if (!report.cookies) return text;
+  switch (*report.cookies) {
+    case Cookies::kOff:
+      return text + "When it is full, SYNs are refused: tcp_syncookies is 0.";
+    case Cookies::kWhenFull:
+      return text +
+             "When it is full, the kernel answers with SYN cookies, which need no place in it: "
+             "tcp_syncookies is 1.";
+    case Cookies::kAlways:
+      return text + "It is not used: tcp_syncookies is 2, so every SYN is answered with a cookie.";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string listener_rules(const TermStyle& style, const diagnose::Report& report,
+                           const facts::Observation& observation) {
+  std::string text;
+  for (std::size_t i = 0; i < report.listeners.size(); ++i) {
+    const facts::Listener& listener = observation.after.listeners[i];
+    const ListenerReport& rules = report.listeners[i];
+    if (!text.empty()) text += "\n";
+    text += ink(style, Ink::kBold, printable(facts::listener_endpoint(listener))) + "   " +
+            workload_name(observation.after, listener) + "\n";
+    for (const std::string& sentence :
+         {accept_rule(listener), limit_rule(listener, rules), syn_rule(listener, rules)}) {
+      if (!sentence.empty()) text += wrap(style, 2, sentence);
+    }
+    for (const diagnose::Finding& finding : report.findings) {
+      if (finding.listener != rules.key) continue;
+      text += wrap(style, 2, finding.id + ": " + printable(finding.explanation));
+    }
+  }
+  return text;
+}
+
+}  // namespace acceptq::render
