@@ -1,0 +1,122 @@
+#include "lab/scenario.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "base/file.h"
+
+namespace acceptq::lab {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kHead =
+    "name: t\ntitle: T\nnamespaces: {pod: {addresses: 10.77.0.2/24}}\n"
+    "servers: {s: {namespace: pod, command: [sleep, 9], files: {f: x}}}\n"
+    "storage: {d: {open_ms: 5}}\n"
+    "loads: {l: {namespace: pod, address: 10.77.0.2, port: 80}}\n";
+
+Result<Scenario> parse_steps(const std::string& steps) {
+  return parse_scenario(kHead + ("steps:\n" + steps), "t.yaml");
+}
+
+TEST(Scenario, EveryShippedOneParses) {
+  const std::filesystem::path folder = std::filesystem::path(ACCEPTQ_SOURCE_DIR) / "scenarios";
+  int seen = 0;
+  for (const std::filesystem::directory_entry& entry :
+       std::filesystem::directory_iterator(folder)) {
+    const Result<std::string> text = read_file(entry.path());
+    ASSERT_TRUE(text) << entry.path();
+    const Result<Scenario> scenario = parse_scenario(*text, entry.path().filename());
+    ASSERT_TRUE(scenario) << scenario.error().message();
+    EXPECT_EQ(scenario->name, entry.path().stem().string());
+    ++seen;
+  }
+  EXPECT_GE(seen, 2);
+}
+
+TEST(Scenario, ReadsEveryKindOfStep) {
+  const Result<Scenario> scenario = parse_steps(
+      "- say: hello\n"
+      "- start: s\n"
+      "- signal: {server: s, signal: STOP, to: main}\n"
+      "- sysctl: {namespace: pod, name: net.core.somaxconn, value: 8096}\n"
+      "- edit: {server: s, file: f, replace: x, with: y}\n"
+      "- storage: {name: d, read_ms: 7, stalled: true}\n"
+      "- load: {name: l, rate: 2.5}\n"
+      "- wait: {seconds: 1}\n"
+      "- wait: {namespace: pod, port: 80, at_least: 9, within: 3}\n"
+      "- run: {namespace: pod, command: [ip, a]}\n"
+      "- show: {namespace: pod, port: 80}\n"
+      "- show_sysctl: {name: net.core.somaxconn, namespaces: [pod]}\n"
+      "- diagnose: {namespace: pod, port: 80, expect: {findings: AQ101, cause: [io.fuse, lock]}}\n"
+      "- stop: s\n");
+  ASSERT_TRUE(scenario) << scenario.error().message();
+  ASSERT_EQ(scenario->steps.size(), 14U);
+  EXPECT_EQ(scenario->steps[0].line, 8);
+  const auto& signal = std::get<SignalStep>(scenario->steps[2].action);
+  EXPECT_EQ(signal.signal, SIGSTOP);
+  EXPECT_FALSE(signal.whole_group);
+  const auto& storage = std::get<StorageStep>(scenario->steps[5].action);
+  EXPECT_FALSE(storage.open_ms);
+  EXPECT_EQ(storage.read_ms, 7U);
+  EXPECT_EQ(storage.stalled, true);
+  const auto& wait = std::get<WaitStep>(scenario->steps[8].action);
+  EXPECT_EQ(wait.condition, QueueCondition::kAtLeast);
+  EXPECT_EQ(wait.length, 9U);
+  const auto& diagnose = std::get<DiagnoseStep>(scenario->steps[12].action);
+  EXPECT_EQ(diagnose.expect.must, std::vector<std::string>{"AQ101"});
+  EXPECT_EQ(diagnose.expect.cause.size(), 2U);
+}
+
+struct Bad {
+  const char* steps;
+  const char* error;
+};
+
+TEST(Scenario, SaysWhereAndWhy) {
+  const Bad cases[] = {
+      {"- jump: 3\n", "t.yaml:8:3: step: unknown key \"jump\""},
+      {"- start: other\n", "names \"other\", which this scenario does not define"},
+      {"- wait: {secs: 1}\n", "wait: \"namespace\" is missing"},
+      {"- wait: {seconds: soon}\n", "t.yaml:8:19: wait: \"seconds\" must be a number"},
+      {"- wait: {seconds: 1, seconds: 2}\n", "is there twice"},
+      {"- wait: {namespace: pod, port: 80, within: 2}\n", "must be full or empty"},
+      {"- {say: a, start: s}\n", "a step has one key"},
+      {"- sysctl: {namespace: pod, name: kernel.panic, value: 1}\n", "below net."},
+      {"- sysctl: {namespace: pod, name: net/../kernel/panic, value: 1}\n", "below net."},
+      {"- edit: {server: s, file: g, replace: x, with: y}\n", "not among the server's files"},
+      {"- signal: {server: s, signal: SEGV}\n", "must be STOP"},
+      {"- show: {namespace: pod, port: 65536}\n", "from 1 to 65535"},
+      {"- diagnose: {namespace: pod, port: 80, expect: {verdit: x}}\n", "unknown key \"verdit\""},
+      {"- [a]\n", "step must be a map"},
+      {"- say: [a]\n", "\"say\" must be text"},
+      {"- \"\n", "t.yaml:"},
+  };
+  for (const Bad& bad : cases) {
+    const Result<Scenario> scenario = parse_steps(bad.steps);
+    ASSERT_FALSE(scenario) << bad.steps;
+    EXPECT_EQ(scenario.error().code, ErrorCode::kMalformed);
+    EXPECT_THAT(scenario.error().context, HasSubstr(bad.error)) << bad.steps;
+  }
+}
+
+TEST(Scenario, RejectsHostileText) {
+  EXPECT_FALSE(parse_scenario("", "x"));
+  EXPECT_FALSE(parse_scenario("[]", "x"));
+  EXPECT_FALSE(parse_scenario("name: x\ntitle: y\n", "x"));
+  EXPECT_FALSE(parse_scenario(std::string(100'000, '['), "x"));
+  EXPECT_FALSE(parse_scenario(std::string(2U << 20, 'a'), "x"));
+  EXPECT_FALSE(
+      parse_scenario("name: x\ntitle: y\nnamespaces: {\"../x\": }\nsteps: [say: a]\n", "x"));
+  EXPECT_FALSE(parse_scenario("? {a: b}\n: c\n", "x"));
+  EXPECT_FALSE(parse_scenario("a: &a [*a]\n", "x"));
+  EXPECT_FALSE(parse_scenario(
+      "name: x\ntitle: y\nnamespaces: {p: {addresses: 10.0.0.1}}\nsteps: [say: a]\n", "x"));
+}
+
+}  // namespace
+}  // namespace acceptq::lab
