@@ -44,7 +44,7 @@ Result<facts::Observation> observe_host(const CheckOptions& options) {
 }
 
 Result<facts::Observation> read_observation(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
     return fail(ErrorCode::kMalformed, "cannot read " + path + ": it is a directory");
   }
@@ -61,15 +61,16 @@ Result<facts::Observation> read_observation(const std::string& path) {
   return observation;
 }
 
-// The observation of one recording; of several, the first scan of the first and the last of the last.
+// The observation of one recording; of several, the first scan of the first and the last of the
+// last.
 Result<facts::Observation> read_observations(const std::vector<std::string>& paths) {
   Result<facts::Observation> first = read_observation(paths.front());
   for (std::size_t i = 1; first && i < paths.size(); ++i) {
     Result<facts::Observation> next = read_observation(paths[i]);
     if (!next) return next;
     if (next->before.host.boot_id != first->before.host.boot_id) {
-      return fail(ErrorCode::kMalformed,
-                  fmt::format("{} and {} are of different hosts or boots", paths.front(), paths[i]));
+      return fail(ErrorCode::kMalformed, fmt::format("{} and {} are of different hosts or boots",
+                                                     paths.front(), paths[i]));
     }
     if (next->after.realtime_ns < first->after.realtime_ns) {
       return fail(ErrorCode::kMalformed,
@@ -77,7 +78,8 @@ Result<facts::Observation> read_observations(const std::vector<std::string>& pat
                               paths.front()));
     }
     first->after = std::move(next->after);
-    first->seconds = static_cast<double>(first->after.monotonic_ns - first->before.monotonic_ns) / 1e9;
+    first->seconds =
+        static_cast<double>(first->after.monotonic_ns - first->before.monotonic_ns) / 1e9;
     for (const auto& [key, queue] : next->samples) {
       facts::QueueSamples& all = first->samples[key];
       all.count += queue.count;
@@ -91,9 +93,8 @@ Result<facts::Observation> read_observations(const std::vector<std::string>& pat
 bool fails(const diagnose::Report& report, FailOn fail_on) {
   if (fail_on == FailOn::kNever) return false;
   const auto least = static_cast<diagnose::Severity>(static_cast<int>(fail_on));
-  return std::ranges::any_of(report.findings, [&](const diagnose::Finding& finding) {
-    return finding.severity >= least;
-  });
+  return std::ranges::any_of(
+      report.findings, [&](const diagnose::Finding& finding) { return finding.severity >= least; });
 }
 
 int exit_code(const diagnose::Report& report, const facts::Observation& observation,
@@ -134,8 +135,8 @@ int run_check(const CheckOptions& options) {
   if (options.json) {
     print_out(render::report_json(report, *observation));
   } else {
-    print_out(render::report_text(
-        report, *observation, {.style = style_of_stdout(options.color), .all = options.all}));
+    print_out(render::report_text(report, *observation,
+                                  {.style = style_of_stdout(options.color), .all = options.all}));
   }
   return exit_code(report, *observation, options.fail_on);
 }

@@ -1,5 +1,5 @@
-// What the command line can ask for, and the functions that do it. app.cc fills these in; no command
-// reads argv.
+// What the command line can ask for, and the functions that do it. app.cc fills these in; no
+// command reads argv.
 #pragma once
 
 #include <cstdint>

@@ -47,9 +47,8 @@ int explain_listener(const ExplainOptions& options, Selector selector) {
 
 int run_explain(const ExplainOptions& options) {
   if (const auto explanation = diagnose::explain_word(options.word)) {
-    print_out(options.json
-                  ? render::explain_json(*explanation)
-                  : render::explain_text(style_of_stdout(options.color), *explanation));
+    print_out(options.json ? render::explain_json(*explanation)
+                           : render::explain_text(style_of_stdout(options.color), *explanation));
     return kExitNothingWrong;
   }
   Result<Selector> selector = parse_selector(options.word);

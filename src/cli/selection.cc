@@ -24,11 +24,10 @@ Result<std::uint64_t> namespace_inode(const Selector& selector) {
   const UniqueFd fd(::open(selector.name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return fail_errno(errno, "cannot open " + selector.name);
   const Result<std::string> link = read_link("/proc/self/fd/" + std::to_string(fd.get()));
-  struct stat status {};
+  struct stat status{};
   if (!link || !link->starts_with("net:[") || ::fstat(fd.get(), &status) != 0) {
-    return fail(ErrorCode::kMalformed,
-                fmt::format("selector \"{}\": {} is no network namespace", selector.text,
-                            selector.name));
+    return fail(ErrorCode::kMalformed, fmt::format("selector \"{}\": {} is no network namespace",
+                                                   selector.text, selector.name));
   }
   return status.st_ino;
 }

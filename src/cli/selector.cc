@@ -116,8 +116,9 @@ bool matches(const Selector& selector, const facts::Snapshot& snapshot,
         return std::cmp_equal(owner.pid.value(), selector.number);
       });
     case Kind::kComm:
-      return any_owner(snapshot, listener,
-                       [&](const facts::Process& process) { return process.comm == selector.name; });
+      return any_owner(snapshot, listener, [&](const facts::Process& process) {
+        return process.comm == selector.name;
+      });
     case Kind::kContainer:
       return any_owner(snapshot, listener, [&](const facts::Process& process) {
         return process.container && process.container->id.starts_with(selector.name);

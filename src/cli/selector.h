@@ -28,8 +28,9 @@ struct Selector {
 // kMalformed, with the forms that there are, for anything else.
 [[nodiscard]] Result<Selector> parse_selector(std::string_view text);
 
-// Whether the listener is one that the selector means. An address also selects the wildcard listener
-// that serves it in the same family. kNetnsPath never matches: it is turned into kNetns first.
+// Whether the listener is one that the selector means. An address also selects the wildcard
+// listener that serves it in the same family. kNetnsPath never matches: it is turned into kNetns
+// first.
 [[nodiscard]] bool matches(const Selector& selector, const facts::Snapshot& snapshot,
                            const facts::Listener& listener);
 

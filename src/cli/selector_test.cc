@@ -24,9 +24,10 @@ TEST(ParseSelector, TakesEveryForm) {
 }
 
 TEST(ParseSelector, SaysWhatItExpected) {
-  for (const char* bad : {"", "80", ":", ":0", ":65536", ":x", "nginx", "1.2.3:80", "::1:80", "[]:80",
-                          "[1.2.3.4]:80", "pid:", "pid:0", "pid:-1", "pid:x", "comm:", "container:1",
-                          "pod:", "pod:a/", "netns:x", "unix:x", "frob:1"}) {
+  for (const char* bad : {"",       "80",       ":",      ":0",    ":65536",       ":x",
+                          "nginx",  "1.2.3:80", "::1:80", "[]:80", "[1.2.3.4]:80", "pid:",
+                          "pid:0",  "pid:-1",   "pid:x",  "comm:", "container:1",  "pod:",
+                          "pod:a/", "netns:x",  "unix:x", "frob:1"}) {
     const auto selector = parse_selector(bad);
     ASSERT_FALSE(selector.has_value()) << bad;
     EXPECT_NE(selector.error().context.find("expected :PORT"), std::string::npos);
@@ -49,8 +50,8 @@ TEST(Matches, KnowsWildcardsAndOwners) {
                           "container:49b4135534da", "pod:default/web-0", "pod:web-0", "netns:7"}) {
     EXPECT_TRUE(matches(*parse_selector(yes), snapshot, listener)) << yes;
   }
-  for (const char* no : {":81", "[::1]:80", "pid:1", "comm:ngin", "container:9999", "pod:other/web-0",
-                         "netns:8", "unix:/x"}) {
+  for (const char* no : {":81", "[::1]:80", "pid:1", "comm:ngin", "container:9999",
+                         "pod:other/web-0", "netns:8", "unix:/x"}) {
     EXPECT_FALSE(matches(*parse_selector(no), snapshot, listener)) << no;
   }
 }
@@ -61,7 +62,8 @@ TEST(ParseDuration, IsStrict) {
   EXPECT_EQ(parse_duration("1.5s"), 1.5);
   EXPECT_EQ(parse_duration("10m"), 600.0);
   EXPECT_EQ(parse_duration("12h"), 43200.0);
-  for (const char* bad : {"", "2", "s", "-1s", "2 s", "2sec", "1e3s", "nan", "999999h", ".s", "1..5s"}) {
+  for (const char* bad :
+       {"", "2", "s", "-1s", "2 s", "2sec", "1e3s", "nan", "999999h", ".s", "1..5s"}) {
     EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
   }
 }

@@ -35,8 +35,8 @@ Verdict overall_verdict(const Report& report) {
   for (const ListenerReport& listener : report.listeners) {
     verdict = std::min(verdict, listener.verdict);
   }
-  const bool overflow =
-      std::ranges::any_of(report.findings, [](const Finding& finding) { return finding.id == "AQ101"; });
+  const bool overflow = std::ranges::any_of(
+      report.findings, [](const Finding& finding) { return finding.id == "AQ101"; });
   return overflow ? Verdict::kOverflowing : verdict;
 }
 

@@ -18,7 +18,8 @@ std::string accept_rule(const facts::Listener& listener) {
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
   const std::uint32_t length = listener.accept_queue_len.value();
   std::string text = fmt::format(
-      "Its accept queue holds {} completed connections now. The kernel refuses the next one when the "
+      "Its accept queue holds {} completed connections now. The kernel refuses the next one when "
+      "the "
       "length is greater than the limit, {}, so {} fit",
       length, limit, capacity);
   if (length >= capacity) return text + ": it is full.";

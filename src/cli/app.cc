@@ -1,0 +1,239 @@
+// The command line. The only file that includes CLI11.
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <map>
+
+#include "cli/commands.h"
+#include "cli/completion.h"
+#include "cli/duration.h"
+
+namespace acceptq::cli {
+namespace {
+
+constexpr const char* kSelectorHelp =
+    "which listeners: :80, 10.0.0.3:80, [::1]:443, pid:N, comm:NAME, container:ID, "
+    "pod:NAMESPACE/NAME, netns:INODE, netns:PATH, unix:PATH";
+
+// Adds an option whose text is read by parse_duration.
+CLI::Option* add_duration(CLI::App& app, const std::string& name, double& seconds,
+                          const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&seconds, name](const std::string& text) {
+            const auto parsed = parse_duration(text);
+            if (!parsed) {
+              throw CLI::ValidationError(
+                  name, "\"" + text + "\" is no duration such as 500ms, 2s, 1m or 12h");
+            }
+            seconds = *parsed;
+          },
+          help)
+      ->type_name("DURATION");
+}
+
+template <typename T>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value,
+                        const std::map<std::string, T>& choices, const std::string& help) {
+  std::string names;
+  for (const auto& [choice, meaning] : choices) names += (names.empty() ? "" : "|") + choice;
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&value, choices, name, names](const std::string& text) {
+            const auto it = choices.find(text);
+            if (it == choices.end()) {
+              throw CLI::ValidationError(name, "\"" + text + "\" is none of " + names);
+            }
+            value = it->second;
+          },
+          help)
+      ->type_name(names);
+}
+
+void add_color(CLI::App& app, ColorWhen& color) {
+  add_choice<ColorWhen>(
+      app, "--color", color,
+      {{"auto", ColorWhen::kAuto}, {"always", ColorWhen::kAlways}, {"never", ColorWhen::kNever}},
+      "colour the output (auto: on a terminal without NO_COLOR)");
+}
+
+// Everything that can be asked for, filled while CLI11 parses.
+struct Parsed {
+  CheckOptions check;
+  std::vector<std::string> selectors;
+  ExplainOptions explain;
+  ProbeCommand probe;
+  LabCommand lab;
+  std::string shell;
+};
+
+void define_check(CLI::App& app, Parsed& parsed) {
+  CLI::App* check = app.add_subcommand(
+      "check", "watch this host and say which listener loses connections, whose it is and why");
+  CheckOptions& options = parsed.check;
+  check->add_option("selector", parsed.selectors, kSelectorHelp);
+  add_duration(*check, "--for", options.seconds, "how long to watch (default 2s)");
+  check->add_flag("--json", options.json, "print the report as JSON, schema acceptq.report/1");
+  check->add_flag("--all", options.all, "list every listener");
+  check->add_option("--save", options.save, "also write what was observed to FILE")
+      ->type_name("FILE");
+  check->add_option("--from", options.from, "diagnose recordings of --save instead of this host")
+      ->type_name("FILE")
+      ->expected(1, -1);
+  add_choice<FailOn>(*check, "--fail-on", options.fail_on,
+                     {{"notice", FailOn::kNotice},
+                      {"warning", FailOn::kWarning},
+                      {"critical", FailOn::kCritical},
+                      {"never", FailOn::kNever}},
+                     "exit with 1 for findings of this severity or worse (default warning)");
+  add_choice<collect::ScanMethod>(*check, "--scan", options.scan,
+                                  {{"auto", collect::ScanMethod::kAuto},
+                                   {"iterator", collect::ScanMethod::kIterator},
+                                   {"netlink", collect::ScanMethod::kNetlink}},
+                                  "how to find listeners (default auto: the best that works)");
+  add_color(*check, options.color);
+  check->footer(
+      "Examples:\n"
+      "  acceptq check                        every listener of this host\n"
+      "  acceptq check :80 --for 10s          only port 80, watched for longer\n"
+      "  acceptq check pod:default/web-0      one pod\n"
+      "  acceptq check --save now.json        keep what was seen …\n"
+      "  acceptq check --from now.json        … and diagnose it elsewhere\n"
+      "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "
+      "seen.");
+}
+
+void define_explain(CLI::App& app, Parsed& parsed) {
+  CLI::App* explain = app.add_subcommand(
+      "explain", "explain a finding, a counter, a sysctl, or the rule in force for a listener");
+  explain->add_option("word", parsed.explain.word, "AQ101, ListenOverflows, somaxconn, :80 …")
+      ->required();
+  explain->add_flag("--json", parsed.explain.json, "print it as JSON");
+  add_color(*explain, parsed.explain.color);
+  explain->footer(
+      "Examples:\n"
+      "  acceptq explain AQ104\n"
+      "  acceptq explain ListenDrops\n"
+      "  acceptq explain :80");
+}
+
+void define_probe(CLI::App& app, Parsed& parsed) {
+  CLI::App* probe = app.add_subcommand(
+      "probe", "open connections at a given rate and report what clients live through");
+  ProbeCommand& options = parsed.probe;
+  probe->add_option("target", options.target, "HOST:PORT, with IPv6 in brackets")->required();
+  probe->add_option("--rate", options.rate, "connections per second (default 10)")
+      ->check(CLI::Range(0.0, 1e6));
+  probe->add_option("--count", options.count, "how many (default: 10 s of them)");
+  probe->add_option("--concurrency", options.concurrency, "most at once (default 1000)")
+      ->check(CLI::Range(1, 100000));
+  add_duration(*probe, "--timeout", options.timeout_s,
+               "give up on a connection, and on its answer, after this (default 5s)");
+  add_duration(*probe, "--for", options.seconds, "open connections for so long");
+  probe->add_option("--send", options.send, "send TEXT on each (\\r\\n are understood)")
+      ->type_name("TEXT");
+  probe->add_flag("--expect-reply", options.expect_reply, "wait for the first byte of an answer");
+  probe->add_option("--netns", options.netns, "from this network namespace")->type_name("PATH");
+  probe->add_flag("--json", options.json, "print the result as JSON");
+  probe->footer(
+      "Examples:\n"
+      "  acceptq probe 10.0.0.3:80 --rate 100 --for 10s\n"
+      "  acceptq probe [::1]:443 --count 50 --concurrency 50\n"
+      "  acceptq probe web:80 --send 'GET / HTTP/1.0\\r\\n\\r\\n' --expect-reply");
+}
+
+void define_lab(CLI::App& app, Parsed& parsed) {
+  CLI::App* lab = app.add_subcommand(
+      "lab", "reproduce known cases with real servers in namespaces of their own");
+  lab->require_subcommand(1);
+  CLI::App* list = lab->add_subcommand("list", "the scenarios that there are");
+  list->callback([&parsed] { parsed.lab.action = LabCommand::Action::kList; });
+  CLI::App* run = lab->add_subcommand("run", "run a scenario (needs root)");
+  run->add_option("scenario", parsed.lab.scenario, "its name, or a file")->required();
+  run->callback([&parsed] { parsed.lab.action = LabCommand::Action::kRun; });
+  lab->footer(
+      "Examples:\n"
+      "  acceptq lab list\n"
+      "  acceptq lab run seed\n"
+      "  acceptq lab run ./my-scenario.yaml");
+}
+
+void define_completion(CLI::App& app, Parsed& parsed) {
+  CLI::App* completion = app.add_subcommand("completion", "print a completion script for a shell");
+  completion->add_option("shell", parsed.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->footer("Example:\n  acceptq completion bash > /etc/bash_completion.d/acceptq");
+}
+
+// What the completion scripts are made from.
+CommandTree tree_of(const CLI::App& app) {
+  CommandTree tree{.name = app.get_name(), .help = app.get_description()};
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      tree.options.push_back({.name = "--" + name,
+                              .help = option->get_description(),
+                              .takes_value = option->get_items_expected_max() != 0,
+                              .values = option->get_type_name()});
+    }
+  }
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    tree.commands.push_back(tree_of(*sub));
+  }
+  return tree;
+}
+
+Command usage_error(const std::string& message, const std::string& command) {
+  return PrintAndExit{.err = "acceptq: " + message + "\nTry: acceptq " + command + "--help\n",
+                      .code = kExitUsage};
+}
+
+Command chosen(const CLI::App& app, Parsed& parsed) {
+  if (app.got_subcommand("check")) {
+    for (const std::string& text : parsed.selectors) {
+      Result<Selector> selector = parse_selector(text);
+      if (!selector) return usage_error(selector.error().message(), "check ");
+      parsed.check.selectors.push_back(std::move(*selector));
+    }
+    return std::move(parsed.check);
+  }
+  if (app.got_subcommand("explain")) return std::move(parsed.explain);
+  if (app.got_subcommand("probe")) return std::move(parsed.probe);
+  if (app.got_subcommand("lab")) return std::move(parsed.lab);
+  if (app.got_subcommand("completion")) {
+    return PrintAndExit{.out = completion_script(parsed.shell, tree_of(app))};
+  }
+  return usage_error("a command is needed", "");
+}
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv) {
+  CLI::App app("Finds the TCP listener that is losing connections, whose it is, and why.",
+               "acceptq");
+  app.set_version_flag("--version", std::string("acceptq ") + ACCEPTQ_VERSION);
+  app.require_subcommand(0, 1);
+  app.footer("Start with: acceptq check");
+  Parsed parsed;
+  define_check(app, parsed);
+  define_explain(app, parsed);
+  define_probe(app, parsed);
+  define_lab(app, parsed);
+  define_completion(app, parsed);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto subs = app.get_subcommands();
+    return PrintAndExit{.out = subs.empty() ? app.help() : subs.front()->help()};
+  } catch (const CLI::CallForVersion&) {
+    return PrintAndExit{.out = app.version() + "\n"};
+  } catch (const CLI::ParseError& error) {
+    const auto subs = app.get_subcommands();
+    return usage_error(error.what(), subs.empty() ? "" : subs.front()->get_name() + " ");
+  }
+  return chosen(app, parsed);
+}
+
+}  // namespace acceptq::cli

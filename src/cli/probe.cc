@@ -1,0 +1,136 @@
+// acceptq probe: the load generator, from the command line.
+#include "lab/probe/probe.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netdb.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <memory>
+
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/terminal.h"
+
+namespace acceptq::cli {
+namespace {
+
+struct FreeAddresses {
+  void operator()(addrinfo* info) const { ::freeaddrinfo(info); }
+};
+
+Result<facts::IpAddress> resolve_host(const std::string& host) {
+  if (const auto literal = facts::IpAddress::parse(host)) return *literal;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  const std::unique_ptr<addrinfo, FreeAddresses> owned(found);
+  if (code != 0) {
+    return fail(ErrorCode::kNotFound,
+                fmt::format("cannot look up \"{}\": {}", host, ::gai_strerror(code)));
+  }
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(owned->ai_addr->sa_data);
+  // sa_data begins behind the family: port (2 bytes), then IPv4's address, or flow label (4 bytes)
+  // and IPv6's.
+  if (owned->ai_family == AF_INET) {
+    return facts::IpAddress::v4(std::span<const std::uint8_t, 4>(bytes + 2, 4));
+  }
+  return facts::IpAddress::v6(std::span<const std::uint8_t, 16>(bytes + 6, 16));
+}
+
+struct Target {
+  facts::IpAddress address;
+  std::uint16_t port = 0;
+};
+
+Result<Target> parse_target(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const auto port = colon == std::string::npos
+                        ? std::nullopt
+                        : parse_int<std::uint16_t>(std::string_view(text).substr(colon + 1));
+  if (!port || *port == 0 || colon == 0) {
+    return fail(ErrorCode::kMalformed,
+                fmt::format("\"{}\" is no HOST:PORT with a port from 1 to 65535", text));
+  }
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  Result<facts::IpAddress> address = resolve_host(host);
+  if (!address) return fail(address.error());
+  return Target{.address = *address, .port = *port};
+}
+
+// \r, \n, \t and \\ as a shell user writes them.
+std::string unescape(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    constexpr std::string_view kLetters = "rnt\\";
+    constexpr std::string_view kBytes = "\r\n\t\\";
+    const std::size_t letter = text[i] == '\\' && i + 1 < text.size() ? kLetters.find(text[i + 1])
+                                                                      : std::string_view::npos;
+    if (letter == std::string_view::npos) {
+      out.push_back(text[i]);
+    } else {
+      out.push_back(kBytes[letter]);
+      ++i;
+    }
+  }
+  return out;
+}
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(std::llround(seconds * 1000));
+}
+
+}  // namespace
+
+int run_probe(const ProbeCommand& command) {
+  const Result<Target> target = parse_target(command.target);
+  if (!target) {
+    print_error(target.error());
+    return kExitUsage;
+  }
+  lab::probe::ProbeOptions options{.address = target->address,
+                                   .port = target->port,
+                                   .rate_per_s = command.rate,
+                                   .count = command.count,
+                                   .concurrency = command.concurrency,
+                                   .timeout = milliseconds(command.timeout_s),
+                                   .duration = milliseconds(command.seconds),
+                                   .send = unescape(command.send),
+                                   .expect_reply = command.expect_reply};
+  if (command.count == 0 && command.seconds == 0) options.duration = milliseconds(10);
+  UniqueFd netns;
+  if (!command.netns.empty()) {
+    netns = UniqueFd(::open(command.netns.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!netns.valid()) {
+      print_error(errno_error(errno, "cannot open " + command.netns));
+      return kExitUsage;
+    }
+    options.netns_fd = netns.get();
+  }
+  lab::probe::ProgressCallback progress;
+  if (stderr_is_terminal()) {
+    progress = [](const lab::probe::ProbeProgress& now) {
+      print_err(fmt::format("\racceptq: {:.0f} s, {} started, {} connected, {} failed ",
+                            now.elapsed_s, now.started, now.connected, now.failed));
+    };
+  }
+  const Result<lab::probe::ProbeResult> result =
+      lab::probe::probe(options, &interrupted(), progress);
+  if (progress) print_err("\r\x1b[K");
+  if (!result) {
+    print_error(result.error());
+    return kExitUsage;
+  }
+  print_out(command.json ? lab::probe::to_json(*result) : lab::probe::to_text(*result));
+  const std::uint64_t connected = result->of(lab::probe::Outcome::kConnectedAtOnce) +
+                                  result->of(lab::probe::Outcome::kConnectedAfterRetries);
+  return connected == result->started ? kExitNothingWrong : kExitFindings;
+}
+
+}  // namespace acceptq::cli
