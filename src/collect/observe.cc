@@ -51,9 +51,14 @@ void complete(facts::Snapshot& before, facts::Snapshot complete) {
     const auto known = std::ranges::find(before.namespaces, ns.id, &facts::Namespace::id);
     if (known == before.namespaces.end()) {
       before.namespaces.push_back(std::move(ns));
-    } else if (known->sysctls.empty()) {
-      known->sysctls = std::move(ns.sysctls);
+      continue;
     }
+    if (known->sysctls.empty()) known->sysctls = std::move(ns.sysctls);
+    if (known->counters.empty()) {
+      known->counters = std::move(ns.counters);
+      known->counters_source = std::move(ns.counters_source);
+    }
+    if (known->held_by == facts::HeldBy::kUnknown) known->held_by = ns.held_by;
   }
   before.blind_spots = std::move(complete.blind_spots);
   facts::normalize(before);

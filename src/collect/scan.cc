@@ -50,6 +50,7 @@ class Scanner::Impl {
     Result<netns::Discovery> discovery = netns::discover_namespaces(discover);
     if (!discovery) return fail(std::move(discovery.error()));
     note_denied(*discovery, snapshot);
+    remember_descriptor_held(depth, *discovery);
     std::vector<NamespaceWork> work = start_work(std::move(discovery->handles));
 
     bpf::IteratorScan iterated;
@@ -140,6 +141,25 @@ class Scanner::Impl {
                    " processes may not be read (CAP_SYS_PTRACE; run as root)",
          .cost = "a namespace that only they live in was not seen",
          .unobserved = true});
+  }
+
+  // Only a complete scan looks through descriptors for namespaces; fast ones go on with what it
+  // found. Entering checks that a path still leads to the same namespace.
+  void remember_descriptor_held(ScanDepth depth, netns::Discovery& discovery) {
+    const auto held = [](const netns::Handle& handle) {
+      return handle.held_by == facts::HeldBy::kDescriptor;
+    };
+    if (depth == ScanDepth::kComplete) {
+      descriptor_held_.clear();
+      std::ranges::copy_if(discovery.handles, std::back_inserter(descriptor_held_), held);
+      return;
+    }
+    for (const netns::Handle& handle : descriptor_held_) {
+      if (std::ranges::find(discovery.handles, handle.id, &netns::Handle::id) ==
+          discovery.handles.end()) {
+        discovery.handles.push_back(handle);
+      }
+    }
   }
 
   // Namespaces, cookies and sysctls as the iterator saw them. One that discovery did not find is
@@ -342,6 +362,7 @@ class Scanner::Impl {
 
   // What earlier scans learned. Each is checked again before it is used.
   std::unordered_set<NetnsId> unowned_;  // namespaces with sockets in no descriptor table
+  std::vector<netns::Handle> descriptor_held_;
   std::unordered_map<SocketInode, SocketCookie> cookies_;
   std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> owners_;
   bool owners_complete_ = false;

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -37,12 +38,15 @@ Endpoint tcp_endpoint(const std::string& address, std::uint16_t port) {
   return endpoint;
 }
 
+// A name that begins with a NUL is abstract: its length counts.
 Endpoint unix_endpoint(const std::string& path) {
   Endpoint endpoint;
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   path.copy(static_cast<char*>(name.sun_path), sizeof name.sun_path - 1);
-  std::memcpy(&endpoint.storage, &name, endpoint.size = sizeof name);
+  std::memcpy(&endpoint.storage, &name, sizeof name);
+  endpoint.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() +
+                                         (path.starts_with('\0') ? 0 : 1));
   return endpoint;
 }
 

@@ -1,6 +1,8 @@
 // Real overflow in fresh namespaces, seen by the built program and compared, number by number, with
 // what ss and nstat print of the same moment.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -216,7 +218,7 @@ TEST_F(OverflowTest, Nginx) {
       << "/f; uwsgi_temp_path " << dir << "/u; scgi_temp_path " << dir
       << "/s; server { listen 8080; } }\n";
   expect_overflow_of_server({"nginx", "-c", dir + "/nginx.conf"}, 8080, 511, "nginx");
-  run_program({"rm", "-rf", dir});
+  EXPECT_EQ(run_program({"rm", "-rf", dir}).exit_code, 0);
 }
 
 TEST_F(OverflowTest, Redis) {
@@ -272,12 +274,13 @@ TEST_F(OverflowTest, CountersThatDoNotMoveAreNoAlarm) {
   UniqueFd listener;
   ns.run([&] {
     listener = listen_tcp("127.0.0.1", 8080, 1);
+    ASSERT_EQ(::fcntl(listener.get(), F_SETFL, O_NONBLOCK), 0);
     const std::vector<UniqueFd> clients = connect_many("127.0.0.1", 8080, 10);
   });
   // The clients are gone; what they left in the queue is taken here.
   ns.run([&] {
     while (true) {
-      const UniqueFd taken(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK));
+      const UniqueFd taken(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!taken.valid()) break;
     }
   });
