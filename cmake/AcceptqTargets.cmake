@@ -37,7 +37,6 @@ function(acceptq_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror
                          # Designated initialisers leave the rest to the defaults, on purpose.
                          -Wno-missing-field-initializers)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
   # GCC 12's own stable_sort uses what it declares deprecated; only clang says so. GCC still reports
   # deprecated calls of ours.
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
