@@ -48,8 +48,8 @@ Result<facts::Listener> listener_of(const Record& record) {
     listener.address = facts::IpAddress::v6(address);
     listener.v6only = (record.flags & AQ_V6ONLY) != 0;
   } else {
-    return fail(ErrorCode::kMalformed, "listener record: unknown address family " +
-                                           std::to_string(record.family));
+    return fail(ErrorCode::kMalformed,
+                "listener record: unknown address family " + std::to_string(record.family));
   }
   listener.port = record.port;
   listener.mptcp = (record.flags & AQ_MPTCP) != 0;

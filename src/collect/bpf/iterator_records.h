@@ -32,8 +32,8 @@ struct IteratorScan {
 };
 
 // `bytes` are aq_listener_record after aq_listener_record; kTruncated where the last is not whole,
-// kMalformed for an address family that the program does not write. A process that is not visible in
-// the reader's PID namespace is left out of `owners`. `ticks_per_second`: sysconf(_SC_CLK_TCK).
+// kMalformed for an address family that the program does not write. A process that is not visible
+// in the reader's PID namespace is left out of `owners`. `ticks_per_second`: sysconf(_SC_CLK_TCK).
 [[nodiscard]] Result<IteratorScan> parse_iterator_records(std::span<const std::byte> bytes,
                                                           long ticks_per_second);
 

@@ -62,7 +62,7 @@ struct netns_core {
 
 struct netns_ipv4 {
   int sysctl_max_syn_backlog;
-  __u8 sysctl_tcp_syncookies;       /* int up to 5.14 or so */
+  __u8 sysctl_tcp_syncookies; /* int up to 5.14 or so */
   __u8 sysctl_tcp_abort_on_overflow;
   __u8 sysctl_tcp_synack_retries;
   int sysctl_tcp_fastopen;

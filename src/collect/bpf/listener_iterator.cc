@@ -45,10 +45,11 @@ Error load_error(int err) {
   switch (err) {
     case EPERM:
     case EACCES:
-      return errno_error(err,
-                         "this kernel does not let acceptq load a BPF iterator (run as root, or with "
-                         "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; a lockdown or an LSM may forbid "
-                         "it all the same)");
+      return errno_error(
+          err,
+          "this kernel does not let acceptq load a BPF iterator (run as root, or with "
+          "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; a lockdown or an LSM may forbid "
+          "it all the same)");
     case ESRCH:
     case ENOENT:
       return Error{ErrorCode::kUnsupported, err,

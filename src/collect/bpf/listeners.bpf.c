@@ -2,11 +2,11 @@
 // Every listening socket of the host in one pass over the open files of all processes.
 //
 // An iterator over tasks' files (iter/task_file, Linux 5.8) sees each descriptor of each process of
-// its PID namespace; bpf_sock_from_file (5.11) tells the sockets among them. That gives what no other
-// interface does at once: the listener with its owner, in every network namespace, without entering
-// one and without a socket's lock. (The iterator over TCP sockets locks each socket, and hangs behind
-// a process that sleeps with the lock held.) Fields are read without lock: each is one aligned number
-// that the kernel itself reads so.
+// its PID namespace; bpf_sock_from_file (5.11) tells the sockets among them. That gives what no
+// other interface does at once: the listener with its owner, in every network namespace, without
+// entering one and without a socket's lock. (The iterator over TCP sockets locks each socket, and
+// hangs behind a process that sleeps with the lock held.) Fields are read without lock: each is one
+// aligned number that the kernel itself reads so.
 //
 // The program copies; what the numbers mean is decided in user space.
 
@@ -40,16 +40,14 @@ static __u32 pid_seen_by_reader(struct task_struct *task) {
   const char *numbers = (const char *)pid + bpf_core_field_offset(struct pid, numbers);
   const __u64 size = bpf_core_type_size(struct upid);
   bpf_probe_read_kernel(&number.nr, sizeof number.nr,
-                        numbers + reader_pid_level * size +
-                            bpf_core_field_offset(struct upid, nr));
+                        numbers + reader_pid_level * size + bpf_core_field_offset(struct upid, nr));
   return number.nr;
 }
 
 static void read_task(struct task_struct *task, struct aq_listener_record *record) {
   struct task_struct *leader = BPF_CORE_READ(task, group_leader);
   record->tgid = pid_seen_by_reader(leader);
-  record->parent_tgid =
-      pid_seen_by_reader(BPF_CORE_READ(leader, real_parent, group_leader));
+  record->parent_tgid = pid_seen_by_reader(BPF_CORE_READ(leader, real_parent, group_leader));
   if (bpf_core_field_exists(leader->start_boottime)) {
     record->start_boottime_ns = BPF_CORE_READ(leader, start_boottime);
   } else {
@@ -62,19 +60,19 @@ static void read_task(struct task_struct *task, struct aq_listener_record *recor
 }
 
 // A sysctl that is `int` on some kernels and `u8` on others.
-#define READ_SYSCTL(record, net, path, field, bit)                                        \
-  do {                                                                                    \
-    if (bpf_core_field_exists((net)->path)) {                                             \
-      __u32 value = 0;                                                                    \
-      const __u32 size = bpf_core_field_size((net)->path);                                \
-      if (size == 1 || size == 4) {                                                       \
-        bpf_probe_read_kernel(&value, size == 1 ? 1 : 4,                                  \
-                              (const char *)(net) + __builtin_preserve_field_info(        \
+#define READ_SYSCTL(record, net, path, field, bit)                                            \
+  do {                                                                                        \
+    if (bpf_core_field_exists((net)->path)) {                                                 \
+      __u32 value = 0;                                                                        \
+      const __u32 size = bpf_core_field_size((net)->path);                                    \
+      if (size == 1 || size == 4) {                                                           \
+        bpf_probe_read_kernel(&value, size == 1 ? 1 : 4,                                      \
+                              (const char *)(net) + __builtin_preserve_field_info(            \
                                                         (net)->path, BPF_FIELD_BYTE_OFFSET)); \
-        (record)->field = value;                                                          \
-        (record)->valid |= (bit);                                                         \
-      }                                                                                   \
-    }                                                                                     \
+        (record)->field = value;                                                              \
+        (record)->valid |= (bit);                                                             \
+      }                                                                                       \
+    }                                                                                         \
   } while (0)
 
 static void read_namespace(struct sock *sk, struct aq_listener_record *record) {
