@@ -13,10 +13,10 @@ inline constexpr const char* kObservationSchema = "acceptq.observation/1";
 
 [[nodiscard]] std::string to_json(const Observation& observation);
 
-// The reverse. kMalformed with line and column (for text that is no JSON) or the path of the value
-// (for JSON that is no observation): a field that is missing, of the wrong type or out of range, or
+// The reverse. kMalformed with "line L, column C (at $.PATH): what was expected, and what was
+// found": for text that is no JSON, a field that is missing, of the wrong type or out of range, or
 // a schema that is not known. Fields that are not known are passed over: later versions may add
-// some.
+// some. Of a field that is there twice the last counts.
 [[nodiscard]] Result<Observation> observation_from_json(std::string_view text);
 
 // Names that the JSON forms share.

@@ -1,146 +1,15 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <concepts>
-#include <limits>
-#include <nlohmann/json.hpp>
-
 #include "base/bytes.h"
-#include "base/text.h"
 #include "facts/json.h"
+#include "facts/json_value.h"
 
 namespace acceptq::facts {
 namespace {
 
-using Json = nlohmann::json;
-
-// A value and where it is. The first thing that is wrong is kept in the shared error; what is read
-// after that is default values, which nobody sees.
-class Value {
- public:
-  Value(const Json& json, std::string path, std::optional<Error>& error)
-      : json_(&json), path_(std::move(path)), error_(&error) {}
-
-  [[nodiscard]] bool is_null() const { return json_->is_null(); }
-
-  [[nodiscard]] Value member(const char* name) const {
-    static const Json kNull;
-    const std::string path = path_ + "." + name;
-    if (!json_->is_object()) {
-      wrong("an object");
-      return {kNull, path, *error_};
-    }
-    const auto it = json_->find(name);
-    if (it == json_->end()) {
-      note(path + " is missing");
-      return {kNull, path, *error_};
-    }
-    return {*it, path, *error_};
-  }
-
-  template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  void read(T& out) const {
-    const bool fits = json_->is_number_unsigned()  ? std::in_range<T>(json_->get<std::uint64_t>())
-                      : json_->is_number_integer() ? std::in_range<T>(json_->get<std::int64_t>())
-                                                   : false;
-    if (!fits) {
-      wrong(fmt::format("a whole number from {} to {}", std::numeric_limits<T>::min(),
-                        std::numeric_limits<T>::max()));
-      return;
-    }
-    out = json_->is_number_unsigned() ? static_cast<T>(json_->get<std::uint64_t>())
-                                      : static_cast<T>(json_->get<std::int64_t>());
-  }
-
-  void read(bool& out) const {
-    if (!json_->is_boolean()) return wrong("true or false");
-    out = json_->get<bool>();
-  }
-
-  void read(double& out) const {
-    if (!json_->is_number() || json_->get<double>() < 0) return wrong("a number, 0 or more");
-    out = json_->get<double>();
-  }
-
-  void read(std::string& out) const {
-    if (!json_->is_string()) return wrong("a string");
-    std::optional<std::string> bytes = unescape_bytes(json_->get_ref<const std::string&>());
-    if (!bytes) return wrong("a string whose backslashes are \\\\ or \\xHH");
-    out = std::move(*bytes);
-  }
-
-  template <typename Tag, typename Rep>
-  void read(Strong<Tag, Rep>& out) const {
-    Rep value{};
-    read(value);
-    out = Strong<Tag, Rep>(value);
-  }
-
-  template <typename T>
-  void read(std::optional<T>& out) const {
-    if (is_null()) return;
-    T value{};
-    read(value);
-    out = std::move(value);
-  }
-
-  // A number in hex, as a string: cookies do not fit into a double.
-  void read_hex(std::uint64_t& out) const {
-    std::string text;
-    read(text);
-    const auto value = parse_int<std::uint64_t>(text, 16);
-    if (!value) return wrong("a number in hexadecimal, as a string");
-    out = *value;
-  }
-
-  // One of `names`; gives its index.
-  void read_name(std::initializer_list<const char*> names, int& out) const {
-    std::string text;
-    read(text);
-    int index = 0;
-    for (const char* name : names) {
-      if (text == name) {
-        out = index;
-        return;
-      }
-      ++index;
-    }
-    wrong(fmt::format("one of {}", fmt::join(names, ", ")));
-  }
-
-  template <typename Visit>
-  void each(const Visit& visit) const {
-    if (!json_->is_array()) return wrong("an array");
-    for (std::size_t i = 0; i < json_->size(); ++i) {
-      visit(Value((*json_)[i], fmt::format("{}[{}]", path_, i), *error_));
-    }
-  }
-
-  template <typename Visit>
-  void each_member(const Visit& visit) const {
-    if (!json_->is_object()) return wrong("an object");
-    for (const auto& [name, value] : json_->items()) {
-      visit(name, Value(value, path_ + "." + name, *error_));
-    }
-  }
-
-  void wrong(const std::string& expected) const {
-    std::string found = json_->dump(-1, ' ', false, Json::error_handler_t::replace);
-    constexpr std::size_t kLongest = 40;
-    if (found.size() > kLongest) found = found.substr(0, kLongest) + "…";
-    note(fmt::format("{}: expected {}, found {}", path_, expected, found));
-  }
-
- private:
-  void note(std::string what) const {
-    if (!*error_) *error_ = Error{ErrorCode::kMalformed, 0, std::move(what)};
-  }
-
-  const Json* json_;
-  std::string path_;
-  std::optional<Error>* error_;
-};
+using json::Document;
+using json::Node;
+using json::Value;
 
 // Reads the member `name` into `out`.
 template <typename T>
@@ -308,50 +177,21 @@ Observation read_observation(const Value& value) {
   return observation;
 }
 
-// Deeper than any observation, and shallow enough for any stack.
-bool too_deep(std::string_view text) {
-  constexpr int kDeepest = 32;
-  int depth = 0;
-  for (const char c : text) {
-    if (c == '[' || c == '{') ++depth;
-    if (c == ']' || c == '}') --depth;
-    if (depth > kDeepest) return true;
-  }
-  return false;
-}
-
-std::string position(std::string_view text, std::size_t byte) {
-  const std::string_view before = text.substr(0, std::min(byte == 0 ? 0 : byte - 1, text.size()));
-  const auto line = 1 + std::ranges::count(before, '\n');
-  const std::size_t newline = before.rfind('\n');
-  const std::size_t column =
-      before.size() - (newline == std::string_view::npos ? 0 : newline + 1) + 1;
-  return fmt::format("line {}, column {}", line, column);
-}
-
 }  // namespace
 
 Result<Observation> observation_from_json(std::string_view text) {
-  if (too_deep(text)) return fail(ErrorCode::kMalformed, "nested deeper than any observation is");
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    return fail(ErrorCode::kMalformed,
-                fmt::format("{}: this is not JSON, or it was cut off", position(text, error.byte)));
-  } catch (const Json::exception& error) {
-    return fail(ErrorCode::kMalformed, error.what());
-  }
-  std::optional<Error> error;
-  const Value root(json, "$", error);
+  const Result<Node> tree = json::parse(text);
+  if (!tree) return fail(tree.error());
+  Document document{.text = text, .error = {}};
+  const Value root(*tree, "$", document);
   std::string schema;
   get(root, "schema", schema);
-  if (!error && schema != kObservationSchema) {
+  if (!document.error && schema != kObservationSchema) {
     root.member("schema").wrong(fmt::format("\"{}\"", kObservationSchema));
   }
-  if (error) return fail(std::move(*error));
-  Observation observation = read_observation(root);
-  if (error) return fail(std::move(*error));
+  Observation observation;
+  if (!document.error) observation = read_observation(root);
+  if (document.error) return fail(std::move(*document.error));
   return observation;
 }
 

@@ -82,18 +82,24 @@ TEST(Json, SaysWhatIsWrongAndWhere) {
   const Row rows[] = {
       {"", "line 1, column 1"},
       {"{\n \"schema\": \n}", "line 3, column 1"},
-      {"[]", "$: expected an object"},
-      {"{}", "$.schema is missing"},
-      {"{\"schema\": \"acceptq.observation/9\"}", "$.schema: expected"},
+      {"[]", "line 1, column 1 (at $): expected an object, found an array"},
+      {"{}", "line 1, column 1 (at $): the member \"schema\" is missing"},
+      {"{\"schema\": \"acceptq.observation/9\"}", "line 1, column 12 (at $.schema): expected"},
       {changed("\"port\": 443", "\"port\": \"http\""),
-       ".port: expected a whole number from 0 to 65535, found \"http\""},
-      {changed("\"port\": 443", "\"port\": 65536"), ".port: expected a whole number"},
-      {changed("\"limit\": 128", "\"limit\": -1"), ".limit: expected a whole number"},
-      {changed("\"::1\"", "\"::g\""), ".address: expected an IP address"},
-      {changed("\"mptcp\": false,", ""), ".mptcp is missing"},
-      {changed("\"seconds\": 2.5", "\"seconds\": -2"), "$.seconds: expected a number"},
+       ".port): expected a whole number from 0 to 65535, found \"http\""},
+      {changed("\"port\": 443", "\"port\": 65536"), ".port): expected a whole number"},
+      {changed("\"limit\": 128", "\"limit\": -1"),
+       ".limit): expected a whole number from 0 to 4294967295, found -1"},
+      {changed("\"::1\"", "\"::g\""), ".address): expected an IP address, found \"::g\""},
+      {changed("\"mptcp\": false,", ""), "): the member \"mptcp\" is missing"},
+      {changed("\"seconds\": 2.5", "\"seconds\": -2"),
+       "line 3, column 13 (at $.seconds): expected a number, 0 or more, found -2"},
       {changed("\"cookie\": \"bae1\"", "\"cookie\": \"xyz\""), "hexadecimal"},
       {std::string(100000, '['), "nested deeper"},
+      {changed("\"::1\"", "\"\\u001b[31m\""), "found \"\\x1b[31m\""},
+      {changed("18446744073709551615", "18446744073709551616"), "TcpExtListenDrops): expected"},
+      {changed("\"seconds\": 2.5", "\"seconds\": 1e999"), "not JSON"},
+      {to_json(sample()).substr(0, 1000), "the text ends in the middle"},
   };
   for (const Row& row : rows) {
     const Result<Observation> read = observation_from_json(row.text);
@@ -106,6 +112,13 @@ TEST(Json, SaysWhatIsWrongAndWhere) {
 TEST(Json, PassesOverFieldsOfLaterVersions) {
   EXPECT_TRUE(observation_from_json(changed("\"mptcp\": false", "\"mptcp\": false, \"new\": [1]"))
                   .has_value());
+}
+
+TEST(Json, LetsTheLastOfTwoMembersCount) {
+  const Result<Observation> read =
+      observation_from_json(changed("\"seconds\": 2.5", "\"seconds\": 9, \"seconds\": 2.5"));
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  EXPECT_EQ(*read, sample());
 }
 
 }  // namespace
