@@ -119,8 +119,10 @@ std::string remedies_text(const TermStyle& style, const std::vector<diagnose::Re
     text += row(style, number == 0 ? "what to do" : "",
                 fmt::format("{}. {}", number + 1, printable(remedy.summary)));
     ++number;
-    if (!remedy.content.empty()) {
-      // Blocks to copy keep their lines.
+    if (remedy.form == "cause") {
+      // Its content is a sentence; all others' is text to copy, which keeps its lines.
+      text += row(style, "", "   " + printable(remedy.content));
+    } else if (!remedy.content.empty()) {
       std::string_view rest = remedy.content;
       while (!rest.empty()) {
         const std::size_t end = rest.find('\n');
@@ -128,7 +130,10 @@ std::string remedies_text(const TermStyle& style, const std::vector<diagnose::Re
         rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
       }
     }
-    if (!remedy.then.empty()) {
+    // Several ways to the same end: what comes then is said once, behind the last of them.
+    const auto next = static_cast<std::size_t>(number);
+    const bool said_later = next < remedies.size() && remedies[next].then == remedy.then;
+    if (!remedy.then.empty() && !said_later) {
       text += row(style, "", fmt::format("   Then {}", printable(remedy.then)));
     }
   }
@@ -149,9 +154,16 @@ std::string listener_block(const TermStyle& style, const facts::Observation& obs
   const facts::Snapshot& after = observation.after;
   const std::string workload = workload_name(after, listener);
   const std::string owner = owner_name(after, listener);
-  std::string text = mark(style, worst_severity(findings)) + " " + ink(style, Ink::kBold, workload);
-  if (!owner.empty()) text += "   " + owner;
-  text += "   " + ink(style, Ink::kBold, printable(facts::listener_endpoint(listener))) + "\n";
+  std::string text = mark(style, worst_severity(findings)) + " ";
+  // A plain process is called by its own name, which the owner says again, with the pid.
+  const bool named_twice = owner.starts_with(workload + " (");
+  text += ink(style, Ink::kBold, named_twice ? owner : workload);
+  if (!owner.empty() && !named_twice) text += "   " + owner;
+  const std::string endpoint = printable(facts::listener_endpoint(listener));
+  const int wanted =
+      2 + (named_twice ? 0 : columns(workload) + 3) + columns(owner) + 3 + columns(endpoint);
+  text += wanted > style.width ? "\n  " : "   ";
+  text += ink(style, Ink::kBold, endpoint) + "\n";
   text += row(style, "accept queue", queue_text(style, listener, report));
   text += row(style, "refused", refused_text(observation, report));
   text += row(style, "accepted", rates_text(report));
@@ -169,7 +181,8 @@ std::string finding_block(const TermStyle& style, const Finding& finding) {
   std::string where;
   if (finding.netns) where = fmt::format("   network namespace {}", finding.netns->value());
   return mark(style, finding.severity) + " " + ink(style, Ink::kBold, finding.title) + where +
-         "\n" + row(style, finding.id, printable(finding.explanation));
+         "\n" + row(style, finding.id, printable(finding.explanation)) +
+         remedies_text(style, finding.remedies);
 }
 
 }  // namespace acceptq::render

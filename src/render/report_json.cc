@@ -41,7 +41,7 @@ Json remedy_json(const diagnose::Remedy& remedy) {
           {"summary", escape_bytes(remedy.summary)},
           {"content", escape_bytes(remedy.content)},
           {"takes_effect", remedy.takes_effect},
-          {"then", escape_bytes(remedy.then)}};
+          {"then", remedy.then.empty() ? Json(nullptr) : Json(escape_bytes(remedy.then))}};
 }
 
 Json cause_json(const std::optional<diagnose::Cause>& cause) {
@@ -102,7 +102,6 @@ Json accept_queue_json(const facts::Listener& listener, const ListenerReport& re
 }
 
 Json syn_queue_json(const facts::Listener& listener, const ListenerReport& report) {
-  if (listener.protocol == facts::Protocol::kUnix) return nullptr;
   return {{"length", opt(listener.syn_queue_len)},
           {"young", opt(listener.syn_queue_young)},
           {"limit", report.syn_queue_limit ? Json(report.syn_queue_limit->value()) : Json(nullptr)},
@@ -145,7 +144,7 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
           {"at_ack", opt(report.refused.at_ack)}}},
         {"attempts", nullptr},
         {"addresses", nullptr},
-        {"top", Json::array()},
+        {"top", nullptr},
         {"source", opt_source(report.refused.source)}}},
       {"socket_drops", {{"total", opt(listener.drops)}, {"delta", opt(report.socket_drops_delta)}}},
       {"owners", std::move(owners)},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "render/listener_block.h"
 #include "render/listener_names.h"
 #include "render/names.h"
@@ -35,7 +36,10 @@ class Page {
   }
 
   std::string text() {
-    return headline() + "\n" + host_line() + blocks() + table() + notices() + blind_spots();
+    std::string text = headline() + "\n" + host_line();
+    text += blocks();  // first: what it shows, table and notices leave out
+    text += table() + notices() + blind_spots();
+    return text;
   }
 
  private:
@@ -107,9 +111,20 @@ class Page {
     return indexes;
   }
 
+  // For whoever has never heard of an accept queue.
+  [[nodiscard]] std::string primer() const {
+    return "\n" + wrap(style_, 0,
+                       "A finished connection waits in its listener's accept queue until the "
+                       "program takes it with accept(). While the queue is full, the kernel drops "
+                       "what arrives, and the program's log says nothing: clients try again for "
+                       "seconds, then give up.");
+  }
+
   std::string blocks() {
     std::string text;
-    for (const std::size_t i : in_trouble()) {
+    const std::vector<std::size_t> troubled = in_trouble();
+    if (!troubled.empty()) text += primer();
+    for (const std::size_t i : troubled) {
       text += "\n" + listener_block(style_, observation_, observation_.after.listeners[i],
                                     report_.listeners[i], by_listener_[report_.listeners[i].key]);
       shown_.push_back(report_.listeners[i].key);
@@ -140,7 +155,9 @@ class Page {
     }
     std::string text;
     if (!rows.empty()) {
+      constexpr int kNumbers = 38;  // the columns between the address and whose it is
       const int address = std::clamp(style_.width - 58, 22, 46);
+      const int whose = std::max(style_.width - address - kNumbers, 12);
       text += "\n" +
               ink(style_, Ink::kDim,
                   fmt::format("{} {:>7} {:>7} {:>7} {:<12} {}", fit("listener", address), "waiting",
@@ -150,11 +167,11 @@ class Page {
         const facts::Listener& listener = observation_.after.listeners[i];
         const ListenerReport& report = report_.listeners[i];
         text += fmt::format("{} {:>7} {:>7} {:>7} {:<12} {}\n",
-                            fit(printable(facts::listener_endpoint(listener)), address),
+                            shorten(printable(facts::listener_endpoint(listener)), address),
                             listener.accept_queue_len.value(),
                             listener.limit ? std::to_string(listener.limit->value()) : "?",
                             report.longest.value(), name_of(report.verdict),
-                            workload_name(observation_.after, listener));
+                            trim(shorten(workload_name(observation_.after, listener), whose)));
       }
     }
     if (others > 0) {
@@ -209,6 +226,15 @@ class Page {
           fmt::format("{} {}: {}; {}", id, printable(scope), printable(reason), printable(cost)));
     }
     return text.empty() ? "" : "\n" + ink(style_, Ink::kDim, "not seen") + "\n" + text;
+  }
+
+  // Cut in the middle: the ends of a pod's or a socket's name tell it from its siblings.
+  [[nodiscard]] std::string shorten(const std::string& text, int width) const {
+    const int over = columns(text) - width;
+    if (over <= 0) return fit(text, width);
+    const std::string_view gap = style_.unicode ? "…" : "~";
+    const int head = (width - 1) / 2;
+    return fmt::format("{}{}{}", fit(text, head), gap, last_columns(text, width - head - 1));
   }
 
   const Report& report_;

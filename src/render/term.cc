@@ -39,6 +39,15 @@ std::string fit(std::string_view text, int width) {
   return out;
 }
 
+std::string_view last_columns(std::string_view text, int count) {
+  std::size_t begin = text.size();
+  for (int taken = 0; begin > 0 && taken < count; ++taken) {
+    --begin;
+    while (begin > 0 && continues(text[begin])) --begin;
+  }
+  return text.substr(begin);
+}
+
 std::string wrap(const TermStyle& style, int indent, std::string_view text) {
   constexpr int kNarrowest = 20;
   const int room = std::max(style.width - indent, kNarrowest);

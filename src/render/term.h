@@ -28,6 +28,9 @@ enum class Ink { kPlain, kBold, kDim, kRed, kYellow, kGreen };
 // `text` cut or filled with blanks to exactly `width` columns.
 [[nodiscard]] std::string fit(std::string_view text, int width);
 
+// The last `count` columns of `text`.
+[[nodiscard]] std::string_view last_columns(std::string_view text, int count);
+
 // "██████░░░░", `width` columns, `share` of them filled (at least one where share > 0).
 [[nodiscard]] std::string bar(const TermStyle& style, double share, int width);
 
