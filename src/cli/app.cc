@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "base/bytes.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/duration.h"
@@ -190,6 +191,18 @@ Command usage_error(const std::string& message, const std::string& command) {
                       .code = kExitUsage};
 }
 
+Command unknown_command(const CLI::App& app, const std::vector<std::string>& words) {
+  std::string names;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names += (names.empty() ? "" : ", ") + sub->get_name();
+  }
+  const std::string word = words.empty() ? "" : words.front();
+  const bool option = word.starts_with('-');
+  return usage_error((option ? "there is no option \"" : "there is no command \"") +
+                         printable(word) + "\"; the commands are " + names,
+                     "");
+}
+
 Command chosen(const CLI::App& app, Parsed& parsed) {
   if (app.got_subcommand("check")) {
     for (const std::string& text : parsed.selectors) {
@@ -225,10 +238,12 @@ Command parse_command_line(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto subs = app.get_subcommands();
-    return PrintAndExit{.out = subs.empty() ? app.help() : subs.front()->help()};
+    return PrintAndExit{.out = app.help()};  // of the subcommand that was asked, if any
   } catch (const CLI::CallForVersion&) {
     return PrintAndExit{.out = app.version() + "\n"};
+  } catch (const CLI::ExtrasError& error) {
+    if (app.get_subcommands().empty()) return unknown_command(app, app.remaining());
+    return usage_error(error.what(), app.get_subcommands().front()->get_name() + " ");
   } catch (const CLI::ParseError& error) {
     const auto subs = app.get_subcommands();
     return usage_error(error.what(), subs.empty() ? "" : subs.front()->get_name() + " ");

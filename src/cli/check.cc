@@ -50,7 +50,11 @@ Result<facts::Observation> read_observation(const std::string& path) {
   }
   constexpr std::size_t kLargest = std::size_t{512} << 20;
   const Result<std::string> text = read_file(path, kLargest);
-  if (!text) return fail(text.error());
+  if (!text) {
+    // errno's text comes last in a message; what to do, before it.
+    return fail({text.error().code, text.error().sys_errno,
+                 "--from needs a file that `acceptq check --save` wrote; " + text.error().context});
+  }
   Result<facts::Observation> observation = facts::observation_from_json(*text);
   if (!observation) {
     return fail(observation.error().code,
@@ -119,32 +123,32 @@ int run_check(const CheckOptions& options) {
     print_error(observation.error());
     return options.from.empty() ? kExitBlind : kExitUsage;
   }
+  // What was watched for hours is shown even where it cannot be kept.
+  bool lost = false;
   if (!options.save.empty()) {
-    if (const Status saved = write_file_atomically(options.save, facts::to_json(*observation));
-        !saved) {
-      print_error(saved.error());
-      return kExitUsage;
-    }
+    const Status saved = write_file_atomically(options.save, facts::to_json(*observation));
+    if (!saved) print_error(saved.error());
+    lost = !saved;
   }
   diagnose::Report report = diagnose::diagnose(*observation);
   remedy::add_remedies(report, *observation);
-  if (const Status narrowed = narrow(selectors, *observation, report); !narrowed) {
-    print_error(narrowed.error());
+  const bool live = options.from.empty();
+  const Result<std::vector<std::string>> unseen = narrow(selectors, *observation, report, live);
+  if (!unseen) {
+    print_error(unseen.error());
     return kExitUsage;
   }
-  if (options.json) {
-    print_out(render::report_json(report, *observation));
-  } else {
-    print_out(render::report_text(report, *observation,
-                                  {.style = style_of_stdout(options.color), .all = options.all}));
-  }
-  return exit_code(report, *observation, options.fail_on);
+  for (const std::string& warning : *unseen) print_error({ErrorCode::kNotFound, 0, warning});
+  const int code = lost ? kExitUsage : exit_code(report, *observation, options.fail_on);
+  if (options.json) return finish(render::report_json(report, *observation), code);
+  return finish(render::report_text(report, *observation,
+                                    {.style = style_of_stdout(options.color), .all = options.all}),
+                code);
 }
 
 int run_print(const PrintAndExit& print) {
-  print_out(print.out);
   print_err(print.err);
-  return print.code;
+  return finish(print.out, print.code);
 }
 
 }  // namespace acceptq::cli

@@ -33,28 +33,33 @@ int explain_listener(const ExplainOptions& options, Selector selector) {
   observation.after = std::move(*snapshot);
   diagnose::Report report = diagnose::diagnose(observation);
   remedy::add_remedies(report, observation);
-  if (const Status narrowed = narrow(selectors, observation, report); !narrowed) {
-    print_error(narrowed.error());
+  const Result<std::vector<std::string>> unseen = narrow(selectors, observation, report, true);
+  if (!unseen) {
+    print_error(unseen.error());
     return kExitUsage;
   }
-  print_out(options.json
-                ? render::report_json(report, observation)
-                : render::listener_rules(style_of_stdout(options.color), report, observation));
-  return kExitNothingWrong;
+  for (const std::string& warning : *unseen) print_error({ErrorCode::kNotFound, 0, warning});
+  if (!unseen->empty()) return kExitBlind;
+  return finish(options.json
+                    ? render::report_json(report, observation)
+                    : render::listener_rules(style_of_stdout(options.color), report, observation),
+                kExitNothingWrong);
 }
 
 }  // namespace
 
 int run_explain(const ExplainOptions& options) {
   if (const auto explanation = diagnose::explain_word(options.word)) {
-    print_out(options.json ? render::explain_json(*explanation)
-                           : render::explain_text(style_of_stdout(options.color), *explanation));
-    return kExitNothingWrong;
+    return finish(options.json ? render::explain_json(*explanation)
+                               : render::explain_text(style_of_stdout(options.color), *explanation),
+                  kExitNothingWrong);
   }
   Result<Selector> selector = parse_selector(options.word);
   if (selector) return explain_listener(options, std::move(*selector));
   std::string message = fmt::format(
-      "\"{}\" is no finding, counter or sysctl that acceptq knows, and no selector of a listener",
+      "\"{}\" is no finding (AQ101), counter (ListenDrops) or sysctl (somaxconn) that acceptq "
+      "knows, "
+      "and no selector of a listener (:80)",
       options.word);
   const std::vector<std::string> similar = diagnose::similar_words(options.word);
   if (!similar.empty()) message += fmt::format("; did you mean {}?", fmt::join(similar, ", "));

@@ -46,8 +46,19 @@ std::string examples(const facts::Snapshot& snapshot) {
                      snapshot.listeners.size() > endpoints.size() ? ", …" : "");
 }
 
-Error nothing_selected(const Selector& selector, const facts::Snapshot& snapshot) {
-  if (selector.kind == Kind::kPid && ::access(("/proc/" + selector.name).c_str(), F_OK) != 0) {
+bool is_gone(const Selector& selector) {
+  return selector.kind == Kind::kPid && ::access(("/proc/" + selector.name).c_str(), F_OK) != 0;
+}
+
+// Whether what was not observed at all may hold what the selector means.
+bool may_hide(const facts::BlindSpot& spot, const Selector& selector) {
+  if (!spot.unobserved) return false;
+  if (selector.kind != Kind::kNetns || !spot.scope.starts_with("netns:")) return true;
+  return spot.scope == fmt::format("netns:{}", selector.number);
+}
+
+Error nothing_selected(const Selector& selector, const facts::Snapshot& snapshot, bool live) {
+  if (live && is_gone(selector)) {
     return {ErrorCode::kNotFound, 0, fmt::format("there is no process {}", selector.name)};
   }
   return {ErrorCode::kNotFound, 0,
@@ -67,12 +78,15 @@ Status resolve(std::vector<Selector>& selectors) {
   return {};
 }
 
-Status narrow(const std::vector<Selector>& selectors, facts::Observation& observation,
-              diagnose::Report& report) {
-  if (selectors.empty()) return {};
+Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
+                                        facts::Observation& observation, diagnose::Report& report,
+                                        bool live) {
+  std::vector<std::string> warnings;
+  if (selectors.empty()) return warnings;
   facts::Snapshot& after = observation.after;
   std::set<std::string> keys;
   std::set<NetnsId> namespaces;
+  std::vector<facts::BlindSpot> hiding;  // what may hold something that a selector means
   for (const Selector& selector : selectors) {
     bool found = false;
     for (const facts::Listener& listener : after.listeners) {
@@ -86,7 +100,16 @@ Status narrow(const std::vector<Selector>& selectors, facts::Observation& observ
       found = true;
       namespaces.insert(ns.id);
     }
-    if (!found) return fail(nothing_selected(selector, after));
+    if (found) continue;
+    const Error nothing = nothing_selected(selector, after, live);
+    bool hidden = false;
+    for (const facts::BlindSpot& spot : after.blind_spots) {
+      if (!may_hide(spot, selector) || (live && is_gone(selector))) continue;
+      hidden = true;
+      hiding.push_back(spot);
+    }
+    if (!hidden) return fail(nothing);
+    warnings.push_back(nothing.context + "; it may be where acceptq could not look");
   }
   std::erase_if(after.listeners, [&](const facts::Listener& listener) {
     return !keys.contains(facts::listener_key(listener));
@@ -102,17 +125,19 @@ Status narrow(const std::vector<Selector>& selectors, facts::Observation& observ
     return !namespaces.contains(ns.id) && !ns.is_host;
   });
   std::erase_if(after.blind_spots, [&](const facts::BlindSpot& spot) {
-    if (!spot.scope.starts_with("netns:")) return false;
+    if (!spot.scope.starts_with("netns:") || std::ranges::find(hiding, spot) != hiding.end()) {
+      return false;
+    }
     return std::ranges::none_of(namespaces, [&](NetnsId id) {
       return spot.scope == "netns:" + std::to_string(id.value());
     });
   });
   // A host-wide gap says nothing about listeners that were found and seen.
   for (facts::BlindSpot& spot : after.blind_spots) {
-    if (spot.scope == "host") spot.unobserved = false;
+    if (spot.scope == "host" && hiding.empty()) spot.unobserved = false;
   }
   report.verdict = diagnose::overall_verdict(report);
-  return {};
+  return warnings;
 }
 
 }  // namespace acceptq::cli

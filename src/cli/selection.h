@@ -15,8 +15,11 @@ namespace acceptq::cli {
 
 // Keeps the listeners that a selector matches, in the observation and in the report alike, with
 // their findings, their namespaces and the blind spots that concern them. No selectors: everything
-// stays. kNotFound, naming the selector, where one matches nothing.
-[[nodiscard]] Status narrow(const std::vector<Selector>& selectors, facts::Observation& observation,
-                            diagnose::Report& report);
+// stays. kNotFound, naming the selector, where one matches nothing; but where something that was
+// not observed may hold it, a warning that says so, and that blind spot stays. `live`: the
+// observation is of this host and of now.
+[[nodiscard]] Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
+                                                      facts::Observation& observation,
+                                                      diagnose::Report& report, bool live);
 
 }  // namespace acceptq::cli

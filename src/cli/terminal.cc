@@ -57,9 +57,18 @@ render::TermStyle style_of_stdout(ColorWhen color) {
 
 bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
 
-bool print_out(std::string_view text) { return write_all(STDOUT_FILENO, text); }
-
 void print_err(std::string_view text) { static_cast<void>(write_all(STDERR_FILENO, text)); }
+
+bool print_out(std::string_view text) {
+  if (write_all(STDOUT_FILENO, text)) return true;
+  if (errno != EPIPE) print_error(errno_error(errno, "cannot write to standard output"));
+  return false;
+}
+
+int finish(std::string_view result, int code) {
+  errno = 0;
+  return print_out(result) || errno == EPIPE ? code : kExitUsage;
+}
 
 void print_error(const Error& error) { print_err("acceptq: " + printable(error.message()) + "\n"); }
 

@@ -15,8 +15,12 @@ namespace acceptq::cli {
 [[nodiscard]] render::TermStyle style_of_stdout(ColorWhen color);
 [[nodiscard]] bool stderr_is_terminal();
 
-// Writes all of it; false where nobody reads (a closed pipe), which is no error.
+// Writes all of it; false where that fails. A closed pipe (`| head`) is quiet, anything else is
+// said on stderr.
 bool print_out(std::string_view text);
+// Prints the result of a command, and gives its exit code: `code`, or kExitUsage where the result
+// could not be written, so that a full disk never looks like a clean bill of health.
+[[nodiscard]] int finish(std::string_view result, int code);
 void print_err(std::string_view text);
 
 // "acceptq: MESSAGE" to stderr.
