@@ -16,7 +16,7 @@ constexpr NetnsId kHost{4026531840};
 constexpr NetnsId kPod{4026532567};
 
 Namespace make_namespace(NetnsId id, std::int64_t somaxconn,
-                         std::map<std::string, std::uint64_t, std::less<>> counters = {}) {
+                         const std::map<std::string, std::uint64_t, std::less<>>& counters = {}) {
   Namespace ns;
   ns.id = id;
   ns.is_host = id == kHost;

@@ -131,6 +131,16 @@ void add_somaxconn_forms(const Subject& subject, std::vector<Remedy>& remedies) 
   }
 }
 
+// What is known of the backlog that the application passes to listen().
+std::string present_backlog(const Subject& subject) {
+  const std::uint32_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
+  const auto& usual = subject.server->default_backlog;
+  if (subject.report.limit_set_by == LimitSetBy::kSomaxconn) {
+    return usual ? fmt::format("{} by default", *usual) : fmt::format("{} or more", limit);
+  }
+  return usual == limit ? fmt::format("{} is its default", limit) : fmt::format("now {}", limit);
+}
+
 void add_application_form(const Subject& subject, std::vector<Remedy>& remedies) {
   const Server* server = subject.server;
   Remedy remedy{.form = "application", .takes_effect = "restart"};
@@ -143,17 +153,16 @@ void add_application_form(const Subject& subject, std::vector<Remedy>& remedies)
     remedy.then = fmt::format("net.core.somaxconn of its namespace, {}, allows it.", *somaxconn);
   }
   if (server == nullptr) {
-    remedy.summary = fmt::format("Have {} pass a larger backlog to listen() (now {}).",
-                                 server_name(subject), limit);
+    const bool clamped = subject.report.limit_set_by == LimitSetBy::kSomaxconn;
+    remedy.summary = fmt::format("Have {} pass a larger backlog to listen() ({} {}).",
+                                 server_name(subject), clamped ? "at least" : "now", limit);
   } else if (server->key.empty()) {
     remedy.summary = fmt::format("{} has no setting for its backlog.", server->name);
   } else {
-    const bool is_default = server->default_backlog == limit;
     const bool reload = server->apply == ApplyBy::kReload;
-    remedy.summary = fmt::format(
-        "Raise {}'s own backlog ({}): {}. It takes effect after a {}.", server->name,
-        is_default ? fmt::format("{} is its default", limit) : fmt::format("now {}", limit),
-        server->key, reload ? "reload" : "restart");
+    remedy.summary =
+        fmt::format("Raise {}'s own backlog ({}): {}. It takes effect after a {}.", server->name,
+                    present_backlog(subject), server->key, reload ? "reload" : "restart");
     remedy.content = server->example;
     remedy.takes_effect = reload ? "reload" : "restart";
   }
