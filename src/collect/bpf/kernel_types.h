@@ -38,22 +38,20 @@ struct ns_common {
   unsigned int inum;
 };
 
-struct pid_namespace {
-  unsigned int level;
-  struct ns_common ns;
-};
+struct pid_namespace;
 
 struct upid {
   int nr;
+  struct pid_namespace *ns;
 };
 
 struct pid {
   unsigned int level;
-  struct upid numbers[1];
+  struct upid numbers[1]; /* level + 1 of them */
 };
 
 struct cred {
-  kuid_t uid;
+  kuid_t euid;
 };
 
 struct netns_core {
@@ -62,45 +60,63 @@ struct netns_core {
 
 struct netns_ipv4 {
   int sysctl_max_syn_backlog;
-  __u8 sysctl_tcp_syncookies; /* int up to 5.14 or so */
-  __u8 sysctl_tcp_abort_on_overflow;
+  __u8 sysctl_tcp_syncookies;
+  __u8 sysctl_tcp_abort_on_overflow; /* this and the next: int before they became u8 */
   __u8 sysctl_tcp_synack_retries;
   int sysctl_tcp_fastopen;
 };
 
 struct net {
   struct ns_common ns;
-  __u64 net_cookie; /* atomic64_t in 5.7 … 5.11 */
+  __u64 net_cookie;
   struct netns_core core;
   struct netns_ipv4 ipv4;
+};
+
+/* Up to 5.11 the cookie is made when somebody asks for it. */
+struct net___before_5_12 {
+  atomic64_t net_cookie;
 };
 
 typedef struct {
   struct net *net;
 } possible_net_t;
 
+struct timespec64 {
+  __s64 tv_sec;
+  long tv_nsec;
+};
+
+struct timens_offsets {
+  struct timespec64 boottime;
+};
+
+struct time_namespace {
+  struct timens_offsets offsets;
+};
+
 struct nsproxy {
   struct net *net_ns;
+  struct time_namespace *time_ns; /* CONFIG_TIME_NS */
 };
 
 struct task_struct {
   struct task_struct *group_leader;
   struct task_struct *real_parent;
   struct pid *thread_pid;
-  int tgid;
   __u64 start_boottime;
-  const struct cred *cred;
+  const struct cred *real_cred;
   struct nsproxy *nsproxy;
   char comm[16];
 };
 
-/* Before 5.5 start_boottime had another name. */
+/* Before 5.5 start_boottime had another name; RHEL 8 brings iterators to a kernel older than that. */
 struct task_struct___before_5_5 {
   __u64 real_start_time;
 };
 
 struct inode {
-  unsigned long i_ino;
+  unsigned long i_ino; /* u64 in 7.x, which is as wide */
 };
 
 struct file {
@@ -139,7 +155,12 @@ struct cgroup {
 };
 
 struct sock_cgroup_data {
-  struct cgroup *cgroup; /* a tagged number up to 5.14: then not read */
+  struct cgroup *cgroup;
+};
+
+/* Up to 5.14 the word is a pointer, or, marked by its lowest bit, two numbers of cgroup v1. */
+struct sock_cgroup_data___before_5_15 {
+  __u64 val;
 };
 
 struct sock {
@@ -154,8 +175,8 @@ struct sock {
   struct sock_cgroup_data sk_cgrp_data;
 };
 
-struct sock_cgroup_data___before_5_15 {
-  __u64 val;
+struct sock___before_5_15 {
+  struct sock_cgroup_data___before_5_15 sk_cgrp_data;
 };
 
 struct request_sock_queue {

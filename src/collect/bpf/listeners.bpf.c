@@ -8,7 +8,12 @@
 // hangs behind a process that sleeps with the lock held.) Fields are read without lock: each is one
 // aligned number that the kernel itself reads so.
 //
-// The program copies; what the numbers mean is decided in user space.
+// What the pass costs is what it does with the files that are no listeners, hence the order of the
+// tests: one helper call and at most three loads for each of them.
+//
+// What moved or changed its type between kernels is read through READ_FIELD, which takes offset,
+// size and sign from the running kernel; what a kernel lacks leaves its bit of `valid` clear. The
+// program copies; what the numbers mean is decided in user space.
 
 // clang-format off: the order matters
 #include "kernel_types.h"
@@ -30,115 +35,155 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 // Whether this kernel lets the program call bpf_get_socket_cookie (5.12); decided by loading.
 const volatile bool may_make_cookies = true;
 
-// The PID by which the process that reads the iterator, the current task, knows `task`.
-static __u32 pid_seen_by_reader(struct task_struct *task) {
-  struct task_struct *reader = (struct task_struct *)bpf_get_current_task();
-  const __u32 reader_pid_level = BPF_CORE_READ(reader, thread_pid, level);
-  struct pid *pid = BPF_CORE_READ(task, thread_pid);
-  if (!pid || BPF_CORE_READ(pid, level) < reader_pid_level) return 0;
-  struct upid number = {};
-  const char *numbers = (const char *)pid + bpf_core_field_offset(struct pid, numbers);
-  const __u64 size = bpf_core_type_size(struct upid);
-  bpf_probe_read_kernel(&number.nr, sizeof number.nr,
-                        numbers + reader_pid_level * size + bpf_core_field_offset(struct upid, nr));
-  return number.nr;
+// How many listeners the pass met without being allowed to read the kernel's memory (a lockdown
+// forbids it at run time up to 5.12, later at load time).
+__u64 unreadable = 0;
+
+#define READ_FIELD(pointer, field) BPF_CORE_READ_BITFIELD_PROBED(pointer, field)
+
+// record->member = pointer->field with its bit of `valid`, if this kernel has the field.
+#define READ_IF_THERE(record, member, bit, pointer, field)    \
+  do {                                                        \
+    if (bpf_core_field_exists((pointer)->field)) {            \
+      (record)->member = READ_FIELD(pointer, field);          \
+      (record)->valid |= (bit);                               \
+    }                                                         \
+  } while (0)
+
+// The PID namespace of the process that reads the iterator, which is the current task.
+struct reader {
+  __u32 level;
+  struct pid_namespace *ns;
+};
+
+static struct upid *numbers_of(struct pid *pid, __u32 level) {
+  return (struct upid *)((char *)pid + bpf_core_field_offset(struct pid, numbers) +
+                         level * bpf_core_type_size(struct upid));
 }
 
-static void read_task(struct task_struct *task, struct aq_listener_record *record) {
+static long find_reader(struct reader *reader) {
+  struct task_struct *current = (struct task_struct *)bpf_get_current_task();
+  struct pid *pid = 0;
+  const long err = bpf_core_read(&pid, sizeof pid, &current->thread_pid);
+  if (err) return err;
+  reader->level = BPF_CORE_READ(pid, level);
+  struct upid *number = numbers_of(pid, reader->level);
+  reader->ns = BPF_CORE_READ(number, ns);
+  return 0;
+}
+
+// The PID by which the reader knows `task`; 0 where it does not, or where the task is gone.
+static __u32 pid_seen_by(const struct reader *reader, struct task_struct *task) {
+  struct pid *pid = BPF_CORE_READ(task, thread_pid);
+  if (!pid || BPF_CORE_READ(pid, level) < reader->level) return 0;
+  struct upid *number = numbers_of(pid, reader->level);
+  if (BPF_CORE_READ(number, ns) != reader->ns) return 0;
+  return BPF_CORE_READ(number, nr);
+}
+
+// What the reader's time namespace adds to times since boot (timens_add_boottime_ns), so that they
+// equal those of /proc.
+static __s64 boottime_offset(void) {
+  struct task_struct *current = (struct task_struct *)bpf_get_current_task();
+  struct nsproxy *namespaces = BPF_CORE_READ(current, nsproxy);
+  if (!bpf_core_field_exists(namespaces->time_ns)) return 0;
+  struct time_namespace *time = BPF_CORE_READ(namespaces, time_ns);
+  return BPF_CORE_READ(time, offsets.boottime.tv_sec) * 1000000000LL +
+         BPF_CORE_READ(time, offsets.boottime.tv_nsec);
+}
+
+static void read_task(struct task_struct *task, const struct reader *reader,
+                      struct aq_listener_record *record) {
   struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-  record->tgid = pid_seen_by_reader(leader);
-  record->parent_tgid = pid_seen_by_reader(BPF_CORE_READ(leader, real_parent, group_leader));
+  record->tgid = pid_seen_by(reader, leader);
+  record->parent_tgid = pid_seen_by(reader, BPF_CORE_READ(leader, real_parent, group_leader));
   if (bpf_core_field_exists(leader->start_boottime)) {
     record->start_boottime_ns = BPF_CORE_READ(leader, start_boottime);
   } else {
     record->start_boottime_ns =
         BPF_CORE_READ((struct task_struct___before_5_5 *)leader, real_start_time);
   }
-  record->uid = BPF_CORE_READ(leader, cred, uid.val);
-  record->task_netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+  record->start_boottime_ns += boottime_offset();
+  record->uid = BPF_CORE_READ(leader, real_cred, euid.val);
+  record->task_netns = BPF_CORE_READ(leader, nsproxy, net_ns, ns.inum);
   BPF_CORE_READ_STR_INTO(&record->comm, leader, comm);
 }
-
-// A sysctl that is `int` on some kernels and `u8` on others.
-#define READ_SYSCTL(record, net, path, field, bit)                                            \
-  do {                                                                                        \
-    if (bpf_core_field_exists((net)->path)) {                                                 \
-      __u32 value = 0;                                                                        \
-      const __u32 size = bpf_core_field_size((net)->path);                                    \
-      if (size == 1 || size == 4) {                                                           \
-        bpf_probe_read_kernel(&value, size == 1 ? 1 : 4,                                      \
-                              (const char *)(net) + __builtin_preserve_field_info(            \
-                                                        (net)->path, BPF_FIELD_BYTE_OFFSET)); \
-        (record)->field = value;                                                              \
-        (record)->valid |= (bit);                                                             \
-      }                                                                                       \
-    }                                                                                         \
-  } while (0)
 
 static void read_namespace(struct sock *sk, struct aq_listener_record *record) {
   struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
   record->netns = BPF_CORE_READ(net, ns.inum);
-  if (bpf_core_field_exists(net->net_cookie)) {
-    bpf_probe_read_kernel(&record->net_cookie, sizeof record->net_cookie,
-                          (const char *)net + bpf_core_field_offset(net->net_cookie));
-    record->valid |= AQ_HAS_NET_COOKIE;
-  }
-  READ_SYSCTL(record, net, core.sysctl_somaxconn, somaxconn, AQ_HAS_SOMAXCONN);
-  READ_SYSCTL(record, net, ipv4.sysctl_max_syn_backlog, max_syn_backlog, AQ_HAS_MAX_SYN_BACKLOG);
-  READ_SYSCTL(record, net, ipv4.sysctl_tcp_syncookies, syncookies, AQ_HAS_SYNCOOKIES);
-  READ_SYSCTL(record, net, ipv4.sysctl_tcp_abort_on_overflow, abort_on_overflow,
-              AQ_HAS_ABORT_ON_OVERFLOW);
-  READ_SYSCTL(record, net, ipv4.sysctl_tcp_synack_retries, synack_retries, AQ_HAS_SYNACK_RETRIES);
-  READ_SYSCTL(record, net, ipv4.sysctl_tcp_fastopen, fastopen, AQ_HAS_FASTOPEN);
+  READ_IF_THERE(record, net_cookie, AQ_HAS_NET_COOKIE, net, net_cookie);
+  struct net___before_5_12 *old = (struct net___before_5_12 *)net;
+  READ_IF_THERE(record, net_cookie, AQ_HAS_NET_COOKIE, old, net_cookie.counter);
+  READ_IF_THERE(record, somaxconn, AQ_HAS_SOMAXCONN, net, core.sysctl_somaxconn);
+  READ_IF_THERE(record, max_syn_backlog, AQ_HAS_MAX_SYN_BACKLOG, net, ipv4.sysctl_max_syn_backlog);
+  READ_IF_THERE(record, syncookies, AQ_HAS_SYNCOOKIES, net, ipv4.sysctl_tcp_syncookies);
+  READ_IF_THERE(record, abort_on_overflow, AQ_HAS_ABORT_ON_OVERFLOW, net,
+                ipv4.sysctl_tcp_abort_on_overflow);
+  READ_IF_THERE(record, synack_retries, AQ_HAS_SYNACK_RETRIES, net,
+                ipv4.sysctl_tcp_synack_retries);
+  READ_IF_THERE(record, fastopen, AQ_HAS_FASTOPEN, net, ipv4.sysctl_tcp_fastopen);
 }
 
-static void read_socket(struct sock *sk, struct aq_listener_record *record) {
-  record->accept_len = BPF_CORE_READ(sk, sk_ack_backlog);
-  record->accept_limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
-  record->socket_uid = BPF_CORE_READ(sk, sk_uid.val);
-  record->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-  // Up to 5.14 the pointer shares its word with two numbers of cgroup v1.
-  if (!bpf_core_field_exists(((struct sock_cgroup_data___before_5_15 *)&sk->sk_cgrp_data)->val) &&
-      bpf_core_field_exists(sk->sk_cgrp_data)) {
-    record->cgroup_id = BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
-    record->valid |= AQ_HAS_CGROUP;
+static void read_cgroup(struct sock *sk, struct aq_listener_record *record) {
+  struct sock___before_5_15 *old = (struct sock___before_5_15 *)sk;
+  struct cgroup *cgroup = 0;
+  if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
+    cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
   }
+  if (bpf_core_field_exists(old->sk_cgrp_data.val)) {
+    // The two lowest bits mark what is not a counted pointer (struct sock_cgroup_data up to 5.14).
+    const __u64 word = BPF_CORE_READ(old, sk_cgrp_data.val);
+    cgroup = (struct cgroup *)(word & 3 ? 0 : word);
+  }
+  if (!cgroup || !bpf_core_field_exists(struct kernfs_node, id)) return;
+  record->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
+  record->valid |= AQ_HAS_CGROUP;
+}
+
+// What TCP and Unix sockets have in common.
+static void read_socket(struct sock *sk, struct aq_listener_record *record) {
+  record->accept_len = READ_FIELD(sk, sk_ack_backlog);
+  record->accept_limit = READ_FIELD(sk, sk_max_ack_backlog);
+  record->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+  READ_IF_THERE(record, socket_uid, AQ_HAS_SOCKET_UID, sk, sk_uid.val);
+  read_cgroup(sk, record);
 }
 
 static void read_tcp(struct sock *sk, struct aq_listener_record *record) {
-  record->family = BPF_CORE_READ(sk, __sk_common.skc_family);
   record->port = BPF_CORE_READ(sk, __sk_common.skc_num);
   record->ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
-  if (record->family == AF_INET6) {
-    BPF_CORE_READ_INTO(&record->address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
-  } else {
+  if (record->family == AF_INET) {
     const __be32 address = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
     __builtin_memcpy(record->address, &address, sizeof address);
+  } else if (bpf_core_field_exists(sk->__sk_common.skc_v6_rcv_saddr)) {
+    BPF_CORE_READ_INTO(&record->address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
   }
-  if (BPF_CORE_READ_BITFIELD_PROBED(&sk->__sk_common, skc_ipv6only)) record->flags |= AQ_V6ONLY;
-  if (BPF_CORE_READ_BITFIELD_PROBED(&sk->__sk_common, skc_reuseport)) {
-    record->flags |= AQ_REUSEPORT;
-  }
+  if (READ_FIELD(sk, __sk_common.skc_ipv6only)) record->flags |= AQ_V6ONLY;
+  if (READ_FIELD(sk, __sk_common.skc_reuseport)) record->flags |= AQ_REUSEPORT;
   const struct inet_connection_sock *connection = (const struct inet_connection_sock *)sk;
-  record->syn_len = BPF_CORE_READ(connection, icsk_accept_queue.qlen.counter);
-  record->syn_young = BPF_CORE_READ(connection, icsk_accept_queue.young.counter);
-  record->drops = BPF_CORE_READ(sk, sk_drops.counter);
-  record->valid |= AQ_HAS_SYN_QUEUE | AQ_HAS_DROPS;
+  if (bpf_core_field_exists(connection->icsk_accept_queue.young.counter)) {
+    READ_IF_THERE(record, syn_len, AQ_HAS_SYN_QUEUE, connection, icsk_accept_queue.qlen.counter);
+    record->syn_young = READ_FIELD(connection, icsk_accept_queue.young.counter);
+  }
+  READ_IF_THERE(record, drops, AQ_HAS_DROPS, sk, sk_drops.counter);
 }
 
 static void read_unix(struct sock *sk, struct aq_listener_record *record) {
-  record->family = AF_UNIX;
-  // A Unix listener's queue is its receive queue: one skb for each connection that waits.
+  // A Unix listener's queue is its receive queue: one skb for each connection that waits
+  // (unix_stream_connect, net/unix/af_unix.c).
   record->accept_len = BPF_CORE_READ(sk, sk_receive_queue.qlen);
   struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
   if (!address) return;
-  const int header = 2;  // sun_family
-  int length = BPF_CORE_READ(address, len) - header;
+  const int header = bpf_core_field_offset(struct sockaddr_un, sun_path);
+  const int length = BPF_CORE_READ(address, len) - header;
   if (length <= 0) return;
-  if (length > AQ_PATH_LEN) length = AQ_PATH_LEN;
-  bpf_probe_read_kernel(record->path, sizeof record->path,
-                        (const char *)address + bpf_core_field_offset(address->name) + header);
-  record->path_len = length;
+  // The bound must be a constant where the verifier can see it.
+  const __u32 bytes = length < AQ_PATH_LEN ? (__u32)length & 127 : AQ_PATH_LEN;
+  const char *path = (const char *)address + bpf_core_field_offset(address->name) + header;
+  if (bytes <= AQ_PATH_LEN && !bpf_probe_read_kernel(record->path, bytes, path)) {
+    record->path_len = bytes;
+  }
 }
 
 SEC("iter/task_file")
@@ -151,42 +196,45 @@ int scan_listeners(struct bpf_iter__task_file *ctx) {
   struct sock *sk = socket->sk;
   if (!sk || sk->__sk_common.skc_state != TCP_LISTEN || socket->type != SOCK_STREAM) return 0;
 
-  struct aq_listener_record record = {};
-  const __u16 family = sk->__sk_common.skc_family;
-  __u32 protocol = 0;
-  if (bpf_core_field_size(sk->sk_protocol) == 2) {
-    protocol = BPF_CORE_READ(sk, sk_protocol);
-  } else {
-    protocol = IPPROTO_TCP;
+  struct reader reader = {};
+  if (find_reader(&reader)) {
+    ++unreadable;
+    return 0;
   }
-  if (family == AF_UNIX) {
+  struct aq_listener_record record = {};
+  record.family = sk->__sk_common.skc_family;
+  if (record.family == AF_UNIX) {
     read_socket(sk, &record);
     read_unix(sk, &record);
-  } else if (family == AF_INET || family == AF_INET6) {
-    if (protocol == IPPROTO_MPTCP) {
+    read_namespace(sk, &record);
+  } else if (record.family == AF_INET || record.family == AF_INET6) {
+    const __u32 protocol = READ_FIELD(sk, sk_protocol);
+    struct sock *tcp = sk;
+    if (protocol == IPPROTO_MPTCP && bpf_core_field_exists(struct mptcp_sock, first)) {
       // The listener proper is the TCP subflow below: its queue fills, and sock_diag shows it.
-      if (!bpf_core_type_exists(struct mptcp_sock)) return 0;
-      struct sock *subflow = BPF_CORE_READ((struct mptcp_sock *)sk, first);
-      if (!subflow) return 0;
-      sk = subflow;
+      tcp = BPF_CORE_READ((struct mptcp_sock *)sk, first);
+      if (!tcp || BPF_CORE_READ(tcp, __sk_common.skc_state) != TCP_LISTEN) return 0;
       record.flags |= AQ_MPTCP;
     } else if (protocol != IPPROTO_TCP) {
       return 0;
     }
-    read_socket(sk, &record);
-    read_tcp(sk, &record);
+    read_socket(tcp, &record);
+    read_tcp(tcp, &record);
+    read_namespace(tcp, &record);
   } else {
     return 0;
   }
-  // A subflow's pointer was read, not walked, so the verifier does not let it into the helper: its
-  // cookie stays 0 until sock_diag makes one.
+  // The cookie of a socket that nobody asked for it yet is made now, as ss would make it (one
+  // compare-and-swap): it tells sockets apart from report to report. Not a subflow's: the helper
+  // takes only a pointer that the verifier saw being followed, and none leads there
+  // (bpf_skc_to_mptcp_sock refuses the sockets of an iterator, 6.18). It is 0 until sock_diag asks.
   if (record.cookie == 0 && may_make_cookies && !(record.flags & AQ_MPTCP)) {
-    record.cookie = bpf_get_socket_cookie(socket->sk);
+    record.cookie = bpf_get_socket_cookie(sk);
   }
-  record.inode = BPF_CORE_READ(file, f_inode, i_ino);
+  struct inode *inode = BPF_CORE_READ(file, f_inode);
+  record.inode = READ_FIELD(inode, i_ino);
   record.fd = ctx->fd;
-  read_namespace(sk, &record);
-  read_task(task, &record);
+  read_task(task, &reader, &record);
   bpf_seq_write(ctx->meta->seq, &record, sizeof record);
   return 0;
 }

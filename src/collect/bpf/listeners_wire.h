@@ -9,11 +9,13 @@ typedef uint8_t aq_u8;
 typedef uint16_t aq_u16;
 typedef uint32_t aq_u32;
 typedef uint64_t aq_u64;
+typedef int32_t aq_s32;
 #else
 typedef unsigned char aq_u8;
 typedef unsigned short aq_u16;
 typedef unsigned int aq_u32;
 typedef unsigned long long aq_u64;
+typedef int aq_s32;
 #endif
 
 enum {
@@ -33,6 +35,7 @@ enum {
   AQ_HAS_ABORT_ON_OVERFLOW = 1u << 7,
   AQ_HAS_SYNACK_RETRIES = 1u << 8,
   AQ_HAS_FASTOPEN = 1u << 9,
+  AQ_HAS_SOCKET_UID = 1u << 10,
 };
 
 /* Bits of `flags`. */
@@ -43,15 +46,15 @@ enum {
 };
 
 struct aq_listener_record {
-  aq_u64 start_boottime_ns; /* of the thread group leader */
-  aq_u64 cookie;            /* of the socket; 0: not generated yet */
+  aq_u64 start_boottime_ns; /* of the thread group leader, in the reader's time namespace */
+  aq_u64 cookie;            /* of the socket; 0: none yet (MPTCP subflows, and before 5.12) */
   aq_u64 inode;             /* of the descriptor's socket */
   aq_u64 cgroup_id;         /* v2 id of the socket's cgroup */
   aq_u64 net_cookie;
   aq_u32 tgid; /* in the reader's PID namespace; 0: not visible there */
   aq_u32 parent_tgid;
-  aq_u32 uid;        /* of the process */
-  aq_u32 task_netns; /* inode of the process's network namespace */
+  aq_u32 uid;        /* of the process: effective, as the kernel numbers it */
+  aq_u32 task_netns; /* inode of the process's network namespace; 0: it is ending */
   aq_u32 fd;
   aq_u32 netns; /* inode of the socket's network namespace */
   aq_u32 ifindex;
@@ -61,25 +64,25 @@ struct aq_listener_record {
   aq_u32 syn_len;
   aq_u32 syn_young;
   aq_u32 drops;
-  aq_u32 somaxconn;
-  aq_u32 max_syn_backlog;
-  aq_u32 syncookies;
-  aq_u32 abort_on_overflow;
-  aq_u32 synack_retries;
-  aq_u32 fastopen;
+  aq_s32 somaxconn;
+  aq_s32 max_syn_backlog;
+  aq_s32 syncookies;
+  aq_s32 abort_on_overflow;
+  aq_s32 synack_retries;
+  aq_s32 fastopen;
   aq_u32 valid;
   aq_u16 family; /* AF_INET, AF_INET6, AF_UNIX */
   aq_u16 port;   /* host byte order */
   aq_u16 flags;
   aq_u16 path_len; /* bytes of `path`; an abstract name begins with a NUL */
   aq_u8 address[16];
-  char comm[AQ_COMM_LEN];
+  char comm[AQ_COMM_LEN]; /* of the thread group leader */
   char path[AQ_PATH_LEN];
   aq_u8 pad[4];
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(struct aq_listener_record) == 272);
+static_assert(sizeof(struct aq_listener_record) == 272, "wire format");
 #else
 _Static_assert(sizeof(struct aq_listener_record) == 272, "wire format");
 #endif
