@@ -110,7 +110,8 @@ struct task_struct {
   char comm[16];
 };
 
-/* Before 5.5 start_boottime had another name; RHEL 8 brings iterators to a kernel older than that. */
+/* Before 5.5 start_boottime had another name; RHEL 8 brings iterators to a kernel older than that.
+ */
 struct task_struct___before_5_5 {
   __u64 real_start_time;
 };

@@ -42,12 +42,12 @@ __u64 unreadable = 0;
 #define READ_FIELD(pointer, field) BPF_CORE_READ_BITFIELD_PROBED(pointer, field)
 
 // record->member = pointer->field with its bit of `valid`, if this kernel has the field.
-#define READ_IF_THERE(record, member, bit, pointer, field)    \
-  do {                                                        \
-    if (bpf_core_field_exists((pointer)->field)) {            \
-      (record)->member = READ_FIELD(pointer, field);          \
-      (record)->valid |= (bit);                               \
-    }                                                         \
+#define READ_IF_THERE(record, member, bit, pointer, field) \
+  do {                                                     \
+    if (bpf_core_field_exists((pointer)->field)) {         \
+      (record)->member = READ_FIELD(pointer, field);       \
+      (record)->valid |= (bit);                            \
+    }                                                      \
   } while (0)
 
 // The PID namespace of the process that reads the iterator, which is the current task.
@@ -120,8 +120,7 @@ static void read_namespace(struct sock *sk, struct aq_listener_record *record) {
   READ_IF_THERE(record, syncookies, AQ_HAS_SYNCOOKIES, net, ipv4.sysctl_tcp_syncookies);
   READ_IF_THERE(record, abort_on_overflow, AQ_HAS_ABORT_ON_OVERFLOW, net,
                 ipv4.sysctl_tcp_abort_on_overflow);
-  READ_IF_THERE(record, synack_retries, AQ_HAS_SYNACK_RETRIES, net,
-                ipv4.sysctl_tcp_synack_retries);
+  READ_IF_THERE(record, synack_retries, AQ_HAS_SYNACK_RETRIES, net, ipv4.sysctl_tcp_synack_retries);
   READ_IF_THERE(record, fastopen, AQ_HAS_FASTOPEN, net, ipv4.sysctl_tcp_fastopen);
 }
 
