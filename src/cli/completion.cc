@@ -49,7 +49,7 @@ std::string bash_script(const CommandTree& tree) {
   std::string values;
   for (const CommandTree& command : tree.commands) {
     std::string words = option_words(command);
-    if (!command.commands.empty()) words = command_words(command) + " " + words;
+    if (!command.commands.empty()) words.insert(0, command_words(command) + " ");
     cases += fmt::format("    {}) words='{}' ;;\n", command.name, words);
     for (const OptionInfo& option : command.options) {
       if (is_list(option)) {

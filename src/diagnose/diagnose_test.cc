@@ -275,10 +275,10 @@ TEST(Reuseport, OneFullMemberIsNamed) {
 }
 
 TEST(Syn, FloodAndBurstAndCookiesOff) {
-  const auto run = [](std::map<std::string, std::uint64_t, std::less<>> counters,
+  const auto run = [](const std::map<std::string, std::uint64_t, std::less<>>& counters,
                       std::int64_t syncookies) {
     Namespace before = make_namespace(kPod, 4096);
-    Namespace after = make_namespace(kPod, 4096, std::move(counters));
+    Namespace after = make_namespace(kPod, 4096, counters);
     before.sysctls[facts::kSyncookies].value = after.sysctls[facts::kSyncookies].value = syncookies;
     return diagnose(
         observe({make_listener(80, 0, 511, 0)}, before, {make_listener(80, 0, 511, 0)}, after));

@@ -89,6 +89,7 @@ Background::Background(const std::vector<std::string>& argv, int netns_fd) : pid
   if (pid_ == 0) {
     ::setpgid(0, 0);
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null.valid()) ::_exit(126);
     ::dup2(null.get(), STDIN_FILENO);
     ::dup2(null.get(), STDOUT_FILENO);
     ::dup2(null.get(), STDERR_FILENO);

@@ -99,6 +99,7 @@ Fleet::Fleet(std::size_t namespaces, std::size_t listeners) {
     const auto prepare = [listeners] {
       require(::unshare(CLONE_NEWNET) == 0, "unshare");
       static std::vector<UniqueFd> held;
+      held.reserve(listeners);
       for (std::size_t i = 0; i < listeners; ++i) {
         held.push_back(listen_tcp("0.0.0.0", static_cast<std::uint16_t>(10000 + i), 128));
       }

@@ -34,18 +34,15 @@ void take_attribute(std::uint16_t type, std::span<const std::byte> payload,
                     facts::Listener& listener) {
   switch (type) {
     case INET_DIAG_SKMEMINFO:
-      if (const auto drops = read_as<std::uint32_t>(payload, kMeminfoDrops * 4)) {
-        listener.drops = *drops;
-      }
+      listener.drops = read_as<std::uint32_t>(payload, kMeminfoDrops * 4);
       break;
     case INET_DIAG_SKV6ONLY:
       if (const auto only = read_as<std::uint8_t>(payload)) listener.v6only = *only != 0;
       break;
     case INET_DIAG_CGROUP_ID:
       // 0: the socket's cgroup is not known to this hierarchy.
-      if (const auto id = read_as<std::uint64_t>(payload); id && *id != 0) {
-        listener.cgroup_id = *id;
-      }
+      listener.cgroup_id = read_as<std::uint64_t>(payload);
+      if (listener.cgroup_id == 0U) listener.cgroup_id.reset();
       break;
     case INET_DIAG_ULP_INFO:
       listener.mptcp = is_mptcp(payload);

@@ -92,7 +92,7 @@ class Finder {
     }
     Handle& handle = add(NetnsId(*net), facts::HeldBy::kProcess, dir + "/ns/net");
     if (handle.pids.size() < kPidsKept) handle.pids.emplace_back(pid);
-    if (pid == 1) host_ = *net;
+    if (pid == 1) host_ = net;
     if (const auto mount_namespace = namespace_link(dir + "/ns/mnt", "mnt")) {
       mount_namespaces_.try_emplace(*mount_namespace, pid);
     }
