@@ -1,0 +1,160 @@
+// What acceptq sees and says of what it cannot see: as nobody, amid processes that come and go, and
+// by either way of scanning.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/child.h"
+#include "support/fleet.h"
+#include "support/netns.h"
+#include "support/traffic.h"
+
+namespace acceptq::test {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kProgram = ACCEPTQ_BINARY_DIR "/acceptq";
+constexpr uid_t kNobody = 65534;
+
+class ViewTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
+  }
+};
+
+json report_of(const Output& output) {
+  json report = json::parse(output.out, nullptr, false);
+  EXPECT_FALSE(report.is_discarded()) << output.out << output.err;
+  return report;
+}
+
+bool has_blind_spot(const json& report, const std::string& id) {
+  for (const json& spot : report.at("blind_spots")) {
+    if (spot.at("id") == id) return true;
+  }
+  return false;
+}
+
+const json* listener_on(const json& report, int port) {
+  for (const json& listener : report.at("listeners")) {
+    if (listener.at("port") == port) return &listener;
+  }
+  return nullptr;
+}
+
+TEST_F(ViewTest, NobodySeesItsOwnNamespaceAndSaysWhatItDoesNot) {
+  const TestNetns ns;
+  UniqueFd listener;
+  ns.run([&] { listener = listen_tcp("127.0.0.1", 8080, 5); });
+  const Output output =
+      run_program({kProgram, "check", "--json", "--for", "200ms"}, ns.fd(), kNobody);
+  const json report = report_of(output);
+  EXPECT_EQ(output.exit_code, 3) << output.err;
+  EXPECT_TRUE(has_blind_spot(report, "AQ602")) << report.at("blind_spots").dump(1);
+  EXPECT_TRUE(has_blind_spot(report, "AQ605")) << report.at("blind_spots").dump(1);
+  const json* found = listener_on(report, 8080);
+  ASSERT_NE(found, nullptr) << report.dump(1);
+  EXPECT_EQ(found->at("accept_queue").at("limit"), 5);
+  EXPECT_EQ(found->at("owners_complete"), false);
+}
+
+// Both ways of scanning give the same facts of the same sockets.
+TEST_F(ViewTest, IteratorAndNetlinkAgree) {
+  if (run_program({kProgram, "check", "--for", "1ms", "--scan", "iterator"}).exit_code == 3 &&
+      !run_program({kProgram, "check", "--for", "1ms", "--scan", "iterator"}).err.empty()) {
+    GTEST_SKIP() << "this kernel loads no BPF iterator";
+  }
+  const TestNetns ns;
+  std::vector<UniqueFd> kept;
+  ns.run([&] {
+    kept.push_back(listen_tcp("127.0.0.1", 8080, 5));
+    kept.push_back(listen_tcp("::1", 8081, 70000));
+    kept.push_back(listen_tcp("::", 8082, 0));
+    kept.push_back(listen_unix("/tmp/acceptq-view-" + std::to_string(::getpid()), 9));
+    for (UniqueFd& client : connect_many("127.0.0.1", 8080, 3)) kept.push_back(std::move(client));
+  });
+  const auto run = [&](const char* scan) {
+    json report = report_of(run_program(
+        {kProgram, "check", "--json", "--for", "100ms", "--scan", scan, ns.selector()}));
+    json facts = json::object();
+    for (json& listener : report.at("listeners")) {
+      // sock_diag does not show the SYN queue; owners_complete depends on /proc.
+      listener.erase("syn_queue");
+      listener.erase("owners_complete");
+      const std::string key = listener.at("key");
+      facts[key] = std::move(listener);
+    }
+    return facts;
+  };
+  const json by_iterator = run("iterator");
+  const json by_netlink = run("netlink");
+  ::unlink(("/tmp/acceptq-view-" + std::to_string(::getpid())).c_str());
+  EXPECT_EQ(by_iterator.size(), 4U);
+  EXPECT_EQ(by_iterator, by_netlink) << json::diff(by_netlink, by_iterator).dump(1);
+}
+
+// Servers that start and end as fast as they can, in namespaces of their own, while acceptq scans.
+TEST_F(ViewTest, OutlivesProcessesAndNamespacesThatVanish) {
+  const TestNetns ns;
+  UniqueFd listener;
+  std::vector<UniqueFd> clients;
+  ns.run([&] {
+    listener = listen_tcp("127.0.0.1", 8080, 5);
+    clients = connect_many("127.0.0.1", 8080, 40);
+  });
+  const pid_t churn = ::fork();
+  if (churn == 0) {
+    ::setpgid(0, 0);
+    for (int i = 0; i < 2000; ++i) {
+      const Fleet fleet(2, 3);
+    }
+    ::_exit(0);
+  }
+  ::setpgid(churn, churn);
+  for (const char* scan : {"auto", "netlink"}) {
+    const Output output =
+        run_program({kProgram, "check", "--json", "--for", "1500ms", "--scan", scan});
+    const json report = report_of(output);
+    EXPECT_EQ(output.exit_code, 1) << scan << output.err;
+    const json* found = listener_on(report, 8080);
+    ASSERT_NE(found, nullptr) << scan;
+    EXPECT_EQ(found->at("verdict"), "overflowing") << scan;
+    EXPECT_EQ(found->at("accept_queue").at("length"), 6) << scan;
+  }
+  ::kill(-churn, SIGKILL);
+  ::waitpid(churn, nullptr, 0);
+}
+
+TEST_F(ViewTest, FindsListenersInEveryNamespace) {
+  const Fleet fleet(20, 5);
+  for (const char* scan : {"auto", "netlink"}) {
+    const Output output =
+        run_program({kProgram, "check", "--json", "--for", "100ms", "--scan", scan});
+    const json report = report_of(output);
+    std::set<int> owners;
+    std::size_t listeners = 0;
+    for (const json& listener : report.at("listeners")) {
+      for (const json& owner : listener.at("owners")) {
+        const int pid = owner.at("pid");
+        if (std::ranges::find(fleet.pids(), pid) == fleet.pids().end()) continue;
+        owners.insert(pid);
+        ++listeners;
+      }
+    }
+    EXPECT_EQ(owners.size(), 20U) << scan;
+    EXPECT_EQ(listeners, 100U) << scan;
+  }
+}
+
+}  // namespace
+}  // namespace acceptq::test
