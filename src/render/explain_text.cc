@@ -1,6 +1,7 @@
 #include "render/explain_text.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace acceptq::render {
 
@@ -11,7 +12,7 @@ std::string explain_text(const TermStyle& style, const diagnose::Explanation& ex
   if (!explanation.source.empty()) {
     text += "\n" + ink(style, Ink::kDim, wrap(style, 0, "In the kernel: " + explanation.source));
   }
-  return text;
+  return for_terminal(style, std::move(text));
 }
 
 std::string explain_json(const diagnose::Explanation& explanation) {

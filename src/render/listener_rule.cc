@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/bytes.h"
 #include "render/listener_block.h"
 #include "render/listener_names.h"
@@ -78,7 +80,7 @@ std::string listener_rules(const TermStyle& style, const diagnose::Report& repor
       text += wrap(style, 2, finding.id + ": " + printable(finding.explanation));
     }
   }
-  return text;
+  return for_terminal(style, std::move(text));
 }
 
 }  // namespace acceptq::render

@@ -249,7 +249,7 @@ class Page {
 
 std::string report_text(const Report& report, const facts::Observation& observation,
                         const TextOptions& options) {
-  return Page(report, observation, options).text();
+  return for_terminal(options.style, Page(report, observation, options).text());
 }
 
 }  // namespace acceptq::render

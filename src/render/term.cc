@@ -1,8 +1,11 @@
 #include "render/term.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -12,12 +15,38 @@ namespace {
 
 bool continues(char byte) { return (static_cast<std::uint8_t>(byte) & 0xC0U) == 0x80U; }
 
+bool is_ascii(char byte) { return static_cast<std::uint8_t>(byte) < 0x80U; }
+
 }  // namespace
 
 std::string ink(const TermStyle& style, Ink ink, std::string_view text) {
   if (!style.color || ink == Ink::kPlain) return std::string(text);
   constexpr const char* kCodes[] = {"0", "1", "2", "31;1", "33;1", "32"};
   return std::string("\x1b[") + kCodes[static_cast<int>(ink)] + "m" + std::string(text) + "\x1b[0m";
+}
+
+std::string for_terminal(const TermStyle& style, std::string text) {
+  if (style.unicode || std::ranges::all_of(text, is_ascii)) return text;
+  constexpr std::pair<std::string_view, std::string_view> kSpellings[] = {
+      {"…", "..."}, {"–", "-"},  {"’", "'"}, {"“", "\""}, {"”", "\""}, {"·", "-"},
+      {"≥", ">="},  {"≤", "<="}, {"×", "x"}, {"→", "->"}, {"≈", "~"},  {"¾", "3/4"}};
+  std::string out;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto* known = std::ranges::find_if(
+        kSpellings, [rest](const auto& spelling) { return rest.starts_with(spelling.first); });
+    if (known != std::end(kSpellings)) {
+      out += known->second;
+      rest.remove_prefix(known->first.size());
+      continue;
+    }
+    if (is_ascii(rest.front())) {
+      out += rest.front();
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(rest.front()));
+    }
+    rest.remove_prefix(1);
+  }
+  return out;
 }
 
 int columns(std::string_view text) {

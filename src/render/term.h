@@ -22,6 +22,10 @@ enum class Ink { kPlain, kBold, kDim, kRed, kYellow, kGreen };
 // Newlines in `text` stay. Ends with a newline. One column a code point.
 [[nodiscard]] std::string wrap(const TermStyle& style, int indent, std::string_view text);
 
+// `text` as it is, or, where the terminal has only ASCII, with the signs that our own sentences use
+// spelled out and every other byte as \xHH. For a whole page, once it is put together.
+[[nodiscard]] std::string for_terminal(const TermStyle& style, std::string text);
+
 // Columns that `text` takes (code points).
 [[nodiscard]] int columns(std::string_view text);
 

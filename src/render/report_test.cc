@@ -1,0 +1,127 @@
+// Reports made by hand, for what the golden cases of the command line cannot show: many listeners,
+// names that nobody chose well, narrow terminals.
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "render/report_json.h"
+#include "render/report_text.h"
+
+namespace acceptq::render {
+namespace {
+
+using diagnose::Severity;
+using diagnose::Verdict;
+
+struct Case {
+  diagnose::Report report;
+  facts::Observation observation;
+
+  Case() {
+    facts::Snapshot& after = observation.after;
+    after.host = {.name = "node-1", .kernel = "6.1.0-56-amd64", .boot_id = "b"};
+    after.namespaces.resize(1);
+    after.namespaces[0].id = NetnsId(1);
+    after.namespaces[0].is_host = true;
+    observation.seconds = 2;
+  }
+
+  // Adds a listener on a Unix socket (whose names are the worst) and its part of the report.
+  void add(const std::string& path, Verdict verdict, std::uint32_t length) {
+    facts::Listener listener;
+    listener.protocol = facts::Protocol::kUnix;
+    listener.netns = NetnsId(1);
+    listener.path = path;
+    listener.cookie = SocketCookie(observation.after.listeners.size() + 1);
+    listener.accept_queue_len = QueueLength(length);
+    listener.limit = QueueLimit(128);
+    listener.owners_complete = true;
+    report.listeners.push_back({.key = facts::listener_key(listener), .verdict = verdict});
+    report.listeners.back().longest = QueueLength(length);
+    observation.after.listeners.push_back(std::move(listener));
+    report.verdict = std::min(report.verdict, verdict);
+  }
+
+  void find(Severity severity, const std::string& explanation) {
+    report.findings.push_back({.id = "AQ101",
+                               .severity = severity,
+                               .title = "accept queue is overflowing",
+                               .explanation = explanation,
+                               .listener = report.listeners.back().key});
+  }
+
+  [[nodiscard]] std::string text(TermStyle style, bool all = false) const {
+    return report_text(report, observation, {.style = style, .all = all});
+  }
+};
+
+std::size_t occurrences(std::string_view text, std::string_view what) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(what); at != std::string_view::npos;
+       at = text.find(what, at + what.size())) {
+    ++count;
+  }
+  return count;
+}
+
+TEST(ReportText, SaysEachListenerOnce) {
+  Case c;
+  c.add("/run/bad.sock", Verdict::kOverflowing, 129);
+  c.find(Severity::kCritical, "Clients are refused.");
+  c.add("/run/busy.sock", Verdict::kHealthy, 3);
+  c.add("/run/idle.sock", Verdict::kHealthy, 0);
+  const std::string text = c.text({});
+  EXPECT_EQ(occurrences(text, "/run/bad.sock"), 1U) << text;
+  EXPECT_EQ(occurrences(text, "/run/busy.sock"), 1U) << text;
+  EXPECT_EQ(occurrences(text, "/run/idle.sock"), 0U) << text;
+  EXPECT_EQ(occurrences(c.text({}, true), "/run/idle.sock"), 1U);
+  EXPECT_NE(text.find("--all"), std::string::npos);
+}
+
+TEST(ReportText, KeepsTheTableWithinTheWidth) {
+  Case c;
+  for (int i = 0; i < 12; ++i) {
+    c.add("/run/" + std::string(90, 'a') + std::to_string(i), Verdict::kHealthy, 7);
+  }
+  for (const int width : {80, 120}) {
+    const std::string text = c.text({.unicode = false, .width = width});
+    EXPECT_EQ(occurrences(text, "unix:/run/aaa"), 12U) << text;
+    std::string_view rest = text;
+    while (!rest.empty()) EXPECT_LE(columns(next_line(rest)), width) << text;
+  }
+}
+
+TEST(ReportText, LetsNoNameReachTheTerminalRaw) {
+  Case c;
+  c.add("/run/\x1b]0;owned\x07\nX forged line\xff", Verdict::kOverflowing, 129);
+  c.find(Severity::kCritical, "\x1b[2Jcleared by /run/\x1b]0;owned\x07");
+  c.observation.after.host.name = "\x1b[31mhost";
+  c.observation.after.blind_spots = {
+      {.id = "AQ602", .scope = "netns:1", .reason = "\x1b[5m", .cost = "\x9b"}};
+  const std::string text = c.text({});
+  for (const char byte : text) {
+    EXPECT_TRUE(byte == '\n' || static_cast<unsigned char>(byte) >= 0x20) << text;
+  }
+  EXPECT_EQ(text.find("\nX forged"), std::string::npos);
+}
+
+TEST(ReportText, GroupsBlindSpotsOfOneCause) {
+  Case c;
+  for (int i = 0; i < 300; ++i) {
+    c.observation.after.blind_spots.push_back({.id = "AQ602",
+                                               .scope = "netns:" + std::to_string(i),
+                                               .reason = "denied",
+                                               .cost = "listeners are missing",
+                                               .unobserved = true});
+  }
+  EXPECT_EQ(occurrences(c.text({}), "denied"), 1U);
+}
+
+TEST(ReportJson, IsUtf8WhateverTheNamesAre) {
+  Case c;
+  c.add("/run/\xff\xfe\\\x1b.sock", Verdict::kUnknown, 0);
+  const std::string json = report_json(c.report, c.observation);
+  EXPECT_NE(json.find(R"("path": "/run/\\xff\\xfe\\\\\u001b.sock")"), std::string::npos) << json;
+}
+
+}  // namespace
+}  // namespace acceptq::render
