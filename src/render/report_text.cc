@@ -87,7 +87,7 @@ class Page {
     if (observation_.seconds > 0) {
       line += fmt::format("{}watched {:.1f} s", dot, observation_.seconds);
     }
-    return ink(style_, Ink::kDim, line) + "\n";
+    return ink(style_, Ink::kDim, trim(wrap(style_, 0, line))) + "\n";
   }
 
   // Listeners with a finding that is more than a notice, worst first.
