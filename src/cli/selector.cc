@@ -77,7 +77,9 @@ Result<Selector> parse_named(std::string_view text, std::string_view kind, std::
 
 bool matches_address(const facts::IpAddress& wanted, const facts::Listener& listener) {
   if (listener.address == wanted) return true;
-  return listener.address.is_unspecified() && listener.address.is_v6() == wanted.is_v6();
+  if (!listener.address.is_unspecified()) return false;
+  // An IPv6 wildcard serves IPv4 as well, unless IPV6_V6ONLY is known to be set.
+  return listener.address.is_v6() ? wanted.is_v6() || listener.v6only != true : !wanted.is_v6();
 }
 
 template <typename Test>

@@ -29,8 +29,8 @@ struct Selector {
 [[nodiscard]] Result<Selector> parse_selector(std::string_view text);
 
 // Whether the listener is one that the selector means. An address also selects the wildcard
-// listener that serves it in the same family. kNetnsPath never matches: it is turned into kNetns
-// first.
+// listener that serves it, which for IPv4 may be an IPv6 one. kNetnsPath never matches: it is
+// turned into kNetns first.
 [[nodiscard]] bool matches(const Selector& selector, const facts::Snapshot& snapshot,
                            const facts::Listener& listener);
 

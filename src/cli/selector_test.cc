@@ -56,6 +56,22 @@ TEST(Matches, KnowsWildcardsAndOwners) {
   }
 }
 
+TEST(Matches, LetsAnIpv6WildcardServeIpv4UnlessItMayNot) {
+  facts::Listener listener;
+  listener.port = 80;
+  listener.address = *facts::IpAddress::parse("::");
+  const Selector v4 = *parse_selector("10.0.0.3:80");
+  listener.v6only = false;
+  EXPECT_TRUE(matches(v4, {}, listener));
+  EXPECT_TRUE(matches(*parse_selector("[fd00::1]:80"), {}, listener));
+  listener.v6only = std::nullopt;
+  EXPECT_TRUE(matches(v4, {}, listener));
+  listener.v6only = true;
+  EXPECT_FALSE(matches(v4, {}, listener));
+  listener.address = *facts::IpAddress::parse("10.0.0.4");
+  EXPECT_FALSE(matches(v4, {}, listener));
+}
+
 TEST(ParseDuration, IsStrict) {
   EXPECT_EQ(parse_duration("2s"), 2.0);
   EXPECT_EQ(parse_duration("500ms"), 0.5);
