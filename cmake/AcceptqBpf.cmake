@@ -17,15 +17,18 @@ function(acceptq_bpf_object target source)
   get_filename_component(stem ${source} NAME_WE)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${stem}.bpf.o)
   set(skeleton ${CMAKE_CURRENT_BINARY_DIR}/${stem}.skel.h)
-  file(GLOB headers ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  # Paths are made relative, for the object carries them into every binary.
   add_custom_command(
     OUTPUT ${skeleton}
     COMMAND ${BPF_CLANG} -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_${BPF_ARCH} -D__bpf__
-            -Wall -Werror -I${CMAKE_CURRENT_SOURCE_DIR} -c ${CMAKE_CURRENT_SOURCE_DIR}/${source}
-            -o ${object}
+            -Wall -Wextra -Werror -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
+            -ffile-prefix-map=${CMAKE_BINARY_DIR}= -I${CMAKE_CURRENT_SOURCE_DIR}
+            -MMD -MT ${skeleton} -MF ${object}.d
+            -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
     COMMAND ${BPF_STRIP} -g ${object}
     COMMAND ${BPFTOOL} gen skeleton ${object} name ${stem} > ${skeleton}
-    DEPENDS ${source} ${headers}
+    DEPENDS ${source}
+    DEPFILE ${object}.d
     COMMENT "BPF ${source}"
     VERBATIM)
   add_custom_target(${target}_generate DEPENDS ${skeleton})
