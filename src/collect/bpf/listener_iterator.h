@@ -9,18 +9,21 @@
 namespace acceptq::collect::bpf {
 
 // Needs BTF of the running kernel, bpf_sock_from_file (5.11) and CAP_BPF + CAP_PERFMON (or
-// CAP_SYS_ADMIN). Sees the processes of its own PID namespace and of those below. Not thread-safe.
+// CAP_SYS_ADMIN). Sees the processes of the caller's PID namespace and of those below, under the
+// PIDs that they have there, and the sockets that their descriptor tables hold in every network
+// namespace. Not those of the kernel, in flight over Unix sockets, or among io_uring's fixed files.
+// Not thread-safe; two objects are independent.
 class ListenerIterator {
  public:
-  // kUnsupported (no BTF, a kernel too old), kPermission (capabilities, lockdown), or kIo with what
-  // libbpf said; the context says what to do.
+  // kUnsupported: no BTF, a kernel too old, or a verifier that refuses. kPermission: capabilities,
+  // lockdown, or a policy. The context says which, and what to do.
   [[nodiscard]] static Result<ListenerIterator> Create();
   ListenerIterator(ListenerIterator&&) noexcept;
   ListenerIterator& operator=(ListenerIterator&&) noexcept;
   ~ListenerIterator();
 
   // One pass over all open files. Takes no lock of a socket; its time grows with the number of
-  // descriptors of the host (about 0.7 µs each).
+  // descriptors of the host. A process that starts, ends or opens files meanwhile is seen or not.
   [[nodiscard]] Result<IteratorScan> scan();
 
  private:
