@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "collect/bpf/listeners_wire.h"
 
@@ -17,8 +20,7 @@ using Record = aq_listener_record;
 bool has(const Record& record, std::uint32_t bit) { return (record.valid & bit) != 0; }
 
 std::string unix_path(const Record& record) {
-  std::string path(static_cast<const char*>(record.path),
-                   std::min<std::size_t>(record.path_len, AQ_PATH_LEN));
+  std::string path(static_cast<const char*>(record.path), record.path_len);
   if (!path.empty() && path.front() == '\0') {
     std::ranges::replace(path, '\0', '@');  // as /proc/net/unix shows abstract names
   } else {
@@ -32,10 +34,14 @@ Result<facts::Listener> listener_of(const Record& record) {
   listener.netns = NetnsId(record.netns);
   listener.cookie = SocketCookie(record.cookie);
   listener.inode = SocketInode(record.inode);
-  listener.uid = record.socket_uid;
+  if (has(record, AQ_HAS_SOCKET_UID)) listener.uid = record.socket_uid;
   listener.accept_queue_len = QueueLength(record.accept_len);
   listener.limit = QueueLimit(record.accept_limit);
   if (has(record, AQ_HAS_CGROUP) && record.cgroup_id != 0) listener.cgroup_id = record.cgroup_id;
+  if (record.path_len > AQ_PATH_LEN) {
+    return fail(ErrorCode::kMalformed,
+                "listener record: a path of " + std::to_string(record.path_len) + " bytes");
+  }
   if (record.family == AF_UNIX) {
     listener.protocol = facts::Protocol::kUnix;
     listener.path = unix_path(record);
@@ -80,7 +86,7 @@ NamespaceSeen namespace_of(const Record& record) {
   NamespaceSeen seen;
   seen.id = NetnsId(record.netns);
   if (has(record, AQ_HAS_NET_COOKIE) && record.net_cookie != 0) seen.cookie = record.net_cookie;
-  const auto take = [&](std::uint32_t bit, const char* name, std::uint32_t value) {
+  const auto take = [&](std::uint32_t bit, const char* name, std::int32_t value) {
     if (has(record, bit)) {
       seen.sysctls[name] = {.state = facts::SysctlState::kValue, .value = value};
     }
@@ -94,45 +100,77 @@ NamespaceSeen namespace_of(const Record& record) {
   return seen;
 }
 
-// Sockets without a cookie (kernels that do not let the program make one) are told apart by inode.
-std::uint64_t identity(const Record& record) {
-  return record.cookie != 0 ? record.cookie << 1 : record.inode << 1 | 1;
-}
+class Aggregator {
+ public:
+  explicit Aggregator(long ticks_per_second) : ticks_per_second_(ticks_per_second) {}
+
+  Status add(const Record& record) {
+    ++scan_.records;
+    Result<facts::Listener*> listener = find_or_add(record);
+    if (!listener) return fail(std::move(listener.error()));
+    if (record.tgid != 0) {
+      (*listener)->owners.push_back({.pid = Pid(static_cast<std::int32_t>(record.tgid)),
+                                     .fd = static_cast<std::int32_t>(record.fd)});
+      if (processes_.insert(record.tgid).second) {
+        scan_.processes.push_back(process_of(record, ticks_per_second_));
+      }
+    }
+    if (namespaces_.insert(record.netns).second) scan_.namespaces.push_back(namespace_of(record));
+    return {};
+  }
+
+  IteratorScan finish() && {
+    for (facts::Listener& listener : scan_.listeners) {
+      std::ranges::sort(listener.owners);
+      const auto repeated = std::ranges::unique(listener.owners);
+      listener.owners.erase(repeated.begin(), repeated.end());
+    }
+    return std::move(scan_);
+  }
+
+ private:
+  // Inodes alone would do on a young host, but they wrap at 2^32 and then repeat. A socket may get
+  // its cookie between two of its records, so none matches any.
+  Result<facts::Listener*> find_or_add(const Record& record) {
+    const auto [begin, end] = by_inode_.equal_range(record.inode);
+    for (auto it = begin; it != end; ++it) {
+      facts::Listener& known = scan_.listeners[it->second];
+      const std::uint64_t cookie = known.cookie.value();
+      if (known.netns.value() != record.netns) continue;
+      if (cookie != 0 && record.cookie != 0 && cookie != record.cookie) continue;
+      if (cookie == 0) known.cookie = SocketCookie(record.cookie);
+      return &known;
+    }
+    Result<facts::Listener> listener = listener_of(record);
+    if (!listener) return fail(std::move(listener.error()));
+    by_inode_.emplace(record.inode, scan_.listeners.size());
+    return &scan_.listeners.emplace_back(std::move(*listener));
+  }
+
+  long ticks_per_second_;
+  IteratorScan scan_;
+  std::unordered_multimap<std::uint64_t, std::size_t> by_inode_;
+  std::unordered_set<std::uint32_t> processes_;
+  std::unordered_set<std::uint32_t> namespaces_;
+};
 
 }  // namespace
 
 Result<IteratorScan> parse_iterator_records(std::span<const std::byte> bytes,
                                             long ticks_per_second) {
   if (bytes.size() % sizeof(Record) != 0) {
-    return fail(ErrorCode::kTruncated, "the listener iterator ended inside a record");
+    return fail(ErrorCode::kTruncated, "the listener iterator ended inside a record, " +
+                                           std::to_string(bytes.size() % sizeof(Record)) +
+                                           " bytes behind the last of " +
+                                           std::to_string(bytes.size() / sizeof(Record)));
   }
-  IteratorScan scan;
-  std::unordered_map<std::uint64_t, std::size_t> listeners;
-  std::unordered_map<std::uint32_t, std::size_t> processes;
-  std::unordered_map<std::uint32_t, std::size_t> namespaces;
+  Aggregator aggregator(ticks_per_second);
   for (; !bytes.empty(); bytes = bytes.subspan(sizeof(Record))) {
     Record record;
     std::memcpy(&record, bytes.data(), sizeof record);
-    ++scan.records;
-    const auto [known, is_new] = listeners.try_emplace(identity(record), scan.listeners.size());
-    if (is_new) {
-      Result<facts::Listener> listener = listener_of(record);
-      if (!listener) return fail(std::move(listener.error()));
-      scan.listeners.push_back(std::move(*listener));
-    }
-    if (record.tgid != 0) {
-      scan.listeners[known->second].owners.push_back(
-          {.pid = Pid(static_cast<std::int32_t>(record.tgid)),
-           .fd = static_cast<std::int32_t>(record.fd)});
-      if (processes.try_emplace(record.tgid, scan.processes.size()).second) {
-        scan.processes.push_back(process_of(record, ticks_per_second));
-      }
-    }
-    if (namespaces.try_emplace(record.netns, scan.namespaces.size()).second) {
-      scan.namespaces.push_back(namespace_of(record));
-    }
+    if (const Status added = aggregator.add(record); !added) return fail(added.error());
   }
-  return scan;
+  return std::move(aggregator).finish();
 }
 
 }  // namespace acceptq::collect::bpf

@@ -25,15 +25,18 @@ struct NamespaceSeen {
 };
 
 struct IteratorScan {
-  std::vector<facts::Listener> listeners;  // one per socket, with all its owners
-  std::vector<facts::Process> processes;   // owners, one each; without exe and cgroup
+  // One per socket, in the order of its first record, whose numbers it has; with all its owners.
+  std::vector<facts::Listener> listeners;
+  std::vector<facts::Process> processes;  // owners, one each; without exe and cgroup
   std::vector<NamespaceSeen> namespaces;
   std::uint64_t records = 0;
 };
 
 // `bytes` are aq_listener_record after aq_listener_record; kTruncated where the last is not whole,
-// kMalformed for an address family that the program does not write. A process that is not visible
-// in the reader's PID namespace is left out of `owners`. `ticks_per_second`: sysconf(_SC_CLK_TCK).
+// kMalformed for an address family or a path's length that the program does not write. A process
+// that is not visible in the reader's PID namespace is left out. `owners_complete` stays false:
+// only the caller knows whether that namespace is the initial one. `ticks_per_second`:
+// sysconf(_SC_CLK_TCK), positive.
 [[nodiscard]] Result<IteratorScan> parse_iterator_records(std::span<const std::byte> bytes,
                                                           long ticks_per_second);
 

@@ -68,36 +68,17 @@ struct netns_ipv4 {
 
 struct net {
   struct ns_common ns;
-  __u64 net_cookie;
+  __u64 net_cookie; /* up to 5.11 an atomic64_t, which then counts as absent */
   struct netns_core core;
   struct netns_ipv4 ipv4;
-};
-
-/* Up to 5.11 the cookie is made when somebody asks for it. */
-struct net___before_5_12 {
-  atomic64_t net_cookie;
 };
 
 typedef struct {
   struct net *net;
 } possible_net_t;
 
-struct timespec64 {
-  __s64 tv_sec;
-  long tv_nsec;
-};
-
-struct timens_offsets {
-  struct timespec64 boottime;
-};
-
-struct time_namespace {
-  struct timens_offsets offsets;
-};
-
 struct nsproxy {
   struct net *net_ns;
-  struct time_namespace *time_ns; /* CONFIG_TIME_NS */
 };
 
 struct task_struct {
@@ -211,6 +192,10 @@ struct socket {
   struct sock *sk;
 };
 
+#pragma clang attribute pop
+
+/* What the kernel hands the program is not relocated: the verifier checks its layout, and refuses
+ * to load rather than read something else. */
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -225,5 +210,3 @@ struct bpf_iter__task_file {
   __u32 fd;
   struct file *file;
 };
-
-#pragma clang attribute pop

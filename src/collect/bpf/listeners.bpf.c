@@ -9,7 +9,9 @@
 // aligned number that the kernel itself reads so.
 //
 // What the pass costs is what it does with the files that are no listeners, hence the order of the
-// tests: one helper call and at most three loads for each of them.
+// tests: one helper call and at most three loads for each of them. What loading costs is, above
+// all, libbpf's search through the kernel's types for each struct that is relocated here (about
+// 0.4 ms each), hence as few of them as will do.
 //
 // What moved or changed its type between kernels is read through READ_FIELD, which takes offset,
 // size and sign from the running kernel; what a kernel lacks leaves its bit of `valid` clear. The
@@ -56,9 +58,10 @@ struct reader {
   struct pid_namespace *ns;
 };
 
-static struct upid *numbers_of(struct pid *pid, __u32 level) {
-  return (struct upid *)((char *)pid + bpf_core_field_offset(struct pid, numbers) +
-                         level * bpf_core_type_size(struct upid));
+// A pointer whose numbers[0] is numbers[level] of `pid`: an index must be constant to be relocated.
+static struct pid *at_level(struct pid *pid, __u32 level) {
+  const __u64 entry = bpf_core_field_size(struct pid, numbers[0]);
+  return (struct pid *)((char *)pid + level * entry);
 }
 
 static long find_reader(struct reader *reader) {
@@ -67,8 +70,8 @@ static long find_reader(struct reader *reader) {
   const long err = bpf_core_read(&pid, sizeof pid, &current->thread_pid);
   if (err) return err;
   reader->level = BPF_CORE_READ(pid, level);
-  struct upid *number = numbers_of(pid, reader->level);
-  reader->ns = BPF_CORE_READ(number, ns);
+  pid = at_level(pid, reader->level);
+  reader->ns = BPF_CORE_READ(pid, numbers[0].ns);
   return 0;
 }
 
@@ -76,20 +79,9 @@ static long find_reader(struct reader *reader) {
 static __u32 pid_seen_by(const struct reader *reader, struct task_struct *task) {
   struct pid *pid = BPF_CORE_READ(task, thread_pid);
   if (!pid || BPF_CORE_READ(pid, level) < reader->level) return 0;
-  struct upid *number = numbers_of(pid, reader->level);
-  if (BPF_CORE_READ(number, ns) != reader->ns) return 0;
-  return BPF_CORE_READ(number, nr);
-}
-
-// What the reader's time namespace adds to times since boot (timens_add_boottime_ns), so that they
-// equal those of /proc.
-static __s64 boottime_offset(void) {
-  struct task_struct *current = (struct task_struct *)bpf_get_current_task();
-  struct nsproxy *namespaces = BPF_CORE_READ(current, nsproxy);
-  if (!bpf_core_field_exists(namespaces->time_ns)) return 0;
-  struct time_namespace *time = BPF_CORE_READ(namespaces, time_ns);
-  return BPF_CORE_READ(time, offsets.boottime.tv_sec) * 1000000000LL +
-         BPF_CORE_READ(time, offsets.boottime.tv_nsec);
+  pid = at_level(pid, reader->level);
+  if (BPF_CORE_READ(pid, numbers[0].ns) != reader->ns) return 0;
+  return BPF_CORE_READ(pid, numbers[0].nr);
 }
 
 static void read_task(struct task_struct *task, const struct reader *reader,
@@ -103,7 +95,6 @@ static void read_task(struct task_struct *task, const struct reader *reader,
     record->start_boottime_ns =
         BPF_CORE_READ((struct task_struct___before_5_5 *)leader, real_start_time);
   }
-  record->start_boottime_ns += boottime_offset();
   record->uid = BPF_CORE_READ(leader, real_cred, euid.val);
   record->task_netns = BPF_CORE_READ(leader, nsproxy, net_ns, ns.inum);
   BPF_CORE_READ_STR_INTO(&record->comm, leader, comm);
@@ -113,8 +104,6 @@ static void read_namespace(struct sock *sk, struct aq_listener_record *record) {
   struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
   record->netns = BPF_CORE_READ(net, ns.inum);
   READ_IF_THERE(record, net_cookie, AQ_HAS_NET_COOKIE, net, net_cookie);
-  struct net___before_5_12 *old = (struct net___before_5_12 *)net;
-  READ_IF_THERE(record, net_cookie, AQ_HAS_NET_COOKIE, old, net_cookie.counter);
   READ_IF_THERE(record, somaxconn, AQ_HAS_SOMAXCONN, net, core.sysctl_somaxconn);
   READ_IF_THERE(record, max_syn_backlog, AQ_HAS_MAX_SYN_BACKLOG, net, ipv4.sysctl_max_syn_backlog);
   READ_IF_THERE(record, syncookies, AQ_HAS_SYNCOOKIES, net, ipv4.sysctl_tcp_syncookies);
@@ -174,7 +163,7 @@ static void read_unix(struct sock *sk, struct aq_listener_record *record) {
   record->accept_len = BPF_CORE_READ(sk, sk_receive_queue.qlen);
   struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
   if (!address) return;
-  const int header = bpf_core_field_offset(struct sockaddr_un, sun_path);
+  const int header = 2;  // sun_family
   const int length = BPF_CORE_READ(address, len) - header;
   if (length <= 0) return;
   // The bound must be a constant where the verifier can see it.

@@ -46,7 +46,7 @@ enum {
 };
 
 struct aq_listener_record {
-  aq_u64 start_boottime_ns; /* of the thread group leader, in the reader's time namespace */
+  aq_u64 start_boottime_ns; /* of the thread group leader, in the initial time namespace */
   aq_u64 cookie;            /* of the socket; 0: none yet (MPTCP subflows, and before 5.12) */
   aq_u64 inode;             /* of the descriptor's socket */
   aq_u64 cgroup_id;         /* v2 id of the socket's cgroup */
