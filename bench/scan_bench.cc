@@ -1,6 +1,6 @@
 // One scan of a busy node, 500 namespaces × 10 listeners, with owners and counters, against what an
-// operator would run instead: for each namespace, nsenter and ss -lntp. One run measures all, so that
-// the ratios are of the same machine at the same moment.
+// operator would run instead: for each namespace, nsenter and ss -lntp. One run measures all, so
+// that the ratios are of the same machine at the same moment.
 //
 //   build-bench/bench/scan_bench [NAMESPACES [LISTENERS [CONNECTIONS]]]
 #include <fcntl.h>
@@ -58,9 +58,8 @@ Timed time_scan(ScanMethod method, ScanDepth depth) {
       rounds.push_back(took);
     }
     timed.listeners = snapshot->listeners.size();
-    timed.with_owner = static_cast<std::size_t>(
-        std::ranges::count_if(snapshot->listeners,
-                              [](const auto& listener) { return !listener.owners.empty(); }));
+    timed.with_owner = static_cast<std::size_t>(std::ranges::count_if(
+        snapshot->listeners, [](const auto& listener) { return !listener.owners.empty(); }));
   }
   std::ranges::sort(rounds);
   timed.median = rounds[rounds.size() / 2];
@@ -71,8 +70,8 @@ Timed time_scan(ScanMethod method, ScanDepth depth) {
 double time_ss_loop(const std::vector<pid_t>& pids) {
   const std::int64_t begin = acceptq::monotonic_ns();
   for (const pid_t pid : pids) {
-    const auto output = acceptq::test::run_program(
-        {"nsenter", "-t", std::to_string(pid), "-n", "ss", "-lntp"});
+    const auto output =
+        acceptq::test::run_program({"nsenter", "-t", std::to_string(pid), "-n", "ss", "-lntp"});
     if (output.exit_code != 0) {
       fmt::print(stderr, "nsenter failed: {}\n", output.err);
       std::exit(1);
@@ -118,12 +117,12 @@ int main(int argc, char** argv) {
                "median", "of the loop", "found", "owned");
     const double loop = time_ss_loop(fleet.pids());
     fmt::print("{:<42} {:>9} {:>9.1f} {:>9} x\n", "for each: nsenter ss -lntp", "", loop, 1);
-    print_row("iterator, owners, counters, sysctls", time_scan(ScanMethod::kIterator, ScanDepth::kFast),
-              loop);
+    print_row("iterator, owners, counters, sysctls",
+              time_scan(ScanMethod::kIterator, ScanDepth::kFast), loop);
     print_row("  and a visit to every namespace",
               time_scan(ScanMethod::kIterator, ScanDepth::kComplete), loop);
-    print_row("netlink, owners, counters, sysctls", time_scan(ScanMethod::kNetlink, ScanDepth::kFast),
-              loop);
+    print_row("netlink, owners, counters, sysctls",
+              time_scan(ScanMethod::kNetlink, ScanDepth::kFast), loop);
     fmt::print("{:<42} {:>9} {:>9.1f}\n", "of which, kernel: netstat and snmp", "",
                time_counter_files(fleet.pids()));
   };
