@@ -77,17 +77,27 @@ class Page {
     return ink(style_, Ink::kGreen, "no listener is losing connections");
   }
 
+  // Broken only between its parts.
   [[nodiscard]] std::string host_line() const {
     const facts::Snapshot& after = observation_.after;
-    const std::string_view dot = style_.unicode ? " · " : " | ";
-    std::string line = fmt::format(
-        "{}{}Linux {}{}{}{}{}", printable(after.host.name), dot, printable(after.host.kernel), dot,
-        plural(after.namespaces.size(), "network namespace", "network namespaces"), dot,
-        plural(after.listeners.size(), "listener", "listeners"));
+    std::vector<std::string> parts = {printable(after.host.name),
+                                      "Linux " + printable(after.host.kernel),
+                                      plural(after.namespaces.size(), "namespace", "namespaces"),
+                                      plural(after.listeners.size(), "listener", "listeners")};
     if (observation_.seconds > 0) {
-      line += fmt::format("{}watched {:.1f} s", dot, observation_.seconds);
+      parts.push_back(fmt::format("watched {:.1f} s", observation_.seconds));
     }
-    return ink(style_, Ink::kDim, trim(wrap(style_, 0, line))) + "\n";
+    const std::string_view dot = style_.unicode ? " · " : " | ";
+    std::string text;
+    std::string line;
+    for (const std::string& part : parts) {
+      if (!line.empty() && columns(line) + columns(dot) + columns(part) > style_.width) {
+        text += line + "\n";
+        line.clear();
+      }
+      line += (line.empty() ? "" : std::string(dot)) + part;
+    }
+    return ink(style_, Ink::kDim, text + line) + "\n";
   }
 
   // Listeners with a finding that is more than a notice, worst first.
