@@ -29,7 +29,13 @@ std::string accept_rule(const facts::Listener& listener) {
 }
 
 std::string limit_rule(const facts::Listener& listener, const ListenerReport& report) {
-  if (!listener.limit || !report.somaxconn) return "";
+  if (!listener.limit) return "";
+  if (report.limit_set_by == diagnose::LimitSetBy::kKernel) {
+    return "No process holds the socket: it is the kernel's own, and the kernel gives its sockets "
+           "a "
+           "limit that somaxconn does not bound.";
+  }
+  if (!report.somaxconn) return "";
   return fmt::format(
       "The limit was fixed by listen() as the smaller of what the application asked for and "
       "net.core.somaxconn of the socket's network namespace at that time; that is {} now.",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "render/listener_rule.h"
 #include "render/report_json.h"
 #include "render/report_text.h"
 
@@ -114,6 +115,19 @@ TEST(ReportText, GroupsBlindSpotsOfOneCause) {
                                                .unobserved = true});
   }
   EXPECT_EQ(occurrences(c.text({}), "denied"), 1U);
+}
+
+TEST(ListenerRules, SaysWhoseLimitItIs) {
+  Case c;
+  c.add("/run/a.sock", Verdict::kHealthy, 3);
+  c.report.listeners.back().somaxconn = 4096;
+  const std::string rule = listener_rules({}, c.report, c.observation);
+  EXPECT_NE(rule.find("holds 3 completed"), std::string::npos) << rule;
+  EXPECT_NE(rule.find("that is 4096 now"), std::string::npos) << rule;
+  c.report.listeners.back().limit_set_by = diagnose::LimitSetBy::kKernel;
+  const std::string of_kernel = listener_rules({}, c.report, c.observation);
+  EXPECT_EQ(of_kernel.find("4096"), std::string::npos) << of_kernel;
+  EXPECT_NE(of_kernel.find("kernel's own"), std::string::npos) << of_kernel;
 }
 
 TEST(ReportJson, IsUtf8WhateverTheNamesAre) {
