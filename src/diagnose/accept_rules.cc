@@ -187,7 +187,7 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
     finding.evidence.push_back(sysctl_evidence(ns, facts::kSomaxconn));
     add_queue_evidence(state, finding);
     findings.push_back(std::move(finding));
-  } else if (!state.limit_candidates.empty() && !state.report.stale) {
+  } else if (!state.limit_candidates.empty() && !state.report.stale && !state.kernel_owned) {
     Finding finding = finding_about("AQ105", state);
     finding.title = "the queue's limit is the application's own, or an older somaxconn";
     finding.confidence = 0.5;

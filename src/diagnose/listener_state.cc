@@ -81,7 +81,12 @@ void attribute_limit(const facts::Observation& observation, ListenerState& state
   if (somaxconn_changed && limit_unchanged && limit == *somaxconn_before) report.stale = true;
 
   if (state.kernel_owned && listener.protocol == Protocol::kTcp) {
-    report.limit_set_by = LimitSetBy::kKernel;
+    // Only the kernel's own listeners get more than somaxconn (kernel_listen does not clamp).
+    if (report.somaxconn && limit > *report.somaxconn) {
+      report.limit_set_by = LimitSetBy::kKernel;
+    } else {
+      state.limit_candidates.emplace_back("the kernel, if the socket is its own");
+    }
     return;
   }
   if (listener.backlog_requested) {
