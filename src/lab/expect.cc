@@ -1,0 +1,125 @@
+#include "lab/expect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace acceptq::lab {
+namespace {
+
+std::string join(const std::set<std::string>& words) {
+  if (words.empty()) return "nothing";
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+struct Seen {
+  std::set<std::string> keys, verdicts, limits, limit_setters, owners, findings;
+  std::optional<std::string> first_cause;
+};
+
+Seen collect(NetnsId netns, std::uint16_t port, const Diagnosis& diagnosis) {
+  Seen seen;
+  const facts::Snapshot& snapshot = diagnosis.observation.after;
+  for (const facts::Listener& listener : snapshot.listeners) {
+    if (listener.protocol != facts::Protocol::kTcp || listener.netns != netns ||
+        listener.port != port) {
+      continue;
+    }
+    seen.keys.insert(facts::listener_key(listener));
+    if (listener.limit) seen.limits.insert(std::to_string(listener.limit->value()));
+    for (const facts::OwnerRef& owner : listener.owners) {
+      const facts::Process* process = facts::find_process(snapshot, owner.pid);
+      if (process != nullptr) seen.owners.insert(process->comm);
+    }
+  }
+  for (const diagnose::ListenerReport& listener : diagnosis.report.listeners) {
+    if (seen.keys.count(listener.key) == 0) continue;
+    seen.verdicts.insert(name_of(listener.verdict));
+    seen.limit_setters.insert(name_of(listener.limit_set_by));
+  }
+  for (const diagnose::Finding& finding : diagnosis.report.findings) {
+    if (finding.listener && seen.keys.count(*finding.listener) == 0) continue;
+    if (!finding.listener && finding.netns && *finding.netns != netns) continue;
+    seen.findings.insert(finding.id);
+    if (finding.cause && !seen.first_cause) seen.first_cause = finding.cause->kind;
+  }
+  return seen;
+}
+
+}  // namespace
+
+const char* name_of(diagnose::Verdict verdict) {
+  switch (verdict) {
+    case diagnose::Verdict::kOverflowing:
+      return "overflowing";
+    case diagnose::Verdict::kOverflowed:
+      return "overflowed";
+    case diagnose::Verdict::kDroppedElsewhere:
+      return "dropped_elsewhere";
+    case diagnose::Verdict::kAtRisk:
+      return "at_risk";
+    case diagnose::Verdict::kHealthy:
+      return "healthy";
+    case diagnose::Verdict::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+const char* name_of(diagnose::LimitSetBy limit_set_by) {
+  switch (limit_set_by) {
+    case diagnose::LimitSetBy::kSomaxconn:
+      return "somaxconn";
+    case diagnose::LimitSetBy::kApplication:
+      return "application";
+    case diagnose::LimitSetBy::kKernel:
+      return "kernel";
+    case diagnose::LimitSetBy::kAcceptq:
+      return "acceptq";
+    case diagnose::LimitSetBy::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+std::vector<std::string> compare(const Expect& expect, NetnsId netns, std::uint16_t port,
+                                 const Diagnosis& diagnosis) {
+  const Seen seen = collect(netns, port, diagnosis);
+  std::vector<std::string> mismatches;
+  if (seen.keys.empty()) {
+    mismatches.push_back(fmt::format("no listener on port {} was found", port));
+    return mismatches;
+  }
+  const auto want = [&mismatches](const char* what, const std::optional<std::string>& wanted,
+                                  const std::set<std::string>& found) {
+    if (wanted && found.count(*wanted) == 0) {
+      mismatches.push_back(fmt::format("{}: expected {}, got {}", what, *wanted, join(found)));
+    }
+  };
+  want("verdict", expect.verdict, seen.verdicts);
+  want("limit", expect.limit ? std::optional(std::to_string(*expect.limit)) : std::nullopt,
+       seen.limits);
+  want("limit_set_by", expect.limit_set_by, seen.limit_setters);
+  want("owner", expect.owner, seen.owners);
+  for (const std::string& id : expect.must) want("finding", id, seen.findings);
+  for (const std::string& prefix : expect.must_not) {
+    for (const std::string& id : seen.findings) {
+      if (id.starts_with(prefix)) {
+        mismatches.push_back(fmt::format("finding {} must not be there", id));
+      }
+    }
+  }
+  if (!expect.cause.empty()) {
+    const std::string kind = seen.first_cause.value_or("none");
+    if (std::find(expect.cause.begin(), expect.cause.end(), kind) == expect.cause.end()) {
+      mismatches.push_back(fmt::format("cause: expected {}, got {}",
+                                       join({expect.cause.begin(), expect.cause.end()}), kind));
+    }
+  }
+  return mismatches;
+}
+
+}  // namespace acceptq::lab

@@ -1,0 +1,22 @@
+// Compares what a diagnosis says with what a scenario expects of it. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lab/lab.h"
+
+namespace acceptq::lab {
+
+// One sentence per expectation that does not hold, about the TCP listener on `port` in `netns`.
+// Findings of other listeners are not looked at, those of the namespace or the host are. With
+// several listeners on the port (SO_REUSEPORT, IPv4 and IPv6) each expectation must hold for one.
+[[nodiscard]] std::vector<std::string> compare(const Expect& expect, NetnsId netns,
+                                               std::uint16_t port, const Diagnosis& diagnosis);
+
+// The names of schema acceptq.report/1.
+[[nodiscard]] const char* name_of(diagnose::Verdict verdict);
+[[nodiscard]] const char* name_of(diagnose::LimitSetBy limit_set_by);
+
+}  // namespace acceptq::lab

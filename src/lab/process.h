@@ -1,0 +1,39 @@
+// Starting programs inside the sandbox. For its single-threaded parts: children are forked.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace acceptq::lab {
+
+struct SpawnOptions {
+  std::vector<std::string> command;  // looked up in PATH
+  int netns_fd = -1;                 // -1: ours
+  std::string directory = "/";
+  std::map<std::string, std::string> environment;  // added to ours
+  std::string output_path;                         // for stdout and stderr; empty: dropped
+  std::vector<std::string> cgroup_procs;           // files that "0" is written to, to join
+  std::optional<std::uint64_t> open_files;
+};
+
+// Starts it as the leader of its own session and process group. Fails where it cannot be executed.
+[[nodiscard]] Result<pid_t> spawn(const SpawnOptions& options);
+
+// Runs to its end, at most `seconds`, and returns what it wrote to stdout. Fails where it cannot be
+// started, is too slow (it is killed) or ends with another status than 0; the error then holds what
+// it wrote to stderr.
+[[nodiscard]] Result<std::string> run_command(const std::vector<std::string>& command, int netns_fd,
+                                              double seconds = 10, const std::string& input = {});
+
+// Replaces every "@NAME@" of `text` that `values` knows.
+[[nodiscard]] std::string substitute(std::string text,
+                                     const std::map<std::string, std::string>& values);
+
+}  // namespace acceptq::lab

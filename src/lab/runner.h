@@ -1,0 +1,16 @@
+// Walks the steps of a scenario inside the sandbox, and says over the channel what it does and
+// sees.
+#pragma once
+
+#include <string>
+
+#include "lab/sandbox.h"
+#include "lab/scenario.h"
+
+namespace acceptq::lab {
+
+// Messages are JSON objects with a member "kind": "text" (a line to show), "show", "diagnose" (to
+// be answered by an object with "mismatches"), and last "done" or "error".
+void run_steps(const Scenario& scenario, const std::string& slowfs, const Channel& channel);
+
+}  // namespace acceptq::lab

@@ -1,0 +1,264 @@
+#include "lab/world.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "base/file.h"
+#include "base/unique_fd.h"
+#include "lab/probe/probe.h"
+#include "lab/process.h"
+#include "lab/sandbox.h"
+
+namespace acceptq::lab {
+namespace {
+
+constexpr auto kPoll = std::chrono::milliseconds(50);
+
+std::string folder_of(const char* kind, const std::string& name) {
+  return fmt::format("{}/{}-{}", kSandboxFolder, kind, name);
+}
+
+bool eventually(const std::function<bool()>& condition, double seconds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return true;
+}
+
+Status write_text(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file) return fail(ErrorCode::kIo, "cannot write " + path);
+  return {};
+}
+
+Status make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) != 0) return fail_errno(errno, "cannot make " + path);
+  return {};
+}
+
+// Sends `signal` to the group and waits until its leader is gone.
+bool end_group(pid_t leader, int signal, double seconds) {
+  ::kill(-leader, signal);
+  return eventually([leader] { return ::waitpid(leader, nullptr, WNOHANG) != 0; }, seconds);
+}
+
+template <typename Spec>
+const Spec& spec_of(const std::vector<Spec>& specs, const std::string& name) {
+  return *std::ranges::find(specs, name, &Spec::name);  // the reader checked every name
+}
+
+std::atomic<bool> stop_load{false};
+
+// The load's own process: runs until it is told to stop, then leaves its result in a file.
+[[noreturn]] void run_load(const LoadSpec& spec, double rate, int netns_fd) {
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  std::signal(SIGTERM, [](int) { stop_load.store(true); });
+  probe::ProbeOptions options{.address = spec.address,
+                              .port = spec.port,
+                              .rate_per_s = rate,
+                              .concurrency = spec.concurrency,
+                              .timeout = spec.timeout,
+                              .duration = std::chrono::hours(1),
+                              .hold = spec.hold,
+                              .send = spec.send,
+                              .expect_reply = spec.expect_reply,
+                              .source_addresses = spec.sources,
+                              .netns_fd = netns_fd};
+  const Result<probe::ProbeResult> result = probe::probe(options, &stop_load);
+  if (result) static_cast<void>(write_text(folder_of("load", spec.name), probe::to_json(*result)));
+  ::_exit(result ? 0 : 1);
+}
+
+}  // namespace
+
+World::World(const Scenario& scenario, Network network)
+    : scenario_(&scenario), network_(std::move(network)) {}
+
+Result<World> World::create(const Scenario& scenario, const std::string& slowfs) {
+  Result<Network> network = Network::create(scenario.namespaces);
+  if (!network) return fail(network.error());
+  World world(scenario, std::move(*network));
+  for (const StorageSpec& spec : scenario.storage) {
+    if (const Status mounted = world.mount_storage(spec, slowfs); !mounted) {
+      return fail(mounted.error());
+    }
+  }
+  return world;
+}
+
+std::string World::server_dir(const std::string& name) const { return folder_of("server", name); }
+
+Status World::mount_storage(const StorageSpec& spec, const std::string& slowfs) {
+  const std::string backing = folder_of("files", spec.name);
+  const std::string mountpoint = folder_of("storage", spec.name);
+  const std::string control = folder_of("control", spec.name);
+  if (const Status made = make_folder(backing); !made) return made;
+  if (const Status made = make_folder(mountpoint); !made) return made;
+  for (const auto& [name, size] : spec.files) {
+    if (const Status wrote = write_text(backing + "/" + name, std::string(size, 'x')); !wrote) {
+      return wrote;
+    }
+  }
+  if (::mkfifo(control.c_str(), 0600) != 0) return fail_errno(errno, "cannot make " + control);
+  SpawnOptions options;
+  options.command = {slowfs,      mountpoint,
+                     "--backing", backing,
+                     "--open-ms", std::to_string(spec.open_ms),
+                     "--read-ms", std::to_string(spec.read_ms),
+                     "--control", control};
+  if (spec.direct_io) options.command.emplace_back("--direct-io");
+  options.output_path = folder_of("log", spec.name);
+  if (const Result<pid_t> pid = spawn(options); !pid) return fail(pid.error());
+  const bool ready = eventually(
+      [&] {
+        const Result<std::string> log = read_file(options.output_path);
+        return log && log->find("ready") != std::string::npos;
+      },
+      5);
+  if (!ready) {
+    const Result<std::string> log = read_file(options.output_path);
+    return fail(ErrorCode::kIo, "storage " + spec.name + " does not mount: " + log.value_or(""));
+  }
+  values_["storage." + spec.name] = mountpoint;
+  return {};
+}
+
+Status World::start(const std::string& name) {
+  const ServerSpec& spec = spec_of(scenario_->servers, name);
+  if (spec.cpu_quota) {
+    return fail(ErrorCode::kUnsupported, "server " + name + ": cpu quotas are not supported yet");
+  }
+  std::map<std::string, std::string> values = values_;
+  values["dir"] = server_dir(name);
+  if (::access(server_dir(name).c_str(), F_OK) != 0) {
+    if (const Status made = make_folder(server_dir(name)); !made) return made;
+    for (const auto& [file, text] : spec.files) {
+      const Status wrote = write_text(server_dir(name) + "/" + file, substitute(text, values));
+      if (!wrote) return wrote;
+    }
+  }
+  SpawnOptions options;
+  for (const std::string& word : spec.command) options.command.push_back(substitute(word, values));
+  options.netns_fd = network_.fd(spec.netns);
+  options.directory = server_dir(name);
+  options.environment = spec.environment;
+  options.output_path = server_dir(name) + "/output.log";
+  options.open_files = spec.open_files;
+  const Result<pid_t> pid = spawn(options);
+  if (!pid) return fail(pid.error());
+  servers_[name] = *pid;
+  if (spec.ready_port == 0) return {};
+  const bool ready = eventually(
+      [&] {
+        const auto line = queue(spec.netns, spec.ready_port);
+        return line && line->has_value();
+      },
+      spec.ready_within_s);
+  if (ready) return {};
+  return fail(ErrorCode::kIo,
+              fmt::format("server {} does not listen on port {}: {}", name, spec.ready_port,
+                          read_file(options.output_path).value_or("")));
+}
+
+Status World::stop(const std::string& name) {
+  const auto it = servers_.find(name);
+  if (it == servers_.end()) return fail(ErrorCode::kNotFound, "server " + name + " does not run");
+  const pid_t leader = it->second;
+  servers_.erase(it);
+  if (!end_group(leader, SIGTERM, 2)) static_cast<void>(end_group(leader, SIGKILL, 2));
+  ::kill(-leader, SIGKILL);  // workers that outlived it
+  const ServerSpec& spec = spec_of(scenario_->servers, name);
+  if (spec.ready_port == 0) return {};
+  // Its socket lives until the last worker is gone, which may still wait for storage.
+  const bool gone = eventually(
+      [&] {
+        const auto line = queue(spec.netns, spec.ready_port);
+        return line && !line->has_value();
+      },
+      10);
+  if (!gone) return fail(ErrorCode::kIo, "server " + name + " does not end");
+  return {};
+}
+
+Status World::signal(const SignalStep& step) const {
+  const auto it = servers_.find(step.server);
+  if (it == servers_.end()) {
+    return fail(ErrorCode::kNotFound, "server " + step.server + " does not run");
+  }
+  if (::kill(step.whole_group ? -it->second : it->second, step.signal) != 0) {
+    return fail_errno(errno, "cannot signal server " + step.server);
+  }
+  return {};
+}
+
+Status World::edit(const EditStep& step) const {
+  const std::string path = server_dir(step.server) + "/" + step.file;
+  Result<std::string> text = read_file(path);
+  if (!text) return fail(text.error());
+  const std::size_t at = text->find(step.replace);
+  if (at == std::string::npos) {
+    return fail(ErrorCode::kNotFound, fmt::format("\"{}\" is not in {}", step.replace, path));
+  }
+  text->replace(at, step.replace.size(), step.with);
+  return write_text(path, *text);
+}
+
+Status World::change_storage(const StorageStep& step) const {
+  const std::string control = folder_of("control", step.storage);
+  const UniqueFd fifo(::open(control.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!fifo.valid()) return fail_errno(errno, "storage " + step.storage + " does not listen");
+  std::string lines;
+  if (step.open_ms) lines += fmt::format("open-ms {}\n", *step.open_ms);
+  if (step.read_ms) lines += fmt::format("read-ms {}\n", *step.read_ms);
+  if (step.stalled) lines += *step.stalled ? "stall\n" : "resume\n";
+  if (::write(fifo.get(), lines.data(), lines.size()) != static_cast<ssize_t>(lines.size())) {
+    return fail_errno(errno, "cannot change storage " + step.storage);
+  }
+  return {};
+}
+
+Status World::set_load(const LoadStep& step) {
+  if (const auto it = loads_.find(step.load); it != loads_.end()) {
+    if (!end_group(it->second, SIGTERM, 2)) static_cast<void>(end_group(it->second, SIGKILL, 2));
+    loads_.erase(it);
+  }
+  if (step.rate_per_s <= 0) return {};
+  const LoadSpec& spec = spec_of(scenario_->loads, step.load);
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail_errno(errno, "cannot start load " + step.load);
+  if (pid == 0) run_load(spec, step.rate_per_s, network_.fd(spec.netns));
+  ::setpgid(pid, pid);
+  loads_[step.load] = pid;
+  return {};
+}
+
+Result<std::optional<QueueLine>> World::queue(const std::string& netns, std::uint16_t port) const {
+  const Result<std::string> text = run_command({"ss", "-Hlnt"}, network_.fd(netns));
+  if (!text) return fail(text.error());
+  return parse_ss(*text, port);
+}
+
+Result<std::map<std::string, std::uint64_t>> World::counters(const std::string& netns) const {
+  const Result<std::string> text = run_command({"nstat", "-asz"}, network_.fd(netns));
+  if (!text) return fail(text.error());
+  return parse_nstat(*text);
+}
+
+}  // namespace acceptq::lab

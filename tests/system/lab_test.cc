@@ -1,0 +1,73 @@
+// The lab runs its scenarios as they say, and leaves nothing behind, however it ends.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "support/child.h"
+#include "support/netns.h"
+#include "support/traffic.h"
+
+namespace acceptq::test {
+namespace {
+
+constexpr const char* kProgram = ACCEPTQ_BINARY_DIR "/acceptq";
+
+class LabTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
+    if (::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "there is no /dev/fuse";
+  }
+};
+
+// Processes whose command line names the lab's own folder or program.
+std::size_t processes_of_the_lab() {
+  return split_blank(run_program({"pgrep", "-f", "acceptq-slowfs|/mnt/server-"}).out).size();
+}
+
+void expect_nothing_left() {
+  EXPECT_TRUE(eventually([] { return processes_of_the_lab() == 0; }));
+  const Result<std::string> mounts = read_file("/proc/self/mountinfo");
+  ASSERT_TRUE(mounts.has_value());
+  EXPECT_EQ(mounts->find("slowfs"), std::string::npos);
+  EXPECT_EQ(mounts->find("acceptq-lab"), std::string::npos);
+}
+
+TEST_F(LabTest, SeedWalksTheArticleAndIsDiagnosedRight) {
+  const Output output =
+      run_program({kProgram, "lab", "run", ACCEPTQ_SOURCE_DIR "/scenarios/seed.yaml"});
+  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
+  EXPECT_NE(output.out.find("129 of 128, full"), std::string::npos) << output.out;
+  EXPECT_NE(output.out.find("512 of 511: full again"), std::string::npos) << output.out;
+  EXPECT_NE(output.out.find("3 diagnoses, all as expected"), std::string::npos) << output.out;
+  expect_nothing_left();
+}
+
+TEST_F(LabTest, HealthyGivesNoAlarm) {
+  const Output output =
+      run_program({kProgram, "lab", "run", ACCEPTQ_SOURCE_DIR "/scenarios/healthy.yaml"});
+  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
+  expect_nothing_left();
+}
+
+TEST_F(LabTest, NothingIsLeftWhenItIsKilled) {
+  for (const int signal : {SIGKILL, SIGINT}) {
+    const Background lab({kProgram, "lab", "run", ACCEPTQ_SOURCE_DIR "/scenarios/seed.yaml"});
+    ASSERT_TRUE(eventually([] { return processes_of_the_lab() >= 2; }));  // storage and nginx
+    ::kill(lab.pid(), signal);
+    expect_nothing_left();
+  }
+}
+
+TEST_F(LabTest, AStepThatFailsNamesItsLine) {
+  const Output output = run_program({kProgram, "lab", "run", "/nonexistent.yaml"});
+  EXPECT_EQ(output.exit_code, 2);
+  EXPECT_NE(output.err.find("nonexistent"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace acceptq::test
