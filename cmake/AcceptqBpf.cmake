@@ -26,7 +26,9 @@ function(acceptq_bpf_object target source)
             -MMD -MT ${skeleton} -MF ${object}.d
             -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
     COMMAND ${BPF_STRIP} -g ${object}
-    COMMAND ${BPFTOOL} gen skeleton ${object} name ${stem} > ${skeleton}
+    COMMAND echo "// NOLINTBEGIN: generated" > ${skeleton}
+    COMMAND ${BPFTOOL} gen skeleton ${object} name ${stem} >> ${skeleton}
+    COMMAND echo "// NOLINTEND" >> ${skeleton}
     DEPENDS ${source}
     DEPFILE ${object}.d
     COMMENT "BPF ${source}"
