@@ -217,7 +217,7 @@ TEST_F(IteratorTest, ManyDescriptorsOfOneSocketAreReadInSeveralPieces) {
   const UniqueFd fd = test::listen_tcp("127.0.0.1", 0, 5);
   std::vector<UniqueFd> files;
   files.reserve(500);
-  for (int i = 0; i < 500; ++i) files.emplace_back(::dup(fd.get()));
+  while (files.size() < 500) files.emplace_back(::dup(fd.get()));
   // 136 KiB of records; the kernel's buffer holds 32.
   for (int round = 0; round < 2; ++round) {
     const IteratorScan seen = scan();

@@ -29,9 +29,10 @@ class IteratorTest : public testing::Test {
   }
 
   IteratorScan scan() {
-    Result<IteratorScan> result = iterator_->scan();
-    EXPECT_TRUE(result.has_value()) << result.error().message();
-    return result ? std::move(*result) : IteratorScan{};
+    Result<IteratorScan> result = iterator_.value().scan();
+    if (result) return std::move(*result);
+    ADD_FAILURE() << result.error().message();
+    return {};
   }
 
  private:

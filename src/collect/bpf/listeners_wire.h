@@ -3,13 +3,13 @@
  * iterator_records.cc: fixed width, explicit padding, host byte order. */
 #pragma once
 
-#ifndef __bpf__
-#include <stdint.h>
-typedef uint8_t aq_u8;
-typedef uint16_t aq_u16;
-typedef uint32_t aq_u32;
-typedef uint64_t aq_u64;
-typedef int32_t aq_s32;
+#ifdef __cplusplus
+#include <cstdint>
+using aq_u8 = std::uint8_t;
+using aq_u16 = std::uint16_t;
+using aq_u32 = std::uint32_t;
+using aq_u64 = std::uint64_t;
+using aq_s32 = std::int32_t;
 #else
 typedef unsigned char aq_u8;
 typedef unsigned short aq_u16;
