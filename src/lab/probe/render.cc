@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -60,7 +61,7 @@ void add_histogram(std::string& out, const char* title, const LatencyHistogram& 
         histogram.count_below_us(kEdges[i + 1]) - histogram.count_below_us(kEdges[i]);
     if (here == 0) continue;
     const double share = static_cast<double>(here) / static_cast<double>(histogram.count());
-    const auto bar = static_cast<std::size_t>(share * kWidth + 0.5);
+    const auto bar = static_cast<std::size_t>(std::lround(share * kWidth));
     const std::string range = i + 2 == std::size(kEdges) ? "from " + duration_text(kEdges[i])
                                                          : "below " + duration_text(kEdges[i + 1]);
     fmt::format_to(std::back_inserter(out), "    {:<16} {:>8}  {}\n", range, here,
