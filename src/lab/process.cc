@@ -78,6 +78,7 @@ Result<pid_t> spawn(const SpawnOptions& options) {
     const char* output = options.output_path.empty() ? "/dev/null" : options.output_path.c_str();
     const UniqueFd in(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     const UniqueFd out(::open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!in.valid() || !out.valid()) give_up(channel);
     if (::dup2(in.get(), 0) < 0 || ::dup2(out.get(), 1) < 0 || ::dup2(out.get(), 2) < 0) {
       give_up(channel);
     }

@@ -112,7 +112,9 @@ Status World::mount_storage(const StorageSpec& spec, const std::string& slowfs) 
   if (const Status made = make_folder(backing); !made) return made;
   if (const Status made = make_folder(mountpoint); !made) return made;
   for (const auto& [name, size] : spec.files) {
-    if (const Status wrote = write_text(backing + "/" + name, std::string(size, 'x')); !wrote) {
+    if (const Status wrote =
+            write_text(fmt::format("{}/{}", backing, name), std::string(size, 'x'));
+        !wrote) {
       return wrote;
     }
   }
