@@ -57,9 +57,10 @@ Result<std::string> find_scenario(const std::string& path_or_name) {
   std::string looked;
   if (path_or_name.find('/') == std::string::npos) {
     for (const std::string& folder : scenario_folders()) {
-      const std::string path = folder + "/" + path_or_name + ".yaml";
-      if (fs::is_regular_file(path, error)) return path;
-      looked += (looked.empty() ? "" : ", ") + folder;
+      const fs::path path = fs::path(folder) / (path_or_name + ".yaml");
+      if (fs::is_regular_file(path, error)) return path.string();
+      if (!looked.empty()) looked += ", ";
+      looked += folder;
     }
   }
   return fail(ErrorCode::kNotFound, "scenario \"" + path_or_name +

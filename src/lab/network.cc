@@ -119,7 +119,9 @@ int Network::fd(const std::string& name) const {
 
 Result<NetnsId> Network::id(const std::string& name) const {
   struct stat info{};
-  if (::fstat(fd(name), &info) != 0) return fail_errno(errno, "namespace " + name);
+  const int namespace_fd = fd(name);
+  if (namespace_fd < 0) return fail(ErrorCode::kNotFound, "there is no namespace " + name);
+  if (::fstat(namespace_fd, &info) != 0) return fail_errno(errno, "namespace " + name);
   return NetnsId(info.st_ino);
 }
 

@@ -66,7 +66,7 @@ Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text) {
     facts::Listener listener;
     listener.address = local->address;
     listener.port = local->port;
-    listener.uid = *uid;
+    listener.uid = uid;
     listener.inode = SocketInode(*inode);
     listener.accept_queue_len = QueueLength(*length);
     listeners.push_back(std::move(listener));

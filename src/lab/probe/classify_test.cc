@@ -11,6 +11,7 @@ using std::chrono::milliseconds;
 
 std::vector<long> seconds_of(const std::vector<milliseconds>& schedule) {
   std::vector<long> seconds;
+  seconds.reserve(schedule.size());
   for (const milliseconds at : schedule) seconds.push_back(at.count() / 1000);
   return seconds;
 }

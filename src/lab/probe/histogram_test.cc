@@ -50,7 +50,7 @@ TEST(LatencyHistogram, MergeEqualsRecordingAll) {
   LatencyHistogram first;
   LatencyHistogram second;
   LatencyHistogram all;
-  for (int i = 0; i < 1000; ++i) {
+  for (std::int64_t i = 0; i < 1000; ++i) {
     (i % 2 == 0 ? first : second).record_us(i * 37);
     all.record_us(i * 37);
   }
