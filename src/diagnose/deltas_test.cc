@@ -5,13 +5,20 @@
 namespace acceptq::diagnose {
 namespace {
 
-TEST(CounterGrowth, TellsAWrapFromARestart) {
-  EXPECT_EQ(counter_growth(5, 7), 2U);
-  EXPECT_EQ(counter_growth(7, 7), 0U);
-  EXPECT_EQ(counter_growth(0xFFFFFFFFFFFFFFFEU, 3), 5U);
-  EXPECT_EQ(counter_growth(0xFFFFFFFEU, 3), 5U);
+TEST(CounterGrowth, TellsGrowthWrapAndRestartApart) {
+  constexpr std::uint64_t k32 = std::uint64_t{1} << 32;
+  constexpr std::uint64_t kMax = ~std::uint64_t{0};
+  EXPECT_EQ(counter_growth(5, 5), 0U);
+  EXPECT_EQ(counter_growth(5, 417), 412U);
+  EXPECT_EQ(counter_growth(k32 - 10, k32 + 10), 20U);
+  EXPECT_EQ(counter_growth(k32 - 10, 10), 20U);
+  EXPECT_EQ(counter_growth(k32 - 1, 0), 1U);
+  EXPECT_EQ(counter_growth(kMax, 0), 1U);
+  EXPECT_EQ(counter_growth(kMax - 9, 10), 20U);
   EXPECT_EQ(counter_growth(12178939, 3), std::nullopt);
   EXPECT_EQ(counter_growth(1, 0), std::nullopt);
+  EXPECT_EQ(counter_growth(k32 - 10, k32 / 2), std::nullopt);
+  EXPECT_EQ(counter_growth(k32 + 10, 10), std::nullopt);
 }
 
 TEST(SocketDropsGrowth, IsModulo32Bits) {

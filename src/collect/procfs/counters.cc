@@ -193,14 +193,4 @@ bool is_gauge(std::string_view name) {
   return std::find(std::begin(kGauges), std::end(kGauges), name) != std::end(kGauges);
 }
 
-CounterDelta counter_delta(std::uint64_t before, std::uint64_t after) {
-  if (after >= before) return {DeltaKind::kGrew, after - before};
-  for (const std::uint64_t top : {kTop32, kTop64}) {
-    if (before <= top && before >= top - top / 16 && after <= top / 16) {
-      return {DeltaKind::kWrapped, top - before + after + 1};
-    }
-  }
-  return {DeltaKind::kRestarted, after};
-}
-
 }  // namespace acceptq::collect::procfs

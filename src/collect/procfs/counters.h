@@ -68,22 +68,4 @@ class CounterParser {
 // TcpCurrEstab, TcpRtoMin …
 [[nodiscard]] bool is_gauge(std::string_view name);
 
-enum class DeltaKind {
-  kGrew,       // `value` events in between
-  kWrapped,    // so too: the counter passed its width, 2^64 or (32-bit kernels) 2^32
-  kRestarted,  // counts from 0 again, in another namespace under the same name: at least `value`
-};
-
-struct CounterDelta {
-  DeltaKind kind = DeltaKind::kGrew;
-  std::uint64_t value = 0;
-
-  friend bool operator==(const CounterDelta&, const CounterDelta&) = default;
-};
-
-// What happened to one counter between two readings. The counters are `unsigned long`
-// (include/net/snmp.h); a value that went down wrapped if it went from the last sixteenth of a
-// width to its first, and else restarted.
-[[nodiscard]] CounterDelta counter_delta(std::uint64_t before, std::uint64_t after);
-
 }  // namespace acceptq::collect::procfs

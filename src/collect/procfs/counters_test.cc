@@ -124,21 +124,6 @@ TEST(CounterParser, NamesTheFileThatIsNotThere) {
   EXPECT_THAT(counters.error().message(), testing::HasSubstr("/nonexistent/net/netstat"));
 }
 
-TEST(CounterDelta, TellsGrowthWrapAndRestartApart) {
-  constexpr std::uint64_t k32 = std::uint64_t{1} << 32;
-  constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
-  EXPECT_EQ(counter_delta(5, 5), (CounterDelta{DeltaKind::kGrew, 0}));
-  EXPECT_EQ(counter_delta(5, 417), (CounterDelta{DeltaKind::kGrew, 412}));
-  EXPECT_EQ(counter_delta(k32 - 10, k32 + 10), (CounterDelta{DeltaKind::kGrew, 20}));
-  EXPECT_EQ(counter_delta(k32 - 10, 10), (CounterDelta{DeltaKind::kWrapped, 20}));
-  EXPECT_EQ(counter_delta(k32 - 1, 0), (CounterDelta{DeltaKind::kWrapped, 1}));
-  EXPECT_EQ(counter_delta(kMax, 0), (CounterDelta{DeltaKind::kWrapped, 1}));
-  EXPECT_EQ(counter_delta(kMax - 9, 10), (CounterDelta{DeltaKind::kWrapped, 20}));
-  EXPECT_EQ(counter_delta(12178939, 3), (CounterDelta{DeltaKind::kRestarted, 3}));
-  EXPECT_EQ(counter_delta(k32 - 10, k32 / 2), (CounterDelta{DeltaKind::kRestarted, k32 / 2}));
-  EXPECT_EQ(counter_delta(k32 + 10, 10), (CounterDelta{DeltaKind::kRestarted, 10}));
-}
-
 TEST(IsGauge, KnowsWhatDoesNotCount) {
   EXPECT_TRUE(is_gauge("TcpCurrEstab"));
   EXPECT_FALSE(is_gauge("TcpExtListenDrops"));
