@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "render/names.h"
+
 namespace acceptq::lab {
 namespace {
 
@@ -37,8 +39,8 @@ Seen collect(NetnsId netns, std::uint16_t port, const Diagnosis& diagnosis) {
   }
   for (const diagnose::ListenerReport& listener : diagnosis.report.listeners) {
     if (seen.keys.count(listener.key) == 0) continue;
-    seen.verdicts.insert(name_of(listener.verdict));
-    seen.limit_setters.insert(name_of(listener.limit_set_by));
+    seen.verdicts.insert(render::name_of(listener.verdict));
+    seen.limit_setters.insert(render::name_of(listener.limit_set_by));
   }
   for (const diagnose::Finding& finding : diagnosis.report.findings) {
     if (finding.listener && seen.keys.count(*finding.listener) == 0) continue;
@@ -50,40 +52,6 @@ Seen collect(NetnsId netns, std::uint16_t port, const Diagnosis& diagnosis) {
 }
 
 }  // namespace
-
-const char* name_of(diagnose::Verdict verdict) {
-  switch (verdict) {
-    case diagnose::Verdict::kOverflowing:
-      return "overflowing";
-    case diagnose::Verdict::kOverflowed:
-      return "overflowed";
-    case diagnose::Verdict::kDroppedElsewhere:
-      return "dropped_elsewhere";
-    case diagnose::Verdict::kAtRisk:
-      return "at_risk";
-    case diagnose::Verdict::kHealthy:
-      return "healthy";
-    case diagnose::Verdict::kUnknown:
-      return "unknown";
-  }
-  return "unknown";
-}
-
-const char* name_of(diagnose::LimitSetBy limit_set_by) {
-  switch (limit_set_by) {
-    case diagnose::LimitSetBy::kSomaxconn:
-      return "somaxconn";
-    case diagnose::LimitSetBy::kApplication:
-      return "application";
-    case diagnose::LimitSetBy::kKernel:
-      return "kernel";
-    case diagnose::LimitSetBy::kAcceptq:
-      return "acceptq";
-    case diagnose::LimitSetBy::kUnknown:
-      return "unknown";
-  }
-  return "unknown";
-}
 
 std::vector<std::string> compare(const Expect& expect, NetnsId netns, std::uint16_t port,
                                  const Diagnosis& diagnosis) {

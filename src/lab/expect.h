@@ -15,8 +15,4 @@ namespace acceptq::lab {
 [[nodiscard]] std::vector<std::string> compare(const Expect& expect, NetnsId netns,
                                                std::uint16_t port, const Diagnosis& diagnosis);
 
-// The names of schema acceptq.report/1.
-[[nodiscard]] const char* name_of(diagnose::Verdict verdict);
-[[nodiscard]] const char* name_of(diagnose::LimitSetBy limit_set_by);
-
 }  // namespace acceptq::lab
