@@ -14,22 +14,15 @@
 #include <array>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <functional>
 
 #include "base/unique_fd.h"
 #include "support/netns.h"
+#include "support/require.h"
 #include "support/traffic.h"
 
 namespace acceptq::test {
 namespace {
-
-void require(bool ok, const char* what) {
-  if (ok) return;
-  std::perror(what);
-  std::abort();
-}
 
 // Forks a process that runs `prepare`, says so through a pipe, and then sleeps until it is killed.
 pid_t start_sleeper(const std::function<void()>& prepare, UniqueFd& ready) {

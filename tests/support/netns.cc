@@ -8,19 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
 
+#include "support/require.h"
+
 namespace acceptq::test {
 namespace {
-
-void require(bool ok, const char* what) {
-  if (ok) return;
-  std::perror(what);
-  std::abort();
-}
 
 void raise_loopback() {
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -7,10 +7,10 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
+
+#include "support/require.h"
 
 namespace acceptq::test {
 namespace {
@@ -48,12 +48,6 @@ Endpoint unix_endpoint(const std::string& path) {
   endpoint.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() +
                                          (path.starts_with('\0') ? 0 : 1));
   return endpoint;
-}
-
-void require(bool ok, const char* what) {
-  if (ok) return;
-  std::perror(what);
-  std::abort();
 }
 
 UniqueFd listen_on(const Endpoint& endpoint, int backlog) {
