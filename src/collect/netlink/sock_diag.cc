@@ -34,7 +34,7 @@ using Socket = std::unique_ptr<nl_sock, FreeSocket>;
 using ParseMessage =
     std::function<Result<std::optional<facts::Listener>>(std::span<const std::byte>)>;
 
-// What the callbacks of one dump share. libnl checks sender, truncation and sequence itself.
+// What the callbacks of one dump share.
 struct DumpState {
   const ParseMessage* parse = nullptr;
   Dump dump;
