@@ -35,7 +35,7 @@ void take_proc_net(const netlink::ProcNetFile& file, const Error& why, Namespace
   Result<std::vector<facts::Listener>> listeners =
       text ? file.parse(*text) : Result<std::vector<facts::Listener>>(fail(text.error()));
   if (listeners) {
-    blind.cost = std::string("limits and drops of its ") + file.what + " are not known";
+    blind.cost = std::string(file.lacks) + " of its " + file.what + " are not known";
     take_listeners(std::move(*listeners), work);
   } else {
     blind.cost = std::string("its ") + file.what + " were not seen";

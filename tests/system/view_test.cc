@@ -2,6 +2,8 @@
 // by either way of scanning.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,12 +78,19 @@ TEST_F(ViewTest, IteratorAndNetlinkAgree) {
   }
   const TestNetns ns;
   std::vector<UniqueFd> kept;
+  bool with_mptcp = false;
   ns.run([&] {
     kept.push_back(listen_tcp("127.0.0.1", 8080, 5));
     kept.push_back(listen_tcp("::1", 8081, 70000));
     kept.push_back(listen_tcp("::", 8082, 0));
     kept.push_back(listen_unix("/tmp/acceptq-view-" + std::to_string(::getpid()), 9));
     for (UniqueFd& client : connect_many("127.0.0.1", 8080, 3)) kept.push_back(std::move(client));
+    // As Go's net package listens by default.
+    UniqueFd multipath(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP));
+    if (multipath.valid() && ::listen(multipath.get(), 11) == 0) {
+      kept.push_back(std::move(multipath));
+      with_mptcp = true;
+    }
   });
   const auto run = [&](const char* scan) {
     json report = report_of(run_program(
@@ -99,7 +108,9 @@ TEST_F(ViewTest, IteratorAndNetlinkAgree) {
   const json by_iterator = run("iterator");
   const json by_netlink = run("netlink");
   ::unlink(("/tmp/acceptq-view-" + std::to_string(::getpid())).c_str());
-  EXPECT_EQ(by_iterator.size(), 4U);
+  EXPECT_EQ(by_iterator.size(), with_mptcp ? 5U : 4U);
+  EXPECT_EQ(std::ranges::count_if(by_netlink, [](const json& each) { return each.at("mptcp"); }),
+            with_mptcp ? 1 : 0);
   EXPECT_EQ(by_iterator, by_netlink) << json::diff(by_netlink, by_iterator).dump(1);
 }
 

@@ -44,6 +44,31 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
       .port = *port};
 }
 
+struct UnixSocket {
+  bool listens = false;  // a stream socket that does
+  SocketInode inode;
+  std::string_view name;
+};
+
+// "Num: RefCount Protocol Flags Type St Inode Path": Num, or a hash of it, in hexadecimal digits.
+std::optional<UnixSocket> parse_unix_line(std::string_view line) {
+  constexpr std::uint32_t kAcceptConnections = 0x10000;  // __SO_ACCEPTCON
+  const std::vector<std::string_view> fields = split_blank(line);
+  if (fields.size() < 7 || !fields[0].ends_with(':')) return std::nullopt;
+  const auto number = parse_int<std::uint64_t>(fields[0].substr(0, fields[0].size() - 1), 16);
+  const auto flags = parse_int<std::uint32_t>(fields[3], 16);
+  const auto inode = parse_int<std::uint64_t>(fields[6]);
+  if (!number || !flags || !inode) return std::nullopt;
+  UnixSocket socket;
+  socket.listens = (*flags & kAcceptConnections) != 0 && fields[4] == "0001";
+  socket.inode = SocketInode(*inode);
+  // The name may hold blanks: everything from the eighth field to the end of the line.
+  if (fields.size() > 7) {
+    socket.name = line.substr(static_cast<std::size_t>(fields[7].data() - line.data()));
+  }
+  return socket;
+}
+
 }  // namespace
 
 Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text) {
@@ -75,28 +100,23 @@ Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text) {
 }
 
 Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text) {
-  // Num: RefCount Protocol Flags Type St Inode Path
-  constexpr std::uint32_t kAcceptConnections = 0x10000;  // __SO_ACCEPTCON
   std::vector<facts::Listener> listeners;
-  int line = 0;
-  while (!text.empty()) {
+  bool in_listener = false;  // whether the last socket listens: the next line may continue its name
+  static_cast<void>(next_line(text));  // the head line
+  for (int line = 2; !text.empty(); ++line) {
     const std::string_view whole = next_line(text);
-    const std::vector<std::string_view> fields = split_blank(whole);
-    ++line;
-    if (line == 1 || fields.empty()) continue;
-    if (fields.size() < 7) return malformed("unix", line);
-    const auto flags = parse_int<std::uint32_t>(fields[3], 16);
-    const auto inode = parse_int<std::uint64_t>(fields[6]);
-    if (!flags || !inode) return malformed("unix", line);
-    const bool stream = fields[4] == "0001";
-    if ((*flags & kAcceptConnections) == 0 || !stream) continue;
+    const std::optional<UnixSocket> socket = parse_unix_line(whole);
+    if (!socket && line == 2) return malformed("unix", line);
+    if (!socket) {
+      if (in_listener) listeners.back().path += '\n' + std::string(whole);
+      continue;
+    }
+    in_listener = socket->listens;
+    if (!in_listener) continue;
     facts::Listener listener;
     listener.protocol = facts::Protocol::kUnix;
-    listener.inode = SocketInode(*inode);
-    if (fields.size() > 7) {
-      // The path may hold blanks: everything from the eighth field to the end of the line.
-      listener.path = std::string(fields[7].data(), whole.data() + whole.size());
-    }
+    listener.inode = socket->inode;
+    listener.path = std::string(socket->name);
     listeners.push_back(std::move(listener));
   }
   return listeners;

@@ -11,21 +11,25 @@
 
 namespace acceptq::collect::netlink {
 
-// One of the files: its name below /proc/PID/net, what it lists, and its parser. Lines of sockets
-// that do not listen are passed over; kMalformed, with the line's number, for a line that is none
-// of the file's. Namespace and owners are left empty.
+// One of the files: its name below /proc/PID/net, what it lists, what it leaves out, and its parser.
+// Lines of sockets that do not listen are passed over; kMalformed, with the line's number, for a
+// line that is none of the file's. Namespace and owners are left empty.
 struct ProcNetFile {
   const char* name;
   const char* what;
+  const char* lacks;
   Result<std::vector<facts::Listener>> (*parse)(std::string_view text);
 };
 
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text);
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text);
 
-inline constexpr ProcNetFile kProcNetTcp{"tcp", "IPv4 TCP listeners", parse_proc_net_tcp};
-inline constexpr ProcNetFile kProcNetTcp6{"tcp6", "IPv6 TCP listeners", parse_proc_net_tcp};
-// Lengths of Unix queues are not shown there at all; the limit is null and the length 0.
-inline constexpr ProcNetFile kProcNetUnix{"unix", "Unix listeners", parse_proc_net_unix};
+inline constexpr ProcNetFile kProcNetTcp{"tcp", "IPv4 TCP listeners", "limits and drops", parse_proc_net_tcp};
+inline constexpr ProcNetFile kProcNetTcp6{"tcp6", "IPv6 TCP listeners", "limits and drops",
+                                            parse_proc_net_tcp};
+// Of Unix queues not even the length is shown: the limit is null and the length 0. A name may hold
+// newlines; a line that is none of the file's is taken for the rest of the name before it.
+inline constexpr ProcNetFile kProcNetUnix{"unix", "Unix listeners", "lengths and limits",
+                                          parse_proc_net_unix};
 
 }  // namespace acceptq::collect::netlink

@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 
+#include "collect/netlink/attributes.h"
 #include "collect/netlink/inet_diag.h"
 #include "collect/netlink/unix_diag.h"
 
@@ -24,6 +25,7 @@ namespace acceptq::collect::netlink {
 namespace {
 
 constexpr int kAttempts = 5;
+constexpr const char* kRefused = "sock_diag refused the dump";
 constexpr std::size_t kReceiveBuffer = std::size_t{64} << 10;
 
 struct FreeSocket {
@@ -56,9 +58,22 @@ int on_valid(nl_msg* message, void* context) {
   return NL_OK;
 }
 
+// A dump that fails after it began says so in what NLMSG_DONE carries (net/netlink/af_netlink.c,
+// netlink_dump_done): a negative errno. With inet_diag loaded but tcp_diag absent that is how ENOENT
+// arrives (net/ipv4/inet_diag.c, __inet_diag_dump).
+int on_done(nl_msg* message, void* context) {
+  DumpState& state = *static_cast<DumpState*>(context);
+  const nlmsghdr* header = nlmsg_hdr(message);
+  const std::span<const std::byte> payload(static_cast<const std::byte*>(nlmsg_data(header)),
+                                           static_cast<std::size_t>(nlmsg_datalen(header)));
+  const std::optional<int> status = read_as<int>(payload);
+  if (status && *status < 0) state.error = errno_error(-*status, kRefused);
+  return NL_STOP;
+}
+
 int on_error(sockaddr_nl*, nlmsgerr* error, void* context) {
   DumpState& state = *static_cast<DumpState*>(context);
-  state.error = errno_error(-error->error, "sock_diag refused the dump");
+  state.error = errno_error(-error->error, kRefused);
   return NL_STOP;
 }
 
@@ -78,6 +93,7 @@ Result<Dump> dump_once(const Request& request, const ParseMessage& parse) {
   DumpState state;
   state.parse = &parse;
   nl_socket_modify_cb(socket.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &state);
+  nl_socket_modify_cb(socket.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_done, &state);
   nl_socket_modify_err_cb(socket.get(), NL_CB_CUSTOM, on_error, &state);
   Request copy = request;  // libnl takes a mutable buffer
   if (const int code =
@@ -118,7 +134,7 @@ Result<Dump> dump_tcp_listeners(int family) {
   request.sdiag_family = static_cast<__u8>(family);
   request.sdiag_protocol = IPPROTO_TCP;
   request.idiag_states = 1U << TCP_LISTEN;
-  request.idiag_ext = 1U << (INET_DIAG_SKMEMINFO - 1);
+  request.idiag_ext = 1U << (INET_DIAG_SKMEMINFO - 1) | 1U << (INET_DIAG_INFO - 1);
   return dump(
       request,
       [](std::span<const std::byte> payload) -> Result<std::optional<facts::Listener>> {

@@ -1,6 +1,10 @@
 // Dumps of listening sockets through NETLINK_SOCK_DIAG, in the network namespace of the calling
-// thread. A dump of LISTEN sockets takes no socket's lock (INET_DIAG_INFO, which may, is not asked
-// for) and does not walk established connections.
+// thread. A dump of LISTEN sockets takes no socket's lock and does not walk established connections.
+//
+// INET_DIAG_INFO is asked for because the ULP's name, by which an MPTCP listener is known, comes
+// only with it. For LISTEN, tcp_get_info (net/ipv4/tcp.c) returns before it would lock the socket,
+// and subflow_get_info (net/mptcp/diag.c) before it locks a subflow or without a lock; only the
+// release candidates of 6.8 between b8adb69a7d29 and its fix lock an MPTCP listener there.
 #pragma once
 
 #include <vector>
