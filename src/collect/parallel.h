@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -27,8 +28,11 @@ inline void parallel_for(std::size_t count, unsigned threads,
   };
   std::vector<std::jthread> helpers;
   const std::size_t extra = std::min<std::size_t>(count / kWorthAThread, threads - 1);
-  helpers.reserve(extra);
-  for (std::size_t i = 0; i < extra; ++i) helpers.emplace_back(run);
+  try {
+    for (std::size_t i = 0; i < extra; ++i) helpers.emplace_back(run);
+  } catch (const std::system_error&) {
+    // EAGAIN, the limit on processes is reached: those that there are do it all.
+  }
   run();
 }
 

@@ -46,11 +46,13 @@ class Scanner::Impl {
     snapshot.scan_method = iterator_ ? "iterator" : "netlink";
 
     const netns::DiscoverOptions discover{.proc_root = options_.proc_root,
-                                          .descriptors = depth == ScanDepth::kComplete};
+                                          .thorough = depth == ScanDepth::kComplete};
     Result<netns::Discovery> discovery = netns::discover_namespaces(discover);
     if (!discovery) return fail(std::move(discovery.error()));
     note_denied(*discovery, snapshot);
-    remember_descriptor_held(depth, *discovery);
+    sees_all_processes_ =
+        initial_pid_namespace_ && discovery->denied == 0 && !discovery->hides_processes;
+    remember_hard_to_find(depth, *discovery);
     std::vector<NamespaceWork> work = start_work(std::move(discovery->handles));
 
     bpf::IteratorScan iterated;
@@ -133,28 +135,34 @@ class Scanner::Impl {
            .reason = iterator_refusal_->message(),
            .cost = "SYN queue lengths are not known, and scans are slower"});
     }
-    if (discovery.denied.empty()) return;
-    snapshot.blind_spots.push_back(
-        {.id = "AQ602",
-         .scope = "host",
-         .reason = "the network namespaces of " + std::to_string(discovery.denied.size()) +
-                   " processes may not be read (CAP_SYS_PTRACE; run as root)",
-         .cost = "a namespace that only they live in was not seen",
-         .unobserved = true});
+    if (!discovery.is_partial()) return;
+    std::string reason = "/proc hides the processes of other users (hidepid; run as root)";
+    if (discovery.hidden_processes > 0) {
+      reason = "the network namespaces of " + std::to_string(discovery.hidden_processes) +
+               " processes may not be entered (CAP_SYS_PTRACE; run as root)";
+    }
+    std::string cost = "a namespace that only they live in was not seen";
+    if (discovery.hidden_namespaces > 0) {
+      cost = "the listeners of " + std::to_string(discovery.hidden_namespaces) +
+             " namespaces were not seen";
+    }
+    snapshot.blind_spots.push_back({.id = "AQ602",
+                                    .scope = "host",
+                                    .reason = std::move(reason),
+                                    .cost = std::move(cost),
+                                    .unobserved = true});
   }
 
-  // Only a complete scan looks through descriptors for namespaces; fast ones go on with what it
-  // found. Entering checks that a path still leads to the same namespace.
-  void remember_descriptor_held(ScanDepth depth, netns::Discovery& discovery) {
-    const auto held = [](const netns::Handle& handle) {
-      return handle.held_by == facts::HeldBy::kDescriptor;
-    };
+  // Namespaces that only a thorough search finds: fast scans go on with what it found. Entering
+  // checks that a path still leads to the same namespace.
+  void remember_hard_to_find(ScanDepth depth, netns::Discovery& discovery) {
     if (depth == ScanDepth::kComplete) {
-      descriptor_held_.clear();
-      std::ranges::copy_if(discovery.handles, std::back_inserter(descriptor_held_), held);
+      hard_to_find_.clear();
+      std::ranges::copy_if(discovery.handles, std::back_inserter(hard_to_find_),
+                           [](const netns::Handle& handle) { return handle.pids.empty(); });
       return;
     }
-    for (const netns::Handle& handle : descriptor_held_) {
+    for (const netns::Handle& handle : hard_to_find_) {
       if (std::ranges::find(discovery.handles, handle.id, &netns::Handle::id) ==
           discovery.handles.end()) {
         discovery.handles.push_back(handle);
@@ -205,7 +213,7 @@ class Scanner::Impl {
     const bool everything = depth == ScanDepth::kComplete || !iterator_;
     for (std::size_t i = 0; i < work.size(); ++i) {
       const NetnsId id = work[i].handle.id;
-      const bool enterable = !work[i].handle.path.empty() || work[i].handle.is_own;
+      const bool enterable = !work[i].handle.entrances.empty() || work[i].handle.is_own;
       wants[i] = {};
       if (!enterable) continue;
       wants[i].counters = work[i].facts.counters.empty();
@@ -247,7 +255,8 @@ class Scanner::Impl {
         if (listener.inode.value() != 0 && inodes.contains(listener.inode.value())) continue;
         if (iterator_) {
           unowned_.insert(item.handle.id);
-          listener.owners_complete = initial_pid_namespace_;
+          // No descriptor table that the iterator saw holds it. Whom /proc hides, it may miss, too.
+          listener.owners_complete = sees_all_processes_;
         }
         snapshot.listeners.push_back(std::move(listener));
       }
@@ -355,6 +364,7 @@ class Scanner::Impl {
   unsigned threads_;
   bool prepared_ = false;
   bool initial_pid_namespace_ = false;
+  bool sees_all_processes_ = false;
   facts::Host host_;
   procfs::ExeLink exe_link_ = procfs::ExeLink::kLeaveOut;
   std::optional<bpf::ListenerIterator> iterator_;
@@ -362,7 +372,7 @@ class Scanner::Impl {
 
   // What earlier scans learned. Each is checked again before it is used.
   std::unordered_set<NetnsId> unowned_;  // namespaces with sockets in no descriptor table
-  std::vector<netns::Handle> descriptor_held_;
+  std::vector<netns::Handle> hard_to_find_;
   std::unordered_map<SocketInode, SocketCookie> cookies_;
   std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> owners_;
   bool owners_complete_ = false;

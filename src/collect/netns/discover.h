@@ -11,37 +11,55 @@
 
 namespace acceptq::collect::netns {
 
-// A namespace and a path that setns(2) can open to enter it.
+// One way into a namespace.
+struct Entrance {
+  // "/proc/3985/ns/net", "/proc/3985/fd/7"; for a mount, its mount point below `root`.
+  std::string path;
+  // For a mount: "/", or "/proc/3985/root" where it is in that process's mount namespace only.
+  std::string root;
+  std::string remote_type;  // NamespaceMount's
+
+  [[nodiscard]] std::string name() const { return root.size() > 1 ? root + path : path; }
+};
+
 struct Handle {
   NetnsId id;
-  bool is_host = false;  // PID 1's; where that may not be read, the caller's own
+  bool is_host = false;  // PID 1's; where that cannot be told, the caller's own
   bool is_own = false;   // the calling thread's: nothing to enter
   facts::HeldBy held_by = facts::HeldBy::kUnknown;
-  std::string path;        // "/proc/3985/ns/net", "/proc/1/root/run/netns/x" …
-  std::string mount_path;  // "/run/netns/x" where it is bind-mounted
-  std::vector<Pid> pids;   // some processes in it (at most kPidsKept), lowest first
+  std::vector<Entrance> entrances;  // at most kEntrancesKept: if a process ends, another may do
+  std::string mount_path;           // "/run/netns/x" where it is bind-mounted
+  std::vector<Pid> pids;            // some processes in it (at most kPidsKept), lowest first
 };
 
 inline constexpr std::size_t kPidsKept = 4;
+inline constexpr std::size_t kEntrancesKept = 4;
 
 struct Discovery {
   std::vector<Handle> handles;  // by id
-  // Processes whose namespace may not be read. A namespace that only they live in is not seen.
-  std::vector<Pid> denied;
+  // Processes whose namespace link may not be read. Which namespace they live in is still seen from
+  // /proc/PID/net: the inode of its `stat` is the namespace's own for as long as that lives
+  // (fs/proc/proc_net.c, proc_net_ns_init; checked on 6.18).
+  std::size_t denied = 0;
+  // Those of them that live in none of `handles`, or where even that cannot be told.
+  std::size_t hidden_processes = 0;
+  std::size_t hidden_namespaces = 0;  // the namespaces that these are known to live in
+  bool hides_processes = false;       // /proc does not list everybody's processes (hidepid)
+
+  // Whether a namespace may exist that is not in `handles` though processes live in it.
+  [[nodiscard]] bool is_partial() const { return hidden_processes > 0 || hides_processes; }
 };
 
 struct DiscoverOptions {
   std::string proc_root = "/proc";
-  // Also look through every process's descriptors for namespaces that only an open file keeps
-  // alive: a link read for each descriptor of the host.
-  bool descriptors = false;
+  // Without it: processes, and mounts where acceptq itself sees them. With it also every thread,
+  // the mounts of every mount namespace that a process lives in, and every descriptor of the host:
+  // a link read for each.
+  bool thorough = false;
 };
 
-// Processes' namespaces by the links /proc/PID/ns/net of thread group leaders (a thread that moved
-// alone into a namespace is found through a mount or a descriptor, which it needs to get there),
-// then bind mounts of every mount namespace that a process lives in, then descriptors. Reads links
-// only: nothing of a process is opened, so stalled storage cannot hang it. Fails where `proc_root`
-// cannot be listed.
+// Reads directories, links and mountinfo of /proc only: nothing of a process is opened or followed,
+// so stalled storage cannot hang it. Fails where `proc_root` cannot be listed.
 [[nodiscard]] Result<Discovery> discover_namespaces(const DiscoverOptions& options);
 
 }  // namespace acceptq::collect::netns

@@ -1,12 +1,17 @@
 #include "collect/netns/enter.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -15,19 +20,68 @@
 namespace acceptq::collect::netns {
 namespace {
 
-Status enter(const Handle& handle) {
-  const UniqueFd fd(::open(handle.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid()) return fail_errno(errno, "cannot open " + handle.path);
-  // PIDs and mounts are reused: make sure that this is still the namespace that was found.
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "cannot stat " + handle.path);
-  if (status.st_ino != handle.id.value()) {
-    return fail(ErrorCode::kInterrupted, handle.path + " is another namespace by now");
+constexpr int kReach = O_PATH | O_CLOEXEC;  // a place, not an open file: no file system is asked
+
+// The mount point, from the dentry cache alone (RESOLVE_CACHED, Linux 5.12): the names on the way
+// to a mount are always in it, and a file system that would have to ask its server first refuses
+// with EAGAIN. Older kernels walk as usual; Entrance::remote_type has excluded what could hang.
+UniqueFd reach_mount(const Entrance& entrance) {
+  const UniqueFd root(::open(entrance.root.c_str(), kReach | O_DIRECTORY));
+  if (!root.valid()) return {};
+  const std::string relative = "." + entrance.path;
+  open_how how{};
+  how.flags = kReach;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED;
+  constexpr int kAttempts = 5;  // a rename anywhere meanwhile is EAGAIN, too
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const long fd = ::syscall(SYS_openat2, root.get(), relative.c_str(), &how, sizeof how);
+    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+    if (errno != EAGAIN) break;
   }
+  if (errno != ENOSYS && errno != EINVAL) return {};
+  return UniqueFd(::openat(root.get(), relative.c_str(), kReach));
+}
+
+Status enter_by(const Entrance& entrance, NetnsId id) {
+  if (!entrance.remote_type.empty()) {
+    return fail(ErrorCode::kUnsupported,
+                "cannot enter " + entrance.name() + ": it lies on " + entrance.remote_type +
+                    ", which may not answer");
+  }
+  const UniqueFd place = entrance.root.empty() ? UniqueFd(::open(entrance.path.c_str(), kReach))
+                                               : reach_mount(entrance);
+  if (!place.valid()) return fail_errno(errno, "cannot open " + entrance.name());
+  // PIDs, descriptors and mounts are reused: make sure that this is still what was found, with the
+  // attributes at hand, whatever it is by now.
+  struct statx now{};
+  if (::statx(place.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &now) != 0) {
+    return fail_errno(errno, "cannot stat " + entrance.name());
+  }
+  if (now.stx_ino != id.value()) {
+    return fail(ErrorCode::kInterrupted, entrance.name() + " is something else by now");
+  }
+  const std::string opened = "/proc/thread-self/fd/" + std::to_string(place.get());
+  const UniqueFd fd(::open(opened.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(errno, "cannot open " + entrance.name());
   if (::setns(fd.get(), CLONE_NEWNET) != 0) {
-    return fail_errno(errno, "cannot enter the network namespace " + handle.path);
+    return fail_errno(errno, "cannot enter the network namespace " + entrance.name());
   }
   return {};
+}
+
+bool is_gone(const Error& error) {
+  return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInterrupted;
+}
+
+// By the first entrance that works. Gone only where every one is.
+Status enter(const Handle& handle) {
+  Status status = fail(ErrorCode::kNotFound, "no way into this network namespace is known");
+  for (const Entrance& entrance : handle.entrances) {
+    Status tried = enter_by(entrance, handle.id);
+    if (tried) return tried;
+    if (is_gone(status.error()) || !is_gone(tried.error())) status = std::move(tried);
+  }
+  return status;
 }
 
 }  // namespace
@@ -39,17 +93,27 @@ void for_each_namespace(std::span<const Handle> handles, unsigned threads, const
       if (!handles[i].is_own) visit(i, enter(handles[i]));
     }
   };
-  // The own namespace is visited in a thread that has not entered another.
-  const auto run_own = [&] {
-    for (std::size_t i = 0; i < handles.size(); ++i) {
-      if (handles[i].is_own) visit(i, Status{});
-    }
-  };
+  // The own namespace is visited in the calling thread, which never enters another.
+  const auto foreign = static_cast<std::size_t>(
+      std::ranges::count(handles, false, [](const Handle& handle) { return handle.is_own; }));
   std::vector<std::jthread> workers;
-  workers.emplace_back(run_own);
-  const std::size_t count =
-      std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(handles.size(), 1));
-  for (std::size_t i = 0; i < count; ++i) workers.emplace_back(run);
+  std::string refusal;
+  const std::size_t wanted = std::min<std::size_t>(std::max(threads, 1U), foreign);
+  while (workers.size() < wanted && refusal.empty()) {
+    try {
+      workers.emplace_back(run);
+    } catch (const std::system_error& error) {  // EAGAIN: the limit on processes is reached
+      refusal = error.what();
+    }
+  }
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    if (handles[i].is_own) visit(i, Status{});
+  }
+  if (!workers.empty()) return;
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    if (handles[i].is_own) continue;
+    visit(i, fail(ErrorCode::kIo, "cannot start a thread to enter it: " + refusal));
+  }
 }
 
 }  // namespace acceptq::collect::netns

@@ -1,12 +1,38 @@
 #include "collect/netns/mountinfo.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <unordered_map>
 
 #include "base/text.h"
 
 namespace acceptq::collect::netns {
 namespace {
+
+constexpr std::string_view kNetworkRoot = "net:[";
+
+// One line, as views into the text.
+struct Mount {
+  int id = 0;
+  int parent = 0;
+  std::string_view root;
+  std::string_view point;
+  std::string_view type;
+};
+
+// "36 35 98:0 /root /point options [optional…] - type source options"
+std::optional<Mount> parse_line(std::string_view line) {
+  constexpr std::size_t kOptional = 6;
+  const std::vector<std::string_view> fields = split_blank(line);
+  if (fields.size() <= kOptional) return std::nullopt;
+  const auto id = parse_int<int>(fields[0]);
+  const auto parent = parse_int<int>(fields[1]);
+  const auto dash = std::find(fields.begin() + kOptional, fields.end(), "-");
+  if (!id || !parent || dash == fields.end() || dash + 1 == fields.end()) return std::nullopt;
+  return Mount{.id = *id, .parent = *parent, .root = fields[3], .point = fields[4],
+               .type = *(dash + 1)};
+}
 
 // The kernel escapes blank, tab, newline and backslash as \ooo (fs/seq_file.c, mangle_path).
 std::string unescape(std::string_view text) {
@@ -27,24 +53,50 @@ std::string unescape(std::string_view text) {
   return plain;
 }
 
+// Whether a walk over a file system of this type asks somebody who may not answer (its
+// d_revalidate; autofs mounts on the way).
+bool is_remote(std::string_view type) {
+  constexpr std::string_view kTypes[] = {"9p",   "afs",    "autofs",    "beegfs", "ceph",     "cifs",
+                                         "coda", "fuse",   "fuseblk",   "gfs2",   "lustre",   "ncpfs",
+                                         "nfs",  "nfs4",   "ocfs2",     "smb3",   "orangefs", "pvfs2",
+                                         "smbfs", "vboxsf", "virtiofs"};
+  return type.starts_with("fuse.") || std::ranges::find(kTypes, type) != std::end(kTypes);
+}
+
+using MountsById = std::unordered_map<int, Mount>;
+
+std::string_view remote_on_the_way(const Mount& mount, const MountsById& by_id) {
+  auto at = by_id.find(mount.parent);
+  // A chain cannot be longer than there are mounts; a text that says so is broken.
+  for (std::size_t step = 0; at != by_id.end() && step < by_id.size(); ++step) {
+    if (is_remote(at->second.type)) return at->second.type;
+    at = by_id.find(at->second.parent);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<NamespaceMount> parse_namespace_mounts(std::string_view mountinfo) {
-  constexpr std::string_view kPrefix = "net:[";
-  constexpr std::size_t kRoot = 3;
-  constexpr std::size_t kMountPoint = 4;
-  std::vector<NamespaceMount> mounts;
+  if (mountinfo.find(kNetworkRoot) == std::string_view::npos) return {};
+  std::vector<Mount> of_namespaces;
+  MountsById by_id;
   while (!mountinfo.empty()) {
-    const std::string_view line = next_line(mountinfo);
-    if (line.find(kPrefix) == std::string_view::npos) continue;
-    const std::vector<std::string_view> fields = split_blank(line);
-    if (fields.size() <= kMountPoint) continue;
-    std::string_view root = fields[kRoot];
-    if (!root.starts_with(kPrefix) || !root.ends_with(']')) continue;
-    root.remove_prefix(kPrefix.size());
-    root.remove_suffix(1);
-    const std::optional<std::uint64_t> inode = parse_int<std::uint64_t>(root);
-    if (inode) mounts.push_back({.id = NetnsId(*inode), .path = unescape(fields[kMountPoint])});
+    const std::optional<Mount> mount = parse_line(next_line(mountinfo));
+    if (!mount) continue;
+    by_id.insert_or_assign(mount->id, *mount);
+    if (mount->root.starts_with(kNetworkRoot)) of_namespaces.push_back(*mount);
+  }
+  std::vector<NamespaceMount> mounts;
+  for (const Mount& mount : of_namespaces) {
+    std::string_view number = mount.root.substr(kNetworkRoot.size());
+    if (!number.ends_with(']')) continue;
+    number.remove_suffix(1);
+    const std::optional<std::uint64_t> inode = parse_int<std::uint64_t>(number);
+    if (!inode) continue;
+    mounts.push_back({.id = NetnsId(*inode),
+                      .path = unescape(mount.point),
+                      .remote_type = std::string(remote_on_the_way(mount, by_id))});
   }
   return mounts;
 }

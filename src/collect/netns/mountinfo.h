@@ -12,6 +12,9 @@ namespace acceptq::collect::netns {
 struct NamespaceMount {
   NetnsId id;
   std::string path;  // in the mount namespace that the text was read in
+  // The type of a file system on the way to `path` that asks a server or a process for every name
+  // ("nfs4", "fuse.sshfs"), or empty: to walk there may never end.
+  std::string remote_type;
 
   friend bool operator==(const NamespaceMount&, const NamespaceMount&) = default;
 };

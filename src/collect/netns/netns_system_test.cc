@@ -6,10 +6,12 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -40,6 +42,10 @@ NetnsId current_namespace() {
 }
 
 std::string namespace_name(NetnsId id) { return "net:[" + std::to_string(id.value()) + "]"; }
+
+Entrance entrance_of(Pid pid) {
+  return {.path = "/proc/" + std::to_string(pid.value()) + "/ns/net"};
+}
 
 const Handle* find(const Discovery& discovery, NetnsId id) {
   const auto it = std::ranges::find(discovery.handles, id, &Handle::id);
@@ -117,7 +123,8 @@ TEST(Discover, ByProcess) {
   ASSERT_NE(handle, nullptr);
   EXPECT_EQ(handle->held_by, facts::HeldBy::kProcess);
   EXPECT_THAT(handle->pids, testing::ElementsAre(child.pid()));
-  EXPECT_EQ(handle->path, "/proc/" + std::to_string(child.pid().value()) + "/ns/net");
+  ASSERT_THAT(handle->entrances, SizeIs(1));
+  EXPECT_EQ(handle->entrances[0].name(), "/proc/" + std::to_string(child.pid().value()) + "/ns/net");
   EXPECT_FALSE(handle->is_own);
   EXPECT_FALSE(handle->is_host);
 }
@@ -128,15 +135,14 @@ TEST(Discover, ByDescriptorOnlyWhenAsked) {
   const auto without = discover_namespaces({});
   ASSERT_TRUE(without) << without.error().message();
   EXPECT_EQ(find(*without, held.id()), nullptr);
-  const auto with = discover_namespaces({.descriptors = true});
+  const auto with = discover_namespaces({.thorough = true});
   ASSERT_TRUE(with) << with.error().message();
   const Handle* handle = find(*with, held.id());
   ASSERT_NE(handle, nullptr);
   EXPECT_EQ(handle->held_by, facts::HeldBy::kDescriptor);
   EXPECT_THAT(handle->pids, SizeIs(0));
-  struct stat status{};
-  ASSERT_EQ(::stat(handle->path.c_str(), &status), 0);
-  EXPECT_EQ(NetnsId(status.st_ino), held.id());
+  ASSERT_THAT(handle->entrances, testing::Not(testing::IsEmpty()));
+  EXPECT_EQ(read_link(handle->entrances[0].path), namespace_name(held.id()));
 }
 
 TEST(Discover, ByMount) {
@@ -172,9 +178,72 @@ TEST(Discover, ByMount) {
   EXPECT_EQ(entered, namespace_name(id));
 }
 
+TEST(Discover, ByAThreadThatMovedAloneWhenAsked) {
+  if (!test::may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
+  NetnsId id;
+  std::atomic<bool> there{false};
+  std::atomic<bool> done{false};
+  std::jthread mover([&] {
+    EXPECT_EQ(::unshare(CLONE_NEWNET), 0);
+    id = current_namespace();
+    there = true;
+    there.notify_one();
+    done.wait(false);
+  });
+  there.wait(false);
+  const auto without = discover_namespaces({});
+  const auto with = discover_namespaces({.thorough = true});
+  Status entered = fail(ErrorCode::kIo, "not visited");
+  const Handle* handle = with ? find(*with, id) : nullptr;
+  if (handle != nullptr) {
+    for_each_namespace(std::span(handle, 1), 1,
+                       [&](std::size_t, const Status& status) { entered = status; });
+  }
+  done = true;
+  done.notify_one();
+  ASSERT_TRUE(without && with);
+  EXPECT_EQ(find(*without, id), nullptr);
+  ASSERT_NE(handle, nullptr);
+  EXPECT_TRUE(entered) << entered.error().message();
+}
+
+// Without the right to read others' links, which namespaces they live in is still told apart.
+TEST(Discover, NobodyCountsTheNamespacesThatItMayNotEnter) {
+  if (!test::may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
+  const auto discover_as_nobody = [] {
+    Result<Discovery> found = fail(ErrorCode::kIo, "not run");
+    std::thread([&] {
+      // By the system call: the wrapper would change all threads.
+      ::syscall(SYS_setresuid, 65534, 65534, 65534);
+      found = discover_namespaces({});
+    }).join();
+    return found;
+  };
+  const auto before = discover_as_nobody();
+  const UnsharedChild first;
+  const UnsharedChild second;
+  const auto after = discover_as_nobody();
+  ASSERT_TRUE(before && after);
+  if (after->hides_processes) GTEST_SKIP() << "/proc hides others' processes here";
+  EXPECT_GE(after->denied, 2U);
+  EXPECT_GE(after->hidden_namespaces, 2U);
+  EXPECT_GE(after->hidden_processes, after->hidden_namespaces);
+  EXPECT_TRUE(after->is_partial());
+  // Processes of this namespace are denied, too, but nothing is hidden by that.
+  EXPECT_GT(before->denied, before->hidden_processes);
+}
+
+TEST(Discover, APrivilegedCallerSeesAll) {
+  if (!test::may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
+  const auto found = discover_namespaces({});
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_FALSE(found->is_partial());
+  EXPECT_EQ(std::ranges::count_if(found->handles, &Handle::is_host), 1);
+}
+
 TEST(ForEachNamespace, OwnNeedsNoPrivilege) {
   const NetnsId own = current_namespace();
-  const std::vector<Handle> handles{{.id = own, .is_own = true, .path = "/nonexistent"}};
+  const std::vector<Handle> handles{{.id = own, .is_own = true}};
   int visits = 0;
   for_each_namespace(handles, 4, [&](std::size_t index, const Status& entered) {
     ++visits;
@@ -193,10 +262,10 @@ TEST(ForEachNamespace, VisitsEachInside) {
   if (!test::may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
   const NetnsId own = current_namespace();
   const UnsharedChild children[5];
-  std::vector<Handle> handles{{.id = own, .is_own = true, .path = "/proc/self/ns/net"}};
+  std::vector<Handle> handles{{.id = own, .is_own = true}};
   for (const UnsharedChild& child : children) {
     handles.push_back(
-        {.id = child.id(), .path = "/proc/" + std::to_string(child.pid().value()) + "/ns/net"});
+        {.id = child.id(), .entrances = {entrance_of(child.pid())}});
   }
   for (const unsigned threads : {0U, 1U, 3U, 64U}) {
     SCOPED_TRACE(threads);
@@ -206,7 +275,7 @@ TEST(ForEachNamespace, VisitsEachInside) {
     for_each_namespace(handles, threads, [&](std::size_t index, const Status& entered) {
       const Result<std::string> link = read_link("/proc/thread-self/ns/net");
       const std::lock_guard lock(mutex);
-      EXPECT_NE(std::this_thread::get_id(), caller);
+      EXPECT_EQ(std::this_thread::get_id() == caller, handles[index].is_own);
       EXPECT_TRUE(entered) << entered.error().message();
       seen[index].push_back(link.value_or("unreadable"));
     });
@@ -223,7 +292,7 @@ TEST(ForEachNamespace, AnErrorAndNoEntryWhereTheProcessEnded) {
   const NetnsId own = current_namespace();
   UnsharedChild child;
   const std::vector<Handle> handles{
-      {.id = child.id(), .path = "/proc/" + std::to_string(child.pid().value()) + "/ns/net"}};
+      {.id = child.id(), .entrances = {entrance_of(child.pid())}}};
   child.end();
   int visits = 0;
   for_each_namespace(handles, 1, [&](std::size_t, const Status& entered) {
@@ -241,7 +310,7 @@ TEST(ForEachNamespace, APathThatLeadsElsewhereByNowIsNotEntered) {
   const UnsharedChild child;
   const std::vector<Handle> handles{
       {.id = NetnsId(child.id().value() + 1),
-       .path = "/proc/" + std::to_string(child.pid().value()) + "/ns/net"}};
+       .entrances = {entrance_of(child.pid())}}};
   int visits = 0;
   for_each_namespace(handles, 1, [&](std::size_t, const Status& entered) {
     ++visits;
@@ -250,6 +319,35 @@ TEST(ForEachNamespace, APathThatLeadsElsewhereByNowIsNotEntered) {
     EXPECT_EQ(current_namespace(), own);
   });
   EXPECT_EQ(visits, 1);
+}
+
+TEST(ForEachNamespace, TriesTheNextEntranceWhereOneIsGone) {
+  if (!test::may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
+  UnsharedChild ended;
+  const UnsharedChild child;
+  const Handle handle{
+      .id = child.id(),
+      .entrances = {entrance_of(ended.pid()), {.path = "/proc/self/ns/net"},
+                    entrance_of(child.pid())}};
+  ended.end();
+  int visits = 0;
+  for_each_namespace(std::span(&handle, 1), 1, [&](std::size_t, const Status& entered) {
+    ++visits;
+    EXPECT_TRUE(entered) << entered.error().message();
+    EXPECT_EQ(current_namespace(), child.id());
+  });
+  EXPECT_EQ(visits, 1);
+}
+
+TEST(ForEachNamespace, StaysAwayFromStorageThatMayNotAnswer) {
+  const Handle handle{
+      .id = current_namespace(),
+      .entrances = {{.path = "/srv/ns", .root = "/", .remote_type = "nfs4"}}};
+  for_each_namespace(std::span(&handle, 1), 1, [&](std::size_t, const Status& entered) {
+    ASSERT_FALSE(entered);
+    EXPECT_EQ(entered.error().code, ErrorCode::kUnsupported);
+    EXPECT_THAT(entered.error().message(), testing::HasSubstr("/srv/ns"));
+  });
 }
 
 TEST(ListenSysctls, OfTheCallingThreadsNamespace) {

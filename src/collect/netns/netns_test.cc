@@ -17,7 +17,7 @@ std::string mount_line(const std::string& root, const std::string& point) {
 }
 
 NamespaceMount mount(std::uint64_t id, const std::string& path) {
-  return {.id = NetnsId(id), .path = path};
+  return {.id = NetnsId(id), .path = path, .remote_type = {}};
 }
 
 TEST(NamespaceMounts, OfNetworkNamespacesOnly) {
@@ -57,9 +57,10 @@ TEST(NamespaceMounts, PassesOverGarbage) {
   for (const std::string line :
        {"", "\n\n", "net:[1]\n", "net:[1] net:[1] net:[1] net:[1]\n",
         "1 2 0:4 net:[ /run/x rw - nsfs nsfs rw\n", "1 2 0:4 net:[] /run/x rw - nsfs nsfs rw\n",
-        "1 2 0:4 net:[x] /run/x rw - nsfs nsfs rw\n", "1 2 0:4 net:[-1] /run/x rw -\n",
-        "1 2 0:4 net:[1]x /run/x rw -\n", "1 2 0:4 net:[1]\n",
-        "1 2 0:4 net:[99999999999999999999] /run/x rw -\n"}) {
+        "1 2 0:4 net:[x] /run/x rw - nsfs nsfs rw\n", "1 2 0:4 net:[-1] /run/x rw - nsfs nsfs rw\n",
+        "1 2 0:4 net:[1]x /run/x rw - nsfs nsfs rw\n", "1 2 0:4 net:[1]\n",
+        "x 2 0:4 net:[1] /run/x rw - nsfs nsfs rw\n", "1 2 0:4 net:[1] /run/x rw nsfs nsfs rw\n",
+        "1 2 0:4 net:[99999999999999999999] /run/x rw - nsfs nsfs rw\n"}) {
     EXPECT_THAT(parse_namespace_mounts(line + mount_line("net:[5]", "/run/netns/x")),
                 ElementsAre(mount(5, "/run/netns/x")))
         << line;
@@ -67,8 +68,25 @@ TEST(NamespaceMounts, PassesOverGarbage) {
 }
 
 TEST(NamespaceMounts, LastLineMayLackItsNewline) {
-  EXPECT_THAT(parse_namespace_mounts("1 2 0:4 net:[7] /run/netns/y"),
+  EXPECT_THAT(parse_namespace_mounts("1 2 0:4 net:[7] /run/netns/y rw - nsfs"),
               ElementsAre(mount(7, "/run/netns/y")));
+}
+
+TEST(NamespaceMounts, TellWhichLieOnStorageThatMayNotAnswer) {
+  const std::string mounts =
+      "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+      "30 21 0:40 / /srv rw - nfs4 server:/ rw\n"
+      "31 30 0:41 / /srv/x rw shared:7 master:2 - tmpfs none rw\n"
+      "32 21 0:42 / /home rw - fuse.sshfs a:/ rw\n"
+      "40 31 0:4 net:[1] /srv/x/ns rw shared:9 - nsfs nsfs rw\n"
+      "41 32 0:4 net:[2] /home/ns rw - nsfs nsfs rw\n"
+      "42 21 0:4 net:[3] /run/netns/x rw - nsfs nsfs rw\n"
+      "43 44 0:4 net:[4] /loop rw - nsfs nsfs rw\n"  // parents that run in a circle
+      "44 43 0:43 / /loop rw - tmpfs none rw\n";
+  EXPECT_THAT(parse_namespace_mounts(mounts),
+              ElementsAre(NamespaceMount{NetnsId(1), "/srv/x/ns", "nfs4"},
+                          NamespaceMount{NetnsId(2), "/home/ns", "fuse.sshfs"},
+                          mount(3, "/run/netns/x"), mount(4, "/loop")));
 }
 
 }  // namespace

@@ -1,19 +1,17 @@
 #include "collect/procfs/owners.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <optional>
 #include <unordered_set>
 
 #include "base/file.h"
+#include "base/numbered_entries.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "collect/procfs/process.h"
@@ -22,32 +20,6 @@ namespace acceptq::collect::procfs {
 namespace {
 
 constexpr std::size_t kExamples = 5;
-constexpr std::size_t kDirentBytes = std::size_t{64} << 10;
-
-// Calls `visit` with each entry whose name is a number, until `visit` returns an errno other than
-// 0. Returns that, or getdents64's own. readdir(3) would do, but allocates per directory and copies
-// once more, for every process of the host.
-template <typename Visit>
-int for_each_number(int dir_fd, std::vector<std::byte>& buffer, Visit visit) {
-  buffer.resize(kDirentBytes);
-  while (true) {
-    const long bytes = ::syscall(SYS_getdents64, dir_fd, buffer.data(), buffer.size());
-    if (bytes < 0 && errno == EINTR) continue;
-    if (bytes < 0) return errno;
-    if (bytes == 0) return 0;
-    for (std::size_t at = 0; at < static_cast<std::size_t>(bytes);) {
-      // linux_dirent64 (include/linux/dirent.h), which is what glibc calls dirent64.
-      const std::byte* const entry = buffer.data() + at;
-      std::uint16_t length = 0;
-      std::memcpy(&length, entry + offsetof(dirent64, d_reclen), sizeof length);
-      const char* const name = reinterpret_cast<const char*>(entry + offsetof(dirent64, d_name));
-      at += length;
-      const std::optional<std::int32_t> number = parse_int<std::int32_t>(std::string_view(name));
-      if (!number || *number < 0) continue;
-      if (const int err = visit(*number, name); err != 0) return err;
-    }
-  }
-}
 
 bool means_vanished(int err) { return err == ENOENT || err == ESRCH; }
 
