@@ -2,9 +2,11 @@
 #pragma once
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 namespace acceptq {
 
@@ -42,6 +45,25 @@ template <typename Visit>
       if (const int err = visit(*number, name); err != 0) return err;
     }
   }
+}
+
+// Calls `visit(number, target)` with each link of the directory whose name is a number and whose
+// target is shorter than 64 bytes, as "socket:[48213]" and "net:[4026531840]" are; `target` is
+// empty for longer ones. The link is read from the dentry: neither the file nor its file system is
+// touched. Returns 0 or an errno; a link that vanished meanwhile is passed over.
+template <typename Visit>
+[[nodiscard]] int for_each_numbered_link(const char* dir_path, std::vector<std::byte>& buffer,
+                                         const Visit& visit) {
+  const UniqueFd dir(::open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir.valid()) return errno;
+  return for_each_number(dir.get(), buffer, [&](std::int32_t number, const char* name) -> int {
+    std::array<char, 64> target;
+    const ssize_t n = ::readlinkat(dir.get(), name, target.data(), target.size());
+    if (n < 0) return errno == ENOENT ? 0 : errno;
+    const auto length = static_cast<std::size_t>(n);
+    visit(number, std::string_view(target.data(), length < target.size() ? length : 0));
+    return 0;
+  });
 }
 
 }  // namespace acceptq

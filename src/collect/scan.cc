@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "base/clock.h"
+#include "collect/attended.h"
 #include "collect/bpf/listener_iterator.h"
-#include "collect/cgroup/workload.h"
 #include "collect/containers/workloads.h"
 #include "collect/observe.h"
 #include "collect/parallel.h"
@@ -33,12 +34,15 @@ bool in_initial_pid_namespace() {
 }  // namespace
 
 class Scanner::Impl {
+  using KnownOwners = std::pair<SocketInode, std::vector<facts::OwnerRef>>;
+
  public:
   explicit Impl(ScanOptions options)
       : options_(std::move(options)), threads_(thread_count(options_.threads)) {}
 
   Result<facts::Snapshot> scan(ScanDepth depth) {
     if (const Status ready = prepare(); !ready) return fail(ready.error());
+    if (depth == ScanDepth::kFirst) depth = iterator_ ? ScanDepth::kFast : ScanDepth::kComplete;
     facts::Snapshot snapshot;
     snapshot.host = host_;
     snapshot.realtime_ns = realtime_ns();
@@ -46,10 +50,13 @@ class Scanner::Impl {
     snapshot.scan_method = iterator_ ? "iterator" : "netlink";
 
     const netns::DiscoverOptions discover{.proc_root = options_.proc_root,
-                                          .thorough = depth == ScanDepth::kComplete};
+                                          .thorough = depth == ScanDepth::kComplete,
+                                          .threads = threads_,
+                                          .skip = stuck_};
     Result<netns::Discovery> discovery = netns::discover_namespaces(discover);
     if (!discovery) return fail(std::move(discovery.error()));
     note_denied(*discovery, snapshot);
+    stuck_ = discovery->stuck;
     sees_all_processes_ =
         initial_pid_namespace_ && discovery->denied == 0 && !discovery->hides_processes;
     remember_hard_to_find(depth, *discovery);
@@ -67,6 +74,7 @@ class Scanner::Impl {
     gather_listeners(std::move(iterated), work, snapshot);
     find_owners(snapshot);
     describe_processes(snapshot);
+    note_stuck(snapshot);
     for (NamespaceWork& item : work) {
       if (item.gone) continue;
       std::ranges::move(item.blind_spots, std::back_inserter(snapshot.blind_spots));
@@ -266,13 +274,7 @@ class Scanner::Impl {
   // Owners by the walk through /proc/*/fd, where the iterator did not bring them along.
   void find_owners(facts::Snapshot& snapshot) {
     if (iterator_) return;
-    std::vector<SocketInode> wanted;
-    for (const facts::Listener& listener : snapshot.listeners) {
-      const auto known = owners_.find(listener.inode);
-      if (known == owners_.end() || !still_owned(known->second, listener.inode)) {
-        wanted.push_back(listener.inode);
-      }
-    }
+    const std::vector<SocketInode> wanted = without_known_owner(snapshot);
     if (!wanted.empty()) walk_owners(wanted, snapshot);
     for (facts::Listener& listener : snapshot.listeners) {
       const auto known = owners_.find(listener.inode);
@@ -282,26 +284,45 @@ class Scanner::Impl {
     if (!owner_blind_spot_.reason.empty()) snapshot.blind_spots.push_back(owner_blind_spot_);
   }
 
-  [[nodiscard]] bool still_owned(const std::vector<facts::OwnerRef>& owners,
-                                 SocketInode inode) const {
-    return !owners.empty() && std::ranges::all_of(owners, [&](const facts::OwnerRef& owner) {
-      return procfs::still_owns(options_.proc_root, owner, inode);
-    });
+  // Sockets whose owners are not known from an earlier scan, or have changed.
+  std::vector<SocketInode> without_known_owner(const facts::Snapshot& snapshot) const {
+    std::vector<SocketInode> wanted;
+    const auto known = std::make_shared<std::vector<KnownOwners>>();
+    for (const facts::Listener& listener : snapshot.listeners) {
+      const auto it = owners_.find(listener.inode);
+      if (it == owners_.end() || it->second.empty()) {
+        wanted.push_back(listener.inode);
+      } else {
+        known->emplace_back(listener.inode, it->second);
+      }
+    }
+    const auto same = attended_map<bool>(
+        known->size(), threads_, [known, root = options_.proc_root, stuck = stuck_](std::size_t i) {
+          const auto& [inode, owners] = (*known)[i];
+          return std::ranges::all_of(owners, [&](const facts::OwnerRef& owner) {
+            return std::ranges::binary_search(stuck, owner.pid) ||
+                   procfs::still_owns(root, owner, inode);
+          });
+        });
+    for (std::size_t i = 0; i < same.size(); ++i) {
+      if (!same[i].value_or(false)) wanted.push_back((*known)[i].first);
+    }
+    return wanted;
   }
 
   void walk_owners(const std::vector<SocketInode>& wanted, const facts::Snapshot& snapshot) {
-    Result<procfs::OwnerWalk> walk = procfs::walk_socket_owners(options_.proc_root, wanted);
-    owner_blind_spot_ = {};
+    Result<procfs::OwnerWalk> walk = procfs::walk_socket_owners(
+        {.proc_root = options_.proc_root, .threads = threads_, .skip = stuck_}, wanted);
     owners_complete_ = walk && walk->complete();
-    if (!owners_complete_) {
+    owner_blind_spot_ = {};
+    if (std::string reason = why_owners_are_missing(walk); !reason.empty()) {
       owner_blind_spot_ = {.id = "AQ605",
                            .scope = "host",
-                           .reason = walk ? "the descriptors of " + std::to_string(walk->denied) +
-                                                " processes may not be read (run as root)"
-                                          : walk.error().message(),
+                           .reason = std::move(reason),
                            .cost = "an owner may be missing, and listeners may seem to have none"};
     }
     if (!walk) return;
+    add_stuck(walk->stuck);
     std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> kept;
     for (const facts::Listener& listener : snapshot.listeners) {
       if (const auto found = walk->owners.find(listener.inode); found != walk->owners.end()) {
@@ -313,33 +334,59 @@ class Scanner::Impl {
     owners_ = std::move(kept);
   }
 
+  // Empty where nothing hinders but processes that are stuck, of which note_stuck() tells.
+  static std::string why_owners_are_missing(const Result<procfs::OwnerWalk>& walk) {
+    if (!walk) return walk.error().message();
+    if (walk->denied > 0) {
+      return "the descriptors of " + std::to_string(walk->denied) +
+             " processes may not be read (run as root)";
+    }
+    if (walk->hides_processes) {
+      return "/proc hides the processes of other users (hidepid; run as root)";
+    }
+    return walk->failures.empty() ? "" : walk->failures.front();
+  }
+
   // Every owner that still lives, with its container and pod.
   void describe_processes(facts::Snapshot& snapshot) {
     std::set<Pid> pids;
     for (const facts::Listener& listener : snapshot.listeners) {
       for (const facts::OwnerRef& owner : listener.owners) pids.insert(owner.pid);
     }
-    std::vector<Pid> unknown;
+    const auto asked = std::make_shared<std::vector<Asked>>();
     for (const Pid pid : pids) {
-      const auto it = processes_.find(pid);
-      if (it == processes_.end() || !is_same(it->second)) unknown.push_back(pid);
+      const auto known = processes_.find(pid);
+      const auto seen = iterated_processes_.find(pid);
+      if (known == processes_.end()) {
+        asked->push_back({.pid = pid, .known = {}});
+      } else if (seen == iterated_processes_.end()) {
+        asked->push_back({.pid = pid, .known = known->second});
+      } else if (!is_same(seen->second, known->second)) {
+        asked->push_back({.pid = pid, .known = {}});
+      }
     }
-    std::vector<std::optional<facts::Process>> read(unknown.size());
-    parallel_for(unknown.size(), threads_, [&](std::size_t i) {
-      if (auto process = procfs::read_process(options_.proc_root, unknown[i], exe_link_)) {
-        read[i] = std::move(*process);
-      }
-    });
+    std::erase_if(*asked, [&](const Asked& each) { return is_stuck(each.pid); });
+    auto read = attended_map<std::optional<facts::Process>>(
+        asked->size(), threads_,
+        [asked, root = options_.proc_root, exe = exe_link_](std::size_t i) {
+          return read_if_new((*asked)[i], root, exe);
+        });
+    std::vector<Pid> stuck;
     std::vector<facts::Process> fresh;
-    for (std::size_t i = 0; i < unknown.size(); ++i) {
+    for (std::size_t i = 0; i < read.size(); ++i) {
       if (!read[i]) {
+        stuck.push_back((*asked)[i].pid);
+      } else if (*read[i]) {
+        fresh.push_back(std::move(**read[i]));
+      } else if (const auto seen = iterated_processes_.find((*asked)[i].pid);
+                 seen != iterated_processes_.end()) {
         // It ended, or may not be read: what the iterator saw of it is better than nothing.
-        const auto seen = iterated_processes_.find(unknown[i]);
-        if (seen != iterated_processes_.end()) fresh.push_back(seen->second);
-        continue;
+        fresh.push_back(seen->second);
       }
-      cgroup::place(*read[i]);
-      fresh.push_back(std::move(*read[i]));
+    }
+    add_stuck(stuck);
+    for (const Pid pid : pids) {
+      if (is_stuck(pid) && !processes_.contains(pid)) read_stuck(pid, fresh);
     }
     containers::WorkloadNames names(options_.run_root, options_.log_root);
     names.annotate(fresh);
@@ -349,15 +396,62 @@ class Scanner::Impl {
     iterated_processes_.clear();
   }
 
-  // Whether a process that was read before is the one that has its PID now.
-  [[nodiscard]] bool is_same(const facts::Process& known) const {
-    const auto seen = iterated_processes_.find(known.pid);
-    if (seen != iterated_processes_.end()) {
-      return seen->second.start_ticks == known.start_ticks && seen->second.comm == known.comm;
+  static bool is_same(const facts::Process& one, const facts::Process& other) {
+    return one.start_ticks == other.start_ticks && one.comm == other.comm;
+  }
+
+  // A process to be read, unless it still is the one that is known.
+  struct Asked {
+    Pid pid;
+    std::optional<facts::Process> known;
+  };
+
+  // The known one where nothing has changed; nothing where the process is gone.
+  static std::optional<facts::Process> read_if_new(const Asked& asked, const std::string& root,
+                                                   procfs::ExeLink exe) {
+    if (asked.known) {
+      const auto now = procfs::read_process(root, asked.pid, procfs::ExeLink::kLeaveOut);
+      if (now && is_same(*now, *asked.known)) return asked.known;
     }
-    const auto now =
-        procfs::read_process(options_.proc_root, known.pid, procfs::ExeLink::kLeaveOut);
-    return now && now->start_ticks == known.start_ticks && now->comm == known.comm;
+    auto process = procfs::read_process(root, asked.pid, exe);
+    if (!process) return std::nullopt;
+    return std::move(*process);
+  }
+
+  void read_stuck(Pid pid, std::vector<facts::Process>& fresh) const {
+    Result<facts::Process> process = procfs::read_stuck_process(options_.proc_root, pid);
+    const auto seen = iterated_processes_.find(pid);
+    if (process && seen != iterated_processes_.end()) {
+      process->start_ticks = seen->second.start_ticks;
+      process->netns = seen->second.netns;
+    }
+    if (process) fresh.push_back(std::move(*process));
+  }
+
+  [[nodiscard]] bool is_stuck(Pid pid) const { return std::ranges::binary_search(stuck_, pid); }
+
+  void add_stuck(const std::vector<Pid>& more) {
+    std::set<Pid> all(stuck_.begin(), stuck_.end());
+    all.insert(more.begin(), more.end());
+    stuck_.assign(all.begin(), all.end());
+  }
+
+  void note_stuck(facts::Snapshot& snapshot) const {
+    if (stuck_.empty()) return;
+    constexpr std::size_t kNamed = 5;
+    std::string pids;
+    for (std::size_t i = 0; i < stuck_.size() && i < kNamed; ++i) {
+      pids += (i == 0 ? "" : ", ") + std::to_string(stuck_[i].value());
+    }
+    if (stuck_.size() > kNamed) pids += " …";
+    snapshot.blind_spots.push_back(
+        {.id = "AQ610",
+         .scope = "host",
+         .reason =
+             "the kernel does not say what processes hold that are stuck inside execve(): pid " +
+             pids,
+         .cost = "a namespace that only they hold is not seen; without BPF iterators they may be "
+                 "missing among the owners"});
   }
 
   ScanOptions options_;
@@ -377,6 +471,7 @@ class Scanner::Impl {
   std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> owners_;
   bool owners_complete_ = false;
   facts::BlindSpot owner_blind_spot_;
+  std::vector<Pid> stuck_;  // sorted: did not answer; not asked again
   std::map<Pid, facts::Process> processes_;
   std::map<Pid, facts::Process> iterated_processes_;
   std::unordered_map<NetnsId, netns::Handle> handles_;

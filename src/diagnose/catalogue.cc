@@ -159,6 +159,13 @@ constexpr CatalogueEntry kCatalogue[] = {
      "Its "
      "listeners are seen, its counters are not.",
      "Look at the owner of the listener: it moved to another namespace after it made the socket."},
+    {"AQ610", kWarning, "a process is stuck and cannot be looked at",
+     "The kernel answers what a process holds only when it is not inside execve(). One that closes "
+     "a "
+     "file there on storage that does not answer stays inside for good; ps hangs on it, too. "
+     "acceptq "
+     "waits for it, once and shortly, and goes on without it.",
+     "Find the storage: cat /proc/PID/wchan hangs, but cat /proc/PID/status and mountinfo do not."},
 };
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -15,22 +17,25 @@
 #include "base/numbered_entries.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "collect/attended.h"
 #include "collect/netns/mountinfo.h"
 
 namespace acceptq::collect::netns {
 namespace {
 
-// N of the link "KIND:[N]".
-Result<std::uint64_t> namespace_link(const std::string& path, const std::string& kind) {
+// N of a link's text "KIND:[N]".
+std::optional<std::uint64_t> namespace_inode(std::string_view target, std::string_view kind) {
+  if (!target.starts_with(kind) || !target.ends_with(']')) return std::nullopt;
+  target.remove_prefix(kind.size());
+  if (!target.starts_with(":[")) return std::nullopt;
+  return parse_int<std::uint64_t>(target.substr(2, target.size() - 3));
+}
+
+Result<std::uint64_t> namespace_link(const std::string& path, std::string_view kind) {
   const Result<std::string> link = read_link(path);
   if (!link) return fail(link.error());
-  std::string_view number = *link;
-  if (number.starts_with(kind + ":[") && number.ends_with(']')) {
-    number.remove_prefix(kind.size() + 2);
-    number.remove_suffix(1);
-    if (const auto inode = parse_int<std::uint64_t>(number)) return *inode;
-  }
-  return fail(ErrorCode::kMalformed, path + " is not a " + kind + " namespace");
+  if (const auto inode = namespace_inode(*link, kind)) return *inode;
+  return fail(ErrorCode::kMalformed, path + " is not a namespace");
 }
 
 // What tells the network namespace of a process from others without the right to read its link
@@ -39,6 +44,75 @@ std::optional<std::uint64_t> outside_identity(const std::string& process_dir) {
   struct stat status{};
   if (::stat((process_dir + "/net/stat").c_str(), &status) != 0) return std::nullopt;
   return status.st_ino;
+}
+
+using PlaceSeen = std::pair<NetnsId, std::string>;  // a namespace, and a path that leads there
+
+// What one process shows.
+struct ProcessSeen {
+  std::optional<NetnsId> net;
+  bool denied = false;
+  std::optional<std::uint64_t> mount_namespace;
+  std::vector<PlaceSeen> threads;      // those that are not where the process is
+  std::vector<PlaceSeen> descriptors;  // of network namespaces
+};
+
+std::vector<std::int32_t> numbers_in(const std::string& path, int& error) {
+  thread_local std::vector<std::byte> buffer;
+  std::vector<std::int32_t> numbers;
+  const UniqueFd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  error = !dir.valid() ? errno : for_each_number(dir.get(), buffer, [&](std::int32_t number, auto) {
+    numbers.push_back(number);
+    return 0;
+  });
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+// The threads of a process that are in another namespace than `net`.
+std::vector<PlaceSeen> threads_elsewhere(const std::string& dir, std::optional<NetnsId> net) {
+  std::vector<PlaceSeen> places;
+  int error = 0;
+  const std::vector<std::int32_t> threads = numbers_in(dir, error);
+  if (threads.size() < 2) return places;
+  for (const std::int32_t thread : threads) {
+    still_at_work();
+    std::string path = dir + "/" + std::to_string(thread) + "/ns/net";
+    const auto id = namespace_link(path, "net");
+    if (id && NetnsId(*id) != net) places.emplace_back(NetnsId(*id), std::move(path));
+  }
+  return places;
+}
+
+std::vector<PlaceSeen> namespace_descriptors(const std::string& dir) {
+  constexpr std::size_t kOften = 1024;
+  thread_local std::vector<std::byte> buffer;
+  std::vector<PlaceSeen> places;
+  std::size_t read = 0;
+  // What could be read until an error is what there is to go by.
+  static_cast<void>(
+      for_each_numbered_link(dir.c_str(), buffer, [&](std::int32_t fd, std::string_view target) {
+        if (++read % kOften == 0) still_at_work();
+        if (const auto net = namespace_inode(target, "net")) {
+          places.emplace_back(NetnsId(*net), dir + "/" + std::to_string(fd));
+        }
+      }));
+  return places;
+}
+
+ProcessSeen look_at(const std::string& dir, bool thorough) {
+  ProcessSeen seen;
+  const Result<std::uint64_t> net = namespace_link(dir + "/ns/net", "net");
+  if (net) {
+    seen.net = NetnsId(*net);
+  } else {
+    seen.denied = net.error().code == ErrorCode::kPermission;
+  }
+  if (!thorough) return seen;
+  if (const auto mounts = namespace_link(dir + "/ns/mnt", "mnt")) seen.mount_namespace = *mounts;
+  seen.threads = threads_elsewhere(dir + "/task", seen.net);
+  seen.descriptors = namespace_descriptors(dir + "/fd");
+  return seen;
 }
 
 class Finder {
@@ -52,7 +126,8 @@ class Finder {
     if (const auto own = namespace_link(proc("thread-self") + "/ns/net", "net")) {
       own_ = NetnsId(*own);
     }
-    for (const std::int32_t pid : pids) take_process(pid);
+    const std::vector<std::optional<ProcessSeen>> seen = look_at_all(pids);
+    for (std::size_t i = 0; i < pids.size(); ++i) take_process(pids[i], seen[i]);
     // The own namespace is there even where /proc shows no process that we may look at.
     if (own_) add(*own_, facts::HeldBy::kProcess, {.path = proc("thread-self") + "/ns/net"});
     take_mounts("self", "/");
@@ -63,8 +138,8 @@ class Finder {
       for (const auto& [mount_namespace, pid] : mount_namespaces_) {
         take_mounts(pid, proc(pid) + "/root");
       }
-      for (const std::int32_t pid : pids) take_threads(pid);
-      for (const std::int32_t pid : pids) take_descriptors(pid);
+      take_places(seen, &ProcessSeen::threads, facts::HeldBy::kProcess);
+      take_places(seen, &ProcessSeen::descriptors, facts::HeldBy::kDescriptor);
     }
     place_denied();
     discovery_.hides_processes = !std::ranges::binary_search(pids, 1);
@@ -76,16 +151,22 @@ class Finder {
     return options_.proc_root + "/" + pid;
   }
 
-  std::vector<std::int32_t> numbers_in(const std::string& path, int& error) {
-    std::vector<std::int32_t> numbers;
-    const UniqueFd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    error = !dir.valid() ? errno
-                         : for_each_number(dir.get(), buffer_, [&](std::int32_t number, auto) {
-                             numbers.push_back(number);
-                             return 0;
-                           });
-    std::ranges::sort(numbers);
-    return numbers;
+  // Nothing for a process that does not answer.
+  std::vector<std::optional<ProcessSeen>> look_at_all(const std::vector<std::int32_t>& pids) const {
+    const auto asked = std::make_shared<std::vector<std::string>>();
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < pids.size(); ++i) {
+      if (std::ranges::binary_search(options_.skip, Pid(pids[i]))) continue;
+      asked->push_back(proc(std::to_string(pids[i])));
+      places.push_back(i);
+    }
+    auto seen = attended_map<ProcessSeen>(asked->size(), options_.threads,
+                                          [asked, thorough = options_.thorough](std::size_t i) {
+                                            return look_at((*asked)[i], thorough);
+                                          });
+    std::vector<std::optional<ProcessSeen>> all(pids.size());
+    for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = std::move(seen[i]);
+    return all;
   }
 
   Handle& add(NetnsId id, facts::HeldBy held_by, Entrance entrance) {
@@ -99,35 +180,22 @@ class Finder {
     return handle;
   }
 
-  void take_process(std::int32_t pid) {
+  void take_process(std::int32_t pid, const std::optional<ProcessSeen>& seen) {
+    if (!seen) discovery_.stuck.emplace_back(pid);
+    if (!seen || seen->denied) denied_.push_back(pid);
+    if (!seen || !seen->net) return;
     const std::string name = std::to_string(pid);
-    const std::string dir = proc(name);
-    const Result<std::uint64_t> net = namespace_link(dir + "/ns/net", "net");
-    if (!net) {
-      if (net.error().code == ErrorCode::kPermission) denied_.push_back(pid);
-      return;
-    }
-    Handle& handle = add(NetnsId(*net), facts::HeldBy::kProcess, {.path = dir + "/ns/net"});
+    Handle& handle = add(*seen->net, facts::HeldBy::kProcess, {.path = proc(name) + "/ns/net"});
     if (handle.pids.size() < kPidsKept) handle.pids.emplace_back(pid);
-    if (pid == 1) host_ = NetnsId(*net);
-    if (!options_.thorough) return;
-    if (const auto mount_namespace = namespace_link(dir + "/ns/mnt", "mnt")) {
-      mount_namespaces_.try_emplace(*mount_namespace, name);
-    }
+    if (pid == 1) host_ = seen->net;
+    if (seen->mount_namespace) mount_namespaces_.try_emplace(*seen->mount_namespace, name);
   }
 
-  // Threads that moved alone into another namespace.
-  void take_threads(std::int32_t pid) {
-    const std::string dir = proc(std::to_string(pid)) + "/task";
-    int error = 0;
-    const std::vector<std::int32_t> threads = numbers_in(dir, error);
-    if (threads.size() < 2) return;
-    for (const std::int32_t thread : threads) {
-      const std::string path = dir + "/" + std::to_string(thread) + "/ns/net";
-      const auto net = namespace_link(path, "net");
-      if (net && !handles_.contains(NetnsId(*net))) {
-        add(NetnsId(*net), facts::HeldBy::kProcess, {.path = path});
-      }
+  void take_places(const std::vector<std::optional<ProcessSeen>>& seen,
+                   std::vector<PlaceSeen> ProcessSeen::* places, facts::HeldBy held_by) {
+    for (const std::optional<ProcessSeen>& process : seen) {
+      if (!process) continue;
+      for (const auto& [id, path] : *process.*places) add(id, held_by, {.path = path});
     }
   }
 
@@ -135,21 +203,9 @@ class Finder {
     const Result<std::string> text = read_file(proc(pid) + "/mountinfo");
     if (!text) return;
     for (const NamespaceMount& mount : parse_namespace_mounts(*text)) {
-      Handle& handle =
-          add(mount.id, facts::HeldBy::kMount,
-              {.path = mount.path, .root = root, .remote_type = mount.remote_type});
+      Handle& handle = add(mount.id, facts::HeldBy::kMount,
+                           {.path = mount.path, .root = root, .remote_type = mount.remote_type});
       if (handle.mount_path.empty()) handle.mount_path = mount.path;
-    }
-  }
-
-  void take_descriptors(std::int32_t pid) {
-    const std::string dir = proc(std::to_string(pid)) + "/fd";
-    int error = 0;
-    for (const std::int32_t fd : numbers_in(dir, error)) {
-      const std::string path = dir + "/" + std::to_string(fd);
-      if (const auto net = namespace_link(path, "net")) {
-        add(NetnsId(*net), facts::HeldBy::kDescriptor, {.path = path});
-      }
     }
   }
 
@@ -159,10 +215,9 @@ class Finder {
     if (denied_.empty()) return;
     std::map<std::uint64_t, NetnsId> known;
     for (const auto& [id, handle] : handles_) {
-      const std::string pid =
-          own_ == id            ? "thread-self"
-          : handle.pids.empty() ? ""
-                                : std::to_string(handle.pids.front().value());
+      const std::string pid = own_ == id            ? "thread-self"
+                              : handle.pids.empty() ? ""
+                                                    : std::to_string(handle.pids.front().value());
       if (pid.empty()) continue;
       if (const auto identity = outside_identity(proc(pid))) known.emplace(*identity, id);
     }
@@ -191,7 +246,6 @@ class Finder {
   }
 
   const DiscoverOptions& options_;
-  std::vector<std::byte> buffer_;
   std::optional<NetnsId> own_;
   std::optional<NetnsId> host_;
   std::map<NetnsId, Handle> handles_;

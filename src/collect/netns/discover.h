@@ -37,13 +37,14 @@ inline constexpr std::size_t kEntrancesKept = 4;
 
 struct Discovery {
   std::vector<Handle> handles;  // by id
-  // Processes whose namespace link may not be read. Which namespace they live in is still seen from
-  // /proc/PID/net: the inode of its `stat` is the namespace's own for as long as that lives
-  // (fs/proc/proc_net.c, proc_net_ns_init; checked on 6.18).
+  // Processes whose namespace link may not be read, or that are stuck. Which namespace they live in
+  // is still seen from /proc/PID/net: the inode of its `stat` is the namespace's own for as long as
+  // that lives (fs/proc/proc_net.c, proc_net_ns_init; checked on 6.18).
   std::size_t denied = 0;
   // Those of them that live in none of `handles`, or where even that cannot be told.
   std::size_t hidden_processes = 0;
   std::size_t hidden_namespaces = 0;  // the namespaces that these are known to live in
+  std::vector<Pid> stuck;             // did not answer (attended.h); as if denied
   bool hides_processes = false;       // /proc does not list everybody's processes (hidepid)
 
   // Whether a namespace may exist that is not in `handles` though processes live in it.
@@ -56,10 +57,13 @@ struct DiscoverOptions {
   // the mounts of every mount namespace that a process lives in, and every descriptor of the host:
   // a link read for each.
   bool thorough = false;
+  unsigned threads = 1;
+  std::vector<Pid> skip;  // sorted: known not to answer
 };
 
 // Reads directories, links and mountinfo of /proc only: nothing of a process is opened or followed,
-// so stalled storage cannot hang it. Fails where `proc_root` cannot be listed.
+// so stalled storage cannot hang it; a process whose links wait is given up. Fails where
+// `proc_root` cannot be listed.
 [[nodiscard]] Result<Discovery> discover_namespaces(const DiscoverOptions& options);
 
 }  // namespace acceptq::collect::netns

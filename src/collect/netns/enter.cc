@@ -44,9 +44,8 @@ UniqueFd reach_mount(const Entrance& entrance) {
 
 Status enter_by(const Entrance& entrance, NetnsId id) {
   if (!entrance.remote_type.empty()) {
-    return fail(ErrorCode::kUnsupported,
-                "cannot enter " + entrance.name() + ": it lies on " + entrance.remote_type +
-                    ", which may not answer");
+    return fail(ErrorCode::kUnsupported, "cannot enter " + entrance.name() + ": it lies on " +
+                                             entrance.remote_type + ", which may not answer");
   }
   const UniqueFd place = entrance.root.empty() ? UniqueFd(::open(entrance.path.c_str(), kReach))
                                                : reach_mount(entrance);

@@ -30,8 +30,8 @@ std::optional<Mount> parse_line(std::string_view line) {
   const auto parent = parse_int<int>(fields[1]);
   const auto dash = std::find(fields.begin() + kOptional, fields.end(), "-");
   if (!id || !parent || dash == fields.end() || dash + 1 == fields.end()) return std::nullopt;
-  return Mount{.id = *id, .parent = *parent, .root = fields[3], .point = fields[4],
-               .type = *(dash + 1)};
+  return Mount{
+      .id = *id, .parent = *parent, .root = fields[3], .point = fields[4], .type = *(dash + 1)};
 }
 
 // The kernel escapes blank, tab, newline and backslash as \ooo (fs/seq_file.c, mangle_path).
@@ -56,10 +56,10 @@ std::string unescape(std::string_view text) {
 // Whether a walk over a file system of this type asks somebody who may not answer (its
 // d_revalidate; autofs mounts on the way).
 bool is_remote(std::string_view type) {
-  constexpr std::string_view kTypes[] = {"9p",   "afs",    "autofs",    "beegfs", "ceph",     "cifs",
-                                         "coda", "fuse",   "fuseblk",   "gfs2",   "lustre",   "ncpfs",
-                                         "nfs",  "nfs4",   "ocfs2",     "smb3",   "orangefs", "pvfs2",
-                                         "smbfs", "vboxsf", "virtiofs"};
+  constexpr std::string_view kTypes[] = {
+      "9p",    "afs",     "autofs",   "beegfs", "ceph",  "cifs",   "coda",
+      "fuse",  "fuseblk", "gfs2",     "lustre", "ncpfs", "nfs",    "nfs4",
+      "ocfs2", "smb3",    "orangefs", "pvfs2",  "smbfs", "vboxsf", "virtiofs"};
   return type.starts_with("fuse.") || std::ranges::find(kTypes, type) != std::end(kTypes);
 }
 

@@ -124,7 +124,8 @@ TEST(Discover, ByProcess) {
   EXPECT_EQ(handle->held_by, facts::HeldBy::kProcess);
   EXPECT_THAT(handle->pids, testing::ElementsAre(child.pid()));
   ASSERT_THAT(handle->entrances, SizeIs(1));
-  EXPECT_EQ(handle->entrances[0].name(), "/proc/" + std::to_string(child.pid().value()) + "/ns/net");
+  EXPECT_EQ(handle->entrances[0].name(),
+            "/proc/" + std::to_string(child.pid().value()) + "/ns/net");
   EXPECT_FALSE(handle->is_own);
   EXPECT_FALSE(handle->is_host);
 }
@@ -264,8 +265,7 @@ TEST(ForEachNamespace, VisitsEachInside) {
   const UnsharedChild children[5];
   std::vector<Handle> handles{{.id = own, .is_own = true}};
   for (const UnsharedChild& child : children) {
-    handles.push_back(
-        {.id = child.id(), .entrances = {entrance_of(child.pid())}});
+    handles.push_back({.id = child.id(), .entrances = {entrance_of(child.pid())}});
   }
   for (const unsigned threads : {0U, 1U, 3U, 64U}) {
     SCOPED_TRACE(threads);
@@ -291,8 +291,7 @@ TEST(ForEachNamespace, AnErrorAndNoEntryWhereTheProcessEnded) {
   if (!test::may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
   const NetnsId own = current_namespace();
   UnsharedChild child;
-  const std::vector<Handle> handles{
-      {.id = child.id(), .entrances = {entrance_of(child.pid())}}};
+  const std::vector<Handle> handles{{.id = child.id(), .entrances = {entrance_of(child.pid())}}};
   child.end();
   int visits = 0;
   for_each_namespace(handles, 1, [&](std::size_t, const Status& entered) {
@@ -309,8 +308,7 @@ TEST(ForEachNamespace, APathThatLeadsElsewhereByNowIsNotEntered) {
   const NetnsId own = current_namespace();
   const UnsharedChild child;
   const std::vector<Handle> handles{
-      {.id = NetnsId(child.id().value() + 1),
-       .entrances = {entrance_of(child.pid())}}};
+      {.id = NetnsId(child.id().value() + 1), .entrances = {entrance_of(child.pid())}}};
   int visits = 0;
   for_each_namespace(handles, 1, [&](std::size_t, const Status& entered) {
     ++visits;
@@ -327,8 +325,8 @@ TEST(ForEachNamespace, TriesTheNextEntranceWhereOneIsGone) {
   const UnsharedChild child;
   const Handle handle{
       .id = child.id(),
-      .entrances = {entrance_of(ended.pid()), {.path = "/proc/self/ns/net"},
-                    entrance_of(child.pid())}};
+      .entrances = {
+          entrance_of(ended.pid()), {.path = "/proc/self/ns/net"}, entrance_of(child.pid())}};
   ended.end();
   int visits = 0;
   for_each_namespace(std::span(&handle, 1), 1, [&](std::size_t, const Status& entered) {
@@ -340,9 +338,8 @@ TEST(ForEachNamespace, TriesTheNextEntranceWhereOneIsGone) {
 }
 
 TEST(ForEachNamespace, StaysAwayFromStorageThatMayNotAnswer) {
-  const Handle handle{
-      .id = current_namespace(),
-      .entrances = {{.path = "/srv/ns", .root = "/", .remote_type = "nfs4"}}};
+  const Handle handle{.id = current_namespace(),
+                      .entrances = {{.path = "/srv/ns", .root = "/", .remote_type = "nfs4"}}};
   for_each_namespace(std::span(&handle, 1), 1, [&](std::size_t, const Status& entered) {
     ASSERT_FALSE(entered);
     EXPECT_EQ(entered.error().code, ErrorCode::kUnsupported);

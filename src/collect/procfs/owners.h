@@ -30,21 +30,28 @@ struct OwnerWalk {
   std::uint32_t vanished = 0;         // exited before or while they were read
   std::uint32_t denied = 0;           // may not be read (EACCES, EPERM)
   std::vector<Pid> denied_examples;   // the first few
+  std::vector<Pid> stuck;             // did not answer (attended.h)
   std::vector<std::string> failures;  // read errors other than those, as text; the first few
   bool hides_processes = false;       // mounted with hidepid: even PID 1 cannot be seen
 
   // Whether every owner there was has been found (but for the kinds named above).
   [[nodiscard]] bool complete() const {
-    return denied == 0 && failures.empty() && !hides_processes;
+    return denied == 0 && stuck.empty() && failures.empty() && !hides_processes;
   }
 };
 
-// Fails only where PROC_ROOT itself cannot be listed.
-[[nodiscard]] Result<OwnerWalk> walk_socket_owners(const std::string& proc_root,
+struct OwnerWalkOptions {
+  std::string proc_root = "/proc";
+  unsigned threads = 1;
+  std::vector<Pid> skip;  // sorted: known not to answer; they count as stuck
+};
+
+// Fails only where the proc root itself cannot be listed.
+[[nodiscard]] Result<OwnerWalk> walk_socket_owners(const OwnerWalkOptions& options,
                                                    std::span<const SocketInode> wanted);
 
 // Whether that descriptor still is that socket: lets a cache of owners be checked for the cost of
-// one readlink each. False too where it cannot be read.
+// one readlink each. False too where it cannot be read. Waits for a process that is stuck.
 [[nodiscard]] bool still_owns(const std::string& proc_root, const facts::OwnerRef& owner,
                               SocketInode socket);
 

@@ -13,7 +13,7 @@ const std::string kNode = ACCEPTQ_SOURCE_DIR "/tests/data/procfs/node";
 
 TEST(WalkSocketOwners, FindsEveryOwnerOfWhatIsWanted) {
   const SocketInode wanted[] = {SocketInode(48213), SocketInode(9001), SocketInode(7)};
-  const Result<OwnerWalk> walk = walk_socket_owners(kNode, wanted);
+  const Result<OwnerWalk> walk = walk_socket_owners({.proc_root = kNode}, wanted);
   ASSERT_TRUE(walk.has_value()) << walk.error().message();
   EXPECT_EQ(walk->owners.size(), 2U);
   EXPECT_THAT(walk->owners.at(SocketInode(48213)),
@@ -26,14 +26,15 @@ TEST(WalkSocketOwners, FindsEveryOwnerOfWhatIsWanted) {
 }
 
 TEST(WalkSocketOwners, KnowsWhenProcessesAreHidden) {
-  const Result<OwnerWalk> walk = walk_socket_owners(kNode + "/1", {});
+  const Result<OwnerWalk> walk = walk_socket_owners({.proc_root = kNode + "/1"}, {});
   ASSERT_TRUE(walk.has_value());
   EXPECT_TRUE(walk->hides_processes);
   EXPECT_FALSE(walk->complete());
 }
 
 TEST(WalkSocketOwners, FailsWithoutAProcRoot) {
-  EXPECT_EQ(walk_socket_owners("/nonexistent", {}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(walk_socket_owners({.proc_root = "/nonexistent"}, {}).error().code,
+            ErrorCode::kNotFound);
 }
 
 TEST(StillOwns, ComparesTheLink) {

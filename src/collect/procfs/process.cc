@@ -34,32 +34,42 @@ std::optional<std::string_view> status_line(std::string_view text, std::string_v
   return std::nullopt;
 }
 
+// Names the process in errors, which otherwise only say "stat".
+tl::unexpected<Error> in_dir(const std::string& dir, Error error) {
+  error.context = dir + ": " + error.context;
+  return fail(std::move(error));
+}
+
+// Fills in what `status` and `cgroup` tell.
+Status read_patient_files(int dir_fd, facts::Process& process) {
+  if (const Result<std::string> text = read_file_at(dir_fd, "status", kMaxFile)) {
+    const Result<StatusFields> status = parse_status(*text);
+    if (!status) return fail(status.error());
+    process.uid = status->uid;
+    if (status->parent) process.parent = *status->parent;
+  }
+  if (const Result<std::string> text = read_file_at(dir_fd, "cgroup", kMaxFile)) {
+    const auto memberships = cgroup::parse_cgroup(*text);
+    if (!memberships) return fail(memberships.error());
+    process.cgroup = cgroup::placing_path(*memberships);
+    cgroup::place(process);
+  }
+  return {};
+}
+
 Result<facts::Process> read_once(int dir_fd, const std::string& dir, ExeLink exe) {
-  // Names the process in errors, which otherwise only say "stat".
-  const auto in_dir = [&](Error error) {
-    error.context = dir + ": " + error.context;
-    return fail(std::move(error));
-  };
   const Result<std::string> stat_text = read_file_at(dir_fd, "stat", kMaxFile);
-  if (!stat_text) return in_dir(stat_text.error());
+  if (!stat_text) return in_dir(dir, stat_text.error());
   const Result<StatFields> stat = parse_stat(*stat_text);
-  if (!stat) return in_dir(stat.error());
+  if (!stat) return in_dir(dir, stat.error());
 
   facts::Process process;
   process.pid = stat->pid;
   process.parent = stat->parent;
   process.start_ticks = stat->start_ticks;
   process.comm = stat->comm;
-  if (const Result<std::string> text = read_file_at(dir_fd, "status", kMaxFile)) {
-    const Result<StatusFields> status = parse_status(*text);
-    if (!status) return in_dir(status.error());
-    process.uid = status->uid;
-  }
-  if (const Result<std::string> text = read_file_at(dir_fd, "cgroup", kMaxFile)) {
-    const auto memberships = cgroup::parse_cgroup(*text);
-    if (!memberships) return in_dir(memberships.error());
-    process.cgroup = cgroup::placing_path(*memberships);
-    cgroup::place(process);
+  if (const Status rest = read_patient_files(dir_fd, process); !rest) {
+    return in_dir(dir, rest.error());
   }
   if (exe == ExeLink::kRead) {
     if (Result<std::string> target = read_link_at(dir_fd, "exe")) process.exe = std::move(*target);
@@ -69,11 +79,11 @@ Result<facts::Process> read_once(int dir_fd, const std::string& dir, ExeLink exe
   }
 
   const Result<std::string> again_text = read_file_at(dir_fd, "stat", kMaxFile);
-  if (!again_text) return in_dir(again_text.error());
+  if (!again_text) return in_dir(dir, again_text.error());
   const Result<StatFields> again = parse_stat(*again_text);
-  if (!again) return in_dir(again.error());
+  if (!again) return in_dir(dir, again.error());
   if (again->start_ticks != stat->start_ticks || again->comm != stat->comm) {
-    return in_dir(Error{ErrorCode::kInterrupted, 0, "changed while it was read"});
+    return in_dir(dir, Error{ErrorCode::kInterrupted, 0, "changed while it was read"});
   }
   return process;
 }
@@ -164,6 +174,21 @@ Result<facts::Process> read_process(const std::string& proc_root, Pid pid, ExeLi
   }
   if (process && process->pid != pid) {
     return fail(ErrorCode::kMalformed, dir + "/stat is of another PID");
+  }
+  return process;
+}
+
+Result<facts::Process> read_stuck_process(const std::string& proc_root, Pid pid) {
+  const std::string dir = proc_root + "/" + std::to_string(pid.value());
+  const UniqueFd dir_fd(::open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!dir_fd.valid()) return fail_errno(errno, "cannot open " + dir);
+  const Result<std::string> comm = read_file_at(dir_fd.get(), "comm", kMaxFile);
+  if (!comm) return in_dir(dir, comm.error());
+  facts::Process process;
+  process.pid = pid;
+  process.comm = comm->substr(0, comm->find_last_not_of('\n') + 1);
+  if (const Status rest = read_patient_files(dir_fd.get(), process); !rest) {
+    return in_dir(dir, rest.error());
   }
   return process;
 }

@@ -1,8 +1,10 @@
-// One process as /proc shows it, without ever waiting for it.
+// One process as /proc shows it.
 //
-// Only files are read that take no lock which a stuck process can hold: `stat`, `status`, `cgroup`
-// and the links `exe` and `ns/net`. `cmdline`, `environ`, `maps` and `smaps` take the process's
-// mmap lock, which a page fault on dead storage holds for as long as the storage is dead.
+// Only files are read that take no lock which a stuck process can hold, or else from a thread that
+// can be left behind (attended.h): `stat` and the links `exe` and `ns/net` wait for a process that
+// is inside execve(). `comm`, `status` and `cgroup` never wait. `cmdline`, `environ`, `maps` and
+// `smaps` take the process's mmap lock, which a page fault on dead storage holds for as long as the
+// storage is dead; they are not read.
 // Before 4.1 the link `exe` took it too (get_mm_exe_file, kernel/fork.c; made lock-free by "mm:
 // rcu-protected get_mm_exe_file()"), so there it is left out.
 #pragma once
@@ -55,5 +57,9 @@ enum class ExeLink { kRead, kLeaveOut };
 // time is compared at the end: the result never mixes two processes.
 [[nodiscard]] Result<facts::Process> read_process(const std::string& proc_root, Pid pid,
                                                   ExeLink exe = ExeLink::kRead);
+
+// The same of a process that is stuck, from the files that never wait: no executable, no namespace
+// and 0 for its start time.
+[[nodiscard]] Result<facts::Process> read_stuck_process(const std::string& proc_root, Pid pid);
 
 }  // namespace acceptq::collect::procfs

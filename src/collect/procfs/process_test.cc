@@ -103,6 +103,22 @@ TEST(ReadProcess, WhatMayNotBeReadIsEmpty) {
   EXPECT_FALSE(process->exe || process->netns || process->container || process->pod);
 }
 
+// Neither `stat` nor a link: those wait for a process that is inside execve().
+TEST(ReadStuckProcess, FromFilesThatNeverWait) {
+  const Result<facts::Process> process = read_stuck_process(kNode, Pid(3990));
+  ASSERT_TRUE(process.has_value()) << process.error().message();
+  EXPECT_EQ(process->pid, Pid(3990));
+  EXPECT_EQ(process->parent, Pid(3985));
+  EXPECT_EQ(process->comm, "nginx");
+  EXPECT_EQ(process->uid, 101U);
+  ASSERT_TRUE(process->container && process->pod);
+  EXPECT_EQ(process->container->runtime, "containerd");
+  EXPECT_EQ(process->start_ticks, 0U);
+  EXPECT_FALSE(process->exe || process->netns);
+  EXPECT_EQ(read_stuck_process(kNode, Pid(77)).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(read_stuck_process(kNode, Pid(4200)).error().code, ErrorCode::kNotFound);
+}
+
 TEST(ReadProcess, SaysWhoIsGone) {
   EXPECT_EQ(read_process(kNode, Pid(4200)).error().code, ErrorCode::kNotFound);
   EXPECT_THAT(read_process(kNode, Pid(4200)).error().message(), testing::HasSubstr("/4200"));

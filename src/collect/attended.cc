@@ -1,0 +1,135 @@
+#include "collect/attended.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "base/clock.h"
+
+namespace acceptq::collect {
+namespace {
+
+// How many threads may be left behind in one call; what remains then is given up, too.
+constexpr std::size_t kMostLeftBehind = 64;
+constexpr std::int64_t kIdle = 0;
+
+struct Worker {
+  std::atomic<std::int64_t> since_ns{kIdle};  // when it began with `item`
+  std::atomic<std::size_t> item{0};
+};
+
+thread_local Worker* this_worker = nullptr;
+
+enum State : std::uint8_t { kPending, kDone, kGivenUp };
+
+// What the threads of one call share. It lives for as long as the last of them.
+struct Crew {
+  Crew(std::size_t items, std::function<void(std::size_t)> calls)
+      : work(std::move(calls)), states(items) {}
+
+  const std::function<void(std::size_t)> work;
+  std::vector<std::atomic<std::uint8_t>> states;
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::size_t> settled{0};  // done or given up
+  std::mutex mutex;
+  std::condition_variable all_settled;
+
+  // Whether the caller is the one who settles item `i`.
+  bool settle(std::size_t i, State state) {
+    std::uint8_t expected = kPending;
+    if (!states[i].compare_exchange_strong(expected, state)) return false;
+    if (++settled == states.size()) {
+      const std::lock_guard lock(mutex);
+      all_settled.notify_all();
+    }
+    return true;
+  }
+};
+
+void run(Crew& crew, Worker& worker) {
+  this_worker = &worker;
+  for (std::size_t i = crew.next++; i < crew.states.size(); i = crew.next++) {
+    worker.item = i;
+    worker.since_ns = monotonic_ns();
+    crew.work(i);
+    worker.since_ns = kIdle;
+    if (!crew.settle(i, kDone)) return;  // given up, and another has taken this thread's place
+  }
+}
+
+using Workers = std::vector<std::shared_ptr<Worker>>;
+
+bool start_worker(const std::shared_ptr<Crew>& crew, Workers& workers) {
+  auto worker = std::make_shared<Worker>();
+  try {
+    std::thread([crew, worker] { run(*crew, *worker); }).detach();
+  } catch (const std::system_error&) {  // EAGAIN: the limit on processes is reached
+    return false;
+  }
+  workers.push_back(std::move(worker));
+  return true;
+}
+
+// The item that the worker has been at since before `deadline_ns`.
+std::optional<std::size_t> stuck_at(const Worker& worker, std::int64_t deadline_ns) {
+  const std::int64_t since = worker.since_ns;
+  const std::size_t item = worker.item;
+  if (since == kIdle || since > deadline_ns || worker.since_ns != since) return std::nullopt;
+  return item;
+}
+
+}  // namespace
+
+void still_at_work() {
+  if (this_worker != nullptr) this_worker->since_ns = monotonic_ns();
+}
+
+std::vector<std::size_t> attend(std::size_t count, unsigned threads,
+                                std::chrono::milliseconds patience,
+                                std::function<void(std::size_t)> work) {
+  std::vector<std::size_t> given_up;
+  const auto crew = std::make_shared<Crew>(count, std::move(work));
+  Workers workers;
+  const std::size_t wanted = std::min<std::size_t>(std::max(threads, 1U), count);
+  while (workers.size() < wanted && start_worker(crew, workers)) continue;
+  if (workers.empty()) {
+    Worker here;
+    run(*crew, here);
+    this_worker = nullptr;
+    return given_up;
+  }
+  const auto all_settled = [&] { return crew->settled == count; };
+  std::unique_lock lock(crew->mutex);
+  while (!crew->all_settled.wait_for(lock, patience / 8, all_settled)) {
+    lock.unlock();
+    const std::int64_t deadline =
+        monotonic_ns() - std::chrono::duration_cast<std::chrono::nanoseconds>(patience).count();
+    std::size_t left = 0;
+    std::erase_if(workers, [&](const std::shared_ptr<Worker>& worker) {
+      const std::optional<std::size_t> item = stuck_at(*worker, deadline);
+      if (!item || !crew->settle(*item, kGivenUp)) return false;
+      given_up.push_back(*item);
+      ++left;
+      return true;
+    });
+    const bool may_replace = given_up.size() <= kMostLeftBehind;
+    for (; left > 0 && may_replace; --left) {
+      if (!start_worker(crew, workers)) break;
+    }
+    if (workers.empty()) {
+      for (std::size_t i = crew->next++; i < count; i = crew->next++) {
+        if (crew->settle(i, kGivenUp)) given_up.push_back(i);
+      }
+    }
+    lock.lock();
+  }
+  lock.unlock();
+  std::ranges::sort(given_up);
+  return given_up;
+}
+
+}  // namespace acceptq::collect
