@@ -87,12 +87,14 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   const auto end = begin + static_cast<std::int64_t>(options.seconds * kNsPerSecond);
   Scanner scanner(options.scan);
   facts::Observation observation;
-  Result<facts::Snapshot> before = scanner.scan(ScanDepth::kFast);
+  Result<facts::Snapshot> before = scanner.scan(ScanDepth::kFirst);
   if (!before) return fail(std::move(before.error()));
   observation.before = std::move(*before);
-  Result<facts::Snapshot> whole = scanner.scan(ScanDepth::kComplete);
-  if (!whole) return fail(std::move(whole.error()));
-  complete(observation.before, std::move(*whole));
+  if (observation.before.scan_method == "iterator") {
+    Result<facts::Snapshot> whole = scanner.scan(ScanDepth::kComplete);
+    if (!whole) return fail(std::move(whole.error()));
+    complete(observation.before, std::move(*whole));
+  }
 
   const std::vector<NetnsId> watched = watched_namespaces(observation.before);
   while (true) {

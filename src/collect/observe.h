@@ -28,6 +28,8 @@ struct ScanOptions {
 
 // How thorough a scan is.
 enum class ScanDepth {
+  // kFast with iterators, which then take milliseconds; else kComplete, which costs little more.
+  kFirst,
   // What one pass gives: with iterators, every socket that a descriptor table holds.
   kFast,
   // Also what only each namespace's own sock_diag shows (kernel-owned listeners, sockets in flight)
