@@ -82,6 +82,10 @@ int fs_read(const char* /*path*/, char* buffer, std::size_t size, off_t offset,
   return got < 0 ? -errno : static_cast<int>(got);
 }
 
+// Nothing to do, but close() asks for it, as it does of NFS and most daemons; without an answer
+// once, the kernel would stop asking.
+int fs_flush(const char* /*path*/, fuse_file_info* /*info*/) { return 0; }
+
 int fs_release(const char* /*path*/, fuse_file_info* info) {
   ::close(static_cast<int>(info->fh));
   return 0;
@@ -95,6 +99,7 @@ fuse_operations operations() {
   table.readdir = fs_readdir;
   table.open = fs_open;
   table.read = fs_read;
+  table.flush = fs_flush;
   table.release = fs_release;
   return table;
 }
