@@ -432,14 +432,14 @@ TEST(ProcNetUnix, StreamListeners) {
 
 // Anybody may bind a socket to such a name: it must not hide the others.
 TEST(ProcNetUnix, NamesMayHoldNewlines) {
-  const auto listeners = parse_proc_net_unix(
-      std::string(kUnixHead) +
-      "ffff888000000001: 00000002 00000000 00010000 0001 01 20001 /run/a\n"
-      "b 1 2 3 4 5 6 7 8\n"
-      "\n"
-      "ffff888000000002: 00000002 00000000 00000000 0002 01 20002 @x\n"
-      "not a listener's name\n"
-      "ffff888000000003: 00000002 00000000 00010000 0001 01 20003 /run/c\n");
+  const auto listeners =
+      parse_proc_net_unix(std::string(kUnixHead) +
+                          "ffff888000000001: 00000002 00000000 00010000 0001 01 20001 /run/a\n"
+                          "b 1 2 3 4 5 6 7 8\n"
+                          "\n"
+                          "ffff888000000002: 00000002 00000000 00000000 0002 01 20002 @x\n"
+                          "not a listener's name\n"
+                          "ffff888000000003: 00000002 00000000 00010000 0001 01 20003 /run/c\n");
   ASSERT_TRUE(listeners) << listeners.error().message();
   ASSERT_THAT(*listeners, SizeIs(2));
   EXPECT_EQ((*listeners)[0].path, "/run/a\nb 1 2 3 4 5 6 7 8\n");

@@ -11,9 +11,9 @@
 
 namespace acceptq::collect::netlink {
 
-// One of the files: its name below /proc/PID/net, what it lists, what it leaves out, and its parser.
-// Lines of sockets that do not listen are passed over; kMalformed, with the line's number, for a
-// line that is none of the file's. Namespace and owners are left empty.
+// One of the files: its name below /proc/PID/net, what it lists, what it leaves out, and its
+// parser. Lines of sockets that do not listen are passed over; kMalformed, with the line's number,
+// for a line that is none of the file's. Namespace and owners are left empty.
 struct ProcNetFile {
   const char* name;
   const char* what;
@@ -24,9 +24,10 @@ struct ProcNetFile {
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text);
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text);
 
-inline constexpr ProcNetFile kProcNetTcp{"tcp", "IPv4 TCP listeners", "limits and drops", parse_proc_net_tcp};
+inline constexpr ProcNetFile kProcNetTcp{"tcp", "IPv4 TCP listeners", "limits and drops",
+                                         parse_proc_net_tcp};
 inline constexpr ProcNetFile kProcNetTcp6{"tcp6", "IPv6 TCP listeners", "limits and drops",
-                                            parse_proc_net_tcp};
+                                          parse_proc_net_tcp};
 // Of Unix queues not even the length is shown: the limit is null and the length 0. A name may hold
 // newlines; a line that is none of the file's is taken for the rest of the name before it.
 inline constexpr ProcNetFile kProcNetUnix{"unix", "Unix listeners", "lengths and limits",

@@ -59,8 +59,8 @@ int on_valid(nl_msg* message, void* context) {
 }
 
 // A dump that fails after it began says so in what NLMSG_DONE carries (net/netlink/af_netlink.c,
-// netlink_dump_done): a negative errno. With inet_diag loaded but tcp_diag absent that is how ENOENT
-// arrives (net/ipv4/inet_diag.c, __inet_diag_dump).
+// netlink_dump_done): a negative errno. With inet_diag loaded but tcp_diag absent that is how
+// ENOENT arrives (net/ipv4/inet_diag.c, __inet_diag_dump).
 int on_done(nl_msg* message, void* context) {
   DumpState& state = *static_cast<DumpState*>(context);
   const nlmsghdr* header = nlmsg_hdr(message);

@@ -1,5 +1,6 @@
 // Dumps of listening sockets through NETLINK_SOCK_DIAG, in the network namespace of the calling
-// thread. A dump of LISTEN sockets takes no socket's lock and does not walk established connections.
+// thread. A dump of LISTEN sockets takes no socket's lock and does not walk established
+// connections.
 //
 // INET_DIAG_INFO is asked for because the ULP's name, by which an MPTCP listener is known, comes
 // only with it. For LISTEN, tcp_get_info (net/ipv4/tcp.c) returns before it would lock the socket,
