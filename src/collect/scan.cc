@@ -77,7 +77,11 @@ class Scanner::Impl {
     note_stuck(snapshot);
     for (NamespaceWork& item : work) {
       if (item.gone) continue;
-      std::ranges::move(item.blind_spots, std::back_inserter(snapshot.blind_spots));
+      for (facts::BlindSpot& spot : item.blind_spots) {
+        if (std::ranges::find(snapshot.blind_spots, spot) == snapshot.blind_spots.end()) {
+          snapshot.blind_spots.push_back(std::move(spot));
+        }
+      }
       snapshot.namespaces.push_back(std::move(item.facts));
     }
     facts::normalize(snapshot);
@@ -98,7 +102,8 @@ class Scanner::Impl {
       if (const auto it = handles_.find(id); it != handles_.end()) handles.push_back(it->second);
     }
     std::vector<NamespaceWork> work = start_work(std::move(handles));
-    const std::vector<Want> wants(work.size(), Want{.listeners = true});
+    const std::vector<Want> wants(work.size(),
+                                  Want{.listeners = true, .only_unowned = iterator_.has_value()});
     read_inside(wants, threads_, nullptr, work);
     std::set<std::string> seen;
     for (const facts::Listener& listener : listeners) seen.insert(facts::listener_key(listener));
@@ -227,6 +232,7 @@ class Scanner::Impl {
       wants[i].counters = work[i].facts.counters.empty();
       wants[i].sysctls = everything && !work[i].facts.is_host && work[i].facts.sysctls.empty();
       wants[i].listeners = everything || unowned_.contains(id) || without_cookie.contains(id);
+      wants[i].only_unowned = iterator_.has_value();
     }
     read_inside(wants, threads_, host_sysctls, work);
     handles_.clear();

@@ -29,25 +29,33 @@ void take_listeners(std::vector<facts::Listener> listeners, NamespaceWork& work)
 }
 
 // Where sock_diag has no handler for the family, /proc/net still shows lengths, though no limits.
-void take_proc_net(const netlink::ProcNetFile& file, const Error& why, NamespaceWork& work) {
-  facts::BlindSpot blind{.id = "AQ604", .scope = scope_of(work), .reason = why.message()};
+void take_proc_net(const netlink::ProcNetFile& file, const Error& why, bool only_unowned,
+                   NamespaceWork& work) {
   const Result<std::string> text = read_file(std::string(kOwnNet) + "/" + file.name);
   Result<std::vector<facts::Listener>> listeners =
       text ? file.parse(*text) : Result<std::vector<facts::Listener>>(fail(text.error()));
-  if (listeners) {
-    blind.cost = std::string(file.lacks) + " of its " + file.what + " are not known";
-    take_listeners(std::move(*listeners), work);
-  } else {
-    blind.cost = std::string("its ") + file.what + " were not seen";
-    blind.unobserved = true;
+  if (!listeners) {
+    work.blind_spots.push_back({.id = "AQ604",
+                                .scope = scope_of(work),
+                                .reason = why.message() + "; " + listeners.error().message(),
+                                .cost = std::string("its ") + file.what + " were not seen",
+                                .unobserved = true});
+    return;
   }
-  work.blind_spots.push_back(std::move(blind));
+  take_listeners(std::move(*listeners), work);
+  // The module is missing on the whole host: one blind spot for all namespaces and both families.
+  work.blind_spots.push_back(
+      {.id = "AQ604",
+       .scope = "host",
+       .reason = why.message(),
+       .cost = std::string(file.lacks) + " of " + (only_unowned ? "such " : "") + file.what +
+               (only_unowned ? " as no process holds (the kernel's own)" : "") + " are not known"});
 }
 
-void take_dump(Result<netlink::Dump> dump, const netlink::ProcNetFile& fallback,
+void take_dump(Result<netlink::Dump> dump, const netlink::ProcNetFile& fallback, bool only_unowned,
                NamespaceWork& work) {
   if (!dump && dump.error().code == ErrorCode::kUnsupported) {
-    take_proc_net(fallback, dump.error(), work);
+    take_proc_net(fallback, dump.error(), only_unowned, work);
     return;
   }
   if (!dump) {
@@ -69,10 +77,10 @@ void take_dump(Result<netlink::Dump> dump, const netlink::ProcNetFile& fallback,
   take_listeners(std::move(dump->listeners), work);
 }
 
-void dump_listeners(NamespaceWork& work) {
-  take_dump(netlink::dump_tcp_listeners(AF_INET), netlink::kProcNetTcp, work);
-  take_dump(netlink::dump_tcp_listeners(AF_INET6), netlink::kProcNetTcp6, work);
-  take_dump(netlink::dump_unix_listeners(), netlink::kProcNetUnix, work);
+void dump_listeners(bool only_unowned, NamespaceWork& work) {
+  take_dump(netlink::dump_tcp_listeners(AF_INET), netlink::kProcNetTcp, only_unowned, work);
+  take_dump(netlink::dump_tcp_listeners(AF_INET6), netlink::kProcNetTcp6, only_unowned, work);
+  take_dump(netlink::dump_unix_listeners(), netlink::kProcNetUnix, only_unowned, work);
 }
 
 void take_counters(const std::string& net_dir, Result<procfs::Counters> counters,
@@ -106,7 +114,7 @@ void visit(const Want& want, const Status& entered,
          .unobserved = want.listeners});
     return;
   }
-  if (want.listeners) dump_listeners(work);
+  if (want.listeners) dump_listeners(want.only_unowned, work);
   if (want.counters) {
     procfs::CounterParser parser;
     take_counters(kOwnNet, parser.read(kOwnNet), work);

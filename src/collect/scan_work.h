@@ -25,6 +25,8 @@ struct Want {
   bool counters = false;
   bool sysctls = false;
   bool listeners = false;
+  // An iterator showed them already: only those that no process holds are wanted.
+  bool only_unowned = false;
 
   [[nodiscard]] bool any() const { return counters || sysctls || listeners; }
 };

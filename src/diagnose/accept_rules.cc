@@ -19,6 +19,14 @@ Finding finding_about(const char* id, const ListenerState& state) {
   return finding;
 }
 
+std::string connections(std::uint32_t count) {
+  return count == 1 ? "1 connection" : fmt::format("{} connections", count);
+}
+
+std::string connections_wait(std::uint32_t count) {
+  return connections(count) + (count == 1 ? " waits" : " wait");
+}
+
 std::string fullness(const ListenerState& state) {
   const auto& fraction = state.report.full_fraction;
   if (!fraction) return "";
@@ -100,11 +108,11 @@ void add_overflowing(const facts::Observation& observation, const ListenerState&
                        facts::accept_queue_capacity(*state.listener->limit));
   }
   finding.explanation = fmt::format(
-      "{}, because its accept queue was full: up to {} connections waited for accept() ({}).{}{} "
-      "Clients whose first packet (SYN) was refused get no answer and try again after 1 s, then "
-      "later and later; those refused at the last step believe to be connected.",
-      refused_sentence(observation, state), state.report.longest.value(), room, fullness(state),
-      exclusion(state));
+      "{}, because its accept queue was full: up to {} waited for accept() ({}).{}{} "
+      "Clients whose first packet (SYN) was refused get no answer and try again, first after 1 s; "
+      "those refused at the last step believe to be connected.",
+      refused_sentence(observation, state), connections(state.report.longest.value()), room,
+      fullness(state), exclusion(state));
   add_counter_evidence(state, finding);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
@@ -131,15 +139,14 @@ void add_at_risk(const ListenerState& state, std::vector<Finding>& findings) {
   Finding finding = finding_about(full ? "AQ108" : "AQ103", state);
   if (full) {
     finding.explanation = fmt::format(
-        "{} connections wait for accept() where {} fit. No packet was refused while acceptq "
-        "watched: "
-        "the next ones will be.{}",
-        state.listener->accept_queue_len.value(), facts::accept_queue_capacity(limit),
-        fullness(state));
+        "{} for accept() where {} fit. No packet was refused while acceptq watched: the next ones "
+        "will be.{}",
+        connections_wait(state.listener->accept_queue_len.value()),
+        facts::accept_queue_capacity(limit), fullness(state));
   } else {
-    finding.explanation = fmt::format(
-        "Up to {} connections waited for accept() where {} fit. Nothing was refused yet.",
-        state.report.longest.value(), facts::accept_queue_capacity(limit));
+    finding.explanation =
+        fmt::format("Up to {} waited for accept() where {} fit. Nothing was refused yet.",
+                    connections(state.report.longest.value()), facts::accept_queue_capacity(limit));
   }
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
@@ -220,10 +227,11 @@ void add_stale(const ListenerState& state, std::vector<Finding>& findings) {
 void add_unix(const ListenerState& state, std::vector<Finding>& findings) {
   Finding finding = finding_about("AQ110", state);
   finding.explanation = fmt::format(
-      "{} connections wait for accept() on {} where {} fit.{} A further connect() waits, or fails "
-      "with "
-      "EAGAIN if the client does not want to wait.",
-      state.listener->accept_queue_len.value(), facts::listener_endpoint(*state.listener),
+      "{} for accept() on {} where {} fit.{} A further connect() waits, or fails with EAGAIN if "
+      "the "
+      "client does not want to wait.",
+      connections_wait(state.listener->accept_queue_len.value()),
+      facts::listener_endpoint(*state.listener),
       facts::accept_queue_capacity(*state.listener->limit), fullness(state));
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

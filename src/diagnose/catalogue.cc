@@ -14,7 +14,7 @@ constexpr CatalogueEntry kCatalogue[] = {
      "calls "
      "accept(). This queue was full and packets of new handshakes were refused while acceptq "
      "watched. "
-     "A refused SYN gets no answer: the client repeats it after 1 s and then ever later. A refused "
+     "A refused SYN gets no answer: the client repeats it, first after 1 s. A refused "
      "final ACK leaves a client that believes to be connected and hears nothing. The application "
      "logs "
      "neither.",

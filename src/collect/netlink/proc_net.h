@@ -24,9 +24,9 @@ struct ProcNetFile {
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text);
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text);
 
-inline constexpr ProcNetFile kProcNetTcp{"tcp", "IPv4 TCP listeners", "limits and drops",
+inline constexpr ProcNetFile kProcNetTcp{"tcp", "TCP listeners", "limits and drops",
                                          parse_proc_net_tcp};
-inline constexpr ProcNetFile kProcNetTcp6{"tcp6", "IPv6 TCP listeners", "limits and drops",
+inline constexpr ProcNetFile kProcNetTcp6{"tcp6", "TCP listeners", "limits and drops",
                                           parse_proc_net_tcp};
 // Of Unix queues not even the length is shown: the limit is null and the length 0. A name may hold
 // newlines; a line that is none of the file's is taken for the rest of the name before it.

@@ -27,7 +27,7 @@ facts::Sysctl read_one(const char* name, const Sysctls* host) {
   const bool absent = text.error().code == ErrorCode::kNotFound;
   if (absent && std::string_view(name) == facts::kSomaxconn) {
     return {.reason =
-                "hidden from this namespace (Linux before 6.3 hides it where the namespace "
+                "hidden from this namespace (Linux up to 6.2 hides it where the namespace "
                 "belongs to another user namespace); it still applies"};
   }
   if (absent && host != nullptr) {
