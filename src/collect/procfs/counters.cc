@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <limits>
 
 #include "base/text.h"
 #include "base/unique_fd.h"
@@ -14,8 +13,6 @@
 namespace acceptq::collect::procfs {
 namespace {
 
-constexpr std::uint64_t kTop32 = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint64_t kTop64 = std::numeric_limits<std::uint64_t>::max();
 // Far above any kernel's (some 6 KiB); bounds what a wrong path could make us read.
 constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
