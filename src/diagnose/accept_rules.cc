@@ -96,10 +96,13 @@ std::string exclusion(const ListenerState& state) {
   return text;
 }
 
+// Whether what refuses is the accept queue. AQ107 and AQ20x speak of what else does.
+bool accept_queue_refuses(const ListenerState& state) {
+  return state.overflows.value_or(state.ns.grew("TcpExtListenOverflows")) > 0;
+}
+
 void add_overflowing(const facts::Observation& observation, const ListenerState& state,
                      std::vector<Finding>& findings) {
-  const bool overflow = state.overflows.value_or(state.ns.grew("TcpExtListenOverflows")) > 0;
-  if (!overflow) return;  // AQ107 and AQ20x speak of what else refuses
   Finding finding = finding_about("AQ101", state);
   finding.confidence = state.report.refused.source == facts::Source::kCounters ? 1.0 : 0.9;
   std::string room = "its limit could not be read";
@@ -266,7 +269,7 @@ void add_accept_queue_findings(const facts::Observation& observation, const List
                                const std::vector<ListenerState>& all,
                                std::vector<Finding>& findings) {
   const Verdict verdict = state.report.verdict;
-  const bool in_trouble = verdict == Verdict::kOverflowing || verdict == Verdict::kAtRisk;
+  const bool overflowing = verdict == Verdict::kOverflowing && accept_queue_refuses(state);
   if (state.report.stale == true) add_stale(state, findings);
   if (state.listener->protocol == Protocol::kUnix) {
     if (verdict == Verdict::kAtRisk) {
@@ -275,10 +278,10 @@ void add_accept_queue_findings(const facts::Observation& observation, const List
     }
     return;
   }
-  if (verdict == Verdict::kOverflowing) add_overflowing(observation, state, findings);
+  if (overflowing) add_overflowing(observation, state, findings);
   if (verdict == Verdict::kOverflowed) add_past(observation, state, findings);
   if (verdict == Verdict::kAtRisk) add_at_risk(state, findings);
-  if (!in_trouble) return;
+  if (!overflowing && verdict != Verdict::kAtRisk) return;
   add_limit(observation, state, findings);
   add_skew(state, all, findings);
   if (state.kernel_owned) {
@@ -289,8 +292,7 @@ void add_accept_queue_findings(const facts::Observation& observation, const List
         "between processes, or io_uring holds it.";
     findings.push_back(std::move(finding));
   }
-  if (verdict == Verdict::kOverflowing &&
-      sysctl_value(state.ns.after(), facts::kAbortOnOverflow) == 1) {
+  if (overflowing && sysctl_value(state.ns.after(), facts::kAbortOnOverflow) == 1) {
     Finding finding = finding_about("AQ109", state);
     finding.explanation =
         "net.ipv4.tcp_abort_on_overflow is 1 in this namespace: clients whose final ACK is refused "

@@ -108,10 +108,9 @@ constexpr CatalogueEntry kCatalogue[] = {
      "If the clients are real (most cookies come back), raise the limit of the listener, which is "
      "also that of its SYN queue. If few come back, see AQ203."},
     {"AQ203", kWarning, "looks like a SYN flood",
-     "Many SYNs are answered by cookies and few of those come back: addresses are forged, or the "
-     "answers do not reach the clients. The accept queue is not the problem, and a longer one "
-     "would "
-     "not help.",
+     "Many SYNs arrive and few of their handshakes are completed, be they answered by cookies or "
+     "refused: addresses are forged, or the answers do not reach the clients. The accept queue is "
+     "not the problem, and a longer one would not help.",
      "Filter upstream; keep tcp_syncookies at 1. If the clients are real, look for what eats the "
      "SYN-ACKs on their way."},
     {"AQ204", kNotice, "invalid SYN cookies arrive",

@@ -298,6 +298,13 @@ TEST(Syn, FloodAndBurstAndCookiesOff) {
   const Report off = run({{"TcpExtTCPReqQFullDrop", 70}, {"TcpExtListenDrops", 70}}, 0);
   EXPECT_NE(find(off, "AQ201"), nullptr);
   EXPECT_EQ(find(off, "AQ205"), nullptr);
+  // Nothing is wrong with its accept queue, and nothing about that queue is said.
+  EXPECT_EQ(find(off, "AQ105"), nullptr);
+  EXPECT_EQ(find(off, "AQ203"), nullptr);
+  const Report flood_off = run({{"TcpExtListenDrops", 3850}, {"TcpPassiveOpens", 4}}, 0);
+  EXPECT_TRUE(says(find(flood_off, "AQ203"), "4 handshakes were completed"));
+  const Report crowd_off = run({{"TcpExtListenDrops", 3850}, {"TcpPassiveOpens", 4000}}, 0);
+  EXPECT_EQ(find(crowd_off, "AQ203"), nullptr);
   const Report reserve = run({{"TcpExtListenDrops", 70}}, 0);
   EXPECT_NE(find(reserve, "AQ205"), nullptr);
   const Report other = run({{"TcpExtListenDrops", 70}}, 1);

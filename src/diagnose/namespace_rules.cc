@@ -16,10 +16,12 @@ constexpr const char* kCookiesSent = "TcpExtSyncookiesSent";
 constexpr const char* kCookiesRecv = "TcpExtSyncookiesRecv";
 constexpr const char* kCookiesFailed = "TcpExtSyncookiesFailed";
 
-// Fewer cookies than this say nothing of who sends the SYNs.
-constexpr std::uint64_t kFloodCookies = 100;
-// Of a flood's cookies, at most this share comes back. Real clients answer nearly all.
-constexpr double kFloodReturned = 0.25;
+constexpr const char* kPassiveOpens = "TcpPassiveOpens";
+
+// Fewer SYNs than this say nothing of who sends them.
+constexpr std::uint64_t kFloodSyns = 100;
+// Of a flood's handshakes, at most this share is completed. Real clients complete nearly all.
+constexpr double kFloodCompleted = 0.25;
 // Invalid cookies worth a word.
 constexpr std::uint64_t kManyInvalid = 10;
 
@@ -114,9 +116,10 @@ class NamespaceRules {
       finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
       findings_.push_back(std::move(finding));
     }
+    const bool cookies_off = sysctl_value(ns_.after(), facts::kSyncookies) == 0;
+    if (cookies_off) add_flood_without_cookies(others);
     others -= syn_full;
     if (others == 0) return;
-    const bool cookies_off = sysctl_value(ns_.after(), facts::kSyncookies) == 0;
     Finding finding = finding_here(cookies_off ? "AQ205" : "AQ107", {kDrops, kOverflows});
     if (cookies_off) {
       finding.explanation = fmt::format(
@@ -140,6 +143,22 @@ class NamespaceRules {
     findings_.push_back(std::move(finding));
   }
 
+  // Without cookies nothing tells whether a refused client is real: that few of the others complete
+  // their handshakes does.
+  void add_flood_without_cookies(std::uint64_t refused) {
+    const std::uint64_t completed = ns_.grew(kPassiveOpens);
+    const double share = static_cast<double>(completed) / static_cast<double>(completed + refused);
+    if (refused < kFloodSyns || share > kFloodCompleted) return;
+    Finding finding = finding_here("AQ203", {kDrops, kOverflows, kPassiveOpens});
+    finding.confidence = 0.6;
+    finding.explanation = fmt::format(
+        "In {:.1f} s {} SYNs were refused for want of room in the SYN queue while {} handshakes "
+        "were completed: what fills it are handshakes that nobody completes.",
+        observation_.seconds, refused, completed);
+    finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
+    findings_.push_back(std::move(finding));
+  }
+
   void add_cookies() {
     const std::uint64_t sent = ns_.grew(kCookiesSent);
     const std::uint64_t received = ns_.grew(kCookiesRecv);
@@ -147,7 +166,7 @@ class NamespaceRules {
     const bool always = sysctl_value(ns_.after(), facts::kSyncookies) == 2;
     const double returned =
         sent == 0 ? 0 : static_cast<double>(received) / static_cast<double>(sent);
-    if (sent >= kFloodCookies && returned <= kFloodReturned) {
+    if (sent >= kFloodSyns && returned <= kFloodCompleted) {
       Finding finding = finding_here("AQ203", {kCookiesSent, kCookiesRecv, kDoCookies});
       finding.confidence = 0.8;
       finding.explanation = fmt::format(

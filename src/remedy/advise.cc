@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "remedy/servers.h"
+#include "remedy/syn_advise.h"
 
 namespace acceptq::remedy {
 namespace {
@@ -17,8 +19,8 @@ using diagnose::LimitSetBy;
 using diagnose::ListenerReport;
 using diagnose::Remedy;
 
-constexpr std::array<std::string_view, 6> kAdvised = {"AQ101", "AQ103", "AQ104",
-                                                      "AQ105", "AQ108", "AQ110"};
+constexpr std::array<std::string_view, 7> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105",
+                                                      "AQ108", "AQ110", "AQ202"};
 // A queue that is full in this share of the samples does not suffer from bursts.
 constexpr double kFullAllTheTime = 0.5;
 constexpr std::uint32_t kUsual = 4096;  // the kernel's own default from Linux 5.4 on
@@ -204,21 +206,30 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
   std::unordered_map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < report.listeners.size(); ++i) index[report.listeners[i].key] = i;
   for (diagnose::Finding& finding : report.findings) {
-    if (!finding.listener || std::ranges::find(kAdvised, finding.id) == kAdvised.end()) continue;
-    const auto it = index.find(*finding.listener);
-    if (it == index.end()) continue;
-    const facts::Listener& listener = observation.after.listeners[it->second];
+    const facts::Listener* listener = nullptr;
+    const ListenerReport* told = nullptr;
+    if (const auto it = finding.listener ? index.find(*finding.listener) : index.end();
+        it != index.end()) {
+      listener = &observation.after.listeners[it->second];
+      told = &report.listeners[it->second];
+    }
     const facts::Process* owner =
-        listener.owners.empty()
+        listener == nullptr || listener->owners.empty()
             ? nullptr
-            : facts::find_process(observation.after, listener.owners.front().pid);
-    const auto limit = listener.limit ? std::optional(listener.limit->value()) : std::nullopt;
-    finding.remedies = advise({.listener = listener,
-                               .report = report.listeners[it->second],
-                               .ns = facts::find_namespace(observation.after, listener.netns),
-                               .owner = owner,
-                               .server = owner != nullptr ? find_server(*owner, limit) : nullptr,
-                               .wanted = wanted_limit(listener)});
+            : facts::find_process(observation.after, listener->owners.front().pid);
+    const std::optional<NetnsId> netns = listener != nullptr ? listener->netns : finding.netns;
+    const facts::Namespace* ns = netns ? facts::find_namespace(observation.after, *netns) : nullptr;
+    if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
+      const auto limit = listener->limit ? std::optional(listener->limit->value()) : std::nullopt;
+      finding.remedies = advise({.listener = *listener,
+                                 .report = *told,
+                                 .ns = ns,
+                                 .owner = owner,
+                                 .server = owner != nullptr ? find_server(*owner, limit) : nullptr,
+                                 .wanted = wanted_limit(*listener)});
+    } else if (ns != nullptr) {
+      finding.remedies = syn_remedies(finding, *ns, owner);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "remedy/advise.h"
 #include "remedy/servers.h"
+#include "remedy/syn_advise.h"
 
 namespace acceptq::remedy {
 namespace {
@@ -118,6 +119,53 @@ TEST(Advise, HostAndDockerHaveFormsOfTheirOwn) {
             (std::vector<std::string>{"docker.sysctl", "netns.sysctl", "application"}));
   EXPECT_TRUE(
       forms(listener_of(process("x"), 128, 128, true, diagnose::LimitSetBy::kKernel, 0)).empty());
+}
+
+facts::Namespace namespace_with_cookies(std::int64_t cookies) {
+  facts::Namespace ns;
+  ns.id = NetnsId(7);
+  ns.pids = {Pid(41)};
+  ns.sysctls[facts::kSyncookies] = {.state = facts::SysctlState::kValue, .value = cookies};
+  return ns;
+}
+
+diagnose::Finding finding_of(const char* id) {
+  diagnose::Finding finding;
+  finding.id = id;
+  return finding;
+}
+
+std::vector<std::string> forms(const std::vector<diagnose::Remedy>& remedies) {
+  std::vector<std::string> names;
+  for (const diagnose::Remedy& remedy : remedies) names.push_back(remedy.form);
+  return names;
+}
+
+TEST(SynRemedies, CookiesAtOnceAndToStay) {
+  using Forms = std::vector<std::string>;
+  facts::Namespace ns = namespace_with_cookies(0);
+  const auto unowned = syn_remedies(finding_of("AQ201"), ns, nullptr);
+  EXPECT_EQ(forms(unowned), Forms{"netns.sysctl"});
+  EXPECT_EQ(unowned[0].content, "nsenter -t 41 -n sysctl -w net.ipv4.tcp_syncookies=1");
+  facts::Process owner = process("nginx");
+  owner.container = facts::Container{};
+  EXPECT_EQ(forms(syn_remedies(finding_of("AQ205"), ns, &owner)),
+            (Forms{"netns.sysctl", "docker.sysctl"}));
+  owner.pod = facts::Pod{};
+  const auto pod = syn_remedies(finding_of("AQ201"), ns, &owner);
+  EXPECT_EQ(forms(pod), (Forms{"netns.sysctl", "pod.sysctls"}));
+  EXPECT_EQ(pod[0].content, "nsenter -t 3985 -n sysctl -w net.ipv4.tcp_syncookies=1");
+  ns.is_host = true;
+  EXPECT_EQ(forms(syn_remedies(finding_of("AQ201"), ns, &owner)), Forms{"sysctl.d"});
+}
+
+TEST(SynRemedies, AFloodIsFilteredFirst) {
+  using Forms = std::vector<std::string>;
+  EXPECT_EQ(forms(syn_remedies(finding_of("AQ203"), namespace_with_cookies(1), nullptr)),
+            Forms{"cause"});
+  EXPECT_EQ(forms(syn_remedies(finding_of("AQ203"), namespace_with_cookies(0), nullptr)),
+            (Forms{"cause", "netns.sysctl"}));
+  EXPECT_TRUE(syn_remedies(finding_of("AQ107"), namespace_with_cookies(0), nullptr).empty());
 }
 
 }  // namespace

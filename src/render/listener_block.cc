@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "diagnose/deltas.h"
 #include "render/listener_names.h"
 
@@ -32,8 +33,9 @@ std::string mark(const TermStyle& style, Severity severity) {
 
 // "  label          text, wrapped under itself"
 std::string row(const TermStyle& style, std::string_view label, std::string_view text) {
-  std::string lines = wrap(style, kLabel + 2, text);
-  if (lines.empty()) return "";
+  const std::string_view words = trim(text);
+  if (words.empty()) return "";
+  const std::string lines = wrap(style, kLabel + 2, words);
   const std::string head = "  " + ink(style, Ink::kDim, fit(label, kLabel));
   return head + lines.substr(kLabel + 2);
 }
@@ -59,6 +61,21 @@ std::string queue_text(const TermStyle& style, const facts::Listener& listener,
   const double share = static_cast<double>(length) / static_cast<double>(capacity);
   return fmt::format("{} of {} {} {}", length, listener.limit->value(), bar(style, share, kBar),
                      fullness);
+}
+
+// Only where something waits there: handshakes of healthy clients are done in a round trip.
+std::string syn_queue_text(const TermStyle& style, const facts::Listener& listener,
+                           const ListenerReport& report) {
+  if (listener.syn_queue_len.value_or(0) == 0) return "";
+  const std::uint32_t length = *listener.syn_queue_len;
+  std::string text = fmt::format("{} handshakes under way", length);
+  if (const auto& capacity = report.syn_queue_capacity; capacity && *capacity > 0) {
+    constexpr int kBar = 20;
+    const double share = static_cast<double>(length) / static_cast<double>(*capacity);
+    text = fmt::format("{} of {} {}", length, *capacity, bar(style, share, kBar));
+  }
+  if (report.cookies == diagnose::Cookies::kOff) text += " SYN cookies are off";
+  return text;
 }
 
 std::string refused_text(const facts::Observation& observation, const ListenerReport& report) {
@@ -165,6 +182,7 @@ std::string listener_block(const TermStyle& style, const facts::Observation& obs
   text += wanted > style.width ? "\n  " : "   ";
   text += ink(style, Ink::kBold, endpoint) + "\n";
   text += row(style, "accept queue", queue_text(style, listener, report));
+  text += row(style, "SYN queue", syn_queue_text(style, listener, report));
   text += row(style, "refused", refused_text(observation, report));
   text += row(style, "accepted", rates_text(report));
   text += row(style, "limit set by", limit_text(observation, listener, report));

@@ -78,6 +78,17 @@ TEST(ReportText, SaysEachListenerOnce) {
   EXPECT_NE(text.find("--all"), std::string::npos);
 }
 
+TEST(ReportText, ARemedyMayHaveNothingToCopy) {
+  Case c;
+  c.add("/run/bad.sock", Verdict::kOverflowing, 129);
+  c.find(Severity::kCritical, "Clients are refused.");
+  c.report.findings.back().remedies = {{.form = "cause", .summary = "Find out why."},
+                                       {.form = "application", .summary = "Raise it."}};
+  const std::string text = c.text({});
+  EXPECT_NE(text.find("1. Find out why.\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("2. Raise it.\n"), std::string::npos) << text;
+}
+
 TEST(ReportText, KeepsTheTableWithinTheWidth) {
   Case c;
   for (int i = 0; i < 12; ++i) {

@@ -1,0 +1,82 @@
+#include "remedy/syn_advise.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+
+namespace acceptq::remedy {
+namespace {
+
+using diagnose::Remedy;
+
+constexpr const char* kCookiesOn =
+    "Turn on SYN cookies: SYNs are answered although the SYN queue is full";
+
+// A sysctl of the namespace in the form that its owner needs: to stay, and at once.
+void add_sysctl_forms(const std::string& why, const char* name, const std::string& value,
+                      const facts::Namespace& ns, const facts::Process* owner,
+                      std::vector<Remedy>& remedies) {
+  if (ns.is_host) {
+    remedies.push_back(
+        {.form = "sysctl.d",
+         .summary = why + ".",
+         .content = fmt::format("# /etc/sysctl.d/60-syn.conf, then: sysctl --system\n"
+                                "{} = {}\n",
+                                name, value),
+         .takes_effect = "now"});
+    return;
+  }
+  std::optional<Pid> inside;
+  if (!ns.pids.empty()) inside = ns.pids.front();
+  if (owner != nullptr) inside = owner->pid;
+  if (inside) {
+    remedies.push_back(
+        {.form = "netns.sysctl",
+         .summary = why + ", for as long as this network namespace lives.",
+         .content = fmt::format("nsenter -t {} -n sysctl -w {}={}", inside->value(), name, value),
+         .takes_effect = "now"});
+  }
+  if (owner != nullptr && owner->pod) {
+    remedies.push_back(
+        {.form = "pod.sysctls",
+         .summary = "The same for the pods to come.",
+         .content = fmt::format("spec:\n  securityContext:\n    sysctls:\n    - name: "
+                                "{}\n      value: \"{}\"\n",
+                                name, value),
+         .takes_effect = "new_pod"});
+  } else if (owner != nullptr && owner->container) {
+    remedies.push_back({.form = "docker.sysctl",
+                        .summary = "The same for the container when it starts again.",
+                        .content = fmt::format("docker run --sysctl {}={} …", name, value),
+                        .takes_effect = "restart"});
+  }
+}
+
+bool cookies_are_off(const facts::Namespace& ns) {
+  const auto it = ns.sysctls.find(facts::kSyncookies);
+  return it != ns.sysctls.end() && it->second.state != facts::SysctlState::kUnreadable &&
+         it->second.value == 0;
+}
+
+}  // namespace
+
+std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::Namespace& ns,
+                                 const facts::Process* owner) {
+  std::vector<Remedy> remedies;
+  if (finding.id == "AQ203") {
+    remedies.push_back({.form = "cause",
+                        .summary = "Filter the SYNs before they arrive (firewall, load balancer, "
+                                   "provider), or, if the clients are real, find what loses the "
+                                   "SYN-ACKs on their way. Longer queues do not help.",
+                        .takes_effect = "now"});
+    if (cookies_are_off(ns)) {
+      add_sysctl_forms(kCookiesOn, facts::kSyncookies, "1", ns, owner, remedies);
+    }
+  } else if (finding.id == "AQ201" || finding.id == "AQ205") {
+    add_sysctl_forms(kCookiesOn, facts::kSyncookies, "1", ns, owner, remedies);
+  }
+  return remedies;
+}
+
+}  // namespace acceptq::remedy
