@@ -30,9 +30,10 @@ struct Subject {
   const facts::Listener& listener;
   const ListenerReport& report;
   const facts::Namespace* ns;
-  const facts::Process* owner;  // the first; null where there is none
-  const Server* server;         // null where the owner is not known by name
-  std::uint32_t wanted;         // an example of a larger limit
+  const facts::Process* owner;       // the first; null where there is none
+  const Server* server;              // null where the owner is not known by name
+  std::vector<const Server*> alike;  // ServerMatch's
+  std::uint32_t wanted;              // an example of a larger limit
 };
 
 std::string server_name(const Subject& subject) {
@@ -143,6 +144,18 @@ std::string present_backlog(const Subject& subject) {
   return usual == limit ? fmt::format("{} is its default", limit) : fmt::format("now {}", limit);
 }
 
+// "Apache Tomcat (acceptCount) or Akka HTTP (backlog)": enough to know one's own again.
+std::string settings_of(const std::vector<const Server*>& servers) {
+  constexpr std::size_t kNamed = 4;
+  std::string text;
+  for (std::size_t i = 0; i < servers.size() && i < kNamed; ++i) {
+    text += i == 0 ? "" : i + 1 < servers.size() ? ", " : " or ";
+    text += servers[i]->name;
+    if (!servers[i]->key.empty()) text += fmt::format(" ({})", servers[i]->key);
+  }
+  return servers.size() > kNamed ? text + " and others" : text;
+}
+
 void add_application_form(const Subject& subject, std::vector<Remedy>& remedies) {
   const Server* server = subject.server;
   Remedy remedy{.form = "application", .takes_effect = "restart"};
@@ -154,7 +167,12 @@ void add_application_form(const Subject& subject, std::vector<Remedy>& remedies)
   } else if (somaxconn) {
     remedy.then = fmt::format("net.core.somaxconn of its namespace, {}, allows it.", *somaxconn);
   }
-  if (server == nullptr) {
+  if (!subject.alike.empty()) {
+    remedy.summary = fmt::format(
+        "Have {} pass a larger backlog to listen(). Its limit of {} is the "
+        "default of {}.",
+        subject.owner->comm, limit, settings_of(subject.alike));
+  } else if (server == nullptr) {
     const bool clamped = subject.report.limit_set_by == LimitSetBy::kSomaxconn;
     remedy.summary = fmt::format("Have {} pass a larger backlog to listen() ({} {}).",
                                  server_name(subject), clamped ? "at least" : "now", limit);
@@ -221,11 +239,13 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
     const facts::Namespace* ns = netns ? facts::find_namespace(observation.after, *netns) : nullptr;
     if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
       const auto limit = listener->limit ? std::optional(listener->limit->value()) : std::nullopt;
+      const ServerMatch match = owner != nullptr ? find_server(*owner, limit) : ServerMatch{};
       finding.remedies = advise({.listener = *listener,
                                  .report = *told,
                                  .ns = ns,
                                  .owner = owner,
-                                 .server = owner != nullptr ? find_server(*owner, limit) : nullptr,
+                                 .server = match.server,
+                                 .alike = match.alike,
                                  .wanted = wanted_limit(*listener)});
     } else if (ns != nullptr) {
       finding.remedies = syn_remedies(finding, *ns, owner);

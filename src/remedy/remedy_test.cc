@@ -25,12 +25,26 @@ TEST(KnownServers, EveryRowIsUsable) {
 }
 
 TEST(FindServer, GoesByProcessNameThenByDefault) {
-  EXPECT_EQ(find_server(process("nginx"), 511)->name, "nginx");
-  EXPECT_EQ(find_server(process("nginx"), 16384)->name, "Kong Gateway");
-  EXPECT_EQ(find_server(process("redis-server"), 128)->name, "Redis");
-  EXPECT_EQ(find_server(process("php-fpm8.2"), 511)->name, "PHP-FPM");
-  EXPECT_EQ(find_server(process("x", "/usr/sbin/nginx (deleted)"), 511)->name, "nginx");
-  EXPECT_EQ(find_server(process("my-own"), 511), nullptr);
+  const auto name = [](const facts::Process& owner, std::uint32_t limit) {
+    return find_server(owner, limit).server->name;
+  };
+  EXPECT_EQ(name(process("nginx"), 511), "nginx");
+  EXPECT_EQ(name(process("nginx"), 16384), "Kong Gateway");
+  EXPECT_EQ(name(process("redis-server"), 128), "Redis");
+  EXPECT_EQ(name(process("php-fpm8.2"), 511), "PHP-FPM");
+  EXPECT_EQ(name(process("x", "/usr/sbin/nginx (deleted)"), 511), "nginx");
+  EXPECT_EQ(find_server(process("my-own"), 511).server, nullptr);
+  EXPECT_TRUE(find_server(process("nginx"), 511).alike.empty());
+}
+
+// One default is that of many programs of the same interpreter: none of them is called by name.
+TEST(FindServer, SaysWhatElseItMayBe) {
+  const ServerMatch tomcat = find_server(process("java"), 100);
+  ASSERT_GE(tomcat.alike.size(), 2U);
+  EXPECT_EQ(tomcat.alike[0]->name, "Apache Tomcat");
+  EXPECT_EQ(tomcat.server, find_server(process("java"), 12345).server);
+  EXPECT_GE(find_server(process("python3"), 50).alike.size(), 2U);
+  EXPECT_TRUE(find_server(process("python3"), 77).alike.empty());
 }
 
 TEST(ParseServers, SaysWhichLineIsWrong) {

@@ -103,18 +103,21 @@ std::span<const Server> known_servers() {
   return servers;
 }
 
-const Server* find_server(const facts::Process& process, std::optional<std::uint32_t> limit) {
+ServerMatch find_server(const facts::Process& process, std::optional<std::uint32_t> limit) {
   const std::string_view exe = process.exe ? basename_of(*process.exe) : std::string_view{};
-  const Server* first = nullptr;
+  ServerMatch match;
   for (const Server& server : known_servers()) {
     const bool named = std::ranges::any_of(server.comm, [&](const std::string& pattern) {
       return fits(pattern, process.comm) || (!exe.empty() && fits(pattern, exe));
     });
     if (!named) continue;
-    if (limit && server.default_backlog == limit) return &server;
-    if (first == nullptr) first = &server;
+    if (match.server == nullptr) match.server = &server;
+    if (limit && server.default_backlog == limit) match.alike.push_back(&server);
   }
-  return first;
+  const bool general = match.server != nullptr && match.server->default_backlog == limit;
+  if (!general && match.alike.size() == 1) match.server = match.alike.front();
+  if (general || match.alike.size() == 1) match.alike.clear();
+  return match;
 }
 
 }  // namespace acceptq::remedy

@@ -33,9 +33,16 @@ struct Server {
 // The compiled-in table.
 [[nodiscard]] std::span<const Server> known_servers();
 
-// The row that fits the process. Several servers share a name (nginx, OpenResty): one whose default
-// is `limit` is preferred. Null where none fits.
-[[nodiscard]] const Server* find_server(const facts::Process& process,
-                                        std::optional<std::uint32_t> limit);
+// What a process may be by its name, and by the limit of its listener.
+struct ServerMatch {
+  // Null where no row has the name. Of several (nginx, OpenResty; all that runs in one interpreter)
+  // the first, which is the most general, unless only one other has the limit as its default.
+  const Server* server = nullptr;
+  // Where the first has another default, and several others have this one: those.
+  std::vector<const Server*> alike;
+};
+
+[[nodiscard]] ServerMatch find_server(const facts::Process& process,
+                                      std::optional<std::uint32_t> limit);
 
 }  // namespace acceptq::remedy
