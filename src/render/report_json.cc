@@ -68,9 +68,9 @@ Json finding_json(const diagnose::Finding& finding) {
           {"remedies", std::move(remedies)}};
 }
 
-Json owner_json(const facts::OwnerRef& owner, const facts::Process* process) {
-  Json json = {{"pid", owner.pid.value()}, {"fd", owner.fd},       {"comm", nullptr},
-               {"exe", nullptr},           {"container", nullptr}, {"pod", nullptr}};
+Json owner_json(Pid pid, const facts::Process* process) {
+  Json json = {{"pid", pid.value()}, {"fds", Json::array()},  {"comm", nullptr},
+               {"exe", nullptr},     {"container", nullptr}, {"pod", nullptr}};
   if (process == nullptr) return json;
   json["comm"] = escape_bytes(process->comm);
   json["exe"] = opt_bytes(process->exe);
@@ -85,6 +85,18 @@ Json owner_json(const facts::OwnerRef& owner, const facts::Process* process) {
                    {"uid", opt_bytes(process->pod->uid)}};
   }
   return json;
+}
+
+// One for each process, with all its descriptors: owners are ordered by process.
+Json owners_json(const facts::Snapshot& snapshot, const facts::Listener& listener) {
+  Json owners = Json::array();
+  for (const facts::OwnerRef& owner : listener.owners) {
+    if (owners.empty() || owners.back().at("pid") != owner.pid.value()) {
+      owners.push_back(owner_json(owner.pid, facts::find_process(snapshot, owner.pid)));
+    }
+    owners.back().at("fds").push_back(owner.fd);
+  }
+  return owners;
 }
 
 Json accept_queue_json(const facts::Listener& listener, const ListenerReport& report) {
@@ -112,10 +124,7 @@ Json syn_queue_json(const facts::Listener& listener, const ListenerReport& repor
 Json listener_json(const facts::Listener& listener, const ListenerReport& report,
                    const facts::Snapshot& snapshot) {
   const bool tcp = listener.protocol == facts::Protocol::kTcp;
-  Json owners = Json::array();
-  for (const facts::OwnerRef& owner : listener.owners) {
-    owners.push_back(owner_json(owner, facts::find_process(snapshot, owner.pid)));
-  }
+  Json owners = owners_json(snapshot, listener);
   Json cookie = nullptr;
   if (listener.cookie.value() != 0) cookie = fmt::format("{:x}", listener.cookie.value());
   return {
