@@ -94,7 +94,7 @@ class Scanner::Impl {
     if (iterator_) {
       if (Result<bpf::IteratorScan> scan = iterator_->scan())
         listeners = std::move(scan->listeners);
-      for (facts::Listener& listener : listeners) fill_cookie(listener);
+      for (facts::Listener& listener : listeners) fill_from_visits(listener);
       std::erase_if(by_netlink, [&](NetnsId id) { return !unowned_.contains(id); });
     }
     std::vector<netns::Handle> handles;
@@ -239,10 +239,16 @@ class Scanner::Impl {
     for (const NamespaceWork& item : work) handles_.emplace(item.handle.id, item.handle);
   }
 
-  void fill_cookie(facts::Listener& listener) const {
-    if (listener.cookie.value() != 0) return;
-    const auto it = cookies_.find(listener.inode);
-    if (it != cookies_.end()) listener.cookie = it->second;
+  // What only a visit to its namespace tells of a listener that the iterator showed.
+  void fill_from_visits(facts::Listener& listener) const {
+    if (listener.cookie.value() == 0) {
+      const auto it = cookies_.find(listener.inode);
+      if (it != cookies_.end()) listener.cookie = it->second;
+    }
+    if (listener.ifindex && !listener.device) {
+      const auto it = devices_.find({listener.netns, *listener.ifindex});
+      if (it != devices_.end()) listener.device = it->second;
+    }
   }
 
   // The iterator's listeners, and those that only sock_diag knows: no descriptor table holds them.
@@ -251,11 +257,12 @@ class Scanner::Impl {
     for (const NamespaceWork& item : work) {
       for (const facts::Listener& listener : item.listeners) {
         if (listener.cookie.value() != 0) cookies_[listener.inode] = listener.cookie;
+        if (listener.device) devices_[{listener.netns, *listener.ifindex}] = *listener.device;
       }
     }
     std::unordered_set<std::uint64_t> inodes;
     for (facts::Listener& listener : iterated.listeners) {
-      fill_cookie(listener);
+      fill_from_visits(listener);
       inodes.insert(listener.inode.value());
       // The iterator sees all processes of its own PID namespace and below.
       listener.owners_complete = initial_pid_namespace_;
@@ -474,6 +481,7 @@ class Scanner::Impl {
   std::unordered_set<NetnsId> unowned_;  // namespaces with sockets in no descriptor table
   std::vector<netns::Handle> hard_to_find_;
   std::unordered_map<SocketInode, SocketCookie> cookies_;
+  std::map<std::pair<NetnsId, std::uint32_t>, std::string> devices_;  // by interface index
   std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> owners_;
   bool owners_complete_ = false;
   facts::BlindSpot owner_blind_spot_;

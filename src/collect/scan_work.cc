@@ -1,8 +1,10 @@
 #include "collect/scan_work.h"
 
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -77,10 +79,21 @@ void take_dump(Result<netlink::Dump> dump, const netlink::ProcNetFile& fallback,
   take_listeners(std::move(dump->listeners), work);
 }
 
+// Names of the interfaces that listeners are bound to, which have one only in their namespace.
+void name_devices(NamespaceWork& work) {
+  for (facts::Listener& listener : work.listeners) {
+    std::array<char, IF_NAMESIZE> name{};
+    if (listener.ifindex && ::if_indextoname(*listener.ifindex, name.data()) != nullptr) {
+      listener.device = name.data();
+    }
+  }
+}
+
 void dump_listeners(bool only_unowned, NamespaceWork& work) {
   take_dump(netlink::dump_tcp_listeners(AF_INET), netlink::kProcNetTcp, only_unowned, work);
   take_dump(netlink::dump_tcp_listeners(AF_INET6), netlink::kProcNetTcp6, only_unowned, work);
   take_dump(netlink::dump_unix_listeners(), netlink::kProcNetUnix, only_unowned, work);
+  name_devices(work);
 }
 
 void take_counters(const std::string& net_dir, Result<procfs::Counters> counters,

@@ -69,7 +69,7 @@ Json finding_json(const diagnose::Finding& finding) {
 }
 
 Json owner_json(Pid pid, const facts::Process* process) {
-  Json json = {{"pid", pid.value()}, {"fds", Json::array()},  {"comm", nullptr},
+  Json json = {{"pid", pid.value()}, {"fds", Json::array()}, {"comm", nullptr},
                {"exe", nullptr},     {"container", nullptr}, {"pod", nullptr}};
   if (process == nullptr) return json;
   json["comm"] = escape_bytes(process->comm);

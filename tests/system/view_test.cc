@@ -83,6 +83,10 @@ TEST_F(ViewTest, IteratorAndNetlinkAgree) {
     kept.push_back(listen_tcp("127.0.0.1", 8080, 5));
     kept.push_back(listen_tcp("::1", 8081, 70000));
     kept.push_back(listen_tcp("::", 8082, 0));
+    UniqueFd bound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::setsockopt(bound.get(), SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+    ASSERT_EQ(::listen(bound.get(), 3), 0);
+    kept.push_back(std::move(bound));
     kept.push_back(listen_unix("/tmp/acceptq-view-" + std::to_string(::getpid()), 9));
     for (UniqueFd& client : connect_many("127.0.0.1", 8080, 3)) kept.push_back(std::move(client));
     // As Go's net package listens by default.
@@ -108,9 +112,12 @@ TEST_F(ViewTest, IteratorAndNetlinkAgree) {
   const json by_iterator = run("iterator");
   const json by_netlink = run("netlink");
   ::unlink(("/tmp/acceptq-view-" + std::to_string(::getpid())).c_str());
-  EXPECT_EQ(by_iterator.size(), with_mptcp ? 5U : 4U);
+  EXPECT_EQ(by_iterator.size(), with_mptcp ? 6U : 5U);
   EXPECT_EQ(std::ranges::count_if(by_netlink, [](const json& each) { return each.at("mptcp"); }),
             with_mptcp ? 1 : 0);
+  EXPECT_EQ(
+      std::ranges::count_if(by_netlink, [](const json& each) { return each.at("device") == "lo"; }),
+      1);
   EXPECT_EQ(by_iterator, by_netlink) << json::diff(by_netlink, by_iterator).dump(1);
 }
 
