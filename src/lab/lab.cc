@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -82,20 +81,24 @@ class Outside {
   }
 
   bool diagnose(const Channel& channel, const Json& message) {
-    const int line = message.value("line", 0);
-    const auto step = std::ranges::find(scenario_.steps, line, &Step::line);
-    const auto* diagnosis_step =
-        step != scenario_.steps.end() ? std::get_if<DiagnoseStep>(&step->action) : nullptr;
-    DiagnoseResult result{.line = line, .skipped = !diagnoser_};
-    if (diagnoser_ && diagnosis_step != nullptr) {
-      const NetnsId netns(message.value("netns", std::uint64_t{0}));
-      const Result<Diagnosis> diagnosis =
-          diagnoser_(netns, diagnosis_step->port, diagnosis_step->seconds);
-      result.mismatches =
-          diagnosis ? compare(diagnosis_step->expect, netns, diagnosis_step->port, *diagnosis)
-                    : std::vector<std::string>{diagnosis.error().message()};
-      for (const std::string& mismatch : result.mismatches) sink_("  NOT AS EXPECTED: " + mismatch);
+    const std::size_t index = message.value("step", scenario_.steps.size());
+    const auto* step = index < scenario_.steps.size()
+                           ? std::get_if<DiagnoseStep>(&scenario_.steps[index].action)
+                           : nullptr;
+    if (step == nullptr) {
+      error = Error{ErrorCode::kIo, 0,
+                    fmt::format("scenario {}: the sandbox asks to diagnose in step {}, which "
+                                "diagnoses nothing",
+                                scenario_.name, index)};
+      return false;
     }
+    const NetnsId netns(message.value("netns", std::uint64_t{0}));
+    const Result<Diagnosis> diagnosis = diagnoser_(netns, step->port, step->seconds);
+    DiagnoseResult result{
+        .line = scenario_.steps[index].line,
+        .mismatches = diagnosis ? compare(step->expect, netns, step->port, *diagnosis)
+                                : std::vector<std::string>{diagnosis.error().message()}};
+    for (const std::string& mismatch : result.mismatches) sink_("  NOT AS EXPECTED: " + mismatch);
     outcome.diagnoses.push_back(std::move(result));
     return channel.send("{}");
   }

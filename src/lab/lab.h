@@ -24,7 +24,7 @@ struct Diagnosis {
 };
 
 // Observes for `seconds` and diagnoses what listens on `port` in the namespace. Called in the
-// thread and the process of run_scenario(). Empty: steps that diagnose are announced and skipped.
+// thread and the process of run_scenario().
 using Diagnoser = std::function<Result<Diagnosis>(NetnsId, std::uint16_t port, double seconds)>;
 
 // One or several lines for people, without a newline at the end.
@@ -48,8 +48,7 @@ struct ShowResult {
 };
 
 struct DiagnoseResult {
-  int line = 0;
-  bool skipped = false;                 // no diagnoser
+  int line = 0;                         // of the step in its file
   std::vector<std::string> mismatches;  // what was expected and is not so; empty: all right
 };
 

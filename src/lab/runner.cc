@@ -29,7 +29,9 @@ class Runner {
   Runner(World& world, const Channel& channel, Clock::time_point deadline)
       : world_(world), channel_(channel), deadline_(deadline) {}
 
-  Status run(const Step& step) {
+  // The step with this number, from 0.
+  Status run(std::size_t index, const Step& step) {
+    index_ = index;
     line_ = step.line;
     if (Clock::now() > deadline_)
       return fail(ErrorCode::kInterrupted, "the scenario's time is over");
@@ -196,7 +198,7 @@ class Runner {
   Status act(const DiagnoseStep& step) {
     const Result<NetnsId> id = world_.network().id(step.netns);
     if (!id) return fail(id.error());
-    channel_.send(Json{{"kind", "diagnose"}, {"line", line_}, {"netns", id->value()}}.dump());
+    channel_.send(Json{{"kind", "diagnose"}, {"step", index_}, {"netns", id->value()}}.dump());
     if (channel_.receive().empty()) return fail(ErrorCode::kInterrupted, "nobody diagnoses");
     return {};
   }
@@ -204,6 +206,7 @@ class Runner {
   World& world_;
   const Channel& channel_;
   Clock::time_point deadline_;
+  std::size_t index_ = 0;
   int line_ = 0;
 };
 
@@ -222,8 +225,9 @@ void run_steps(const Scenario& scenario, const std::string& slowfs, const Channe
   Runner runner(*world, channel,
                 Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                    std::chrono::duration<double>(scenario.timeout_s)));
-  for (const Step& step : scenario.steps) {
-    if (const Status done = runner.run(step); !done) return fails(done.error(), step.line);
+  for (std::size_t i = 0; i < scenario.steps.size(); ++i) {
+    const Step& step = scenario.steps[i];
+    if (const Status done = runner.run(i, step); !done) return fails(done.error(), step.line);
   }
   channel.send(Json{{"kind", "done"}}.dump());
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <string>
 
 #include "base/file.h"
@@ -15,6 +16,33 @@ namespace acceptq::test {
 namespace {
 
 constexpr const char* kProgram = ACCEPTQ_BINARY_DIR "/acceptq";
+
+// A scenario in a file of its own, which goes with the object.
+class ScenarioFile {
+ public:
+  explicit ScenarioFile(const std::string& text)
+      : path_(testing::TempDir() + "acceptq-lab-test." + std::to_string(::getpid()) + ".yaml") {
+    std::ofstream(path_) << text;
+  }
+  ScenarioFile(const ScenarioFile&) = delete;
+  ScenarioFile& operator=(const ScenarioFile&) = delete;
+  ~ScenarioFile() { ::unlink(path_.c_str()); }
+
+  [[nodiscard]] Output run() const { return run_program({kProgram, "lab", "run", path_}); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// A server that listens on port 8080 with a backlog of 5, and what goes before `steps`.
+std::string with_web_server(const std::string& steps) {
+  return "name: t\ntitle: T\ntimeout: 30\nnamespaces: {pod: }\n"
+         "servers: {web: {namespace: pod, command: [python3, -m, http.server, \"8080\"],"
+         " ready_port: 8080, ready_within: 20}}\n"
+         "steps:\n" +
+         steps;
+}
 
 class LabTest : public testing::Test {
  protected:
@@ -61,6 +89,19 @@ TEST_F(LabTest, NothingIsLeftWhenItIsKilled) {
     ::kill(lab.pid(), signal);
     expect_nothing_left();
   }
+}
+
+TEST_F(LabTest, StepsOnOneLineAreStepsOfTheirOwn) {
+  const ScenarioFile scenario(with_web_server(
+      "  [start: web,"
+      " diagnose: {namespace: pod, port: 8080, seconds: 0.1, expect: {limit: 5}},"
+      " diagnose: {namespace: pod, port: 8080, seconds: 0.1, expect: {limit: 6}}]\n"));
+  const Output output = scenario.run();
+  EXPECT_EQ(output.exit_code, 1) << output.out << output.err;
+  EXPECT_NE(output.out.find("NOT AS EXPECTED: limit: expected 6, got 5"), std::string::npos)
+      << output.out;
+  EXPECT_NE(output.out.find("2 diagnoses, NOT ALL"), std::string::npos) << output.out;
+  expect_nothing_left();
 }
 
 TEST_F(LabTest, AStepThatFailsNamesItsLine) {
