@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
 
 #include "render/names.h"
@@ -19,7 +18,6 @@ std::string join(const std::set<std::string>& words) {
 
 struct Seen {
   std::set<std::string> keys, verdicts, limits, limit_setters, owners, findings;
-  std::optional<std::string> first_cause;
 };
 
 Seen collect(NetnsId netns, std::uint16_t port, const Diagnosis& diagnosis) {
@@ -46,7 +44,6 @@ Seen collect(NetnsId netns, std::uint16_t port, const Diagnosis& diagnosis) {
     if (finding.listener && seen.keys.count(*finding.listener) == 0) continue;
     if (!finding.listener && finding.netns && *finding.netns != netns) continue;
     seen.findings.insert(finding.id);
-    if (finding.cause && !seen.first_cause) seen.first_cause = finding.cause->kind;
   }
   return seen;
 }
@@ -78,13 +75,6 @@ std::vector<std::string> compare(const Expect& expect, NetnsId netns, std::uint1
       if (id.starts_with(prefix)) {
         mismatches.push_back(fmt::format("finding {} must not be there", id));
       }
-    }
-  }
-  if (!expect.cause.empty()) {
-    const std::string kind = seen.first_cause.value_or("none");
-    if (std::find(expect.cause.begin(), expect.cause.end(), kind) == expect.cause.end()) {
-      mismatches.push_back(fmt::format("cause: expected {}, got {}",
-                                       join({expect.cause.begin(), expect.cause.end()}), kind));
     }
   }
   return mismatches;

@@ -63,7 +63,6 @@ struct Expect {
   std::optional<std::uint32_t> limit;
   std::optional<std::string> limit_set_by;
   std::optional<std::string> owner;  // comm of a process that holds the listener
-  std::vector<std::string> cause;    // kinds: the first finding with a cause must have one of them
 };
 
 struct SayStep {
@@ -151,8 +150,8 @@ struct Scenario {
 };
 
 // Reads a scenario. Fails with kMalformed and "FILE:LINE:COLUMN: reason" for text that is not YAML,
-// an unknown or repeated key, a value of the wrong type or out of range, and a name that the
-// scenario does not define. `file_name` only serves messages.
+// an unknown or repeated key, a value of the wrong type or out of range, a name that the scenario
+// does not define, and a word to expect that acceptq never says. `file_name` only serves messages.
 [[nodiscard]] Result<Scenario> parse_scenario(std::string_view text, const std::string& file_name);
 
 }  // namespace acceptq::lab

@@ -1,8 +1,12 @@
 #include "lab/scenario_steps.h"
 
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
+
+#include "diagnose/catalogue.h"
+#include "render/names.h"
 
 namespace acceptq::lab {
 namespace {
@@ -156,17 +160,52 @@ Action show_sysctl_step(YamlMap map, const Scenario& scenario) {
   return result;
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::optional<std::string> word_of(YamlMap& map, const char* key,
+                                   const std::vector<std::string>& words) {
+  std::optional<std::string> text = map.optional_text(key);
+  if (text && std::ranges::find(words, *text) == words.end()) {
+    map.error(key, "must be one of " + joined(words) + ", not \"" + *text + "\"");
+  }
+  return text;
+}
+
+// Texts that `fits` says to be an id of the catalogue, or its beginning.
+template <typename Fits>
+std::vector<std::string> findings_of(YamlMap& map, const char* key, const char* must, Fits fits) {
+  std::vector<std::string> ids;
+  for (const diagnose::CatalogueEntry& entry : diagnose::catalogue()) ids.emplace_back(entry.id);
+  std::vector<std::string> texts = map.texts(key);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string& text = texts[i];
+    if (std::ranges::any_of(ids, [&](const std::string& id) { return fits(id, text); })) continue;
+    map.entry_error(key, i, std::string(must) + " " + joined(ids) + ", not \"" + text + "\"");
+  }
+  return texts;
+}
+
+// A word that acceptq never says would never be met, or, in `no_findings`, never be broken.
 Expect parse_expect(YamlMap map) {
   Expect expect;
-  expect.verdict = map.optional_text("verdict");
-  expect.must = map.texts("findings");
-  expect.must_not = map.texts("no_findings");
+  expect.verdict = word_of(map, "verdict", render::verdict_names());
+  expect.must =
+      findings_of(map, "findings", "must hold one of",
+                  [](const std::string& id, const std::string& text) { return id == text; });
+  expect.must_not =
+      findings_of(map, "no_findings", "must hold the whole or the beginning of one of",
+                  [](const std::string& id, const std::string& text) {
+                    return !text.empty() && id.starts_with(text);
+                  });
   if (const std::optional<std::uint64_t> limit = map.optional_count("limit", 0, 0xffffffff)) {
     expect.limit = static_cast<std::uint32_t>(*limit);
   }
-  expect.limit_set_by = map.optional_text("limit_set_by");
+  expect.limit_set_by = word_of(map, "limit_set_by", render::limit_set_by_names());
   expect.owner = map.optional_text("owner");
-  expect.cause = map.texts("cause");
   map.finish();
   return expect;
 }

@@ -52,7 +52,7 @@ TEST(Scenario, ReadsEveryKindOfStep) {
       "- run: {namespace: pod, command: [ip, a]}\n"
       "- show: {namespace: pod, port: 80}\n"
       "- show_sysctl: {name: net.core.somaxconn, namespaces: [pod]}\n"
-      "- diagnose: {namespace: pod, port: 80, expect: {findings: AQ101, cause: [io.fuse, lock]}}\n"
+      "- diagnose: {namespace: pod, port: 80, expect: {findings: AQ101, no_findings: [AQ2]}}\n"
       "- stop: s\n");
   ASSERT_TRUE(scenario) << scenario.error().message();
   ASSERT_EQ(scenario->steps.size(), 14U);
@@ -69,7 +69,7 @@ TEST(Scenario, ReadsEveryKindOfStep) {
   EXPECT_EQ(wait.length, 9U);
   const auto& diagnose = std::get<DiagnoseStep>(scenario->steps[12].action);
   EXPECT_EQ(diagnose.expect.must, std::vector<std::string>{"AQ101"});
-  EXPECT_EQ(diagnose.expect.cause.size(), 2U);
+  EXPECT_EQ(diagnose.expect.must_not, std::vector<std::string>{"AQ2"});
 }
 
 struct Bad {
@@ -101,6 +101,36 @@ TEST(Scenario, SaysWhereAndWhy) {
     ASSERT_FALSE(scenario) << bad.steps;
     EXPECT_EQ(scenario.error().code, ErrorCode::kMalformed);
     EXPECT_THAT(scenario.error().context, HasSubstr(bad.error)) << bad.steps;
+  }
+}
+
+TEST(Scenario, ExpectsOnlyWhatAcceptqCanSay) {
+  const Bad cases[] = {
+      {"verdict: overflowin",
+       "t.yaml:9:19: expect: \"verdict\" must be one of overflowing, overflowed, "
+       "dropped_elsewhere, at_risk, healthy, unknown, not \"overflowin\""},
+      {"limit_set_by: app",
+       "t.yaml:9:24: expect: \"limit_set_by\" must be one of somaxconn, application, kernel, "
+       "acceptq, unknown, not \"app\""},
+      {"findings: AQ1", "t.yaml:9:20: expect: \"findings\" must hold one of AQ101, AQ102, "},
+      {"findings: [AQ101, AQ999]", "t.yaml:9:28: expect: \"findings\" must hold one of AQ101, "},
+      {"no_findings: [AQ1, AQ9]",
+       "t.yaml:9:29: expect: \"no_findings\" must hold the whole or the beginning of one of AQ101"},
+      {"no_findings: [\"\"]", "not \"\""},
+      {"cause: io", "unknown key \"cause\""},
+  };
+  for (const Bad& bad : cases) {
+    const Result<Scenario> scenario =
+        parse_steps(std::string("- diagnose: {namespace: pod, port: 80, expect: {\n         ") +
+                    bad.steps + "}}\n");
+    ASSERT_FALSE(scenario) << bad.steps;
+    EXPECT_THAT(scenario.error().context, HasSubstr(bad.error)) << bad.steps;
+  }
+  for (const char* good : {"verdict: at_risk", "limit_set_by: kernel", "findings: [AQ101, AQ609]",
+                           "no_findings: [AQ, AQ1, AQ10, AQ101]"}) {
+    EXPECT_TRUE(parse_steps(std::string("- diagnose: {namespace: pod, port: 80, expect: {") + good +
+                            "}}\n"))
+        << good;
   }
 }
 

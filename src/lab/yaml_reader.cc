@@ -64,6 +64,12 @@ void YamlMap::error(const char* key, const std::string& reason) {
   errors_.add(mark(key), fmt::format("{}: \"{}\" {}", what_, key, reason));
 }
 
+void YamlMap::entry_error(const char* key, std::size_t index, const std::string& reason) {
+  const YAML::Node value = child(key);
+  const YAML::Mark place = value.IsSequence() ? value[index].Mark() : mark(key);
+  errors_.add(place, fmt::format("{}: \"{}\" {}", what_, key, reason));
+}
+
 std::optional<std::string> YamlMap::scalar(const char* key, const char* type) {
   const YAML::Node value = child(key);
   if (!value.IsDefined()) return std::nullopt;

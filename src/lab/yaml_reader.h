@@ -50,6 +50,8 @@ class YamlMap {
   // Every other key has been asked for, or is an error.
   void finish();
   void error(const char* key, const std::string& reason);
+  // About one of the key's texts(), from 0.
+  void entry_error(const char* key, std::size_t index, const std::string& reason);
   [[nodiscard]] YAML::Mark mark(const char* key) const;
 
  private:

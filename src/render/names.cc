@@ -4,6 +4,19 @@
 #include <ctime>
 
 namespace acceptq::render {
+namespace {
+
+// kUnknown is the last of each.
+template <typename Word>
+std::vector<std::string> names_up_to(Word last) {
+  std::vector<std::string> names;
+  for (int i = 0; i <= static_cast<int>(last); ++i) {
+    names.emplace_back(name_of(static_cast<Word>(i)));
+  }
+  return names;
+}
+
+}  // namespace
 
 const char* name_of(diagnose::Verdict verdict) {
   using enum diagnose::Verdict;
@@ -65,6 +78,12 @@ const char* name_of(diagnose::Cookies cookies) {
       return "always";
   }
   return "off";
+}
+
+std::vector<std::string> verdict_names() { return names_up_to(diagnose::Verdict::kUnknown); }
+
+std::vector<std::string> limit_set_by_names() {
+  return names_up_to(diagnose::LimitSetBy::kUnknown);
 }
 
 std::string utc_time(std::int64_t realtime_ns) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "diagnose/report.h"
 
@@ -12,6 +13,10 @@ namespace acceptq::render {
 [[nodiscard]] const char* name_of(diagnose::Severity severity);
 [[nodiscard]] const char* name_of(diagnose::LimitSetBy by);
 [[nodiscard]] const char* name_of(diagnose::Cookies cookies);
+
+// Every word of a vocabulary, in the order of its type.
+[[nodiscard]] std::vector<std::string> verdict_names();
+[[nodiscard]] std::vector<std::string> limit_set_by_names();
 
 // RFC 3339, UTC, whole seconds: "2026-11-23T06:00:00Z".
 [[nodiscard]] std::string utc_time(std::int64_t realtime_ns);
