@@ -49,6 +49,7 @@ class Outside {
     const std::string kind = message.is_object() ? message.value("kind", "") : "";
     if (kind == "text") sink_(message.value("text", ""));
     if (kind == "show") take_show(message);
+    if (kind == "load") take_load(message);
     if (kind == "diagnose") return diagnose(channel, message);
     if (kind == "done") done = true;
     if (kind == "error") take_error(message);
@@ -70,6 +71,16 @@ class Outside {
          .accepts_per_s = message.value("accepts_per_s", 0.0),
          .increases = {{"TcpExtListenOverflows", message.value("overflows", std::uint64_t{0})},
                        {"TcpExtListenDrops", message.value("drops", std::uint64_t{0})}}});
+  }
+
+  void take_load(const Json& message) {
+    outcome.loads.push_back({.load = message.value("load", ""),
+                             .rate_per_s = message.value("rate_per_s", 0.0),
+                             .summary = message.value("summary", ""),
+                             .json = message.value("json", "")});
+    const LoadResult& load = outcome.loads.back();
+    sink_(
+        fmt::format("  load {} at {:.0f} a second: {}", load.load, load.rate_per_s, load.summary));
   }
 
   void take_error(const Json& message) {

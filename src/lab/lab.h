@@ -43,7 +43,6 @@ struct ShowResult {
   std::uint32_t length = 0;
   std::uint32_t limit = 0;
   double accepts_per_s = 0;                        // while the step watched
-  std::map<std::string, std::uint64_t> counters;   // at its end
   std::map<std::string, std::uint64_t> increases;  // while it watched
 };
 
@@ -52,11 +51,12 @@ struct DiagnoseResult {
   std::vector<std::string> mismatches;  // what was expected and is not so; empty: all right
 };
 
-// What the clients of one load lived through.
+// What the clients of a load lived through, from its start or the change of its rate to the next.
 struct LoadResult {
   std::string load;
   double rate_per_s = 0;
-  std::string json;  // probe::to_json
+  std::string summary;  // probe::to_line
+  std::string json;     // probe::to_json
 };
 
 struct LabOutcome {
@@ -65,7 +65,7 @@ struct LabOutcome {
   bool stopped = false;  // by LabOptions::stop, before the last step
   std::vector<ShowResult> shows;
   std::vector<DiagnoseResult> diagnoses;
-  std::vector<LoadResult> loads;
+  std::vector<LoadResult> loads;  // as they ended
 
   [[nodiscard]] bool as_expected() const {
     for (const DiagnoseResult& diagnosis : diagnoses) {

@@ -9,9 +9,11 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -19,6 +21,8 @@
 
 namespace acceptq::lab {
 namespace {
+
+constexpr auto kPoll = std::chrono::milliseconds(50);
 
 struct Pipe {
   UniqueFd read_end;
@@ -165,6 +169,20 @@ Result<std::string> run_command(const std::vector<std::string>& command, int net
     return fail(ErrorCode::kIo, "\"" + words + "\" failed: " + last_line(texts[1]));
   }
   return texts[0];
+}
+
+bool eventually(const std::function<bool()>& condition, double seconds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return true;
+}
+
+bool end_group(pid_t leader, int signal, double seconds) {
+  ::kill(-leader, signal);
+  return eventually([leader] { return ::waitpid(leader, nullptr, WNOHANG) != 0; }, seconds);
 }
 
 std::string substitute(std::string text, const std::map<std::string, std::string>& values) {

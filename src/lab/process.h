@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,6 +32,12 @@ struct SpawnOptions {
 // it wrote to stderr.
 [[nodiscard]] Result<std::string> run_command(const std::vector<std::string>& command, int netns_fd,
                                               double seconds = 10, const std::string& input = {});
+
+// Asks `condition` every 50 ms until it holds; false where it does not within `seconds`.
+[[nodiscard]] bool eventually(const std::function<bool()>& condition, double seconds);
+
+// Sends `signal` to the process group of a child and waits until the child, its leader, is gone.
+[[nodiscard]] bool end_group(pid_t leader, int signal, double seconds);
 
 // Replaces every "@NAME@" of `text` that `values` knows.
 [[nodiscard]] std::string substitute(std::string text,

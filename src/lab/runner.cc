@@ -38,6 +38,14 @@ class Runner {
     return std::visit([this](const auto& action) { return act(action); }, step.action);
   }
 
+  // What still runs after the last step.
+  Status end_loads() {
+    while (!world_.loads().empty()) {
+      if (const Status ended = end_load(world_.loads().begin()->first); !ended) return ended;
+    }
+    return {};
+  }
+
  private:
   void say(const std::string& text) const {
     channel_.send(Json{{"kind", "text"}, {"text", text}}.dump());
@@ -91,11 +99,27 @@ class Runner {
     return world_.change_storage(step);
   }
 
+  // Says what the clients of a load lived through, once it has ended.
+  Status end_load(const std::string& name) {
+    const Result<LoadResult> result = world_.end_load(name);
+    if (!result) return fail(result.error());
+    channel_.send(Json{{"kind", "load"},
+                       {"load", result->load},
+                       {"rate_per_s", result->rate_per_s},
+                       {"summary", result->summary},
+                       {"json", result->json}}
+                      .dump());
+    return {};
+  }
+
   Status act(const LoadStep& step) {
     say(step.rate_per_s > 0
             ? fmt::format("  > load {}: {:.0f} a second", step.load, step.rate_per_s)
             : fmt::format("  > load {} ends", step.load));
-    return world_.set_load(step);
+    if (world_.loads().count(step.load) != 0) {
+      if (const Status ended = end_load(step.load); !ended) return ended;
+    }
+    return step.rate_per_s > 0 ? world_.start_load(step.load, step.rate_per_s) : Status{};
   }
 
   [[nodiscard]] static bool holds(const WaitStep& step, const QueueLine& queue) {
@@ -229,6 +253,7 @@ void run_steps(const Scenario& scenario, const std::string& slowfs, const Channe
     const Step& step = scenario.steps[i];
     if (const Status done = runner.run(i, step); !done) return fails(done.error(), step.line);
   }
+  if (const Status ended = runner.end_loads(); !ended) return fails(ended.error(), 0);
   channel.send(Json{{"kind", "done"}}.dump());
 }
 

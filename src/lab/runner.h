@@ -9,8 +9,9 @@
 
 namespace acceptq::lab {
 
-// Messages are JSON objects with a member "kind": "text" (a line to show), "show", "diagnose" (to
-// be answered; "step" is its number in the scenario, from 0), and last "done" or "error".
+// Messages are JSON objects with a member "kind": "text" (a line to show), "show", "load",
+// "diagnose" (to be answered; "step" is its number in the scenario, from 0), and last "done" or
+// "error".
 void run_steps(const Scenario& scenario, const std::string& slowfs, const Channel& channel);
 
 }  // namespace acceptq::lab

@@ -2,41 +2,25 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <fstream>
-#include <thread>
 
 #include "base/file.h"
 #include "base/unique_fd.h"
-#include "lab/probe/probe.h"
 #include "lab/process.h"
 #include "lab/sandbox.h"
 
 namespace acceptq::lab {
 namespace {
 
-constexpr auto kPoll = std::chrono::milliseconds(50);
-
 std::string folder_of(const char* kind, const std::string& name) {
   return fmt::format("{}/{}-{}", kSandboxFolder, kind, name);
-}
-
-bool eventually(const std::function<bool()>& condition, double seconds) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(kPoll);
-  }
-  return true;
 }
 
 Status write_text(const std::string& path, const std::string& text) {
@@ -52,38 +36,9 @@ Status make_folder(const std::string& path) {
   return {};
 }
 
-// Sends `signal` to the group and waits until its leader is gone.
-bool end_group(pid_t leader, int signal, double seconds) {
-  ::kill(-leader, signal);
-  return eventually([leader] { return ::waitpid(leader, nullptr, WNOHANG) != 0; }, seconds);
-}
-
 template <typename Spec>
 const Spec& spec_of(const std::vector<Spec>& specs, const std::string& name) {
   return *std::ranges::find(specs, name, &Spec::name);  // the reader checked every name
-}
-
-std::atomic<bool> stop_load{false};
-
-// The load's own process: runs until it is told to stop, then leaves its result in a file.
-[[noreturn]] void run_load(const LoadSpec& spec, double rate, int netns_fd) {
-  ::setpgid(0, 0);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  std::signal(SIGTERM, [](int) { stop_load.store(true); });
-  probe::ProbeOptions options{.address = spec.address,
-                              .port = spec.port,
-                              .rate_per_s = rate,
-                              .concurrency = spec.concurrency,
-                              .timeout = spec.timeout,
-                              .duration = std::chrono::hours(1),
-                              .hold = spec.hold,
-                              .send = spec.send,
-                              .expect_reply = spec.expect_reply,
-                              .source_addresses = spec.sources,
-                              .netns_fd = netns_fd};
-  const Result<probe::ProbeResult> result = probe::probe(options, &stop_load);
-  if (result) static_cast<void>(write_text(folder_of("load", spec.name), probe::to_json(*result)));
-  ::_exit(result ? 0 : 1);
 }
 
 }  // namespace
@@ -236,19 +191,19 @@ Status World::change_storage(const StorageStep& step) const {
   return {};
 }
 
-Status World::set_load(const LoadStep& step) {
-  if (const auto it = loads_.find(step.load); it != loads_.end()) {
-    if (!end_group(it->second, SIGTERM, 2)) static_cast<void>(end_group(it->second, SIGKILL, 2));
-    loads_.erase(it);
-  }
-  if (step.rate_per_s <= 0) return {};
-  const LoadSpec& spec = spec_of(scenario_->loads, step.load);
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail_errno(errno, "cannot start load " + step.load);
-  if (pid == 0) run_load(spec, step.rate_per_s, network_.fd(spec.netns));
-  ::setpgid(pid, pid);
-  loads_[step.load] = pid;
+Status World::start_load(const std::string& name, double rate_per_s) {
+  const LoadSpec& spec = spec_of(scenario_->loads, name);
+  Result<Load> load =
+      Load::start(spec, rate_per_s, network_.fd(spec.netns), folder_of("load", name));
+  if (!load) return fail(load.error());
+  loads_.emplace(name, *std::move(load));
   return {};
+}
+
+Result<LoadResult> World::end_load(const std::string& name) {
+  auto load = loads_.extract(name);
+  if (load.empty()) return fail(ErrorCode::kNotFound, "load " + name + " does not run");
+  return load.mapped().end();
 }
 
 Result<std::optional<QueueLine>> World::queue(const std::string& netns, std::uint16_t port) const {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "lab/load.h"
 #include "lab/network.h"
 #include "lab/scenario.h"
 #include "lab/tools.h"
@@ -28,8 +29,11 @@ class World {
   [[nodiscard]] Status signal(const SignalStep& step) const;
   [[nodiscard]] Status edit(const EditStep& step) const;
   [[nodiscard]] Status change_storage(const StorageStep& step) const;
-  // Ends the load if it runs, and starts it anew at that rate, if not 0.
-  [[nodiscard]] Status set_load(const LoadStep& step);
+  // A load that does not run.
+  [[nodiscard]] Status start_load(const std::string& name, double rate_per_s);
+  // A load that runs.
+  [[nodiscard]] Result<LoadResult> end_load(const std::string& name);
+  [[nodiscard]] const std::map<std::string, Load>& loads() const { return loads_; }
 
   // `ss` and `nstat` in a namespace of the scenario.
   [[nodiscard]] Result<std::optional<QueueLine>> queue(const std::string& netns,
@@ -46,7 +50,7 @@ class World {
   Network network_;
   std::map<std::string, std::string> values_;  // "@storage.images@" and what it stands for
   std::map<std::string, pid_t> servers_;
-  std::map<std::string, pid_t> loads_;
+  std::map<std::string, Load> loads_;
 };
 
 }  // namespace acceptq::lab

@@ -104,6 +104,24 @@ TEST_F(LabTest, StepsOnOneLineAreStepsOfTheirOwn) {
   expect_nothing_left();
 }
 
+TEST_F(LabTest, LoadsSayWhatTheirClientsLivedThrough) {
+  const std::string text = with_web_server(
+      "- start: web\n"
+      "- load: {name: some, rate: 20}\n"
+      "- wait: {seconds: 0.5}\n"
+      "- load: {name: some, rate: 0}\n"
+      "- load: {name: some, rate: 40}\n"
+      "- wait: {seconds: 0.5}\n");
+  const Output output =
+      ScenarioFile("loads: {some: {namespace: pod, address: 127.0.0.1, port: 8080}}\n" + text)
+          .run();
+  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
+  EXPECT_NE(output.out.find("load some at 20 a second: "), std::string::npos) << output.out;
+  EXPECT_NE(output.out.find("load some at 40 a second: "), std::string::npos) << output.out;
+  EXPECT_NE(output.out.find(" connected at once"), std::string::npos) << output.out;
+  expect_nothing_left();
+}
+
 TEST_F(LabTest, AStepThatFailsNamesItsLine) {
   const Output output = run_program({kProgram, "lab", "run", "/nonexistent.yaml"});
   EXPECT_EQ(output.exit_code, 2);

@@ -79,8 +79,9 @@ using ProgressCallback = std::function<void(const ProbeProgress&)>;
                                         const std::atomic<bool>* stop = nullptr,
                                         const ProgressCallback& progress = {});
 
-// For people, several lines; and an object of schema acceptq.probe/1.
+// For people, several lines; one line without a newline; and an object of schema acceptq.probe/1.
 [[nodiscard]] std::string to_text(const ProbeResult& result);
+[[nodiscard]] std::string to_line(const ProbeResult& result);
 [[nodiscard]] std::string to_json(const ProbeResult& result);
 
 }  // namespace acceptq::lab::probe

@@ -132,6 +132,18 @@ std::string to_text(const ProbeResult& result) {
   return out;
 }
 
+std::string to_line(const ProbeResult& result) {
+  std::string out = fmt::format("{} connections", result.started);
+  const char* separator = ": ";
+  for (const Line& line : kLines) {
+    if (result.of(line.outcome) == 0) continue;
+    fmt::format_to(std::back_inserter(out), "{}{} {}", separator, result.of(line.outcome),
+                   line.words);
+    separator = "; ";  // some words hold a comma
+  }
+  return out;
+}
+
 std::string to_json(const ProbeResult& result) {
   nlohmann::json outcomes = nlohmann::json::object();
   for (const Line& line : kLines) outcomes[to_string(line.outcome)] = result.of(line.outcome);

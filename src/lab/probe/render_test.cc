@@ -30,6 +30,13 @@ ProbeResult sample() {
   return result;
 }
 
+TEST(ProbeLine, CountsWhatHappened) {
+  EXPECT_EQ(to_line(sample()),
+            "240 connections: 180 connected at once; 20 connected after SYN retries; "
+            "38 timed out while connecting; 2 not sent: this host ran short");
+  EXPECT_EQ(to_line(ProbeResult{}), "0 connections");
+}
+
 TEST(ProbeText, SaysWhatClientsLivedThrough) {
   const std::string text = to_text(sample());
   EXPECT_THAT(text, HasSubstr("probe of 10.77.0.2:80: 240 connections"));
