@@ -185,6 +185,14 @@ bool end_group(pid_t leader, int signal, double seconds) {
   return eventually([leader] { return ::waitpid(leader, nullptr, WNOHANG) != 0; }, seconds);
 }
 
+bool group_runs(pid_t leader) {
+  pid_t reaped = 0;
+  do {
+    reaped = ::waitpid(-leader, nullptr, WNOHANG);
+  } while (reaped > 0);
+  return ::kill(-leader, 0) == 0;
+}
+
 std::string substitute(std::string text, const std::map<std::string, std::string>& values) {
   for (const auto& [name, value] : values) {
     const std::string mark = "@" + name + "@";

@@ -39,6 +39,10 @@ struct SpawnOptions {
 // Sends `signal` to the process group of a child and waits until the child, its leader, is gone.
 [[nodiscard]] bool end_group(pid_t leader, int signal, double seconds);
 
+// Whether a child, or anything else of its process group, is still there. Reaps what of it has
+// ended, also the orphans that came to PID 1.
+[[nodiscard]] bool group_runs(pid_t leader);
+
 // Replaces every "@NAME@" of `text` that `values` knows.
 [[nodiscard]] std::string substitute(std::string text,
                                      const std::map<std::string, std::string>& values);

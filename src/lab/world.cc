@@ -102,6 +102,12 @@ Status World::start(const std::string& name) {
   if (spec.cpu_quota) {
     return fail(ErrorCode::kUnsupported, "server " + name + ": cpu quotas are not supported yet");
   }
+  // It would be lost: nothing could stop or signal it any more.
+  if (const auto running = servers_.find(name);
+      running != servers_.end() && group_runs(running->second)) {
+    return fail(ErrorCode::kMalformed,
+                "server " + name + " runs already; stop it first, or restart it");
+  }
   std::map<std::string, std::string> values = values_;
   values["dir"] = server_dir(name);
   if (::access(server_dir(name).c_str(), F_OK) != 0) {

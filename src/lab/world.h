@@ -22,7 +22,8 @@ class World {
 
   [[nodiscard]] const Network& network() const { return network_; }
 
-  // Starts a server and waits until it listens; its files are written at its first start.
+  // Starts a server that does not run and waits until it listens; its files are written at its
+  // first start.
   [[nodiscard]] Status start(const std::string& server);
   // Ends it (SIGQUIT would wait for clients; SIGTERM, then SIGKILL) and waits for its end.
   [[nodiscard]] Status stop(const std::string& server);

@@ -122,6 +122,28 @@ TEST_F(LabTest, LoadsSayWhatTheirClientsLivedThrough) {
   expect_nothing_left();
 }
 
+TEST_F(LabTest, AServerIsStartedOnce) {
+  const ScenarioFile twice(with_web_server("- start: web\n- start: web\n"));
+  const Output output = twice.run();
+  EXPECT_EQ(output.exit_code, 2) << output.out << output.err;
+  EXPECT_NE(output.err.find("the step in line 8: server web runs already; stop it first"),
+            std::string::npos)
+      << output.err;
+  expect_nothing_left();
+
+  const ScenarioFile again(
+      with_web_server("- start: web\n"
+                      "- signal: {server: web, signal: KILL}\n"
+                      "- wait: {seconds: 0.3}\n"
+                      "- start: web\n"
+                      "- restart: web\n"
+                      "- stop: web\n"
+                      "- start: web\n"));
+  const Output fine = again.run();
+  EXPECT_EQ(fine.exit_code, 0) << fine.out << fine.err;
+  expect_nothing_left();
+}
+
 TEST_F(LabTest, AStepThatFailsNamesItsLine) {
   const Output output = run_program({kProgram, "lab", "run", "/nonexistent.yaml"});
   EXPECT_EQ(output.exit_code, 2);
