@@ -17,7 +17,8 @@ namespace acceptq::lab {
 
 class World {
  public:
-  // Makes namespaces and storage. `slowfs` is the program acceptq-slowfs.
+  // Makes namespaces and storage. `slowfs` is the program acceptq-slowfs,
+  // for a scenario with storage.
   [[nodiscard]] static Result<World> create(const Scenario& scenario, const std::string& slowfs);
 
   [[nodiscard]] const Network& network() const { return network_; }

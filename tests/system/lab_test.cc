@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -120,6 +121,22 @@ TEST_F(LabTest, LoadsSayWhatTheirClientsLivedThrough) {
   EXPECT_NE(output.out.find("load some at 40 a second: "), std::string::npos) << output.out;
   EXPECT_NE(output.out.find(" connected at once"), std::string::npos) << output.out;
   expect_nothing_left();
+}
+
+// A copy of the program has no acceptq-slowfs beside it.
+TEST_F(LabTest, OnlyStorageNeedsTheSlowFileSystem) {
+  const std::string folder = testing::TempDir() + "acceptq-lab-test." + std::to_string(::getpid());
+  std::filesystem::create_directories(folder + "/bin");
+  const std::string copy = folder + "/bin/acceptq";
+  std::filesystem::copy_file(kProgram, copy);
+  const ScenarioFile without("name: t\ntitle: T\nsteps: [say: hello]\n");
+  const Output fine = run_program({copy, "lab", "run", without.path()});
+  EXPECT_EQ(fine.exit_code, 0) << fine.out << fine.err;
+  const ScenarioFile with("name: t\ntitle: T\nstorage: {d: {}}\nsteps: [say: hello]\n");
+  const Output output = run_program({copy, "lab", "run", with.path()});
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(output.exit_code, 2) << output.out << output.err;
+  EXPECT_NE(output.err.find("acceptq-slowfs is not beside"), std::string::npos) << output.err;
 }
 
 TEST_F(LabTest, AServerIsStartedOnce) {
