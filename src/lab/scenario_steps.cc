@@ -116,7 +116,12 @@ Action wait_step(YamlMap map, const Scenario& scenario) {
   result.seconds = map.number("within", 0, kLongestWait);
   const std::string queue = map.optional_text("queue").value_or("");
   const std::optional<std::uint64_t> length = map.optional_count("at_least", 1, 1U << 30);
-  if (length) {
+  if (map.has("queue") && map.has("at_least")) {
+    map.error(
+        "at_least",
+        "cannot go with \"queue\": choose \"at_least\" for a length of your own, or \"queue\" "
+        "for full (the limit) or empty");
+  } else if (length) {
     result.condition = QueueCondition::kAtLeast;
     result.length = static_cast<std::uint32_t>(*length);
   } else if (queue == "full") {

@@ -85,6 +85,8 @@ TEST(Scenario, SaysWhereAndWhy) {
       {"- wait: {seconds: soon}\n", "t.yaml:8:19: wait: \"seconds\" must be a number"},
       {"- wait: {seconds: 1, seconds: 2}\n", "is there twice"},
       {"- wait: {namespace: pod, port: 80, within: 2}\n", "must be full or empty"},
+      {"- wait: {namespace: pod, port: 80, within: 2, queue: full, at_least: 3}\n",
+       "t.yaml:8:70: wait: \"at_least\" cannot go with \"queue\": choose"},
       {"- {say: a, start: s}\n", "a step has one key"},
       {"- sysctl: {namespace: pod, name: kernel.panic, value: 1}\n", "below net."},
       {"- sysctl: {namespace: pod, name: net/../kernel/panic, value: 1}\n", "below net."},
