@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "lab/cpu_groups.h"
 #include "lab/expect.h"
 #include "lab/runner.h"
 #include "lab/sandbox.h"
@@ -137,15 +138,32 @@ Result<LabOutcome> run_scenario(const std::string& path_or_name, const LabOption
       scenario->storage.empty() ? Result<std::string>(std::string()) : find_slowfs(options);
   if (!slowfs) return fail(slowfs.error());
 
+  std::optional<CpuGroups> cpu_groups;
+  for (const ServerSpec& server : scenario->servers) {
+    if (!server.cpu_quota || cpu_groups) continue;
+    Result<CpuGroups> made = CpuGroups::create();
+    if (!made) {
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("scenario {}: the cpu_quota of server {}: {}", scenario->name,
+                              server.name, made.error().message()));
+    }
+    cpu_groups.emplace(*std::move(made));
+  }
+
   const auto begin = std::chrono::steady_clock::now();
   Outside outside(*scenario, options, diagnoser, sink);
-  const Status ran =
-      run_in_sandbox([&](const Channel& channel) { run_steps(*scenario, *slowfs, channel); },
-                     [&](const Channel& channel, const std::string& message) {
-                       return outside.take(channel, message);
-                     },
-                     [&] { return outside.stopped(); });
+  const Status ran = run_in_sandbox(
+      [&](const Channel& channel) {
+        run_steps(*scenario, *slowfs, cpu_groups ? &*cpu_groups : nullptr, channel);
+      },
+      [&](const Channel& channel, const std::string& message) {
+        return outside.take(channel, message);
+      },
+      [&] { return outside.stopped(); });
   if (!ran) return fail(ran.error());
+  if (cpu_groups) {
+    if (const Status removed = cpu_groups->remove(); !removed) return fail(removed.error());
+  }
   if (outside.error) return fail(*outside.error);
   if (!outside.done && !outside.outcome.stopped) {
     return fail(ErrorCode::kIo, "scenario " + scenario->name + ": the sandbox ended unexpectedly");

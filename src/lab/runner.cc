@@ -236,7 +236,8 @@ class Runner {
 
 }  // namespace
 
-void run_steps(const Scenario& scenario, const std::string& slowfs, const Channel& channel) {
+void run_steps(const Scenario& scenario, const std::string& slowfs, const CpuGroups* cpu_groups,
+               const Channel& channel) {
   const auto fails = [&](const Error& error, int line) {
     channel.send(Json{{"kind", "error"},
                       {"line", line},
@@ -244,7 +245,7 @@ void run_steps(const Scenario& scenario, const std::string& slowfs, const Channe
                       {"text", error.message()}}
                      .dump(-1, ' ', false, Json::error_handler_t::replace));
   };
-  Result<World> world = World::create(scenario, slowfs);
+  Result<World> world = World::create(scenario, slowfs, cpu_groups);
   if (!world) return fails(world.error(), 0);
   Runner runner(*world, channel,
                 Clock::now() + std::chrono::duration_cast<Clock::duration>(

@@ -43,13 +43,14 @@ const Spec& spec_of(const std::vector<Spec>& specs, const std::string& name) {
 
 }  // namespace
 
-World::World(const Scenario& scenario, Network network)
-    : scenario_(&scenario), network_(std::move(network)) {}
+World::World(const Scenario& scenario, Network network, const CpuGroups* cpu_groups)
+    : scenario_(&scenario), network_(std::move(network)), cpu_groups_(cpu_groups) {}
 
-Result<World> World::create(const Scenario& scenario, const std::string& slowfs) {
+Result<World> World::create(const Scenario& scenario, const std::string& slowfs,
+                            const CpuGroups* cpu_groups) {
   Result<Network> network = Network::create(scenario.namespaces);
   if (!network) return fail(network.error());
-  World world(scenario, std::move(*network));
+  World world(scenario, std::move(*network), cpu_groups);
   for (const StorageSpec& spec : scenario.storage) {
     if (const Status mounted = world.mount_storage(spec, slowfs); !mounted) {
       return fail(mounted.error());
@@ -99,9 +100,6 @@ Status World::mount_storage(const StorageSpec& spec, const std::string& slowfs) 
 
 Status World::start(const std::string& name) {
   const ServerSpec& spec = spec_of(scenario_->servers, name);
-  if (spec.cpu_quota) {
-    return fail(ErrorCode::kUnsupported, "server " + name + ": cpu quotas are not supported yet");
-  }
   // It would be lost: nothing could stop or signal it any more.
   if (const auto running = servers_.find(name);
       running != servers_.end() && group_runs(running->second)) {
@@ -124,6 +122,11 @@ Status World::start(const std::string& name) {
   options.environment = spec.environment;
   options.output_path = server_dir(name) + "/output.log";
   options.open_files = spec.open_files;
+  if (spec.cpu_quota && cpu_groups_ != nullptr) {
+    const Result<std::string> procs = cpu_groups_->make(name, *spec.cpu_quota);
+    if (!procs) return fail(procs.error());
+    options.cgroup_procs = *procs;
+  }
   const Result<pid_t> pid = spawn(options);
   if (!pid) return fail(pid.error());
   servers_[name] = *pid;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "lab/cpu_groups.h"
 #include "lab/load.h"
 #include "lab/network.h"
 #include "lab/scenario.h"
@@ -19,7 +20,9 @@ class World {
  public:
   // Makes namespaces and storage. `slowfs` is the program acceptq-slowfs,
   // for a scenario with storage.
-  [[nodiscard]] static Result<World> create(const Scenario& scenario, const std::string& slowfs);
+  // `cpu_groups`: null where no server has a CPU quota.
+  [[nodiscard]] static Result<World> create(const Scenario& scenario, const std::string& slowfs,
+                                            const CpuGroups* cpu_groups);
 
   [[nodiscard]] const Network& network() const { return network_; }
 
@@ -44,12 +47,13 @@ class World {
       const std::string& netns) const;
 
  private:
-  World(const Scenario& scenario, Network network);
+  World(const Scenario& scenario, Network network, const CpuGroups* cpu_groups);
   [[nodiscard]] Status mount_storage(const StorageSpec& spec, const std::string& slowfs);
   [[nodiscard]] std::string server_dir(const std::string& name) const;
 
   const Scenario* scenario_;
   Network network_;
+  const CpuGroups* cpu_groups_;
   std::map<std::string, std::string> values_;  // "@storage.images@" and what it stands for
   std::map<std::string, pid_t> servers_;
   std::map<std::string, Load> loads_;

@@ -1,11 +1,14 @@
 // The lab runs its scenarios as they say, and leaves nothing behind, however it ends.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -137,6 +140,61 @@ TEST_F(LabTest, OnlyStorageNeedsTheSlowFileSystem) {
   std::filesystem::remove_all(folder);
   EXPECT_EQ(output.exit_code, 2) << output.out << output.err;
   EXPECT_NE(output.err.find("acceptq-slowfs is not beside"), std::string::npos) << output.err;
+}
+
+// Groups that are the lab's, of every hierarchy.
+std::vector<std::string> cgroups_of(pid_t lab) {
+  const std::string found = run_program({"find", "/sys/fs/cgroup", "-maxdepth", "2", "-name",
+                                         "acceptq-lab-" + std::to_string(lab) + "-*"})
+                                .out;
+  std::vector<std::string> paths;
+  for (const std::string_view path : split_blank(found)) paths.emplace_back(path);
+  return paths;
+}
+
+// A cgroup without a CPU controller, or none, is the host's lack.
+bool may_limit_cpu() {
+  const std::string name = "/acceptq-lab-test-" + std::to_string(::getpid());
+  for (const std::string mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/cpu"}) {
+    if (::mkdir((mount + name).c_str(), 0755) != 0) continue;
+    const bool has_quota = ::access((mount + name + "/cpu.max").c_str(), W_OK) == 0 ||
+                           ::access((mount + name + "/cpu.cfs_quota_us").c_str(), W_OK) == 0;
+    ::rmdir((mount + name).c_str());
+    if (has_quota) return true;
+  }
+  return false;
+}
+
+std::uint64_t times_throttled(const std::string& cgroup) {
+  const std::string stat = read_file(cgroup + "/cpu.stat").value_or("");
+  const std::size_t at = stat.find("nr_throttled ");
+  return at == std::string::npos ? 0 : std::strtoull(stat.c_str() + at + 13, nullptr, 10);
+}
+
+TEST_F(LabTest, ACpuQuotaThrottlesAndIsCleanedUp) {
+  if (!may_limit_cpu()) GTEST_SKIP() << "no cgroup controller cpu can be used";
+  const auto scenario = [](const char* seconds) {
+    return std::string(
+               "name: t\ntitle: T\nnamespaces: {pod: }\n"
+               "servers: {spin: {namespace: pod, cpu_quota: 0.05,"
+               " command: [sh, -c, \"while :; do :; done # /mnt/server-spin\"]}}\n"
+               "steps:\n- start: spin\n- wait: {seconds: ") +
+           seconds + "}\n";
+  };
+  const ScenarioFile endless(scenario("60"));
+  for (const int signal : {SIGKILL, SIGINT}) {
+    const Background lab({kProgram, "lab", "run", endless.path()});
+    ASSERT_TRUE(eventually([&] { return !cgroups_of(lab.pid()).empty(); }));
+    const std::string cgroup = cgroups_of(lab.pid()).front();
+    EXPECT_TRUE(eventually([&] { return times_throttled(cgroup) > 0; })) << cgroup;
+    ::kill(lab.pid(), signal);
+    EXPECT_TRUE(eventually([&] { return cgroups_of(lab.pid()).empty(); }));
+    expect_nothing_left();
+  }
+  const ScenarioFile brief(scenario("0.2"));
+  const Output output = brief.run();
+  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
+  EXPECT_EQ(run_program({"find", "/sys/fs/cgroup", "-name", "acceptq-lab-*"}).out, "");
 }
 
 TEST_F(LabTest, AServerIsStartedOnce) {
