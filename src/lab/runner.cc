@@ -24,6 +24,17 @@ std::uint64_t increase(const std::map<std::string, std::uint64_t>& before,
   return from != before.end() && to != after.end() ? to->second - from->second : 0;
 }
 
+// What fits into a message of the channel even where each byte becomes six ("\\u0000").
+std::string cut(const std::string& text) {
+  constexpr std::size_t kMost = 10'000;
+  return text.size() <= kMost ? text : text.substr(0, kMost) + " […]";
+}
+
+// Programs write any bytes; those that are not UTF-8 are replaced.
+std::string to_message(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 class Runner {
  public:
   Runner(World& world, const Channel& channel, Clock::time_point deadline)
@@ -48,7 +59,7 @@ class Runner {
 
  private:
   void say(const std::string& text) const {
-    channel_.send(Json{{"kind", "text"}, {"text", text}}.dump());
+    channel_.send(to_message(Json{{"kind", "text"}, {"text", cut(text)}}));
   }
 
   // Not past the end of the scenario's time.
@@ -239,11 +250,10 @@ class Runner {
 void run_steps(const Scenario& scenario, const std::string& slowfs, const CpuGroups* cpu_groups,
                const Channel& channel) {
   const auto fails = [&](const Error& error, int line) {
-    channel.send(Json{{"kind", "error"},
-                      {"line", line},
-                      {"interrupted", error.code == ErrorCode::kInterrupted},
-                      {"text", error.message()}}
-                     .dump(-1, ' ', false, Json::error_handler_t::replace));
+    channel.send(to_message(Json{{"kind", "error"},
+                                 {"line", line},
+                                 {"interrupted", error.code == ErrorCode::kInterrupted},
+                                 {"text", cut(error.message())}}));
   };
   Result<World> world = World::create(scenario, slowfs, cpu_groups);
   if (!world) return fails(world.error(), 0);

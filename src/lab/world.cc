@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/unique_fd.h"
 #include "lab/process.h"
 #include "lab/sandbox.h"
@@ -34,6 +35,16 @@ Status write_text(const std::string& path, const std::string& text) {
 Status make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0755) != 0) return fail_errno(errno, "cannot make " + path);
   return {};
+}
+
+// The end of what a program wrote, to go behind an error.
+std::string last_words(const std::string& output_path) {
+  constexpr std::size_t kMost = 2000;
+  const Result<std::string> read = read_file(output_path);
+  std::string_view text = read ? trim(*read) : std::string_view();
+  if (text.empty()) return ", and wrote nothing";
+  if (text.size() > kMost) text.remove_prefix(text.size() - kMost);
+  return fmt::format("; it wrote: {}", text);
 }
 
 template <typename Spec>
@@ -91,8 +102,8 @@ Status World::mount_storage(const StorageSpec& spec, const std::string& slowfs) 
       },
       5);
   if (!ready) {
-    const Result<std::string> log = read_file(options.output_path);
-    return fail(ErrorCode::kIo, "storage " + spec.name + " does not mount: " + log.value_or(""));
+    return fail(ErrorCode::kIo,
+                "storage " + spec.name + " does not mount" + last_words(options.output_path));
   }
   values_["storage." + spec.name] = mountpoint;
   return {};
@@ -131,16 +142,20 @@ Status World::start(const std::string& name) {
   if (!pid) return fail(pid.error());
   servers_[name] = *pid;
   if (spec.ready_port == 0) return {};
-  const bool ready = eventually(
+  bool listens = false;
+  bool runs = true;
+  static_cast<void>(eventually(
       [&] {
+        runs = group_runs(*pid);
         const auto line = queue(spec.netns, spec.ready_port);
-        return line && line->has_value();
+        listens = line && line->has_value();
+        return listens || !runs;
       },
-      spec.ready_within_s);
-  if (ready) return {};
-  return fail(ErrorCode::kIo,
-              fmt::format("server {} does not listen on port {}: {}", name, spec.ready_port,
-                          read_file(options.output_path).value_or("")));
+      spec.ready_within_s));
+  if (listens) return {};
+  return fail(ErrorCode::kIo, fmt::format("server {} {} on port {}{}", name,
+                                          runs ? "does not listen" : "ended before it listened",
+                                          spec.ready_port, last_words(options.output_path)));
 }
 
 Status World::stop(const std::string& name) {

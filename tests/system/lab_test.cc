@@ -197,6 +197,59 @@ TEST_F(LabTest, ACpuQuotaThrottlesAndIsCleanedUp) {
   EXPECT_EQ(run_program({"find", "/sys/fs/cgroup", "-name", "acceptq-lab-*"}).out, "");
 }
 
+// A scenario with storage, a server and load at work when a step cannot be done.
+std::string failing(const std::string& command, const std::string& steps) {
+  return "name: t\ntitle: T\nnamespaces: {pod: }\nstorage: {d: {open_ms: 1}}\n"
+         "servers:\n"
+         "  good: {namespace: pod, command: [sh, -c, \"sleep 99 # /mnt/server-good\"]}\n"
+         "  bad: {namespace: pod, command: " +
+         command +
+         ", ready_port: 80, ready_within: 60}\n"
+         "loads: {l: {namespace: pod, address: 127.0.0.1, port: 80}}\n"
+         "steps:\n- start: good\n- load: {name: l, rate: 5}\n" +
+         steps;
+}
+
+TEST_F(LabTest, AStepThatFailsMidwayEndsTheRunAndLeavesNothing) {
+  struct Case {
+    std::string scenario;
+    const char* error;
+  };
+  const Case cases[] = {
+      {failing("[sh, -c, \"echo no such option >&2; exit 1\"]", "- start: bad\n"),
+       "acceptq: scenario t: the step in line 12: server bad ended before it listened on port 80; "
+       "it wrote: no such option"},
+      {failing("[\"true\"]", "- start: bad\n"), "on port 80, and wrote nothing"},
+      {failing("[acceptq-no-such]", "- start: bad\n"), "line 12: starting acceptq-no-such"},
+      {failing("[\"true\"]", "- stop: bad\n"), "line 12: server bad does not run"},
+      {failing("[\"true\"]",
+               "- run: {namespace: pod, command: [sh, -c, \"echo why >&2; exit 9\"]}\n"),
+       "failed: why"},
+      {failing("[\"true\"]", "- sysctl: {namespace: pod, name: net.core.no_such, value: 1}\n"),
+       "opening /proc/sys/net/core/no_such"},
+      {failing("[\"true\"]", "- wait: {namespace: pod, port: 80, queue: full, within: 0.2}\n"),
+       "not as it should be after 0.2 s (nothing listens)"},
+  };
+  for (const Case& c : cases) {
+    const std::string before = run_program({"ip", "-o", "link"}).out;
+    const Output output = ScenarioFile(c.scenario).run();
+    EXPECT_EQ(output.exit_code, 2) << output.out << output.err;
+    EXPECT_NE(output.err.find(c.error), std::string::npos) << output.err << c.scenario;
+    EXPECT_EQ(run_program({"ip", "-o", "link"}).out, before);
+    expect_nothing_left();
+  }
+}
+
+TEST_F(LabTest, ProgramsMayWriteAnything) {
+  const ScenarioFile scenario(
+      with_web_server("- run: {namespace: pod, command: [sh, -c, \"head -c 200000 /dev/zero\"]}\n"
+                      "- run: {namespace: pod, command: [printf, '\\377\\376']}\n"
+                      "- say: the end\n"));
+  const Output output = scenario.run();
+  EXPECT_EQ(output.exit_code, 0) << output.err;
+  EXPECT_NE(output.out.find("the end"), std::string::npos);
+}
+
 TEST_F(LabTest, AServerIsStartedOnce) {
   const ScenarioFile twice(with_web_server("- start: web\n- start: web\n"));
   const Output output = twice.run();
