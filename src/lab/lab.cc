@@ -165,7 +165,8 @@ Result<LabOutcome> run_scenario(const std::string& path_or_name, const LabOption
     if (const Status removed = cpu_groups->remove(); !removed) return fail(removed.error());
   }
   if (outside.error) return fail(*outside.error);
-  if (!outside.done && !outside.outcome.stopped) {
+  // Asked once more: a signal to the whole process group ends the sandbox before we look.
+  if (!outside.done && !outside.stopped()) {
     return fail(ErrorCode::kIo, "scenario " + scenario->name + ": the sandbox ended unexpectedly");
   }
   outside.outcome.scenario = scenario->name;

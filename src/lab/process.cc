@@ -35,6 +35,13 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
+// In the child: an ignored signal stays ignored over exec, and the sandbox ignores SIGINT.
+void default_signals() {
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM}) {
+    std::signal(signal, SIG_DFL);
+  }
+}
+
 // In the child: exec, or tell the parent through `report` what failed.
 [[noreturn]] void become(const std::vector<std::string>& command, int report) {
   std::vector<char*> arguments;
@@ -79,6 +86,7 @@ Result<pid_t> spawn(const SpawnOptions& options) {
   if (pid == 0) {
     const int channel = report->write_end.get();
     ::setsid();
+    default_signals();
     const char* output = options.output_path.empty() ? "/dev/null" : options.output_path.c_str();
     const UniqueFd in(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     const UniqueFd out(::open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
@@ -123,6 +131,7 @@ Result<std::string> run_command(const std::vector<std::string>& command, int net
   if (pid == 0) {
     const int channel = report->write_end.get();
     ::setsid();
+    default_signals();
     if (::dup2(in->read_end.get(), 0) < 0 || ::dup2(out->write_end.get(), 1) < 0 ||
         ::dup2(err->write_end.get(), 2) < 0) {
       give_up(channel);

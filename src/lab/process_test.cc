@@ -53,6 +53,15 @@ TEST(Spawn, StartsAGroupThatEndsAsAWhole) {
   EXPECT_TRUE(eventually([&] { return !group_runs(*pid); }, 5));
 }
 
+TEST(Spawn, HandsDownNoIgnoredSignal) {
+  const auto before = std::signal(SIGINT, SIG_IGN);
+  const Result<pid_t> pid = spawn({.command = {"sleep", "60"}});
+  std::signal(SIGINT, before);
+  ASSERT_TRUE(pid);
+  EXPECT_TRUE(end_group(*pid, SIGINT, 5));
+  ::kill(-*pid, SIGKILL);
+}
+
 TEST(Spawn, SeesAnEndOfItsOwn) {
   const Result<pid_t> pid = spawn({.command = {"true"}});
   ASSERT_TRUE(pid);
