@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <variant>
@@ -86,7 +87,7 @@ class Runner {
   }
 
   Status act(const SignalStep& step) {
-    say(fmt::format("  > signal {} to {}", step.signal, step.server));
+    say(fmt::format("  > signal {} to {}", ::sigabbrev_np(step.signal), step.server));
     return world_.signal(step);
   }
 
