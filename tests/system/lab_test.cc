@@ -1,4 +1,5 @@
 // The lab runs its scenarios as they say, and leaves nothing behind, however it ends.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 
 namespace acceptq::test {
 namespace {
+
+using testing::ContainsRegex;
 
 constexpr const char* kProgram = ACCEPTQ_BINARY_DIR "/acceptq";
 
@@ -73,8 +76,9 @@ TEST_F(LabTest, SeedWalksTheArticleAndIsDiagnosedRight) {
   const Output output =
       run_program({kProgram, "lab", "run", ACCEPTQ_SOURCE_DIR "/scenarios/seed.yaml"});
   EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
-  EXPECT_NE(output.out.find("129 of 128, full"), std::string::npos) << output.out;
-  EXPECT_NE(output.out.find("512 of 511: full again"), std::string::npos) << output.out;
+  // A full queue swings between the limit and one more, as single connections are accepted.
+  EXPECT_THAT(output.out, ContainsRegex("12[89] of 128, full"));
+  EXPECT_THAT(output.out, ContainsRegex("51[12] of 511: full again"));
   EXPECT_NE(output.out.find("3 diagnoses, all as expected"), std::string::npos) << output.out;
   expect_nothing_left();
 }
