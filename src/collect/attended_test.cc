@@ -11,7 +11,6 @@ namespace acceptq::collect {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::ElementsAre;
 using testing::IsEmpty;
 
 TEST(Attended, CallsEachOnce) {

@@ -311,10 +311,10 @@ class Scanner::Impl {
     }
     const auto same = attended_map<bool>(
         known->size(), threads_, [known, root = options_.proc_root, stuck = stuck_](std::size_t i) {
-          const auto& [inode, owners] = (*known)[i];
-          return std::ranges::all_of(owners, [&](const facts::OwnerRef& owner) {
+          const KnownOwners& socket = (*known)[i];
+          return std::ranges::all_of(socket.second, [&](const facts::OwnerRef& owner) {
             return std::ranges::binary_search(stuck, owner.pid) ||
-                   procfs::still_owns(root, owner, inode);
+                   procfs::still_owns(root, owner, socket.first);
           });
         });
     for (std::size_t i = 0; i < same.size(); ++i) {
@@ -368,17 +368,15 @@ class Scanner::Impl {
     }
     const auto asked = std::make_shared<std::vector<Asked>>();
     for (const Pid pid : pids) {
+      if (is_stuck(pid)) continue;
       const auto known = processes_.find(pid);
       const auto seen = iterated_processes_.find(pid);
-      if (known == processes_.end()) {
-        asked->push_back({.pid = pid, .known = {}});
-      } else if (seen == iterated_processes_.end()) {
-        asked->push_back({.pid = pid, .known = known->second});
-      } else if (!is_same(seen->second, known->second)) {
-        asked->push_back({.pid = pid, .known = {}});
-      }
+      const bool is_known = known != processes_.end();
+      const bool is_seen = seen != iterated_processes_.end();
+      if (is_known && is_seen && is_same(seen->second, known->second)) continue;
+      Asked& question = asked->emplace_back(Asked{.pid = pid, .known = {}});
+      if (is_known && !is_seen) question.known = known->second;
     }
-    std::erase_if(*asked, [&](const Asked& each) { return is_stuck(each.pid); });
     auto read = attended_map<std::optional<facts::Process>>(
         asked->size(), threads_,
         [asked, root = options_.proc_root, exe = exe_link_](std::size_t i) {

@@ -151,6 +151,7 @@ diagnose::Finding finding_of(const char* id) {
 
 std::vector<std::string> forms(const std::vector<diagnose::Remedy>& remedies) {
   std::vector<std::string> names;
+  names.reserve(remedies.size());
   for (const diagnose::Remedy& remedy : remedies) names.push_back(remedy.form);
   return names;
 }

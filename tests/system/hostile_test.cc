@@ -53,6 +53,15 @@ constexpr int kLockedPort = 8081;  // its server waits for memory with the liste
 constexpr int kExecPort = 8083;    // its server waits inside execve()
 constexpr std::size_t kPage = 4096;
 
+// The state letter of a process or thread, from `status`, which never waits; '?' where it is gone.
+char state_of(const std::string& dir) {
+  std::ifstream file(dir + "/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("State:\t") && line.size() > 7) return line[7];
+  }
+  return '?';
+}
+
 // A directory of files on a file system of which nothing more is heard after stop(). The mounts are
 // those of this test's own mount namespace, and gone with it.
 class DeadStorage {
@@ -85,7 +94,18 @@ class DeadStorage {
 
   [[nodiscard]] std::string mount_point() const { return dir_ + "/mnt"; }
   [[nodiscard]] std::string path(const char* name) const { return mount_point() + "/" + name; }
-  void stop() const { daemon_->signal_group(SIGSTOP); }
+  // Returns when each of its threads has stopped: until then one may still answer.
+  void stop() const {
+    daemon_->signal_group(SIGSTOP);
+    const std::string tasks = "/proc/" + std::to_string(daemon_->pid()) + "/task";
+    require(eventually([&] {
+              const std::filesystem::directory_iterator threads(tasks);
+              return std::ranges::all_of(threads, [](const auto& thread) {
+                return state_of(thread.path().string()) == 'T';
+              });
+            }),
+            "stopping the daemon");
+  }
   // The daemon's end ends its connection to the kernel, and with it every wait.
   void end() { daemon_.reset(); }
 
@@ -199,16 +219,12 @@ class EndsFirst {
   DeadStorage& storage_;
 };
 
-// Whether the process has read what the pipe held and sleeps again. By `status`, which never waits.
+// Whether the process has read what the pipe held and sleeps again.
 bool went_on_and_sleeps(pid_t pid, int pipe) {
   int left = 0;
   if (::ioctl(pipe, FIONREAD, &left) != 0 || left != 0) return false;
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("State:"))
-      return line.find("S (") != std::string::npos || line.find("D (") != std::string::npos;
-  }
-  return false;
+  const char state = state_of("/proc/" + std::to_string(pid));
+  return state == 'S' || state == 'D';
 }
 
 // Whether the process sleeps inside that system call.
