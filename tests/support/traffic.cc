@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <deque>
 #include <thread>
 
 #include "support/require.h"
@@ -89,6 +91,18 @@ std::vector<UniqueFd> connect_many(const std::string& address, std::uint16_t por
 std::vector<UniqueFd> connect_many_unix(const std::string& path, int count) {
   return connect_to(unix_endpoint(path), count);
 }
+
+SteadyClients::SteadyClients(int netns_fd, std::string address, std::uint16_t port)
+    : thread_([netns_fd, address = std::move(address), port](const std::stop_token& stop) {
+        require(::setns(netns_fd, CLONE_NEWNET) == 0, "setns");
+        constexpr std::size_t kKept = 1000;
+        std::deque<UniqueFd> kept;
+        while (!stop.stop_requested()) {
+          for (UniqueFd& client : connect_many(address, port, 2)) kept.push_back(std::move(client));
+          while (kept.size() > kKept) kept.pop_front();
+          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+      }) {}
 
 bool eventually(const std::function<bool()>& condition, double seconds) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -19,6 +20,16 @@ namespace acceptq::test {
 [[nodiscard]] std::vector<UniqueFd> connect_many(const std::string& address, std::uint16_t port,
                                                  int count);
 [[nodiscard]] std::vector<UniqueFd> connect_many_unix(const std::string& path, int count);
+
+// New connection attempts all the time, until its end, in the network namespace `netns_fd`: what a
+// listener refuses then does not depend on how often a client's kernel repeats a SYN.
+class SteadyClients {
+ public:
+  SteadyClients(int netns_fd, std::string address, std::uint16_t port);
+
+ private:
+  std::jthread thread_;  // stops and ends with the object
+};
 
 // Asks `condition` every 20 ms until it holds, at most `seconds`. A bound, not an expectation.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition, double seconds = 20);

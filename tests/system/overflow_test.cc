@@ -103,9 +103,12 @@ std::int64_t counter(const json& report, const TestNetns& ns, const std::string&
   return -1;
 }
 
-// What must hold for any TCP listener on `port` whose accept queue of `limit` is refusing.
+// What must hold for any TCP listener on `port` whose accept queue of `limit` is full, while
+// clients go on trying.
 void expect_overflowing(const TestNetns& ns, std::uint16_t port, std::uint64_t limit,
-                        const std::vector<std::string>& extra = {}) {
+                        const std::vector<std::string>& extra = {},
+                        const std::string& address = "127.0.0.1") {
+  const SteadyClients trying(ns.fd(), address, port);
   std::vector<std::string> arguments = {"--for", "1500ms", ns.selector()};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
   const std::uint64_t overflows_before = nstat(ns, "TcpExtListenOverflows");
@@ -154,7 +157,7 @@ TEST_F(OverflowTest, Ipv6ListenerThatNobodyAccepts) {
     listener = listen_tcp("::1", 8080, 7);
     clients = connect_many("::1", 8080, 40);
   });
-  expect_overflowing(ns, 8080, 7);
+  expect_overflowing(ns, 8080, 7, {}, "::1");
 }
 
 TEST_F(OverflowTest, TheSameByNetlink) {

@@ -34,6 +34,8 @@ std::optional<std::uint64_t> namespace_inode(std::string_view target, std::strin
 Result<std::uint64_t> namespace_link(const std::string& path, std::string_view kind) {
   const Result<std::string> link = read_link(path);
   if (!link) return fail(link.error());
+  // 5.10 gives an empty text where 6.1 has EACCES (fs/proc/namespaces.c, proc_ns_readlink).
+  if (link->empty()) return fail(ErrorCode::kPermission, path + " may not be read");
   if (const auto inode = namespace_inode(*link, kind)) return *inode;
   return fail(ErrorCode::kMalformed, path + " is not a namespace");
 }
