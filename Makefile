@@ -64,6 +64,7 @@ test-full:  ## All tests, also under sanitizers, in guests with other kernels an
 	@$(call run_tests,tsan,quick|system)
 	@tools/fuzz --seconds $(FUZZ_SECONDS_FULL)
 	@$(MAKE) test-guests
+	@tools/test-kernels
 	@tools/bare-root -- make run
 	@tools/bare-root -- make test
 
