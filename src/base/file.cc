@@ -44,6 +44,15 @@ Result<std::string> read_link_at(int dir_fd, const char* path) {
   return std::string(target.data(), static_cast<std::size_t>(n));
 }
 
+Status write_setting(const std::string& path, const std::string& value) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(errno, "opening " + path);
+  if (::write(fd.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) {
+    return fail_errno(errno, "writing \"" + value + "\" to " + path);
+  }
+  return {};
+}
+
 Status write_file_atomically(const std::string& path, const std::string& bytes) {
   const std::string temporary = path + ".tmp" + std::to_string(::getpid());
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));

@@ -20,6 +20,10 @@ namespace acceptq {
 [[nodiscard]] Result<std::string> read_link(const std::string& path);
 [[nodiscard]] Result<std::string> read_link_at(int dir_fd, const char* path);
 
+// Gives a setting of the kernel (a file of /proc/sys or of a cgroup, which must be there) its
+// value, with the one write() that such files take.
+[[nodiscard]] Status write_setting(const std::string& path, const std::string& value);
+
 // Replaces `path` by `bytes` in one step (write beside it, fsync, rename), so that a reader or a
 // crash never sees half of it.
 [[nodiscard]] Status write_file_atomically(const std::string& path, const std::string& bytes);

@@ -46,5 +46,11 @@ TEST(WriteFileAtomically, ReplacesAndLeavesNothingBeside) {
   EXPECT_EQ(write_file_atomically("/nonexistent/f", "x").error().code, ErrorCode::kNotFound);
 }
 
+TEST(WriteSetting, MakesNoFile) {
+  const std::string path = testing::TempDir() + "acceptq-no-setting-" + std::to_string(::getpid());
+  EXPECT_EQ(write_setting(path, "1").error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(read_file(path));
+}
+
 }  // namespace
 }  // namespace acceptq

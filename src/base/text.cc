@@ -7,6 +7,13 @@ constexpr std::string_view kBlank = " \t\r\n";
 
 }  // namespace
 
+std::optional<std::uint64_t> parse_inode_link(std::string_view target, std::string_view kind) {
+  if (!target.starts_with(kind) || !target.ends_with(']')) return std::nullopt;
+  target.remove_prefix(kind.size());
+  if (!target.starts_with(":[")) return std::nullopt;
+  return parse_int<std::uint64_t>(target.substr(2, target.size() - 3));
+}
+
 std::vector<std::string_view> split_blank(std::string_view text) {
   std::vector<std::string_view> fields;
   std::size_t begin = text.find_first_not_of(kBlank);

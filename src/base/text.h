@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,11 @@ template <std::integral T>
   if (result.ec != std::errc{} || result.ptr != end) return std::nullopt;
   return value;
 }
+
+// N of "KIND:[N]", the form in which the kernel writes what links to sockets and namespaces lead to
+// ("socket:[48213]", "net:[4026531840]"); nothing for any other text.
+[[nodiscard]] std::optional<std::uint64_t> parse_inode_link(std::string_view target,
+                                                            std::string_view kind);
 
 // The fields of `text` that runs of blanks (space, tab, CR, LF) separate; views into `text`.
 [[nodiscard]] std::vector<std::string_view> split_blank(std::string_view text);

@@ -40,5 +40,14 @@ TEST(Trim, CutsBothEnds) {
   EXPECT_EQ(trim("  "), "");
 }
 
+TEST(ParseInodeLink, NeedsTheWholeForm) {
+  EXPECT_EQ(parse_inode_link("net:[4026531840]", "net"), 4026531840U);
+  EXPECT_EQ(parse_inode_link("socket:[7]", "socket"), 7U);
+  for (const char* text : {"", "net", "net:", "net:[", "net:]", "net:[]", "net:[7", "net:7]",
+                           "net:[-7]", "net:[7]x", "net:[ 7]", "mnt:[7]", "network:[7]"}) {
+    EXPECT_EQ(parse_inode_link(text, "net"), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace acceptq

@@ -33,16 +33,6 @@ bool has_word(std::string_view words, std::string_view word) {
   return std::ranges::count(split_blank(words), word) > 0;
 }
 
-// Of a cgroup's file: one write(), and no file is made.
-Status write_value(const std::string& path, const std::string& value) {
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid()) return fail_errno(errno, "opening " + path);
-  if (::write(file.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) {
-    return fail_errno(errno, fmt::format("writing \"{}\" to {}", value, path));
-  }
-  return {};
-}
-
 struct Usable {
   CpuHierarchy hierarchy;
   bool enabled_here = false;  // v2: the controller was off for groups below the mount
@@ -60,7 +50,7 @@ Result<Usable> usable(const CpuHierarchy& hierarchy) {
   if (!enabled) return fail(enabled.error());
   if (has_word(*enabled, "cpu")) return Usable{.hierarchy = hierarchy};
   // EBUSY in a container, whose root of cgroups holds processes.
-  if (const Status done = write_value(control, "+cpu"); !done) return fail(done.error());
+  if (const Status done = write_setting(control, "+cpu"); !done) return fail(done.error());
   return Usable{.hierarchy = hierarchy, .enabled_here = true};
 }
 
@@ -120,7 +110,7 @@ bool remove_groups(const std::string& mount, const std::string& prefix) {
   const bool removed = remove_groups(usable.hierarchy.mount, prefix);
   // Another that has come to need it meanwhile makes this fail, rightly.
   if (usable.enabled_here) {
-    static_cast<void>(write_value(usable.hierarchy.mount + "/cgroup.subtree_control", "-cpu"));
+    static_cast<void>(write_setting(usable.hierarchy.mount + "/cgroup.subtree_control", "-cpu"));
   }
   ::_exit(removed ? 0 : 1);
 }
@@ -175,8 +165,8 @@ Result<std::string> CpuGroups::make(const std::string& server, double cores) con
     return fail_errno(errno, "cannot make the cgroup " + group);
   }
   const Status set =
-      hierarchy_.v2 ? write_value(group + "/cpu.max", cpu_max(cores))
-                    : write_value(group + "/cpu.cfs_quota_us", std::to_string(quota_us(cores)));
+      hierarchy_.v2 ? write_setting(group + "/cpu.max", cpu_max(cores))
+                    : write_setting(group + "/cpu.cfs_quota_us", std::to_string(quota_us(cores)));
   if (!set) return fail(set.error());
   return group + "/cgroup.procs";
 }

@@ -55,15 +55,6 @@ std::string sysctl_path(std::string name) {
   return "/proc/sys/" + name;
 }
 
-Status write_whole(const std::string& path, const std::string& value) {
-  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid()) return fail_errno(errno, "opening " + path);
-  if (::write(file.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) {
-    return fail_errno(errno, fmt::format("writing {} to {}", value, path));
-  }
-  return {};
-}
-
 Status ip(const std::vector<std::string>& arguments, int netns_fd) {
   std::vector<std::string> command = {"ip"};
   command.insert(command.end(), arguments.begin(), arguments.end());
@@ -127,7 +118,7 @@ Result<NetnsId> Network::id(const std::string& name) const {
 
 Status Network::write_sysctl(const std::string& netns, const std::string& name,
                              const std::string& value) const {
-  return inside(fd(netns), [&] { return write_whole(sysctl_path(name), value); });
+  return inside(fd(netns), [&] { return write_setting(sysctl_path(name), value); });
 }
 
 Result<std::string> Network::read_sysctl(const std::string& netns, const std::string& name) const {

@@ -23,20 +23,12 @@
 namespace acceptq::collect::netns {
 namespace {
 
-// N of a link's text "KIND:[N]".
-std::optional<std::uint64_t> namespace_inode(std::string_view target, std::string_view kind) {
-  if (!target.starts_with(kind) || !target.ends_with(']')) return std::nullopt;
-  target.remove_prefix(kind.size());
-  if (!target.starts_with(":[")) return std::nullopt;
-  return parse_int<std::uint64_t>(target.substr(2, target.size() - 3));
-}
-
 Result<std::uint64_t> namespace_link(const std::string& path, std::string_view kind) {
   const Result<std::string> link = read_link(path);
   if (!link) return fail(link.error());
   // 5.10 gives an empty text where 6.1 has EACCES (fs/proc/namespaces.c, proc_ns_readlink).
   if (link->empty()) return fail(ErrorCode::kPermission, path + " may not be read");
-  if (const auto inode = namespace_inode(*link, kind)) return *inode;
+  if (const auto inode = parse_inode_link(*link, kind)) return *inode;
   return fail(ErrorCode::kMalformed, path + " is not a namespace");
 }
 
@@ -95,7 +87,7 @@ std::vector<PlaceSeen> namespace_descriptors(const std::string& dir) {
   static_cast<void>(
       for_each_numbered_link(dir.c_str(), buffer, [&](std::int32_t fd, std::string_view target) {
         if (++read % kOften == 0) still_at_work();
-        if (const auto net = namespace_inode(target, "net")) {
+        if (const auto net = parse_inode_link(target, "net")) {
           places.emplace_back(NetnsId(*net), dir + "/" + std::to_string(fd));
         }
       }));

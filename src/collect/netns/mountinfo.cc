@@ -89,10 +89,7 @@ std::vector<NamespaceMount> parse_namespace_mounts(std::string_view mountinfo) {
   }
   std::vector<NamespaceMount> mounts;
   for (const Mount& mount : of_namespaces) {
-    std::string_view number = mount.root.substr(kNetworkRoot.size());
-    if (!number.ends_with(']')) continue;
-    number.remove_suffix(1);
-    const std::optional<std::uint64_t> inode = parse_int<std::uint64_t>(number);
+    const std::optional<std::uint64_t> inode = parse_inode_link(mount.root, "net");
     if (!inode) continue;
     mounts.push_back({.id = NetnsId(*inode),
                       .path = unescape(mount.point),

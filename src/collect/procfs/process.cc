@@ -18,13 +18,6 @@ constexpr std::size_t kMaxFile = std::size_t{64} << 10;
 // A process that calls execve() while it is read is read again, this often.
 constexpr int kAttempts = 3;
 
-std::optional<std::uint64_t> parse_inode_link(std::string_view target, std::string_view kind) {
-  if (!target.starts_with(kind) || !target.ends_with(']')) return std::nullopt;
-  target.remove_prefix(kind.size());
-  target.remove_suffix(1);
-  return parse_int<std::uint64_t>(target);
-}
-
 // The value of "NAME:\tvalue", if there is such a line.
 std::optional<std::string_view> status_line(std::string_view text, std::string_view name) {
   while (!text.empty()) {
@@ -142,13 +135,13 @@ Result<StatusFields> parse_status(std::string_view text) {
 }
 
 std::optional<NetnsId> parse_netns_link(std::string_view target) {
-  const std::optional<std::uint64_t> inode = parse_inode_link(target, "net:[");
+  const std::optional<std::uint64_t> inode = parse_inode_link(target, "net");
   if (!inode) return std::nullopt;
   return NetnsId(*inode);
 }
 
 std::optional<SocketInode> parse_socket_link(std::string_view target) {
-  const std::optional<std::uint64_t> inode = parse_inode_link(target, "socket:[");
+  const std::optional<std::uint64_t> inode = parse_inode_link(target, "socket");
   if (!inode) return std::nullopt;
   return SocketInode(*inode);
 }
