@@ -164,7 +164,9 @@ constexpr CatalogueEntry kCatalogue[] = {
      "file there on storage that does not answer stays inside for good; ps hangs on it, too. "
      "acceptq "
      "waits for it, once and shortly, and goes on without it.",
-     "Find the storage: cat /proc/PID/wchan hangs, but cat /proc/PID/status and mountinfo do not."},
+     "Find the storage that does not answer: /proc/PID/mountinfo names what the process has "
+     "mounted, "
+     "and can be read. The process goes on by itself once that answers, or is unmounted by force."},
 };
 
 }  // namespace
