@@ -1,23 +1,19 @@
-// One scan, step by step: namespaces, listeners, owners, counters, sysctls, workloads.
+// One scan, step by step: namespaces, listeners, counters, sysctls, and who owns what.
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "base/clock.h"
-#include "collect/attended.h"
 #include "collect/bpf/listener_iterator.h"
-#include "collect/containers/workloads.h"
 #include "collect/observe.h"
+#include "collect/owner_book.h"
 #include "collect/parallel.h"
 #include "collect/procfs/host.h"
-#include "collect/procfs/owners.h"
-#include "collect/procfs/process.h"
 #include "collect/scan_work.h"
 
 namespace acceptq::collect {
@@ -34,11 +30,11 @@ bool in_initial_pid_namespace() {
 }  // namespace
 
 class Scanner::Impl {
-  using KnownOwners = std::pair<SocketInode, std::vector<facts::OwnerRef>>;
-
  public:
   explicit Impl(ScanOptions options)
-      : options_(std::move(options)), threads_(thread_count(options_.threads)) {}
+      : options_(std::move(options)),
+        threads_(thread_count(options_.threads)),
+        owners_(options_, threads_) {}
 
   Result<facts::Snapshot> scan(ScanDepth depth) {
     if (const Status ready = prepare(); !ready) return fail(ready.error());
@@ -52,11 +48,11 @@ class Scanner::Impl {
     const netns::DiscoverOptions discover{.proc_root = options_.proc_root,
                                           .thorough = depth == ScanDepth::kComplete,
                                           .threads = threads_,
-                                          .skip = stuck_};
+                                          .skip = owners_.stuck()};
     Result<netns::Discovery> discovery = netns::discover_namespaces(discover);
     if (!discovery) return fail(std::move(discovery.error()));
     note_denied(*discovery, snapshot);
-    stuck_ = discovery->stuck;
+    owners_.set_stuck(std::move(discovery->stuck));
     sees_all_processes_ =
         initial_pid_namespace_ && discovery->denied == 0 && !discovery->hides_processes;
     remember_hard_to_find(depth, *discovery);
@@ -71,10 +67,12 @@ class Scanner::Impl {
     }
     read_counters_from_outside(options_.proc_root, threads_, work);
     read_rest_inside(iterated, depth, work);
-    gather_listeners(std::move(iterated), work, snapshot);
-    find_owners(snapshot);
-    describe_processes(snapshot);
-    note_stuck(snapshot);
+    const OwnerBook::Seen seen = by_pid(std::move(iterated.processes));
+    gather_listeners(std::move(iterated.listeners), work, snapshot);
+    // The iterator brought them along.
+    if (!iterator_) owners_.find_owners(initial_pid_namespace_, snapshot);
+    owners_.describe(seen, snapshot);
+    owners_.note_stuck(snapshot);
     for (NamespaceWork& item : work) {
       if (item.gone) continue;
       for (facts::BlindSpot& spot : item.blind_spots) {
@@ -124,7 +122,6 @@ class Scanner::Impl {
     Result<facts::Host> host = procfs::read_host(options_.proc_root);
     if (!host) return fail(std::move(host.error()));
     host_ = std::move(*host);
-    exe_link_ = procfs::exe_link_for(host_.kernel);
     initial_pid_namespace_ = in_initial_pid_namespace();
     if (options_.method != ScanMethod::kNetlink) {
       Result<bpf::ListenerIterator> iterator = bpf::ListenerIterator::Create();
@@ -149,7 +146,7 @@ class Scanner::Impl {
            .cost = "SYN queue lengths are not known, and scans are slower"});
     }
     if (!discovery.is_partial()) return;
-    std::string reason = "/proc hides the processes of other users (hidepid; run as root)";
+    std::string reason = kHidesProcesses;
     if (discovery.hidden_processes > 0) {
       reason = "the network namespaces of " + std::to_string(discovery.hidden_processes) +
                " processes may not be entered (CAP_SYS_PTRACE; run as root)";
@@ -251,8 +248,16 @@ class Scanner::Impl {
     }
   }
 
+  static OwnerBook::Seen by_pid(std::vector<facts::Process> processes) {
+    OwnerBook::Seen seen;
+    for (facts::Process& process : processes) {
+      seen.insert_or_assign(process.pid, std::move(process));
+    }
+    return seen;
+  }
+
   // The iterator's listeners, and those that only sock_diag knows: no descriptor table holds them.
-  void gather_listeners(bpf::IteratorScan iterated, std::vector<NamespaceWork>& work,
+  void gather_listeners(std::vector<facts::Listener> iterated, std::vector<NamespaceWork>& work,
                         facts::Snapshot& snapshot) {
     for (const NamespaceWork& item : work) {
       for (const facts::Listener& listener : item.listeners) {
@@ -261,15 +266,12 @@ class Scanner::Impl {
       }
     }
     std::unordered_set<std::uint64_t> inodes;
-    for (facts::Listener& listener : iterated.listeners) {
+    for (facts::Listener& listener : iterated) {
       fill_from_visits(listener);
       inodes.insert(listener.inode.value());
       // The iterator sees all processes of its own PID namespace and below.
       listener.owners_complete = initial_pid_namespace_;
       snapshot.listeners.push_back(std::move(listener));
-    }
-    for (facts::Process& process : iterated.processes) {
-      iterated_processes_.insert_or_assign(process.pid, std::move(process));
     }
     for (NamespaceWork& item : work) {
       for (facts::Listener& listener : item.listeners) {
@@ -284,194 +286,12 @@ class Scanner::Impl {
     }
   }
 
-  // Owners by the walk through /proc/*/fd, where the iterator did not bring them along.
-  void find_owners(facts::Snapshot& snapshot) {
-    if (iterator_) return;
-    const std::vector<SocketInode> wanted = without_known_owner(snapshot);
-    if (!wanted.empty()) walk_owners(wanted, snapshot);
-    for (facts::Listener& listener : snapshot.listeners) {
-      const auto known = owners_.find(listener.inode);
-      if (known != owners_.end()) listener.owners = known->second;
-      listener.owners_complete = owners_complete_ && initial_pid_namespace_;
-    }
-    if (!owner_blind_spot_.reason.empty()) snapshot.blind_spots.push_back(owner_blind_spot_);
-  }
-
-  // Sockets whose owners are not known from an earlier scan, or have changed.
-  std::vector<SocketInode> without_known_owner(const facts::Snapshot& snapshot) const {
-    std::vector<SocketInode> wanted;
-    const auto known = std::make_shared<std::vector<KnownOwners>>();
-    for (const facts::Listener& listener : snapshot.listeners) {
-      const auto it = owners_.find(listener.inode);
-      if (it == owners_.end() || it->second.empty()) {
-        wanted.push_back(listener.inode);
-      } else {
-        known->emplace_back(listener.inode, it->second);
-      }
-    }
-    const auto same = attended_map<bool>(
-        known->size(), threads_, [known, root = options_.proc_root, stuck = stuck_](std::size_t i) {
-          const KnownOwners& socket = (*known)[i];
-          return std::ranges::all_of(socket.second, [&](const facts::OwnerRef& owner) {
-            return std::ranges::binary_search(stuck, owner.pid) ||
-                   procfs::still_owns(root, owner, socket.first);
-          });
-        });
-    for (std::size_t i = 0; i < same.size(); ++i) {
-      if (!same[i].value_or(false)) wanted.push_back((*known)[i].first);
-    }
-    return wanted;
-  }
-
-  void walk_owners(const std::vector<SocketInode>& wanted, const facts::Snapshot& snapshot) {
-    Result<procfs::OwnerWalk> walk = procfs::walk_socket_owners(
-        {.proc_root = options_.proc_root, .threads = threads_, .skip = stuck_}, wanted);
-    owners_complete_ = walk && walk->complete();
-    owner_blind_spot_ = {};
-    if (std::string reason = why_owners_are_missing(walk); !reason.empty()) {
-      owner_blind_spot_ = {.id = "AQ605",
-                           .scope = "host",
-                           .reason = std::move(reason),
-                           .cost = "an owner may be missing, and listeners may seem to have none"};
-    }
-    if (!walk) return;
-    add_stuck(walk->stuck);
-    std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> kept;
-    for (const facts::Listener& listener : snapshot.listeners) {
-      if (const auto found = walk->owners.find(listener.inode); found != walk->owners.end()) {
-        kept.insert_or_assign(listener.inode, std::move(found->second));
-      } else if (const auto old = owners_.find(listener.inode); old != owners_.end()) {
-        kept.insert_or_assign(listener.inode, std::move(old->second));
-      }
-    }
-    owners_ = std::move(kept);
-  }
-
-  // Empty where nothing hinders but processes that are stuck, of which note_stuck() tells.
-  static std::string why_owners_are_missing(const Result<procfs::OwnerWalk>& walk) {
-    if (!walk) return walk.error().message();
-    if (walk->denied > 0) {
-      return "the descriptors of " + std::to_string(walk->denied) +
-             " processes may not be read (run as root)";
-    }
-    if (walk->hides_processes) {
-      return "/proc hides the processes of other users (hidepid; run as root)";
-    }
-    return walk->failures.empty() ? "" : walk->failures.front();
-  }
-
-  // Every owner that still lives, with its container and pod.
-  void describe_processes(facts::Snapshot& snapshot) {
-    std::set<Pid> pids;
-    for (const facts::Listener& listener : snapshot.listeners) {
-      for (const facts::OwnerRef& owner : listener.owners) pids.insert(owner.pid);
-    }
-    const auto asked = std::make_shared<std::vector<Asked>>();
-    for (const Pid pid : pids) {
-      if (is_stuck(pid)) continue;
-      const auto known = processes_.find(pid);
-      const auto seen = iterated_processes_.find(pid);
-      const bool is_known = known != processes_.end();
-      const bool is_seen = seen != iterated_processes_.end();
-      if (is_known && is_seen && is_same(seen->second, known->second)) continue;
-      Asked& question = asked->emplace_back(Asked{.pid = pid, .known = {}});
-      if (is_known && !is_seen) question.known = known->second;
-    }
-    auto read = attended_map<std::optional<facts::Process>>(
-        asked->size(), threads_,
-        [asked, root = options_.proc_root, exe = exe_link_](std::size_t i) {
-          return read_if_new((*asked)[i], root, exe);
-        });
-    std::vector<Pid> stuck;
-    std::vector<facts::Process> fresh;
-    for (std::size_t i = 0; i < read.size(); ++i) {
-      if (!read[i]) {
-        stuck.push_back((*asked)[i].pid);
-      } else if (*read[i]) {
-        fresh.push_back(std::move(**read[i]));
-      } else if (const auto seen = iterated_processes_.find((*asked)[i].pid);
-                 seen != iterated_processes_.end()) {
-        // It ended, or may not be read: what the iterator saw of it is better than nothing.
-        fresh.push_back(seen->second);
-      }
-    }
-    add_stuck(stuck);
-    for (const Pid pid : pids) {
-      if (is_stuck(pid) && !processes_.contains(pid)) read_stuck(pid, fresh);
-    }
-    containers::WorkloadNames names(options_.run_root, options_.log_root);
-    names.annotate(fresh);
-    for (facts::Process& process : fresh) processes_.insert_or_assign(process.pid, process);
-    std::erase_if(processes_, [&](const auto& entry) { return !pids.contains(entry.first); });
-    for (const auto& [pid, process] : processes_) snapshot.processes.push_back(process);
-    iterated_processes_.clear();
-  }
-
-  static bool is_same(const facts::Process& one, const facts::Process& other) {
-    return one.start_ticks == other.start_ticks && one.comm == other.comm;
-  }
-
-  // A process to be read, unless it still is the one that is known.
-  struct Asked {
-    Pid pid;
-    std::optional<facts::Process> known;
-  };
-
-  // The known one where nothing has changed; nothing where the process is gone.
-  static std::optional<facts::Process> read_if_new(const Asked& asked, const std::string& root,
-                                                   procfs::ExeLink exe) {
-    if (asked.known) {
-      const auto now = procfs::read_process(root, asked.pid, procfs::ExeLink::kLeaveOut);
-      if (now && is_same(*now, *asked.known)) return asked.known;
-    }
-    auto process = procfs::read_process(root, asked.pid, exe);
-    if (!process) return std::nullopt;
-    return std::move(*process);
-  }
-
-  void read_stuck(Pid pid, std::vector<facts::Process>& fresh) const {
-    Result<facts::Process> process = procfs::read_stuck_process(options_.proc_root, pid);
-    const auto seen = iterated_processes_.find(pid);
-    if (process && seen != iterated_processes_.end()) {
-      process->start_ticks = seen->second.start_ticks;
-      process->netns = seen->second.netns;
-    }
-    if (process) fresh.push_back(std::move(*process));
-  }
-
-  [[nodiscard]] bool is_stuck(Pid pid) const { return std::ranges::binary_search(stuck_, pid); }
-
-  void add_stuck(const std::vector<Pid>& more) {
-    std::set<Pid> all(stuck_.begin(), stuck_.end());
-    all.insert(more.begin(), more.end());
-    stuck_.assign(all.begin(), all.end());
-  }
-
-  void note_stuck(facts::Snapshot& snapshot) const {
-    if (stuck_.empty()) return;
-    constexpr std::size_t kNamed = 5;
-    std::string pids;
-    for (std::size_t i = 0; i < stuck_.size() && i < kNamed; ++i) {
-      pids += (i == 0 ? "" : ", ") + std::to_string(stuck_[i].value());
-    }
-    if (stuck_.size() > kNamed) pids += " …";
-    snapshot.blind_spots.push_back(
-        {.id = "AQ610",
-         .scope = "host",
-         .reason =
-             "the kernel does not say what processes hold that are stuck inside execve(): pid " +
-             pids,
-         .cost = "a namespace that only they hold is not seen; without BPF iterators they may be "
-                 "missing among the owners"});
-  }
-
   ScanOptions options_;
   unsigned threads_;
   bool prepared_ = false;
   bool initial_pid_namespace_ = false;
   bool sees_all_processes_ = false;
   facts::Host host_;
-  procfs::ExeLink exe_link_ = procfs::ExeLink::kLeaveOut;
   std::optional<bpf::ListenerIterator> iterator_;
   std::optional<Error> iterator_refusal_;
 
@@ -480,12 +300,7 @@ class Scanner::Impl {
   std::vector<netns::Handle> hard_to_find_;
   std::unordered_map<SocketInode, SocketCookie> cookies_;
   std::map<std::pair<NetnsId, std::uint32_t>, std::string> devices_;  // by interface index
-  std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> owners_;
-  bool owners_complete_ = false;
-  facts::BlindSpot owner_blind_spot_;
-  std::vector<Pid> stuck_;  // sorted: did not answer; not asked again
-  std::map<Pid, facts::Process> processes_;
-  std::map<Pid, facts::Process> iterated_processes_;
+  OwnerBook owners_;
   std::unordered_map<NetnsId, netns::Handle> handles_;
 };
 
