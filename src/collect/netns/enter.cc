@@ -10,12 +10,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "collect/attended.h"
 
 namespace acceptq::collect::netns {
 namespace {
@@ -42,7 +44,7 @@ UniqueFd reach_mount(const Entrance& entrance) {
   return UniqueFd(::openat(root.get(), relative.c_str(), kReach));
 }
 
-Status enter_by(const Entrance& entrance, NetnsId id) {
+Result<UniqueFd> open_by(const Entrance& entrance, NetnsId id) {
   if (!entrance.remote_type.empty()) {
     return fail(ErrorCode::kUnsupported, "cannot enter " + entrance.name() + ": it lies on " +
                                              entrance.remote_type + ", which may not answer");
@@ -60,12 +62,9 @@ Status enter_by(const Entrance& entrance, NetnsId id) {
     return fail(ErrorCode::kInterrupted, entrance.name() + " is something else by now");
   }
   const std::string opened = "/proc/thread-self/fd/" + std::to_string(place.get());
-  const UniqueFd fd(::open(opened.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd(::open(opened.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return fail_errno(errno, "cannot open " + entrance.name());
-  if (::setns(fd.get(), CLONE_NEWNET) != 0) {
-    return fail_errno(errno, "cannot enter the network namespace " + entrance.name());
-  }
-  return {};
+  return fd;
 }
 
 bool is_gone(const Error& error) {
@@ -73,23 +72,55 @@ bool is_gone(const Error& error) {
 }
 
 // By the first entrance that works. Gone only where every one is.
-Status enter(const Handle& handle) {
-  Status status = fail(ErrorCode::kNotFound, "no way into this network namespace is known");
+Result<UniqueFd> open_namespace(const Handle& handle) {
+  Result<UniqueFd> opened = fail(ErrorCode::kNotFound, "no way into this namespace is known");
   for (const Entrance& entrance : handle.entrances) {
-    Status tried = enter_by(entrance, handle.id);
+    Result<UniqueFd> tried = open_by(entrance, handle.id);
     if (tried) return tried;
-    if (is_gone(status.error()) || !is_gone(tried.error())) status = std::move(tried);
+    if (is_gone(opened.error()) || !is_gone(tried.error())) opened = std::move(tried);
   }
-  return status;
+  return opened;
 }
 
-}  // namespace
+// What is opened at a time: a limit of 1024 descriptors is common.
+constexpr std::size_t kBatch = 128;
 
-void for_each_namespace(std::span<const Handle> handles, unsigned threads, const Visit& visit) {
+// Attended, since a process may have become stuck inside execve() after it was discovered.
+std::vector<Result<UniqueFd>> open_batch(std::span<const Handle> batch, unsigned threads) {
+  const auto handles = std::make_shared<std::vector<Handle>>(batch.begin(), batch.end());
+  auto attended = attended_map<Result<UniqueFd>>(batch.size(), threads,
+                                                 [handles](std::size_t i) -> Result<UniqueFd> {
+                                                   const Handle& handle = (*handles)[i];
+                                                   if (handle.is_own) return UniqueFd{};
+                                                   return open_namespace(handle);
+                                                 });
+  std::vector<Result<UniqueFd>> opened;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (attended[i]) {
+      opened.push_back(std::move(*attended[i]));
+    } else {
+      opened.emplace_back(fail(ErrorCode::kIo, "cannot enter " + batch[i].entrances.front().name() +
+                                                   ": the process does not answer"));
+    }
+  }
+  return opened;
+}
+
+Status enter(const Result<UniqueFd>& opened) {
+  if (!opened) return fail(opened.error());
+  if (::setns(opened->get(), CLONE_NEWNET) != 0) {
+    return fail_errno(errno, "cannot enter a network namespace");
+  }
+  return {};
+}
+
+void visit_batch(std::span<const Handle> handles, std::size_t first, unsigned threads,
+                 const Visit& visit) {
+  const std::vector<Result<UniqueFd>> opened = open_batch(handles, threads);
   std::atomic<std::size_t> next{0};
   const auto run = [&] {
     for (std::size_t i = next++; i < handles.size(); i = next++) {
-      if (!handles[i].is_own) visit(i, enter(handles[i]));
+      if (!handles[i].is_own) visit(first + i, enter(opened[i]));
     }
   };
   // The own namespace is visited in the calling thread, which never enters another.
@@ -106,12 +137,21 @@ void for_each_namespace(std::span<const Handle> handles, unsigned threads, const
     }
   }
   for (std::size_t i = 0; i < handles.size(); ++i) {
-    if (handles[i].is_own) visit(i, Status{});
+    if (handles[i].is_own) visit(first + i, Status{});
   }
   if (!workers.empty()) return;
   for (std::size_t i = 0; i < handles.size(); ++i) {
     if (handles[i].is_own) continue;
-    visit(i, fail(ErrorCode::kIo, "cannot start a thread to enter it: " + refusal));
+    visit(first + i, fail(ErrorCode::kIo, "cannot start a thread to enter it: " + refusal));
+  }
+}
+
+}  // namespace
+
+void for_each_namespace(std::span<const Handle> handles, unsigned threads, const Visit& visit) {
+  for (std::size_t first = 0; first < handles.size(); first += kBatch) {
+    const std::size_t count = std::min(kBatch, handles.size() - first);
+    visit_batch(handles.subspan(first, count), first, threads, visit);
   }
 }
 
