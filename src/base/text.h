@@ -3,8 +3,10 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +36,9 @@ template <std::integral T>
 
 // `text` without blanks at both ends.
 [[nodiscard]] std::string_view trim(std::string_view text);
+
+// "1 process", "2 processes".
+[[nodiscard]] std::string counted(std::size_t count, std::string_view one, std::string_view many);
 
 // Cuts the first line off `rest` and returns it without its newline (nor a CR before it).
 [[nodiscard]] std::string_view next_line(std::string_view& rest);

@@ -22,10 +22,6 @@ using diagnose::Report;
 using diagnose::Severity;
 using diagnose::Verdict;
 
-std::string plural(std::size_t count, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", count, count == 1 ? one : many);
-}
-
 class Page {
  public:
   Page(const Report& report, const facts::Observation& observation, const TextOptions& options)
@@ -54,7 +50,7 @@ class Page {
     if (losing > 0) {
       return ink(
           style_, Ink::kRed,
-          plural(losing, "listener is losing connections", "listeners are losing connections"));
+          counted(losing, "listener is losing connections", "listeners are losing connections"));
     }
     if (report_.verdict == Verdict::kOverflowing) {
       return ink(style_, Ink::kRed, "connections are being lost");
@@ -64,8 +60,8 @@ class Page {
     });
     if (at_risk > 0) {
       return ink(style_, Ink::kYellow,
-                 plural(at_risk, "listener is at its limit or close to it",
-                        "listeners are at their limit or close to it"));
+                 counted(at_risk, "listener is at its limit or close to it",
+                         "listeners are at their limit or close to it"));
     }
     if (warned) return ink(style_, Ink::kYellow, "something needs a look");
     if (report_.listeners.empty()) return "no listener was found";
@@ -82,8 +78,8 @@ class Page {
     const facts::Snapshot& after = observation_.after;
     std::vector<std::string> parts = {printable(after.host.name),
                                       "Linux " + printable(after.host.kernel),
-                                      plural(after.namespaces.size(), "namespace", "namespaces"),
-                                      plural(after.listeners.size(), "listener", "listeners")};
+                                      counted(after.namespaces.size(), "namespace", "namespaces"),
+                                      counted(after.listeners.size(), "listener", "listeners")};
     if (observation_.seconds > 0) {
       parts.push_back(fmt::format("watched {:.1f} s", observation_.seconds));
     }
@@ -121,19 +117,36 @@ class Page {
     return indexes;
   }
 
-  // For whoever has never heard of an accept queue.
+  [[nodiscard]] bool warns_of(std::string_view family) const {
+    return std::ranges::any_of(report_.findings, [&](const Finding& finding) {
+      return finding.severity > Severity::kNotice && finding.id.starts_with(family);
+    });
+  }
+
+  // For whoever has never heard of these queues.
   [[nodiscard]] std::string primer() const {
-    return "\n" + wrap(style_, 0,
-                       "A finished connection waits in its listener's accept queue until the "
-                       "program takes it with accept(). While the queue is full, the kernel drops "
-                       "what arrives, and the program's log says nothing: clients try again for "
-                       "seconds, then give up.");
+    std::string text;
+    if (warns_of("AQ1")) {
+      text += "\n" + wrap(style_, 0,
+                          "A finished connection waits in its listener's accept queue until the "
+                          "program takes it with accept(). While the queue is full, the kernel "
+                          "drops what arrives, and the program's log says nothing: clients try "
+                          "again for seconds, then give up.");
+    }
+    if (warns_of("AQ2")) {
+      text += "\n" + wrap(style_, 0,
+                          "A connection that has begun but is not finished waits in its "
+                          "listener's SYN queue until the client answers. Clients far away and "
+                          "senders that never answer fill it. With SYN cookies the kernel then "
+                          "answers without keeping anything; without them it drops what arrives.");
+    }
+    return text;
   }
 
   std::string blocks() {
     std::string text;
     const std::vector<std::size_t> troubled = in_trouble();
-    if (!troubled.empty()) text += primer();
+    text += primer();
     for (const std::size_t i : troubled) {
       text += "\n" + listener_block(style_, observation_, observation_.after.listeners[i],
                                     report_.listeners[i], by_listener_[report_.listeners[i].key]);
