@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
+#include "base/text.h"
 #include "collect/attended.h"
 #include "collect/containers/workloads.h"
 #include "collect/procfs/process.h"
@@ -41,8 +43,8 @@ std::optional<facts::Process> read_if_new(const Asked& asked, const std::string&
 std::string why_owners_are_missing(const Result<procfs::OwnerWalk>& walk) {
   if (!walk) return walk.error().message();
   if (walk->denied > 0) {
-    return "the descriptors of " + std::to_string(walk->denied) +
-           " processes may not be read (run as root)";
+    return "the descriptors of " + counted(walk->denied, "process", "processes") +
+           " may not be read (run as root)";
   }
   if (walk->hides_processes) {
     return kHidesProcesses;
@@ -58,8 +60,8 @@ OwnerBook::OwnerBook(const ScanOptions& options, unsigned threads)
       log_root_(options.log_root),
       threads_(threads) {}
 
-void OwnerBook::find_owners(bool sees_whole_host, facts::Snapshot& snapshot) {
-  const std::vector<SocketInode> wanted = without_known_owner(snapshot);
+void OwnerBook::find_owners(bool sees_whole_host, Unowned unowned, facts::Snapshot& snapshot) {
+  const std::vector<SocketInode> wanted = without_known_owner(unowned, snapshot);
   if (!wanted.empty()) walk_owners(wanted, snapshot);
   for (facts::Listener& listener : snapshot.listeners) {
     const auto known = owners_.find(listener.inode);
@@ -69,14 +71,15 @@ void OwnerBook::find_owners(bool sees_whole_host, facts::Snapshot& snapshot) {
   if (!owner_blind_spot_.reason.empty()) snapshot.blind_spots.push_back(owner_blind_spot_);
 }
 
-std::vector<SocketInode> OwnerBook::without_known_owner(const facts::Snapshot& snapshot) const {
+std::vector<SocketInode> OwnerBook::without_known_owner(Unowned unowned,
+                                                        const facts::Snapshot& snapshot) const {
   std::vector<SocketInode> wanted;
   const auto known = std::make_shared<std::vector<KnownOwners>>();
   for (const facts::Listener& listener : snapshot.listeners) {
     const auto it = owners_.find(listener.inode);
-    if (it == owners_.end() || it->second.empty()) {
+    if (it == owners_.end() || (it->second.empty() && unowned == Unowned::kSearchAgain)) {
       wanted.push_back(listener.inode);
-    } else {
+    } else if (!it->second.empty()) {
       known->emplace_back(listener.inode, it->second);
     }
   }
@@ -108,15 +111,11 @@ void OwnerBook::walk_owners(const std::vector<SocketInode>& wanted,
   }
   if (!walk) return;
   add_stuck(walk->stuck);
-  std::unordered_map<SocketInode, std::vector<facts::OwnerRef>> kept;
-  for (const facts::Listener& listener : snapshot.listeners) {
-    if (const auto found = walk->owners.find(listener.inode); found != walk->owners.end()) {
-      kept.insert_or_assign(listener.inode, std::move(found->second));
-    } else if (const auto old = owners_.find(listener.inode); old != owners_.end()) {
-      kept.insert_or_assign(listener.inode, std::move(old->second));
-    }
-  }
-  owners_ = std::move(kept);
+  // What was searched for and not found has no owner, whoever had it before.
+  for (const SocketInode inode : wanted) owners_[inode] = std::move(walk->owners[inode]);
+  std::unordered_set<SocketInode> alive;
+  for (const facts::Listener& listener : snapshot.listeners) alive.insert(listener.inode);
+  std::erase_if(owners_, [&](const auto& entry) { return !alive.contains(entry.first); });
 }
 
 void OwnerBook::describe(const Seen& seen_now, facts::Snapshot& snapshot) {

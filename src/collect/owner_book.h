@@ -18,6 +18,10 @@ inline constexpr const char* kHidesProcesses =
 
 class OwnerBook {
  public:
+  // Sockets whose owner was searched for in vain: kernel-owned, in flight over a Unix socket, held
+  // by io_uring, or of a process that may not be read. One that is in flight gets an owner later.
+  enum class Unowned { kSearchAgain, kLeave };
+
   using Seen = std::map<Pid, facts::Process>;  // processes as the iterator saw them just now
 
   OwnerBook(const ScanOptions& options, unsigned threads);
@@ -29,7 +33,7 @@ class OwnerBook {
 
   // Fills in the owners of the snapshot's listeners by the walk through /proc/*/fd, and AQ605 where
   // some may be missing. `sees_whole_host`: this PID namespace is the initial one.
-  void find_owners(bool sees_whole_host, facts::Snapshot& snapshot);
+  void find_owners(bool sees_whole_host, Unowned unowned, facts::Snapshot& snapshot);
 
   // Fills in the processes: every owner that still lives, with its container and pod.
   void describe(const Seen& seen_now, facts::Snapshot& snapshot);
@@ -39,7 +43,8 @@ class OwnerBook {
 
  private:
   // Sockets whose owners are not known from an earlier scan, or have changed.
-  [[nodiscard]] std::vector<SocketInode> without_known_owner(const facts::Snapshot& snapshot) const;
+  [[nodiscard]] std::vector<SocketInode> without_known_owner(Unowned unowned,
+                                                             const facts::Snapshot& snapshot) const;
   void walk_owners(const std::vector<SocketInode>& wanted, const facts::Snapshot& snapshot);
   void read_stuck(Pid pid, const Seen& seen_now, std::vector<facts::Process>& fresh) const;
   [[nodiscard]] bool is_stuck(Pid pid) const;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "collect/bpf/listener_iterator.h"
 #include "collect/observe.h"
 #include "collect/owner_book.h"
@@ -70,7 +71,11 @@ class Scanner::Impl {
     const OwnerBook::Seen seen = by_pid(std::move(iterated.processes));
     gather_listeners(std::move(iterated.listeners), work, snapshot);
     // The iterator brought them along.
-    if (!iterator_) owners_.find_owners(initial_pid_namespace_, snapshot);
+    if (!iterator_) {
+      const auto unowned = depth == ScanDepth::kComplete ? OwnerBook::Unowned::kSearchAgain
+                                                         : OwnerBook::Unowned::kLeave;
+      owners_.find_owners(initial_pid_namespace_, unowned, snapshot);
+    }
     owners_.describe(seen, snapshot);
     owners_.note_stuck(snapshot);
     for (NamespaceWork& item : work) {
@@ -148,13 +153,14 @@ class Scanner::Impl {
     if (!discovery.is_partial()) return;
     std::string reason = kHidesProcesses;
     if (discovery.hidden_processes > 0) {
-      reason = "the network namespaces of " + std::to_string(discovery.hidden_processes) +
-               " processes may not be entered (CAP_SYS_PTRACE; run as root)";
+      reason = "the network namespaces of " +
+               counted(discovery.hidden_processes, "process", "processes") +
+               " may not be entered (CAP_SYS_PTRACE; run as root)";
     }
     std::string cost = "a namespace that only they live in was not seen";
     if (discovery.hidden_namespaces > 0) {
-      cost = "the listeners of " + std::to_string(discovery.hidden_namespaces) +
-             " namespaces were not seen";
+      cost = "the listeners of " + counted(discovery.hidden_namespaces, "namespace", "namespaces") +
+             " were not seen";
     }
     snapshot.blind_spots.push_back({.id = "AQ602",
                                     .scope = "host",
