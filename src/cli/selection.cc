@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/unique_fd.h"
+#include "cli/suggestions.h"
 #include "diagnose/diagnose.h"
 
 namespace acceptq::cli {
@@ -35,18 +36,12 @@ Result<std::uint64_t> namespace_inode(const Selector& selector) {
   return status.st_ino;
 }
 
-// A few listeners, to show what there is.
-std::string examples(const facts::Snapshot& snapshot) {
+std::string what_there_is(const Selector& selector, const facts::Snapshot& snapshot) {
   constexpr std::size_t kMost = 5;
-  std::vector<std::string> endpoints;
-  for (const facts::Listener& listener : snapshot.listeners) {
-    if (listener.protocol == facts::Protocol::kTcp && endpoints.size() < kMost) {
-      endpoints.push_back(facts::listener_endpoint(listener));
-    }
-  }
-  if (endpoints.empty()) return "no TCP listener was seen";
-  return fmt::format("seen were {}{}", fmt::join(endpoints, ", "),
-                     snapshot.listeners.size() > endpoints.size() ? ", …" : "");
+  const std::vector<std::string> nearest = suggestions(selector, snapshot, kMost);
+  if (nearest.empty()) return "no TCP listener was seen";
+  return fmt::format("seen were {}{}", fmt::join(nearest, ", "),
+                     snapshot.listeners.size() > nearest.size() ? ", …" : "");
 }
 
 bool is_gone(const Selector& selector) {
@@ -65,7 +60,8 @@ Error nothing_selected(const Selector& selector, const facts::Snapshot& snapshot
     return {ErrorCode::kNotFound, 0, fmt::format("there is no process {}", selector.name)};
   }
   return {ErrorCode::kNotFound, 0,
-          fmt::format("no listener matches \"{}\"; {}", selector.text, examples(snapshot))};
+          fmt::format("no listener matches \"{}\"; {}", selector.text,
+                      what_there_is(selector, snapshot))};
 }
 
 }  // namespace
