@@ -1,0 +1,149 @@
+// Every handshake that reached one listener, accounted for.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/units.h"
+#include "facts/address.h"
+#include "facts/listener.h"
+
+namespace acceptq::facts {
+
+// What a ledger counts. Packets, except where a name says otherwise; docs/glossary.md explains
+// each. The order is that of enum aq_term (src/collect/bpf/ledger_wire.h).
+enum class LedgerTerm : std::uint8_t {
+  kSynReceived,
+  kSynDuplicate,
+  kSynQueued,
+  kSynLostRace,
+  kSynCookie,
+  kSynFastopen,
+  kSynRefusedAcceptFull,
+  kSynRefusedSynFull,
+  kSynRefusedReserve,
+  kSynRefusedNoMemory,
+  kSynRefusedNoRoute,
+  kSynRefusedSecurity,
+  kSynRefusedOther,
+  kSynBothFull,
+  kSynackSent,
+  kSynackRetransmitted,
+  kSynackFailed,
+  kAckQueued,
+  kAckRefusedFull,
+  kAckRefusedOther,
+  kCookieAckRefusedFull,
+  kCookieAckRefusedOther,
+  kAckReset,
+  kCookieValid,
+  kCookieInvalid,
+  kRequestExpired,
+  kRequestReset,
+  kRequestUnreachable,
+  kAccepted,
+  kAcceptedUntimed,
+  kAcceptedDead,
+  kAcceptAgain,
+  kAcceptInterrupted,
+  kAcceptEmfile,
+  kAcceptEnfile,
+  kAcceptAborted,
+  kAcceptOther,
+  kClosedWaiting,
+  kMigratedIn,
+  kListenCalls,
+  kAttemptsRefused,
+  kAttemptsRecovered,
+};
+inline constexpr std::size_t kLedgerTerms =
+    static_cast<std::size_t>(LedgerTerm::kAttemptsRecovered) + 1;
+
+// "syn_received" …, as in JSON.
+[[nodiscard]] std::string_view ledger_term_name(LedgerTerm term);
+
+// One bucket of a histogram: `count` values below `below` and not below the bucket before it.
+struct Bucket {
+  std::uint64_t below = 0;
+  std::uint64_t count = 0;
+
+  friend bool operator==(const Bucket&, const Bucket&) = default;
+};
+
+// Without empty buckets, ascending.
+using Histogram = std::vector<Bucket>;
+
+// The value below which a share of all lies: the upper bound of its bucket. Empty without values.
+[[nodiscard]] std::optional<std::uint64_t> quantile(const Histogram& histogram, double share);
+
+// What listen() was called with, and what it gave.
+struct ListenCall {
+  std::optional<std::int32_t> requested;  // by the application
+  std::uint32_t somaxconn = 0;            // of the socket's namespace, at that time
+  std::uint32_t limit = 0;
+
+  friend bool operator==(const ListenCall&, const ListenCall&) = default;
+};
+
+struct Ledger {
+  // Whose it is: what a Listener of a snapshot has.
+  NetnsId netns;
+  IpAddress address;
+  std::uint16_t port = 0;
+  std::uint32_t ifindex = 0;
+  SocketCookie cookie;  // 0: it had none when it was last looked at
+
+  Source source = Source::kFunctions;
+  std::int64_t since_ns = 0;                                        // CLOCK_MONOTONIC
+  std::optional<std::int64_t> closed_at_ns;                         // the listener was closed
+  std::array<std::optional<std::uint64_t>, kLedgerTerms> counts{};  // empty: cannot be known
+  std::optional<QueueLength> longest;  // highest length of the accept queue at an arrival
+  std::optional<std::uint32_t> syn_longest;
+  Histogram depth;             // length of the accept queue at each arrival, the newcomer included
+  Histogram delay_s;           // of refused attempts that were let in later: since the first packet
+  Histogram time_in_queue_ns;  // from the insertion to accept()
+  std::optional<ListenCall> listen;  // the last that was seen
+
+  [[nodiscard]] std::optional<std::uint64_t> operator[](LedgerTerm term) const {
+    return counts[static_cast<std::size_t>(term)];
+  }
+  void set(LedgerTerm term, std::uint64_t value) { counts[static_cast<std::size_t>(term)] = value; }
+
+  friend bool operator==(const Ledger&, const Ledger&) = default;
+};
+
+// Sums of terms, where each is known.
+[[nodiscard]] std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger);
+[[nodiscard]] std::optional<std::uint64_t> refused_at_ack(const Ledger& ledger);
+
+// At which step of the handshake a packet was refused.
+enum class Stage : std::uint8_t { kSyn, kAck, kCookieAck };
+
+// One refused packet of a handshake.
+struct Refusal {
+  std::int64_t at_ns = 0;  // CLOCK_MONOTONIC
+  NetnsId netns;
+  IpAddress client;
+  std::uint16_t client_port = 0;
+  IpAddress address;  // that the client spoke to
+  std::uint16_t port = 0;
+  std::uint32_t isn = 0;  // the client's initial sequence number: with the addresses, the attempt
+  Stage stage = Stage::kSyn;
+  LedgerTerm reason = LedgerTerm::kSynRefusedOther;
+  std::uint32_t attempt_packets = 0;  // refused of this attempt so far
+  QueueLength length;
+  QueueLimit limit;
+  std::uint32_t syn_length = 0;
+  bool reset = false;  // answered by RST
+
+  friend bool operator==(const Refusal&, const Refusal&) = default;
+};
+
+// "accept queue full", "SYN queue full" …; empty for terms that are no refusal.
+[[nodiscard]] std::string_view refusal_reason(LedgerTerm term);
+
+}  // namespace acceptq::facts
