@@ -3,20 +3,7 @@
  * iterator_records.cc: fixed width, explicit padding, host byte order. */
 #pragma once
 
-#ifdef __cplusplus
-#include <cstdint>
-using aq_u8 = std::uint8_t;
-using aq_u16 = std::uint16_t;
-using aq_u32 = std::uint32_t;
-using aq_u64 = std::uint64_t;
-using aq_s32 = std::int32_t;
-#else
-typedef unsigned char aq_u8;
-typedef unsigned short aq_u16;
-typedef unsigned int aq_u32;
-typedef unsigned long long aq_u64;
-typedef int aq_s32;
-#endif
+#include "wire_types.h"
 
 enum {
   AQ_COMM_LEN = 16,
@@ -81,8 +68,4 @@ struct aq_listener_record {
   aq_u8 pad[4];
 };
 
-#ifdef __cplusplus
-static_assert(sizeof(struct aq_listener_record) == 272, "wire format");
-#else
-_Static_assert(sizeof(struct aq_listener_record) == 272, "wire format");
-#endif
+AQ_WIRE_SIZE(struct aq_listener_record, 272);

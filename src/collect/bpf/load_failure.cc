@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "base/file.h"
@@ -39,8 +40,9 @@ struct FreeBtf {
 
 }  // namespace
 
-LoadFailure examine_load_failure(int err, std::string log) {
-  LoadFailure failure{.err = err, .log = std::move(log), .capable = may_load()};
+LoadFailure examine_load_failure(int err, std::string log, Programs programs) {
+  LoadFailure failure{
+      .err = err, .log = std::move(log), .capable = may_load(), .programs = programs};
   if (const Result<std::string> text = read_file("/sys/kernel/security/lockdown")) {
     failure.confidential = is_confidential(*text);
   }
@@ -63,7 +65,9 @@ Error explain_load_failure(const LoadFailure& failure) {
   const auto forbidden = [&](std::string context) {
     return Error{ErrorCode::kPermission, failure.err, std::move(context)};
   };
-  const std::string what = "loading the BPF listener iterator";
+  const bool hooks = failure.programs == Programs::kHandshakeHooks;
+  const std::string what =
+      hooks ? "hooking the kernel's listen path" : "loading the BPF listener iterator";
   if (!failure.capable && (failure.err == EPERM || failure.err == EACCES)) {
     return forbidden(what + " needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN (run as root)");
   }
@@ -76,7 +80,12 @@ Error explain_load_failure(const LoadFailure& failure) {
     return unsupported(what + " needs the kernel's BTF, " + kBtfPath +
                        " (a kernel built with CONFIG_DEBUG_INFO_BTF, and /sys mounted)");
   }
-  if (!failure.has_iterator || !failure.has_file_helper) {
+  if (hooks && (failure.err == EPERM || failure.kprobe_err == ENOENT)) {
+    return unsupported(what + " is shut on this kernel: fentry programs (" +
+                       std::generic_category().message(failure.err) + ") as well as kprobes (" +
+                       std::generic_category().message(failure.kprobe_err) + ")");
+  }
+  if (!hooks && (!failure.has_iterator || !failure.has_file_helper)) {
     return unsupported(what + " needs Linux 5.11 or newer: this kernel has no " +
                        (failure.has_iterator ? "bpf_sock_from_file" : "iterator over open files"));
   }

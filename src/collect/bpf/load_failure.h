@@ -10,19 +10,27 @@
 
 namespace acceptq::collect::bpf {
 
+enum class Programs {
+  kListenerIterator,
+  kHandshakeHooks,  // fentry and fexit, then kprobes
+};
+
 // What was found out after a load failed.
 struct LoadFailure {
-  int err = 0;                   // what libbpf returned, positive
+  int err = 0;                   // what libbpf returned, positive; for hooks, for the first attempt
   std::string log;               // what it said
   bool capable = false;          // CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, are effective
   bool confidential = false;     // kernel lockdown in its mode "confidentiality"
   bool has_btf = false;          // /sys/kernel/btf/vmlinux
   bool has_iterator = false;     // an iterator over the open files of tasks (5.8)
   bool has_file_helper = false;  // bpf_sock_from_file (5.11)
+  Programs programs = Programs::kListenerIterator;
+  int kprobe_err = 0;  // for hooks: what became of the last attempt
 };
 
 // Asks this host.
-[[nodiscard]] LoadFailure examine_load_failure(int err, std::string log);
+[[nodiscard]] LoadFailure examine_load_failure(int err, std::string log,
+                                               Programs programs = Programs::kListenerIterator);
 
 // kPermission: capability, lockdown, or a policy. kUnsupported: no BTF, a kernel too old, or a
 // verifier that refuses; then with the line of `log` that says why. Pure.

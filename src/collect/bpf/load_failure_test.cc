@@ -29,6 +29,9 @@ TEST(ExplainLoadFailure, TellsTheReasonsApart) {
   linux_5_10.has_file_helper = false;
   LoadFailure refused = on_a_good_host(EACCES);
   refused.log = "R1 type=ptr_ expected=sock\nprocessed 746 insns\n";
+  LoadFailure hooks_shut = on_a_good_host(EPERM);
+  hooks_shut.programs = Programs::kHandshakeHooks;
+  hooks_shut.kprobe_err = ENOENT;
   const struct {
     LoadFailure failure;
     ErrorCode code;
@@ -40,6 +43,7 @@ TEST(ExplainLoadFailure, TellsTheReasonsApart) {
       {without_btf, ErrorCode::kUnsupported, "BTF"},
       {linux_4_19, ErrorCode::kUnsupported, "no iterator over open files"},
       {linux_5_10, ErrorCode::kUnsupported, "no bpf_sock_from_file"},
+      {hooks_shut, ErrorCode::kUnsupported, "kprobes (No such file"},
       {refused, ErrorCode::kUnsupported, "(R1 type=ptr_ expected=sock)"},
   };
   for (const auto& test : cases) {

@@ -1,0 +1,98 @@
+// Traces the listen path by hooks on its functions, and keeps a ledger for every listener.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "collect/bpf/ledger_records.h"
+
+namespace acceptq::collect::bpf {
+
+struct TraceOptions {
+  // Ports whose refusals are sent one by one, in these namespaces; empty: every listener's.
+  struct Choice {
+    NetnsId netns;
+    std::uint16_t port = 0;
+  };
+  std::vector<Choice> selected;
+  std::uint32_t events_per_second = 0;  // refusals sent one by one, at most; 0: counted only
+  std::uint32_t most_listeners = 4096;
+  std::uint32_t most_waiting = 65536;  // connections in accept queues whose waiting is timed
+  // The SYN queue is full at qlen > limit rather than qlen >= limit (listenpath::SynQueueRule).
+  bool syn_queue_holds_one_more = true;
+  bool kprobes_only = false;  // leave fentry out, as kernels without it do
+};
+
+// What could not be counted.
+struct TraceLosses {
+  std::uint64_t listeners = 0;   // packets of listeners for which there was no room
+  std::uint64_t attempts = 0;    // refused attempts that were forgotten, or not kept
+  std::uint64_t waiting = 0;     // connections whose time in queue was not measured
+  std::uint64_t events = 0;      // refusals not sent, the reader being too slow
+  std::uint64_t suppressed = 0;  // refusals not sent, by the rate that was asked for
+  std::uint64_t accepts = 0;     // accept() calls whose listener could not be told
+};
+
+// How one function is hooked.
+struct Hook {
+  enum class Kind { kTrampoline, kKprobe, kMissing };
+  std::string function;
+  Kind kind = Kind::kMissing;
+};
+
+// A refused attempt that has not entered the accept queue since.
+struct OpenAttempt {
+  std::uint64_t sk = 0;
+  std::int64_t first_ns = 0;
+  std::int64_t last_ns = 0;
+  std::uint32_t refused_syns = 0;
+  std::uint32_t refused_acks = 0;
+};
+
+struct ClientCount {
+  std::uint64_t sk = 0;
+  facts::IpAddress address;
+  std::uint64_t packets = 0;
+  std::uint64_t attempts = 0;
+};
+
+// Not thread-safe; two objects are independent, each with its own programs and maps.
+class HandshakeTracer {
+ public:
+  // Puts the hooks in place; nothing is counted before start(). kUnsupported, kPermission: why
+  // function tracing is not to be had here, and what to do.
+  [[nodiscard]] static Result<HandshakeTracer> Create(const TraceOptions& options);
+  HandshakeTracer(HandshakeTracer&&) noexcept;
+  HandshakeTracer& operator=(HandshakeTracer&&) noexcept;
+  ~HandshakeTracer();
+
+  void start();
+
+  [[nodiscard]] const std::vector<Hook>& hooks() const;
+
+  // Waits for refusals and hands them over, oldest first, until `patience` has passed; less where
+  // something came. Without a ring buffer (before 5.8) it only waits.
+  [[nodiscard]] Status poll(std::chrono::milliseconds patience,
+                            const std::function<void(const RefusalRecord&)>& take);
+
+  // Every ledger as it is now, with those of closed listeners whose place another took.
+  [[nodiscard]] Result<std::vector<LedgerRecord>> ledgers();
+  [[nodiscard]] Result<std::vector<OpenAttempt>> open_attempts();
+  // By address, or by /24 and /48; those refused last, where there were more than fit.
+  [[nodiscard]] Result<std::vector<ClientCount>> clients();
+  [[nodiscard]] Result<std::vector<ClientCount>> client_prefixes();
+  [[nodiscard]] TraceLosses losses();
+
+ private:
+  class Impl;
+  explicit HandshakeTracer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace acceptq::collect::bpf

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* More of the kernel's types, as far as the handshake programs read them; see kernel_types.h. */
+#pragma once
+
+#include "kernel_types.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct hlist_nulls_node {
+  struct hlist_nulls_node **pprev;
+};
+
+/* sock_common has more fields than kernel_types.h needs; the flavour is resolved like the original.
+ */
+struct sock_common___request {
+  __be32 skc_daddr;
+  __be32 skc_rcv_saddr;
+  __be16 skc_dport;
+  __u16 skc_num;
+  unsigned short skc_family;
+  struct in6_addr skc_v6_daddr;
+  struct in6_addr skc_v6_rcv_saddr;
+  struct hlist_nulls_node skc_nulls_node;
+  struct sock *skc_listener; /* request sockets only */
+};
+
+struct request_sock {
+  struct sock_common___request __req_common;
+  struct {
+    int unused;
+  } rsk_timer;
+};
+
+struct tcp_request_sock {
+  __u32 rcv_isn;
+};
+
+struct sk_buff {
+  unsigned char *head;
+  __u16 transport_header;
+  __u16 network_header;
+};
+
+/* 6.10 and later: what accept() is told, and what it answers. */
+struct proto_accept_arg {
+  int flags;
+  int err;
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file **fd;
+};
+
+struct files_struct {
+  struct fdtable *fdt;
+};
+
+struct task_struct___files {
+  struct files_struct *files;
+};
+
+struct file___socket {
+  void *private_data;
+};
+
+#pragma clang attribute pop
+
+/* The registers of a kprobe: their order is the kernel's ABI for these programs
+ * (bpf_user_pt_regs_t). */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+};
+#define KPROBE_ARG1(regs) ((regs)->di)
+#define KPROBE_ARG2(regs) ((regs)->si)
+#define KPROBE_ARG3(regs) ((regs)->dx)
+#define KPROBE_ARG4(regs) ((regs)->cx)
+#define KPROBE_ARG5(regs) ((regs)->r8)
+#define KPROBE_RETURN(regs) ((regs)->ax)
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+  unsigned long regs[31];
+};
+#define KPROBE_ARG1(ctx) ((ctx)->regs[0])
+#define KPROBE_ARG2(ctx) ((ctx)->regs[1])
+#define KPROBE_ARG3(ctx) ((ctx)->regs[2])
+#define KPROBE_ARG4(ctx) ((ctx)->regs[3])
+#define KPROBE_ARG5(ctx) ((ctx)->regs[4])
+#define KPROBE_RETURN(ctx) ((ctx)->regs[0])
+#else
+#error "the registers of kprobes are not known for this architecture"
+#endif

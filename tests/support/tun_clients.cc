@@ -1,0 +1,228 @@
+#include "support/tun_clients.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "support/require.h"
+#include "support/traffic.h"
+
+namespace acceptq::test {
+namespace {
+
+constexpr const char* kDevice = "acqtun";
+constexpr std::uint32_t kServerV4 = 0x0a080001;
+constexpr std::uint32_t kClientsV4 = 0x0a090000;
+constexpr std::uint16_t kFirstPort = 1024;
+
+struct in6_ifreq_ {  // struct in6_ifreq of linux/ipv6.h, whose header clashes with libc's
+  in6_addr address;
+  std::uint32_t prefix;
+  int index;
+};
+
+in6_addr v6_address(std::uint16_t net, std::uint32_t number) {
+  in6_addr address{};
+  address.s6_addr[0] = static_cast<std::uint8_t>(net >> 8);
+  address.s6_addr[1] = static_cast<std::uint8_t>(net);
+  const std::uint32_t low = htonl(number);
+  std::memcpy(&address.s6_addr[12], &low, sizeof low);
+  return address;
+}
+
+in6_addr server_v6() { return v6_address(0xfd08, 1); }
+in6_addr client_v6(std::uint32_t number) { return v6_address(0xfd09, number); }
+
+void add_addresses() {
+  const UniqueFd v4(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strncpy(static_cast<char*>(request.ifr_name), kDevice, IFNAMSIZ - 1);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(kServerV4);
+  std::memcpy(&request.ifr_addr, &address, sizeof address);
+  require(::ioctl(v4.get(), SIOCSIFADDR, &request) == 0, "SIOCSIFADDR");
+  address.sin_addr.s_addr = htonl(0xff000000);  // 10.0.0.0/8 is behind the device
+  std::memcpy(&request.ifr_netmask, &address, sizeof address);
+  require(::ioctl(v4.get(), SIOCSIFNETMASK, &request) == 0, "SIOCSIFNETMASK");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  require(::ioctl(v4.get(), SIOCSIFFLAGS, &request) == 0, "SIOCSIFFLAGS");
+  const UniqueFd v6(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  in6_ifreq_ v6_request{
+      .address = server_v6(), .prefix = 8, .index = static_cast<int>(::if_nametoindex(kDevice))};
+  require(::ioctl(v6.get(), SIOCSIFADDR, &v6_request) == 0, "SIOCSIFADDR, IPv6");
+}
+
+// The kernel takes an IPv6 address into use some moments after it was added.
+bool v6_is_ready() {
+  const Result<std::string> text = read_file("/proc/thread-self/net/if_inet6");
+  require(text.has_value(), "/proc/thread-self/net/if_inet6");
+  constexpr unsigned kTentative = 0x40;  // IFA_F_TENTATIVE
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const std::vector<std::string_view> fields = split_blank(next_line(rest));
+    if (fields.size() < 6 || fields[5] != kDevice || !fields[0].starts_with("fd08")) continue;
+    const auto flags = parse_int<unsigned>(fields[4], 16);
+    return flags && (*flags & kTentative) == 0;
+  }
+  return false;
+}
+
+std::uint32_t sum_of(const std::uint8_t* at, std::size_t size, std::uint32_t sum) {
+  for (std::size_t i = 0; i + 1 < size; i += 2) {
+    sum += static_cast<std::uint32_t>(at[i] << 8 | at[i + 1]);
+  }
+  if (size % 2 == 1) sum += static_cast<std::uint32_t>(at[size - 1] << 8);
+  return sum;
+}
+
+std::uint16_t folded(std::uint32_t sum) {
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return htons(static_cast<std::uint16_t>(~sum));
+}
+
+}  // namespace
+
+bool has_tun() { return ::access("/dev/net/tun", R_OK | W_OK) == 0; }
+
+TunClients::TunClients(const TestNetns& ns, std::uint16_t port, IpVersion version)
+    : port_(port), version_(version) {
+  ns.set("net/ipv6/conf/default/accept_dad", "0");
+  ns.run([this] {
+    tun_ = UniqueFd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    require(tun_.valid(), "/dev/net/tun");
+    ifreq request{};
+    std::strncpy(static_cast<char*>(request.ifr_name), kDevice, IFNAMSIZ - 1);
+    request.ifr_flags = IFF_TUN | IFF_NO_PI;
+    require(::ioctl(tun_.get(), TUNSETIFF, &request) == 0, "TUNSETIFF");
+    add_addresses();
+    require(eventually(v6_is_ready), "the IPv6 address of the TUN device");
+  });
+}
+
+TunClient& TunClients::connect() {
+  const auto number = static_cast<std::uint32_t>(clients_.size() + 1);
+  TunClient& client = clients_[number];
+  client.number = number;
+  static std::uint32_t isn = 0;  // an attempt is known by it: no two in one program
+  client.isn = isn += 0x10000;
+  repeat_syn(client);
+  return client;
+}
+
+std::vector<TunClient*> TunClients::connect_many(int count) {
+  std::vector<TunClient*> made;
+  made.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) made.push_back(&connect());
+  return made;
+}
+
+void TunClients::repeat_syn(const TunClient& client) { send(client, TH_SYN, client.isn, 0); }
+
+void TunClients::send_ack(const TunClient& client) {
+  send(client, TH_ACK, client.isn + 1, client.server_isn + 1);
+}
+
+void TunClients::send_data(const TunClient& client) {
+  send(client, TH_ACK | TH_PUSH, client.isn + 1, client.server_isn + 1, true);
+}
+
+void TunClients::send_stray_ack(const TunClient& client) {
+  send(client, TH_ACK, client.isn + 1, client.server_isn + 0x5000);
+}
+
+void TunClients::send_reset(const TunClient& client) { send(client, TH_RST, client.isn + 1, 0); }
+
+void TunClients::send(const TunClient& client, std::uint8_t flags, std::uint32_t seq,
+                      std::uint32_t ack, bool with_data) {
+  std::array<std::uint8_t, 80> packet{};
+  tcphdr tcp{};
+  tcp.th_sport = htons(static_cast<std::uint16_t>(kFirstPort + client.number));
+  tcp.th_dport = htons(port_);
+  tcp.th_seq = htonl(seq);
+  tcp.th_ack = htonl(ack);
+  tcp.th_off = sizeof tcp / 4;
+  tcp.th_flags = flags;
+  tcp.th_win = htons(64240);
+  const std::size_t payload = sizeof tcp + (with_data ? 1 : 0);
+  std::size_t header = 0;
+  std::uint32_t sum = IPPROTO_TCP + static_cast<std::uint32_t>(payload);
+  if (version_ == IpVersion::kV4) {
+    header = sizeof(iphdr);
+    iphdr ip{};
+    ip.version = 4;
+    ip.ihl = sizeof ip / 4;
+    ip.ttl = 64;
+    ip.protocol = IPPROTO_TCP;
+    ip.tot_len = htons(static_cast<std::uint16_t>(header + payload));
+    ip.saddr = htonl(kClientsV4 + client.number);
+    ip.daddr = htonl(kServerV4);
+    std::memcpy(packet.data(), &ip, sizeof ip);
+    const std::uint16_t check = folded(sum_of(packet.data(), sizeof ip, 0));
+    std::memcpy(packet.data() + offsetof(iphdr, check), &check, sizeof check);
+    sum = sum_of(packet.data() + offsetof(iphdr, saddr), 8, sum);
+  } else {
+    header = sizeof(ip6_hdr);
+    ip6_hdr ip{};
+    ip.ip6_flow = htonl(6U << 28);
+    ip.ip6_plen = htons(static_cast<std::uint16_t>(payload));
+    ip.ip6_nxt = IPPROTO_TCP;
+    ip.ip6_hlim = 64;
+    ip.ip6_src = client_v6(client.number);
+    ip.ip6_dst = server_v6();
+    std::memcpy(packet.data(), &ip, sizeof ip);
+    sum = sum_of(packet.data() + offsetof(ip6_hdr, ip6_src), 32, sum);
+  }
+  std::memcpy(packet.data() + header, &tcp, sizeof tcp);
+  if (with_data) packet[header + sizeof tcp] = 'x';
+  tcp.th_sum = folded(sum_of(packet.data() + header, payload, sum));
+  std::memcpy(packet.data() + header, &tcp, sizeof tcp);
+  const ssize_t size = static_cast<ssize_t>(header + payload);
+  require(::write(tun_.get(), packet.data(), static_cast<std::size_t>(size)) == size,
+          "write to the TUN device");
+  ++packets_sent_;
+}
+
+void TunClients::receive(std::chrono::milliseconds quiet) {
+  pollfd ready{.fd = tun_.get(), .events = POLLIN, .revents = 0};
+  while (::poll(&ready, 1, static_cast<int>(quiet.count())) > 0) {
+    std::array<std::uint8_t, 2048> packet{};
+    const ssize_t size = ::read(tun_.get(), packet.data(), packet.size());
+    if (size > 0) take(packet.data(), static_cast<std::size_t>(size));
+  }
+}
+
+void TunClients::take(const std::uint8_t* packet, std::size_t size) {
+  const bool v6 = packet[0] >> 4 == 6;
+  const std::size_t header = v6 ? sizeof(ip6_hdr) : sizeof(iphdr);
+  if (size < header + sizeof(tcphdr) || packet[v6 ? 6 : 9] != IPPROTO_TCP) return;
+  tcphdr tcp{};
+  std::memcpy(&tcp, packet + header, sizeof tcp);
+  const auto client = clients_.find(static_cast<std::uint32_t>(ntohs(tcp.th_dport) - kFirstPort));
+  if (client == clients_.end()) return;
+  if ((tcp.th_flags & TH_RST) != 0) {
+    ++client->second.resets;
+  } else if ((tcp.th_flags & TH_SYN) != 0) {
+    ++client->second.synacks;
+    client->second.server_isn = ntohl(tcp.th_seq);
+  }
+}
+
+}  // namespace acceptq::test

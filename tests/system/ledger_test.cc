@@ -1,0 +1,382 @@
+// The ledger against the kernel's own counters, on the running kernel: every packet is one that the
+// test has sent, so each term is known beforehand, and nothing may remain.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include "collect/bpf/handshake_tracer.h"
+#include "collect/procfs/counters.h"
+#include "listenpath/kernel.h"
+#include "listenpath/ledger_counters.h"
+#include "support/netns.h"
+#include "support/traffic.h"
+#include "support/tun_clients.h"
+
+namespace acceptq::test {
+namespace {
+
+using collect::bpf::HandshakeTracer;
+using collect::bpf::TraceOptions;
+using enum facts::LedgerTerm;
+using facts::Ledger;
+using facts::LedgerTerm;
+using Terms = std::map<LedgerTerm, std::uint64_t>;
+
+constexpr std::uint16_t kPort = 8080;
+constexpr int kBacklog = 5;
+constexpr int kCapacity = kBacklog + 1;
+
+collect::procfs::Counters counters_of(const TestNetns& ns) {
+  collect::procfs::Counters counters;
+  ns.run([&] {
+    auto read = collect::procfs::CounterParser().read("/proc/thread-self/net");
+    if (read) counters = std::move(*read);
+  });
+  return counters;
+}
+
+std::string release() {
+  utsname name{};
+  ::uname(&name);
+  return static_cast<const char*>(name.release);
+}
+
+enum class How { kFentry, kKprobe };
+
+// Loading takes seconds in an emulated guest, a ledger belongs to its namespace, and tracers do not
+// see each other: one for each way of hooking serves all tests.
+Result<HandshakeTracer>& tracer_by(How how) {
+  static std::map<How, Result<HandshakeTracer>> tracers;
+  const auto it = tracers.find(how);
+  if (it != tracers.end()) return it->second;
+  TraceOptions options{.events_per_second = 1000, .kprobes_only = how == How::kKprobe};
+  options.syn_queue_holds_one_more =
+      listenpath::rules_for(release()).syn_queue == listenpath::SynQueueRule::kAboveLimit;
+  return tracers.emplace(how, HandshakeTracer::Create(options)).first->second;
+}
+
+class LedgerTest : public ::testing::TestWithParam<std::tuple<How, IpVersion>> {
+ protected:
+  void SetUp() override {
+    if (!may_unshare()) GTEST_SKIP() << "needs root, to make a network namespace";
+    if (!has_tun()) GTEST_SKIP() << "needs /dev/net/tun";
+    Result<HandshakeTracer>& tracer = tracer_by(std::get<0>(GetParam()));
+    if (!tracer && (tracer.error().code == ErrorCode::kPermission ||
+                    tracer.error().code == ErrorCode::kUnsupported)) {
+      GTEST_SKIP() << tracer.error().message();
+    }
+    ASSERT_TRUE(tracer.has_value()) << tracer.error().message();
+    tracer_ = &*tracer;
+    tracer_->start();
+    version_ = std::get<1>(GetParam());
+  }
+
+  // Kretprobes do not tell which listener accept() failed on.
+  static bool by_kprobes() { return std::get<0>(GetParam()) == How::kKprobe; }
+
+  UniqueFd listen(int backlog = kBacklog) {
+    UniqueFd fd;
+    ns_.run(
+        [&] { fd = listen_tcp(version_ == IpVersion::kV4 ? "0.0.0.0" : "::", kPort, backlog); });
+    ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+    return fd;
+  }
+  static int accept_all(const UniqueFd& listener) {
+    int taken = 0;
+    while (true) {
+      const UniqueFd connection(::accept(listener.get(), nullptr, nullptr));
+      if (!connection.valid()) return taken;
+      ++taken;
+    }
+  }
+  // As many as fit, one after the other.
+  std::vector<TunClient*> fill(TunClients& clients) {
+    std::vector<TunClient*> made;
+    for (int i = 0; i < kCapacity; ++i) {
+      made.push_back(&clients.connect());
+      clients.receive(std::chrono::milliseconds(20));
+      EXPECT_EQ(made.back()->synacks, 1);
+      clients.send_ack(*made.back());
+    }
+    return made;
+  }
+  // accept() calls that found nothing, where they can be told.
+  static std::uint64_t again(std::uint64_t calls) { return by_kprobes() ? 0 : calls; }
+  // The newest that fits: the kernel gives the inode of a namespace that is gone to another.
+  Ledger ledger() {
+    auto records = tracer_->ledgers();
+    EXPECT_TRUE(records.has_value());
+    const Ledger* newest = nullptr;
+    for (const auto& record : *records) {
+      const Ledger& ledger = record.ledger;
+      if (ledger.netns != ns_.id() || ledger.port != kPort) continue;
+      if (newest == nullptr || ledger.since_ns > newest->since_ns) newest = &ledger;
+    }
+    EXPECT_NE(newest, nullptr) << "no ledger for the listener";
+    return newest == nullptr ? Ledger{} : *newest;
+  }
+  // Every term that is not given must be 0.
+  void expect_terms(Terms expected) {
+    const Ledger seen = ledger();
+    for (std::size_t i = 0; i < facts::kLedgerTerms; ++i) {
+      const auto term = static_cast<LedgerTerm>(i);
+      EXPECT_EQ(seen[term], expected[term]) << facts::ledger_term_name(term);
+    }
+    const auto counters = counters_of(ns_);
+    for (const auto& [name, packets] : listenpath::attributed_counters(seen)) {
+      const auto counter = counters.find(name);
+      ASSERT_NE(counter, counters.end()) << name;
+      EXPECT_EQ(packets, counter->second) << name;
+    }
+  }
+
+  TestNetns ns_;
+  HandshakeTracer* tracer_ = nullptr;
+  IpVersion version_ = IpVersion::kV4;
+};
+
+TEST_P(LedgerTest, SynsAreRefusedWhileTheAcceptQueueIsFull) {
+  const UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  const auto first = fill(clients);
+  const auto refused = clients.connect_many(20);
+  clients.receive();
+  for (const TunClient* client : refused) EXPECT_EQ(client->synacks, 0);
+  for (int i = 0; i < 5; ++i) clients.repeat_syn(*refused[i]);
+  EXPECT_EQ(accept_all(listener), kCapacity);
+  for (int i = 0; i < 3; ++i) {
+    clients.repeat_syn(*refused[i]);
+    clients.receive();
+    clients.send_ack(*refused[i]);
+  }
+  EXPECT_EQ(accept_all(listener), 3);
+  expect_terms({{kSynReceived, kCapacity + 20 + 5 + 3},
+                {kSynQueued, kCapacity + 3},
+                {kSynRefusedAcceptFull, 25},
+                {kSynackSent, kCapacity + 3},
+                {kAckQueued, kCapacity + 3},
+                {kAccepted, kCapacity + 3},
+                {kAcceptAgain, again(2)},
+                {kListenCalls, 1},
+                {kAttemptsRefused, 20},
+                {kAttemptsRecovered, 3}});
+  EXPECT_EQ(ledger().longest, QueueLength(kCapacity));
+  ASSERT_TRUE(ledger().listen.has_value());
+  EXPECT_EQ(ledger().listen->limit, unsigned{kBacklog});
+  EXPECT_EQ(ledger().listen->requested, kBacklog);
+}
+
+// A final ACK that finds the queue full is refused, and so is each that the client sends again; the
+// request stays, and is let in when there is room.
+TEST_P(LedgerTest, FinalAcksAreRefusedWhileTheAcceptQueueIsFull) {
+  const UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  const auto late = clients.connect_many(3);
+  clients.receive();
+  const auto first = fill(clients);
+  for (const TunClient* client : late) clients.send_ack(*client);
+  clients.send_ack(*late[0]);
+  clients.send_data(*late[1]);
+  EXPECT_EQ(accept_all(listener), kCapacity);
+  clients.send_data(*late[1]);
+  EXPECT_EQ(accept_all(listener), 1);
+  expect_terms({{kSynReceived, 3 + kCapacity},
+                {kSynQueued, 3 + kCapacity},
+                {kSynackSent, 3 + kCapacity},
+                {kAckQueued, kCapacity + 1},
+                {kAckRefusedFull, 5},
+                {kAccepted, kCapacity + 1},
+                {kAcceptAgain, again(2)},
+                {kListenCalls, 1},
+                {kAttemptsRefused, 3},
+                {kAttemptsRecovered, 1}});
+}
+
+TEST_P(LedgerTest, RefusedFinalAcksAreResetWhereTheSysctlSaysSo) {
+  ns_.set("net/ipv4/tcp_abort_on_overflow", "1");
+  const UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  TunClient& late = clients.connect();
+  clients.receive();
+  const auto first = fill(clients);
+  clients.send_ack(late);
+  clients.receive();
+  EXPECT_EQ(late.resets, 1);
+  expect_terms({{kSynReceived, 1 + kCapacity},
+                {kSynQueued, 1 + kCapacity},
+                {kSynackSent, 1 + kCapacity},
+                {kAckQueued, kCapacity},
+                {kAckRefusedFull, 1},
+                {kAckReset, 1},
+                {kListenCalls, 1},
+                {kAttemptsRefused, 1}});
+}
+
+// With cookies always on nothing is kept until the final ACK, and a refused one leaves no trace.
+TEST_P(LedgerTest, CookiesAreSentCheckedAndRefused) {
+  ns_.set("net/ipv4/tcp_syncookies", "2");
+  const UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  const auto made = clients.connect_many(kCapacity + 2);
+  clients.receive();
+  for (const TunClient* client : made) {
+    EXPECT_EQ(client->synacks, 1);
+    clients.send_ack(*client);
+  }
+  clients.send_stray_ack(*made[0]);  // for a connection that is there: not the listener's business
+  TunClient& forger = clients.connect();  // refused: the accept queue is full
+  clients.send_stray_ack(forger);
+  clients.receive();
+  EXPECT_EQ(accept_all(listener), kCapacity);
+  clients.send_data(*made[kCapacity]);
+  EXPECT_EQ(accept_all(listener), 1);
+  expect_terms({{kSynReceived, kCapacity + 3},
+                {kSynCookie, kCapacity + 2},
+                {kSynRefusedAcceptFull, 1},
+                {kSynBothFull, 1},
+                {kSynackSent, kCapacity + 2},
+                {kAckQueued, kCapacity + 1},
+                {kCookieValid, kCapacity + 3},
+                {kCookieInvalid, 1},
+                {kCookieAckRefusedFull, 2},
+                {kAccepted, kCapacity + 1},
+                {kAcceptAgain, again(2)},
+                {kListenCalls, 1},
+                {kAttemptsRefused, 3},
+                {kAttemptsRecovered, 1}});
+}
+
+TEST_P(LedgerTest, SynsAreRefusedForAFullSynQueueWithoutCookies) {
+  ns_.set("net/ipv4/tcp_syncookies", "0");
+  const UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  static_cast<void>(clients.connect_many(20));
+  const std::uint64_t room =
+      kBacklog +
+      (listenpath::rules_for(release()).syn_queue == listenpath::SynQueueRule::kAboveLimit ? 1 : 0);
+  expect_terms({{kSynReceived, 20},
+                {kSynQueued, room},
+                {kSynackSent, room},
+                {kSynRefusedSynFull, 20 - room},
+                {kListenCalls, 1},
+                {kAttemptsRefused, 20 - room}});
+}
+
+// M = 16: admitted while qlen <= M - M/4, so 13 fit (section 3.2 of docs/kernel-listen-path.md).
+TEST_P(LedgerTest, SynsAreRefusedForTheReserveWithoutCookies) {
+  ns_.set("net/ipv4/tcp_syncookies", "0");
+  ns_.set("net/ipv4/tcp_max_syn_backlog", "16");
+  const UniqueFd listener = listen(100);
+  TunClients clients(ns_, kPort, version_);
+  static_cast<void>(clients.connect_many(20));
+  constexpr std::uint64_t kRoom = 13;
+  expect_terms({{kSynReceived, 20},
+                {kSynQueued, kRoom},
+                {kSynackSent, kRoom},
+                {kSynRefusedReserve, 20 - kRoom},
+                {kListenCalls, 1},
+                {kAttemptsRefused, 20 - kRoom}});
+}
+
+TEST_P(LedgerTest, RepeatedSynsResetsAndExpiredRequestsAreToldApart) {
+  ns_.set("net/ipv4/tcp_synack_retries", "1");
+  const UniqueFd listener = listen(100);
+  TunClients clients(ns_, kPort, version_);
+  TunClient& repeats = clients.connect();
+  TunClient& resets = clients.connect();
+  TunClient& vanishes = clients.connect();
+  clients.receive();
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));  // one answer in half a second
+  clients.repeat_syn(repeats);
+  clients.receive();
+  clients.send_ack(repeats);
+  clients.send_reset(resets);
+  // Answered again after 1 s, given up after 3 s.
+  EXPECT_TRUE(eventually([&] { return ledger()[kRequestExpired] == 1U; }));
+  clients.receive();
+  EXPECT_EQ(vanishes.synacks, 2);
+  EXPECT_EQ(accept_all(listener), 1);
+  expect_terms({{kSynReceived, 3},
+                {kSynDuplicate, 1},
+                {kSynQueued, 3},
+                {kSynackSent, 3},
+                {kSynackRetransmitted, 2},
+                {kAckQueued, 1},
+                {kRequestReset, 1},
+                {kRequestExpired, 1},
+                {kAccepted, 1},
+                {kAcceptAgain, again(1)},
+                {kListenCalls, 1}});
+}
+
+TEST_P(LedgerTest, AClosedListenerKeepsItsBooks) {
+  UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  const auto first = fill(clients);
+  static_cast<void>(clients.connect_many(4));
+  ns_.run([&] { EXPECT_EQ(::listen(listener.get(), 3), 0); });
+  EXPECT_EQ(ledger().listen->limit, 3U);
+  listener.reset();
+  clients.receive();
+  for (const TunClient* client : first) EXPECT_EQ(client->resets, 1);
+  expect_terms({{kSynReceived, kCapacity + 4},
+                {kSynQueued, kCapacity},
+                {kSynRefusedAcceptFull, 4},
+                {kSynackSent, kCapacity},
+                {kAckQueued, kCapacity},
+                {kClosedWaiting, kCapacity},
+                {kListenCalls, 2},
+                {kAttemptsRefused, 4}});
+  EXPECT_TRUE(ledger().closed_at_ns.has_value());
+}
+
+// Each refusal is also sent by itself: who, when, at which step and why.
+TEST_P(LedgerTest, RefusalsAreSentOneByOne) {
+  const UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  const auto first = fill(clients);
+  // What other tests have left: their namespaces may have had the same inode.
+  EXPECT_TRUE(tracer_->poll(std::chrono::milliseconds(0), [](const auto&) {}));
+  TunClient& refused = clients.connect();
+  clients.repeat_syn(refused);
+  std::vector<facts::Refusal> refusals;
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(tracer_->poll(std::chrono::milliseconds(10), [&](const auto& record) {
+      if (record.refusal.netns == ns_.id()) refusals.push_back(record.refusal);
+    }));
+    return refusals.size() >= 2;
+  }));
+  ASSERT_EQ(refusals.size(), 2U);
+  EXPECT_EQ(refusals[0].client.to_string(), version_ == IpVersion::kV4 ? "10.9.0.7" : "fd09::7");
+  EXPECT_EQ(refusals[0].client_port, 1024 + refused.number);
+  EXPECT_EQ(refusals[0].address.to_string(), version_ == IpVersion::kV4 ? "10.8.0.1" : "fd08::1");
+  EXPECT_EQ(refusals[0].port, kPort);
+  EXPECT_EQ(refusals[0].isn, refused.isn);
+  EXPECT_EQ(refusals[0].stage, facts::Stage::kSyn);
+  EXPECT_EQ(refusals[0].reason, kSynRefusedAcceptFull);
+  EXPECT_EQ(refusals[0].length.value(), unsigned{kCapacity});
+  EXPECT_EQ(refusals[0].limit.value(), unsigned{kBacklog});
+  EXPECT_EQ(refusals[0].attempt_packets, 1U);
+  EXPECT_EQ(refusals[1].attempt_packets, 2U);
+  EXPECT_EQ(refusals[1].isn, refused.isn);
+}
+
+INSTANTIATE_TEST_SUITE_P(, LedgerTest,
+                         ::testing::Combine(::testing::Values(How::kFentry, How::kKprobe),
+                                            ::testing::Values(IpVersion::kV4, IpVersion::kV6)),
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param) == How::kFentry ? "fentry"
+                                                                                      : "kprobe") +
+                                  (std::get<1>(test.param) == IpVersion::kV4 ? "_v4" : "_v6");
+                         });
+
+}  // namespace
+}  // namespace acceptq::test
