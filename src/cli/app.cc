@@ -64,6 +64,7 @@ void add_color(CLI::App& app, ColorWhen& color) {
 struct Parsed {
   CheckOptions check;
   std::vector<std::string> selectors;
+  TraceCommand trace;
   ExplainOptions explain;
   ProbeCommand probe;
   LabCommand lab;
@@ -104,6 +105,24 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "  acceptq check --from now.json        … and diagnose it elsewhere\n"
       "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "
       "seen.");
+}
+
+void define_trace(CLI::App& app, Parsed& parsed) {
+  CLI::App* trace = app.add_subcommand(
+      "trace", "show each refused handshake as it happens, and account for all at the end");
+  TraceCommand& command = parsed.trace;
+  trace->add_option("selector", parsed.selectors, kSelectorHelp);
+  add_duration(*trace, "--for", command.seconds, "how long (default: until Ctrl-C)");
+  trace->add_option("--count", command.count, "end after so many refusals");
+  trace->add_flag("--summary", command.summary, "only the books at the end");
+  trace->add_flag("--json", command.json, "one JSON object a line, the last is the summary");
+  add_color(*trace, command.color);
+  trace->footer(
+      "Examples:\n"
+      "  acceptq trace                        every refused handshake of this host\n"
+      "  acceptq trace :80 --count 20         the next twenty on port 80\n"
+      "  acceptq trace --summary --for 1m     one minute's books of every listener\n"
+      "Hooks functions of the kernel's listen path: needs root, BTF, and fentry or kprobes.");
 }
 
 void define_explain(CLI::App& app, Parsed& parsed) {
@@ -203,14 +222,24 @@ Command unknown_command(const CLI::App& app, const std::vector<std::string>& wor
                      "");
 }
 
+// check and trace: the command with its selectors.
+template <typename Options>
+Command with_selectors(Options& options, const std::vector<std::string>& texts,
+                       const std::string& command) {
+  for (const std::string& text : texts) {
+    Result<Selector> selector = parse_selector(text);
+    if (!selector) return usage_error(selector.error().message(), command + " ");
+    options.selectors.push_back(std::move(*selector));
+  }
+  return std::move(options);
+}
+
 Command chosen(const CLI::App& app, Parsed& parsed) {
   if (app.got_subcommand("check")) {
-    for (const std::string& text : parsed.selectors) {
-      Result<Selector> selector = parse_selector(text);
-      if (!selector) return usage_error(selector.error().message(), "check ");
-      parsed.check.selectors.push_back(std::move(*selector));
-    }
-    return std::move(parsed.check);
+    return with_selectors(parsed.check, parsed.selectors, "check");
+  }
+  if (app.got_subcommand("trace")) {
+    return with_selectors(parsed.trace, parsed.selectors, "trace");
   }
   if (app.got_subcommand("explain")) return std::move(parsed.explain);
   if (app.got_subcommand("probe")) return std::move(parsed.probe);
@@ -231,6 +260,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   app.footer("Start with: acceptq check");
   Parsed parsed;
   define_check(app, parsed);
+  define_trace(app, parsed);
   define_explain(app, parsed);
   define_probe(app, parsed);
   define_lab(app, parsed);

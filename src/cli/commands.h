@@ -33,6 +33,15 @@ struct CheckOptions {
   collect::ScanMethod scan = collect::ScanMethod::kAuto;
 };
 
+struct TraceCommand {
+  std::vector<Selector> selectors;
+  double seconds = 0;  // 0: until Ctrl-C
+  std::uint64_t count = 0;
+  bool summary = false;
+  bool json = false;
+  ColorWhen color = ColorWhen::kAuto;
+};
+
 struct ExplainOptions {
   std::string word;
   bool json = false;
@@ -65,13 +74,15 @@ struct PrintAndExit {
   int code = 0;
 };
 
-using Command = std::variant<CheckOptions, ExplainOptions, ProbeCommand, LabCommand, PrintAndExit>;
+using Command = std::variant<CheckOptions, TraceCommand, ExplainOptions, ProbeCommand, LabCommand,
+                             PrintAndExit>;
 
 // Never exits and never prints: a usage error is a PrintAndExit with kExitUsage.
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);
 
 // Each prints its result to stdout and errors to stderr, and returns the exit code.
 [[nodiscard]] int run_check(const CheckOptions& options);
+[[nodiscard]] int run_trace(const TraceCommand& command);
 [[nodiscard]] int run_explain(const ExplainOptions& options);
 [[nodiscard]] int run_probe(const ProbeCommand& options);
 [[nodiscard]] int run_lab(const LabCommand& options);

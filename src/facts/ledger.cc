@@ -56,6 +56,29 @@ constexpr std::array<Term, kLedgerTerms> kTerms = {{
     {"attempts_recovered", ""},
 }};
 
+// A wildcard serves every address; an IPv6 one also IPv4, unless it is known not to.
+bool serves(const Listener& listener, const IpAddress& address) {
+  if (listener.address == address) return true;
+  if (!listener.address.is_unspecified()) return false;
+  return listener.address.is_v6() ? address.is_v6() || listener.v6only != true : !address.is_v6();
+}
+
+const Listener* find(const Snapshot& snapshot, NetnsId netns, SocketCookie cookie,
+                     const IpAddress& address, std::uint16_t port) {
+  const Listener* found = nullptr;
+  for (const Listener& listener : snapshot.listeners) {
+    if (listener.protocol != Protocol::kTcp || listener.netns != netns || listener.port != port) {
+      continue;
+    }
+    if (cookie.value() != 0 && listener.cookie == cookie) return &listener;
+    if (cookie.value() != 0 && listener.cookie.value() != 0) continue;  // known to be another
+    if (!serves(listener, address)) continue;
+    if (found != nullptr) return nullptr;
+    found = &listener;
+  }
+  return found;
+}
+
 std::optional<std::uint64_t> sum(const Ledger& ledger, std::initializer_list<LedgerTerm> terms) {
   std::uint64_t total = 0;
   for (const LedgerTerm term : terms) {
@@ -74,6 +97,19 @@ std::string_view ledger_term_name(LedgerTerm term) {
 
 std::string_view refusal_reason(LedgerTerm term) {
   return kTerms[static_cast<std::size_t>(term)].reason;
+}
+
+const Listener* find_listener(const Snapshot& snapshot, const Refusal& refusal) {
+  return find(snapshot, refusal.netns, refusal.cookie, refusal.address, refusal.port);
+}
+
+const Listener* find_listener(const Snapshot& snapshot, const Ledger& ledger) {
+  return find(snapshot, ledger.netns, ledger.cookie, ledger.address, ledger.port);
+}
+
+std::string_view stage_name(Stage stage) {
+  constexpr std::string_view kNames[] = {"syn", "ack", "cookie_ack"};
+  return kNames[static_cast<std::size_t>(stage)];
 }
 
 std::optional<std::uint64_t> quantile(const Histogram& histogram, double share) {

@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "facts/address.h"
 #include "facts/listener.h"
+#include "facts/snapshot.h"
 
 namespace acceptq::facts {
 
@@ -127,6 +128,7 @@ enum class Stage : std::uint8_t { kSyn, kAck, kCookieAck };
 struct Refusal {
   std::int64_t at_ns = 0;  // CLOCK_MONOTONIC
   NetnsId netns;
+  SocketCookie cookie;  // of the listener; 0: not known
   IpAddress client;
   std::uint16_t client_port = 0;
   IpAddress address;  // that the client spoke to
@@ -142,6 +144,14 @@ struct Refusal {
 
   friend bool operator==(const Refusal&, const Refusal&) = default;
 };
+
+// The listener of the snapshot that the cookie, or else namespace, address and port, mean; null
+// where there is none, or several by address.
+[[nodiscard]] const Listener* find_listener(const Snapshot& snapshot, const Refusal& refusal);
+[[nodiscard]] const Listener* find_listener(const Snapshot& snapshot, const Ledger& ledger);
+
+// "syn", "ack", "cookie_ack".
+[[nodiscard]] std::string_view stage_name(Stage stage);
 
 // "accept queue full", "SYN queue full" …; empty for terms that are no refusal.
 [[nodiscard]] std::string_view refusal_reason(LedgerTerm term);

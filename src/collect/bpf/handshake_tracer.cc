@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "collect/bpf/ledger_wire.h"
 #include "collect/bpf/libbpf_log.h"
 #include "collect/bpf/load_failure.h"
@@ -167,7 +168,10 @@ class HandshakeTracer::Impl {
     choose(signatures, attempt);
     if (const int err = ledger__load(skeleton_.get()); err != 0) return -err;
     select(options.selected);
-    return attach();
+    if (const int err = attach(); err != 0) return err;
+    skeleton_->bss->armed = kWatching;
+    watching_since_ns_ = monotonic_ns();
+    return 0;
   }
 
   int listen_to_events() {
@@ -175,7 +179,12 @@ class HandshakeTracer::Impl {
     return ring_ ? 0 : errno;
   }
 
-  void start() { skeleton_->bss->armed = true; }
+  void start() {
+    constexpr std::int64_t kLongerThanAnyCall = 20'000'000;
+    const std::int64_t wait = watching_since_ns_ + kLongerThanAnyCall - monotonic_ns();
+    if (wait > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(wait));
+    skeleton_->bss->armed = kCounting;
+  }
 
   [[nodiscard]] const std::vector<Hook>& hooks() const { return hooks_; }
 
@@ -322,12 +331,17 @@ class HandshakeTracer::Impl {
     return 0;
   }
 
+  // ledger_state.h's.
+  static constexpr __u32 kWatching = 1;
+  static constexpr __u32 kCounting = 2;
+
   // The order matters: links go first, the skeleton last.
   Skeleton skeleton_;
   std::vector<Hook> hooks_;
   Ring ring_;
   std::vector<Link> links_;
   std::vector<LedgerRecord> finished_;
+  std::int64_t watching_since_ns_ = 0;
   const std::function<void(const RefusalRecord&)>* take_ = nullptr;
   std::optional<Error> malformed_;
 };

@@ -97,6 +97,7 @@ Result<Event> refusal_of(const aq_refusal& wire) {
                 "refusal record: term " + std::to_string(wire.term) + " is no refusal");
   }
   refusal.at_ns = static_cast<std::int64_t>(wire.at_ns);
+  refusal.cookie = SocketCookie(wire.cookie);
   refusal.netns = NetnsId(wire.attempt.netns);
   refusal.client = *client;
   refusal.client_port = wire.attempt.client_port;

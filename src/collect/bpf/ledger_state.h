@@ -149,8 +149,11 @@ struct {
   __type(value, struct listen_call);
 } listen_calls SEC(".maps");
 
-/* Set once every hook is in place: what is seen before would be misread. */
-bool armed = false;
+/* Hooks come into place one by one, and a call that began between two of them would be misread. So
+ * first the inner ones begin to leave word, then, after more time than any call takes, the outer
+ * ones begin to count. */
+enum { AQ_IDLE, AQ_WATCHING, AQ_COUNTING };
+__u32 armed = AQ_IDLE;
 
 __u64 losses[AQ_LOSSES] = {};
 __u64 attempts_inserted = 0;
@@ -167,6 +170,7 @@ static __always_inline void count_bucket(__u64 *buckets, __u64 bucket, __u64 las
 static __always_inline void lose(enum aq_loss what) { __sync_fetch_and_add(&losses[what], 1); }
 
 static __always_inline struct aq_call *this_call(void) {
+  if (armed == AQ_IDLE) return 0;
   const __u32 zero = 0;
   return bpf_map_lookup_elem(&calls, &zero);
 }
@@ -235,7 +239,7 @@ static __noinline struct aq_ledger *open_ledger(struct sock *sk) {
 /* The ledger of a listener; a new one at first sight. Null where there is no room, and before the
  * tracer has started. */
 static __always_inline struct aq_ledger *ledger_of(struct sock *sk) {
-  if (!armed) return 0;
+  if (armed != AQ_COUNTING) return 0;
   const __u64 key = (__u64)sk;
   struct aq_ledger *ledger = bpf_map_lookup_elem(&ledgers, &key);
   return ledger ? ledger : open_ledger(sk);
@@ -343,6 +347,8 @@ static __noinline int note_refusal(struct refusal_of *what, struct aq_attempt_ke
   event->sk = (__u64)what->sk;
   event->born_ns = ledger->born_ns;
   event->at_ns = now;
+  struct sock *sk = what->sk;
+  event->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
   event->attempt = *key;
   event->term = what->term;
   event->packets = packets;

@@ -132,6 +132,7 @@ struct aq_refusal {
   aq_u64 sk;
   aq_u64 born_ns;
   aq_u64 at_ns;
+  aq_u64 cookie; /* of the listener; 0: none yet */
   struct aq_attempt_key attempt;
   aq_u32 term;    /* the enum aq_term that was counted: the reason */
   aq_u32 packets; /* refused of this attempt so far, with this one */
@@ -169,4 +170,4 @@ AQ_WIRE_SIZE(struct aq_ledger, 80 + 8 * 42 + 8 * 32 + 8 * 8 + 8 * 128);
 AQ_WIRE_SIZE(struct aq_attempt_key, 48);
 AQ_WIRE_SIZE(struct aq_attempt, 32);
 AQ_WIRE_SIZE(struct aq_client_key, 32);
-AQ_WIRE_SIZE(struct aq_refusal, 104);
+AQ_WIRE_SIZE(struct aq_refusal, 112);

@@ -1,0 +1,274 @@
+// acceptq trace: each refused handshake as it happens, and the books of every listener at the end.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/selection.h"
+#include "cli/terminal.h"
+#include "collect/bpf/handshake_tracer.h"
+#include "diagnose/diagnose.h"
+#include "listenpath/kernel.h"
+#include "listenpath/ledger_counters.h"
+#include "render/trace.h"
+
+namespace acceptq::cli {
+namespace {
+
+using collect::bpf::HandshakeTracer;
+using collect::bpf::LedgerRecord;
+using collect::bpf::RefusalRecord;
+
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint32_t kLinesPerSecond = 500;
+
+// The listeners that the selectors mean, by key.
+Result<std::set<std::string>> selected_keys(const std::vector<Selector>& selectors,
+                                            const facts::Snapshot& snapshot) {
+  facts::Observation observation;
+  observation.before = observation.after = snapshot;
+  diagnose::Report report = diagnose::diagnose(observation);
+  const auto warnings = narrow(selectors, observation, report, true);
+  if (!warnings) return fail(warnings.error());
+  std::set<std::string> keys;
+  for (const facts::Listener& listener : observation.after.listeners) {
+    keys.insert(facts::listener_key(listener));
+  }
+  return keys;
+}
+
+collect::bpf::TraceOptions options_for(const TraceCommand& command, const facts::Snapshot& snapshot,
+                                       const std::set<std::string>& selected) {
+  collect::bpf::TraceOptions options;
+  options.events_per_second = command.summary ? 0 : kLinesPerSecond;
+  options.syn_queue_holds_one_more =
+      listenpath::rules_for(snapshot.host.kernel).syn_queue != listenpath::SynQueueRule::kAtLimit;
+  if (command.selectors.empty()) return options;
+  for (const facts::Listener& listener : snapshot.listeners) {
+    if (listener.protocol == facts::Protocol::kTcp &&
+        selected.contains(facts::listener_key(listener))) {
+      options.selected.push_back({.netns = listener.netns, .port = listener.port});
+    }
+  }
+  return options;
+}
+
+class Trace {
+ public:
+  Trace(const TraceCommand& command, HandshakeTracer tracer, collect::Scanner scanner,
+        facts::Snapshot before, std::set<std::string> selected)
+      : command_(command),
+        tracer_(std::move(tracer)),
+        scanner_(std::move(scanner)),
+        before_(std::move(before)),
+        now_(before_),
+        selected_(std::move(selected)),
+        style_(style_of_stdout(command.color)),
+        to_realtime_ns_(realtime_ns() - monotonic_ns()) {}
+
+  int run() {
+    const std::int64_t begin = monotonic_ns();
+    const auto end = begin + static_cast<std::int64_t>(command_.seconds * kNsPerSecond);
+    tracer_.start();
+    while (!interrupted() && !is_enough() && !output_closed_ &&
+           (command_.seconds <= 0 || monotonic_ns() < end)) {
+      constexpr std::chrono::milliseconds kPatience(100);
+      const Status polled =
+          tracer_.poll(kPatience, [this](const RefusalRecord& record) { show(record.refusal); });
+      if (!polled) {
+        print_error(polled.error());
+        return kExitBlind;
+      }
+    }
+    if (output_closed_) return kExitNothingWrong;
+    return summarize(static_cast<double>(monotonic_ns() - begin) / kNsPerSecond);
+  }
+
+ private:
+  [[nodiscard]] bool is_enough() const { return command_.count > 0 && shown_ >= command_.count; }
+
+  // Listeners come and go while they are traced.
+  const facts::Listener* listener_of(const facts::Refusal& refusal) {
+    const facts::Listener* known = facts::find_listener(now_, refusal);
+    if (known != nullptr || monotonic_ns() < next_scan_ns_) return known;
+    next_scan_ns_ = monotonic_ns() + kNsPerSecond;
+    if (auto snapshot = scanner_.scan(collect::ScanDepth::kFast)) now_ = std::move(*snapshot);
+    return facts::find_listener(now_, refusal);
+  }
+
+  void show(const facts::Refusal& refusal) {
+    if (is_enough()) return;
+    const facts::Listener* listener = listener_of(refusal);
+    // Ports were chosen in the kernel; of several listeners on one, not all may be meant.
+    if (!command_.selectors.empty() && listener != nullptr &&
+        !selected_.contains(facts::listener_key(*listener))) {
+      return;
+    }
+    ++shown_;
+    const std::int64_t at = refusal.at_ns + to_realtime_ns_;
+    output_closed_ = !print_out(
+        command_.json ? render::refusal_json(refusal, now_, listener, at)
+                      : render::for_terminal(
+                            style_, render::refusal_text(style_, refusal, now_, listener, at)));
+  }
+
+  int summarize(double seconds) {
+    auto after = scanner_.scan(collect::ScanDepth::kFast);
+    auto records = tracer_.ledgers();
+    if (!after || !records) {
+      print_error(after ? records.error() : after.error());
+      return kExitBlind;
+    }
+    render::TraceSummary summary{.seconds = seconds, .hooks = hooks_text()};
+    summary.books = books(*records, *after);
+    for (LedgerRecord& record : *records) {
+      if (command_.selectors.empty() || is_selected(record.ledger, *after)) {
+        summary.ledgers.push_back(std::move(record.ledger));
+      }
+    }
+    std::ranges::sort(summary.ledgers, [](const facts::Ledger& a, const facts::Ledger& b) {
+      return refused(a) != refused(b) ? refused(a) > refused(b)
+                                      : std::tie(a.netns, a.port) < std::tie(b.netns, b.port);
+    });
+    const collect::bpf::TraceLosses lost = tracer_.losses();
+    summary.losses = {
+        {"refusals not shown: more than were asked for", lost.suppressed},
+        {"refusals not shown: acceptq was too slow", lost.events},
+        {"packets of listeners for which there was no room", lost.listeners},
+        {"refused attempts forgotten: counted again if they come back", lost.attempts},
+        {"connections whose time in the queue was not measured", lost.waiting},
+        {"accept() calls whose listener could not be told", lost.accepts}};
+    const facts::Snapshot known = with_the_gone(std::move(*after));
+    return finish(command_.json ? render::trace_summary_json(summary, known)
+                                : render::trace_summary_text(style_, summary, known),
+                  kExitNothingWrong);
+  }
+
+  // Also the listeners that were closed meanwhile, and whose they were.
+  facts::Snapshot with_the_gone(facts::Snapshot after) const {
+    for (const facts::Listener& listener : before_.listeners) {
+      const std::string key = facts::listener_key(listener);
+      if (std::ranges::find(after.listeners, key, facts::listener_key) == after.listeners.end()) {
+        after.listeners.push_back(listener);
+      }
+    }
+    for (const facts::Process& process : before_.processes) {
+      if (facts::find_process(after, process.pid) == nullptr) after.processes.push_back(process);
+    }
+    facts::normalize(after);
+    return after;
+  }
+
+  static std::uint64_t refused(const facts::Ledger& ledger) {
+    return facts::refused_at_syn(ledger).value_or(0) + facts::refused_at_ack(ledger).value_or(0);
+  }
+
+  bool is_selected(const facts::Ledger& ledger, const facts::Snapshot& after) const {
+    const facts::Listener* listener = facts::find_listener(after, ledger);
+    if (listener == nullptr) listener = facts::find_listener(before_, ledger);
+    return listener != nullptr && selected_.contains(facts::listener_key(*listener));
+  }
+
+  std::vector<render::NamespaceBook> books(const std::vector<LedgerRecord>& records,
+                                           const facts::Snapshot& after) const {
+    std::map<NetnsId, std::map<std::string, std::uint64_t>> attributed;
+    for (const LedgerRecord& record : records) {
+      for (const auto& [name, packets] : listenpath::attributed_counters(record.ledger)) {
+        attributed[record.ledger.netns][name] += packets;
+      }
+    }
+    std::vector<render::NamespaceBook> books;
+    for (const auto& [netns, counters] : attributed) {
+      const facts::Namespace* now = facts::find_namespace(after, netns);
+      const facts::Namespace* then = facts::find_namespace(before_, netns);
+      if (now == nullptr) continue;  // gone, and its counters with it
+      render::NamespaceBook book{.netns = netns};
+      for (const auto& [name, packets] : counters) {
+        const auto total = now->counters.find(name);
+        if (total == now->counters.end()) continue;
+        std::uint64_t base = 0;
+        if (then != nullptr) {
+          if (const auto it = then->counters.find(name); it != then->counters.end()) {
+            base = it->second;
+          }
+        }
+        book.lines.push_back(
+            {.counter = name, .kernel = total->second - base, .attributed = packets});
+      }
+      books.push_back(std::move(book));
+    }
+    return books;
+  }
+
+  std::string hooks_text() const {
+    const auto count = [this](collect::bpf::Hook::Kind kind) {
+      return std::ranges::count(tracer_.hooks(), kind, &collect::bpf::Hook::kind);
+    };
+    using Kind = collect::bpf::Hook::Kind;
+    std::string text = fmt::format("{} functions by fentry", count(Kind::kTrampoline));
+    if (const auto kprobes = count(Kind::kKprobe)) text += fmt::format(", {} by kprobe", kprobes);
+    if (const auto missing = count(Kind::kMissing)) {
+      text += fmt::format(", {} not in this kernel", missing);
+    }
+    return text;
+  }
+
+  const TraceCommand& command_;
+  HandshakeTracer tracer_;
+  collect::Scanner scanner_;
+  facts::Snapshot before_;
+  facts::Snapshot now_;
+  std::set<std::string> selected_;
+  render::TermStyle style_;
+  std::int64_t to_realtime_ns_;
+  std::int64_t next_scan_ns_ = 0;
+  std::uint64_t shown_ = 0;
+  bool output_closed_ = false;
+};
+
+}  // namespace
+
+int run_trace(const TraceCommand& command) {
+  static_cast<void>(interrupted());  // Ctrl-C is ours from here on
+  std::vector<Selector> selectors = command.selectors;
+  if (const Status resolved = resolve(selectors); !resolved) {
+    print_error(resolved.error());
+    return kExitUsage;
+  }
+  collect::Scanner scanner({});
+  // A visit to every namespace also gives each listener its cookie, by which tracing knows it.
+  Result<facts::Snapshot> snapshot = scanner.scan(collect::ScanDepth::kComplete);
+  if (!snapshot) {
+    print_error(snapshot.error());
+    return kExitBlind;
+  }
+  Result<std::set<std::string>> selected = selected_keys(selectors, *snapshot);
+  if (!selected) {
+    print_error(selected.error());
+    return kExitUsage;
+  }
+  Result<HandshakeTracer> tracer =
+      HandshakeTracer::Create(options_for(command, *snapshot, *selected));
+  if (!tracer) {
+    print_error({tracer.error().code, tracer.error().sys_errno,
+                 "cannot trace handshakes here (`acceptq check` works without tracing): " +
+                     tracer.error().context});
+    return kExitBlind;
+  }
+  // The hooks took a while: counters as they are now, right before the first refusal counts.
+  Result<facts::Snapshot> before = scanner.scan(collect::ScanDepth::kFast);
+  if (!before) {
+    print_error(before.error());
+    return kExitBlind;
+  }
+  return Trace(command, std::move(*tracer), std::move(scanner), std::move(*before),
+               std::move(*selected))
+      .run();
+}
+
+}  // namespace acceptq::cli

@@ -1,0 +1,83 @@
+// `acceptq trace` on the running kernel, from outside.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/child.h"
+#include "support/netns.h"
+#include "support/traffic.h"
+#include "support/tun_clients.h"
+
+namespace acceptq::test {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kProgram = ACCEPTQ_BINARY_DIR "/acceptq";
+constexpr std::uint16_t kPort = 8080;
+constexpr int kBacklog = 2;
+
+TEST(Trace, ShowsWhoWasRefusedByWhomAndWhy) {
+  if (!may_unshare()) GTEST_SKIP() << "needs root, to make a network namespace";
+  if (!has_tun()) GTEST_SKIP() << "needs /dev/net/tun";
+  const TestNetns ns;
+  UniqueFd listener;
+  ns.run([&] { listener = listen_tcp("0.0.0.0", kPort, kBacklog); });
+  TunClients clients(ns, kPort);
+  for (int i = 0; i <= kBacklog; ++i) {
+    TunClient& client = clients.connect();
+    clients.receive();
+    clients.send_ack(client);
+  }
+  Output traced;
+  std::atomic<bool> ended = false;
+  std::thread program([&] {
+    traced =
+        run_program({kProgram, "trace", ns.selector(), "--json", "--count", "5", "--for", "60s"});
+    ended = true;
+  });
+  // How long the hooks take to come into place is not known: refused clients until it has enough.
+  while (!ended) {
+    clients.connect();
+    clients.receive(std::chrono::milliseconds(100));
+  }
+  program.join();
+  if (traced.exit_code == 3) GTEST_SKIP() << traced.err;
+  ASSERT_EQ(traced.exit_code, 0) << traced.err;
+  std::vector<json> lines;
+  std::istringstream text(traced.out);
+  for (std::string line; std::getline(text, line);) lines.push_back(json::parse(line));
+  ASSERT_EQ(lines.size(), 6U) << traced.out;
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(lines[i]["event"], "refused");
+    EXPECT_TRUE(std::string(lines[i]["client"]).starts_with("10.9.0.")) << lines[i];
+    EXPECT_EQ(lines[i]["address"], "10.8.0.1");
+    EXPECT_EQ(lines[i]["stage"], "syn");
+    EXPECT_EQ(lines[i]["reason"], "accept queue full");
+    EXPECT_EQ(lines[i]["accept_queue"]["length"], kBacklog + 1);
+    EXPECT_EQ(lines[i]["accept_queue"]["limit"], kBacklog);
+    EXPECT_EQ(lines[i]["netns"], ns.id().value());
+    ASSERT_EQ(lines[i]["owners"].size(), 1U);
+    EXPECT_EQ(lines[i]["owners"][0]["pid"], ::getpid());
+  }
+  EXPECT_EQ(lines[5]["event"], "summary");
+  EXPECT_EQ(lines[5]["ledgers"][0]["listener"], lines[0]["listener"]);
+  EXPECT_GE(lines[5]["ledgers"][0]["counts"]["attempts_refused"], 5);
+}
+
+TEST(Trace, NamesASelectorThatMatchesNothing) {
+  if (!may_unshare()) GTEST_SKIP() << "needs root";
+  const Output traced = run_program({kProgram, "trace", "comm:no-such-program", "--for", "1s"});
+  EXPECT_EQ(traced.exit_code, 2);
+  EXPECT_NE(traced.err.find("no listener matches \"comm:no-such-program\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace acceptq::test
