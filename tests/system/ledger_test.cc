@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <string>
@@ -53,8 +54,9 @@ enum class How { kFentry, kKprobe };
 
 // Loading takes seconds in an emulated guest, a ledger belongs to its namespace, and tracers do not
 // see each other: one for each way of hooking serves all tests.
+std::map<How, Result<HandshakeTracer>> tracers;
+
 Result<HandshakeTracer>& tracer_by(How how) {
-  static std::map<How, Result<HandshakeTracer>> tracers;
   const auto it = tracers.find(how);
   if (it != tracers.end()) return it->second;
   TraceOptions options{.events_per_second = 1000, .kprobes_only = how == How::kKprobe};
@@ -81,6 +83,8 @@ class LedgerTest : public ::testing::TestWithParam<std::tuple<How, IpVersion>> {
 
   // Kretprobes do not tell which listener accept() failed on.
   static bool by_kprobes() { return std::get<0>(GetParam()) == How::kKprobe; }
+
+  static double missed(double packets) { return by_kprobes() ? packets / 100 : 0; }
 
   UniqueFd listen(int backlog = kBacklog) {
     UniqueFd fd;
@@ -336,6 +340,70 @@ TEST_P(LedgerTest, AClosedListenerKeepsItsBooks) {
                 {kListenCalls, 2},
                 {kAttemptsRefused, 4}});
   EXPECT_TRUE(ledger().closed_at_ns.has_value());
+}
+
+// Real sockets on several CPUs, a listener too slow for them, and cookies: nobody knows beforehand
+// what is refused, but once traffic stops the books balance.
+//
+// But for two things. A kprobe's program does not run where it interrupts another's on its CPU
+// (bpf_prog_active, kernel/trace/bpf_trace.c), as softirqs do to accept(): so a packet in thousands
+// is missed, and hooks by fentry are tried without kprobes beside them. And whether the SYN queue
+// was full, too, is read after the kernel has looked.
+TEST_P(LedgerTest, BooksBalanceAfterChurnOnSeveralCpus) {
+  std::erase_if(tracers, [](const auto& entry) { return entry.first != std::get<0>(GetParam()); });
+  const UniqueFd listener = listen();
+  const std::string address = version_ == IpVersion::kV4 ? "127.0.0.1" : "::1";
+  std::atomic<bool> stop = false;
+  std::uint64_t taken = 0;
+  std::thread acceptor([&] {
+    while (!stop) {
+      taken += static_cast<std::uint64_t>(accept_all(listener));
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  });
+  std::vector<std::thread> clients;
+  constexpr int kClients = 3;
+  clients.reserve(kClients);
+  for (int i = 0; i < kClients; ++i) {
+    clients.emplace_back([&] {
+      while (!stop) {
+        ns_.run([&] { static_cast<void>(connect_many(address, kPort, 8)); });
+      }
+    });
+  }
+  // Enough of both outcomes; how long that takes is the machine's business.
+  EXPECT_TRUE(eventually([&] {
+    const Ledger now = ledger();
+    return now[kSynRefusedAcceptFull] > 1000U && now[kAccepted] > 2000U;
+  }));
+  stop = true;
+  for (std::thread& client : clients) client.join();
+  acceptor.join();
+  // Clients that were closed repeat their last packet for a while, which may still open a
+  // connection by its cookie: until nothing moves between two looks.
+  Ledger seen;
+  collect::procfs::Counters counters;
+  EXPECT_TRUE(eventually([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    taken += static_cast<std::uint64_t>(accept_all(listener));
+    seen = ledger();
+    counters = counters_of(ns_);
+    return ledger() == seen && (by_kprobes() || seen[kAckQueued] == taken);
+  }));
+  for (const auto& [name, packets] : listenpath::attributed_counters(seen)) {
+    const bool racy = name == "TcpExtTCPReqQFullDoCookies";
+    const double kernel = static_cast<double>(counters.at(name));
+    EXPECT_NEAR(static_cast<double>(packets), kernel, racy ? kernel / 10 : missed(kernel)) << name;
+  }
+  if (by_kprobes()) return;
+  EXPECT_EQ(seen[kAccepted], taken);
+  EXPECT_EQ(seen[kAckQueued], taken);
+  EXPECT_EQ(seen[kAcceptedUntimed], 0U);
+  EXPECT_EQ(*seen[kSynReceived], *seen[kSynQueued] + *seen[kSynCookie] + *seen[kSynLostRace] +
+                                     *facts::refused_at_syn(seen));
+  std::uint64_t timed = 0;
+  for (const facts::Bucket& bucket : seen.time_in_queue_ns) timed += bucket.count;
+  EXPECT_EQ(timed, taken);
 }
 
 // Each refusal is also sent by itself: who, when, at which step and why.
