@@ -75,13 +75,6 @@ Result<Selector> parse_named(std::string_view text, std::string_view kind, std::
   return selector;
 }
 
-bool matches_address(const facts::IpAddress& wanted, const facts::Listener& listener) {
-  if (listener.address == wanted) return true;
-  if (!listener.address.is_unspecified()) return false;
-  // An IPv6 wildcard serves IPv4 as well, unless IPV6_V6ONLY is known to be set.
-  return listener.address.is_v6() ? wanted.is_v6() || listener.v6only != true : !wanted.is_v6();
-}
-
 template <typename Test>
 bool any_owner(const facts::Snapshot& snapshot, const facts::Listener& listener, const Test& test) {
   return std::ranges::any_of(listener.owners, [&](const facts::OwnerRef& owner) {
@@ -112,7 +105,7 @@ bool matches(const Selector& selector, const facts::Snapshot& snapshot,
   switch (selector.kind) {
     case Kind::kPort:
       return tcp && listener.port == selector.port &&
-             (!selector.address || matches_address(*selector.address, listener));
+             (!selector.address || facts::serves_address(listener, *selector.address));
     case Kind::kPid:
       return std::ranges::any_of(listener.owners, [&](const facts::OwnerRef& owner) {
         return std::cmp_equal(owner.pid.value(), selector.number);

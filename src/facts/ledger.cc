@@ -56,13 +56,6 @@ constexpr std::array<Term, kLedgerTerms> kTerms = {{
     {"attempts_recovered", ""},
 }};
 
-// A wildcard serves every address; an IPv6 one also IPv4, unless it is known not to.
-bool serves(const Listener& listener, const IpAddress& address) {
-  if (listener.address == address) return true;
-  if (!listener.address.is_unspecified()) return false;
-  return listener.address.is_v6() ? address.is_v6() || listener.v6only != true : !address.is_v6();
-}
-
 const Listener* find(const Snapshot& snapshot, NetnsId netns, SocketCookie cookie,
                      const IpAddress& address, std::uint16_t port) {
   const Listener* found = nullptr;
@@ -72,7 +65,7 @@ const Listener* find(const Snapshot& snapshot, NetnsId netns, SocketCookie cooki
     }
     if (cookie.value() != 0 && listener.cookie == cookie) return &listener;
     if (cookie.value() != 0 && listener.cookie.value() != 0) continue;  // known to be another
-    if (!serves(listener, address)) continue;
+    if (!serves_address(listener, address)) continue;
     if (found != nullptr) return nullptr;
     found = &listener;
   }

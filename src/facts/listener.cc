@@ -34,6 +34,12 @@ std::string listener_endpoint(const Listener& listener) {
   return fmt::format("{}{}:{}", bracketed(listener), device_suffix(listener), listener.port);
 }
 
+bool serves_address(const Listener& listener, const IpAddress& address) {
+  if (listener.address == address) return true;
+  if (!listener.address.is_unspecified()) return false;
+  return listener.address.is_v6() ? address.is_v6() || listener.v6only != true : !address.is_v6();
+}
+
 std::string reuseport_key(const Listener& listener) {
   if (listener.protocol == Protocol::kUnix) return "";
   return fmt::format("tcp:{}:{}{}:{}", listener.netns.value(), bracketed(listener),

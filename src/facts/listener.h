@@ -77,6 +77,10 @@ struct Listener {
 // to a device.
 [[nodiscard]] std::string listener_endpoint(const Listener& listener);
 
+// Whether it takes connections to `address`: its own, or any for a wildcard; an IPv6 wildcard
+// serves IPv4 as well, unless IPV6_V6ONLY is known to be set.
+[[nodiscard]] bool serves_address(const Listener& listener, const IpAddress& address);
+
 // The group of SO_REUSEPORT that the listener can belong to: equal for two sockets that share
 // namespace, address, port and device. Empty for Unix sockets.
 [[nodiscard]] std::string reuseport_key(const Listener& listener);

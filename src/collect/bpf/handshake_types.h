@@ -66,6 +66,15 @@ struct file___socket {
 
 #pragma clang attribute pop
 
+/* include/uapi/linux/bpf.h */
+enum {
+  BPF_MAP_TYPE_HASH = 1,
+  BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_LRU_HASH = 9,
+  BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+
 /* The registers of a kprobe: their order is the kernel's ABI for these programs
  * (bpf_user_pt_regs_t). */
 #if defined(__TARGET_ARCH_x86)

@@ -47,6 +47,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ECONNABORTED 103
 #define ERESTARTSYS 512
 
+#include "hook_forms.h"
 #include "ledger_state.h"
 
 /* Number of arguments of functions whose signature drifts, from BTF: a return value comes behind
@@ -60,60 +61,6 @@ const volatile __u32 arguments_of_cookie_check = 2; /* of __cookie_v4_check */
 const volatile __u32 arguments_of_reqsk_alloc = 3;
 /* inet_csk_reqsk_queue_hash_add tells whether another CPU was faster (6.10). */
 const volatile bool hash_add_returns = false;
-
-/* The return value, which comes behind `arguments`. Copied rather than loaded: the verifier takes a
- * pointer that a function returns for one that is never null, and would cut out what follows from
- * the test, which is all that we are after (seen on 6.1 and 6.12). */
-static __always_inline __u64 return_value(const __u64 *ctx, __u32 arguments) {
-  __u64 value = 0;
-  bpf_probe_read_kernel(&value, sizeof value, ctx + arguments);
-  return value;
-}
-
-static __always_inline void keep_args(enum kept_for what, struct pt_regs *regs) {
-  const __u32 index = what;
-  struct kept_args *args = bpf_map_lookup_elem(&kept, &index);
-  if (!args) return;
-  args->arg[0] = KPROBE_ARG1(regs);
-  args->arg[1] = KPROBE_ARG2(regs);
-  args->arg[2] = KPROBE_ARG3(regs);
-  args->arg[3] = KPROBE_ARG4(regs);
-  args->arg[4] = KPROBE_ARG5(regs);
-}
-
-/* A hook on entry, both ways. `body` gets the first `safe` arguments as numbers. */
-#define ENTRY_HOOK(function, body, safe)                                                     \
-  SEC("fentry/" #function)                                                                   \
-  int function##_in(__u64 *ctx) {                                                            \
-    return body((safe) > 0 ? ctx[0] : 0, (safe) > 1 ? ctx[1] : 0, (safe) > 2 ? ctx[2] : 0,   \
-                (safe) > 3 ? ctx[3] : 0);                                                    \
-  }                                                                                          \
-  SEC("kprobe/" #function)                                                                   \
-  int function##_kprobe(struct pt_regs *regs) {                                              \
-    return body(KPROBE_ARG1(regs), KPROBE_ARG2(regs), KPROBE_ARG3(regs), KPROBE_ARG4(regs)); \
-  }
-
-/* A hook on return, both ways. `body` gets the first `safe` arguments, which every kernel passes,
- * and the return value, which comes behind all `arguments`. */
-#define EXIT_HOOK(function, body, arguments, safe, slot)                                         \
-  SEC("fexit/" #function)                                                                        \
-  int function##_out(__u64 *ctx) {                                                               \
-    return body((safe) > 0 ? ctx[0] : 0, (safe) > 1 ? ctx[1] : 0, (safe) > 2 ? ctx[2] : 0,       \
-                (safe) > 3 ? ctx[3] : 0, (safe) > 4 ? ctx[4] : 0, return_value(ctx, arguments)); \
-  }                                                                                              \
-  SEC("kprobe/" #function)                                                                       \
-  int function##_kprobe(struct pt_regs *regs) {                                                  \
-    keep_args(slot, regs);                                                                       \
-    return 0;                                                                                    \
-  }                                                                                              \
-  SEC("kretprobe/" #function)                                                                    \
-  int function##_kretprobe(struct pt_regs *regs) {                                               \
-    const __u32 index = slot;                                                                    \
-    struct kept_args *args = bpf_map_lookup_elem(&kept, &index);                                 \
-    if (!args) return 0;                                                                         \
-    return body(args->arg[0], args->arg[1], args->arg[2], args->arg[3], args->arg[4],            \
-                KPROBE_RETURN(regs));                                                            \
-  }
 
 /* Every body gets what any needs. */
 #pragma clang diagnostic ignored "-Wunused-parameter"

@@ -3,21 +3,11 @@
  * ledger, count in it, and keep the books of a refusal. */
 #pragma once
 
-/* include/uapi/linux/bpf.h */
-enum {
-  BPF_MAP_TYPE_HASH = 1,
-  BPF_MAP_TYPE_PERCPU_ARRAY = 6,
-  BPF_MAP_TYPE_LRU_HASH = 9,
-  BPF_MAP_TYPE_RINGBUF = 27,
-};
-enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
-
 /* Set by the loader. */
 const volatile __u32 events_per_second = 100;
 const volatile bool only_selected = false;
 /* 3479c7549fb1 (6.13, and stable of early 2025): the SYN queue is full at qlen > max, not >=. */
 const volatile bool syn_queue_holds_one_more = true;
-const volatile bool has_ring_buffer = true;
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -104,34 +94,6 @@ struct {
   __type(key, __u32);
   __type(value, struct aq_call);
 } calls SEC(".maps");
-
-/* Arguments, kept from a kprobe to its kretprobe. */
-enum kept_for {
-  KEPT_CONN_REQUEST,
-  KEPT_REQSK_ALLOC,
-  KEPT_ROUTE,
-  KEPT_SECURITY,
-  KEPT_HASH_ADD,
-  KEPT_SYNACK,
-  KEPT_SYN_RECV_V4,
-  KEPT_SYN_RECV_V6,
-  KEPT_CHECK_REQ,
-  KEPT_COOKIE,
-  KEPT_COOKIE_V4,
-  KEPT_COOKIE_V6,
-  KEPT_FOR
-};
-
-struct kept_args {
-  __u64 arg[5];
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, KEPT_FOR);
-  __type(key, __u32);
-  __type(value, struct kept_args);
-} kept SEC(".maps");
 
 /* By thread: what a listen() that is under way was called with. */
 struct listen_call {
@@ -255,7 +217,7 @@ static __noinline struct aq_ledger *replace_ledger(struct sock *sk, struct aq_le
   last->pad = 0;
   last->sk = key;
   if (bpf_probe_read_kernel(&last->ledger, sizeof last->ledger, old)) return 0;
-  if (!has_ring_buffer || bpf_ringbuf_output(&events, last, sizeof *last, 0)) lose(AQ_LOST_EVENTS);
+  if (bpf_ringbuf_output(&events, last, sizeof *last, 0)) lose(AQ_LOST_EVENTS);
   bpf_map_delete_elem(&ledgers, &key);
   return open_ledger(sk);
 }
@@ -332,7 +294,7 @@ static __noinline int note_refusal(struct refusal_of *what, struct aq_attempt_ke
     lose(AQ_LOST_ATTEMPTS);
   }
   count_clients(key, (__u64)what->sk, is_new);
-  if (!has_ring_buffer || !events_per_second || !ledger->selected) return 0;
+  if (!events_per_second || !ledger->selected) return 0;
   if (!may_send_event()) {
     lose(AQ_SUPPRESSED);
     return 0;
