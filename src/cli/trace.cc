@@ -77,7 +77,7 @@ class Trace {
     tracer_.start();
     while (!interrupted() && !is_enough() && !output_closed_ &&
            (command_.seconds <= 0 || monotonic_ns() < end)) {
-      constexpr std::chrono::milliseconds kPatience(100);
+      constexpr std::chrono::milliseconds kPatience(50);
       const Status polled =
           tracer_.poll(kPatience, [this](const RefusalRecord& record) { show(record.refusal); });
       if (!polled) {
@@ -142,7 +142,8 @@ class Trace {
         {"packets of listeners for which there was no room", lost.listeners},
         {"refused attempts forgotten: counted again if they come back", lost.attempts},
         {"connections whose time in the queue was not measured", lost.waiting},
-        {"accept() calls whose listener could not be told", lost.accepts}};
+        {"accept() calls whose listener could not be told", lost.accepts},
+        {"SYNs whose listener could not be told", lost.packets}};
     const facts::Snapshot known = with_the_gone(std::move(*after));
     return finish(command_.json ? render::trace_summary_json(summary, known)
                                 : render::trace_summary_text(style_, summary, known),
@@ -211,6 +212,9 @@ class Trace {
     };
     using Kind = collect::bpf::Hook::Kind;
     std::string text = fmt::format("{} functions by fentry", count(Kind::kTrampoline));
+    if (tracer_.source() == facts::Source::kTracepoints) {
+      return fmt::format("{} tracepoints", count(Kind::kTracepoint));
+    }
     if (const auto kprobes = count(Kind::kKprobe)) text += fmt::format(", {} by kprobe", kprobes);
     if (const auto missing = count(Kind::kMissing)) {
       text += fmt::format(", {} not in this kernel", missing);

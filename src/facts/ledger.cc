@@ -72,12 +72,11 @@ const Listener* find(const Snapshot& snapshot, NetnsId netns, SocketCookie cooki
   return found;
 }
 
+// Of those that are known; where reasons are not told apart, kSynRefusedOther holds the rest.
 std::optional<std::uint64_t> sum(const Ledger& ledger, std::initializer_list<LedgerTerm> terms) {
-  std::uint64_t total = 0;
+  std::optional<std::uint64_t> total;
   for (const LedgerTerm term : terms) {
-    const auto value = ledger[term];
-    if (!value) return std::nullopt;
-    total += *value;
+    if (const auto value = ledger[term]) total = total.value_or(0) + *value;
   }
   return total;
 }

@@ -117,7 +117,7 @@ struct Ledger {
   friend bool operator==(const Ledger&, const Ledger&) = default;
 };
 
-// Sums of terms, where each is known.
+// Sums of the terms that are known; empty where none is.
 [[nodiscard]] std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger);
 [[nodiscard]] std::optional<std::uint64_t> refused_at_ack(const Ledger& ledger);
 
@@ -133,7 +133,9 @@ struct Refusal {
   std::uint16_t client_port = 0;
   IpAddress address;  // that the client spoke to
   std::uint16_t port = 0;
-  std::uint32_t isn = 0;  // the client's initial sequence number: with the addresses, the attempt
+  // The client's initial sequence number: with the addresses, the attempt. Empty where attempts are
+  // told apart by addresses and ports alone (tracepoints).
+  std::optional<std::uint32_t> isn;
   Stage stage = Stage::kSyn;
   LedgerTerm reason = LedgerTerm::kSynRefusedOther;
   std::uint32_t attempt_packets = 0;  // refused of this attempt so far

@@ -1,30 +1,31 @@
 #include "listenpath/ledger_counters.h"
 
 #include <initializer_list>
+#include <optional>
 
 namespace acceptq::listenpath {
 
 std::vector<AttributedCounter> attributed_counters(const facts::Ledger& ledger) {
   using enum facts::LedgerTerm;
-  const auto sum = [&](std::initializer_list<facts::LedgerTerm> terms) {
-    std::uint64_t total = 0;
-    for (const facts::LedgerTerm term : terms) total += ledger[term].value_or(0);
-    return total;
+  std::vector<AttributedCounter> counters;
+  const auto add = [&](const char* name, std::initializer_list<facts::LedgerTerm> terms) {
+    std::optional<std::uint64_t> total;
+    for (const facts::LedgerTerm term : terms) {
+      if (const auto value = ledger[term]) total = total.value_or(0) + *value;
+    }
+    if (total) counters.push_back({name, *total});
   };
-  const std::uint64_t overflows =
-      sum({kSynRefusedAcceptFull, kAckRefusedFull, kCookieAckRefusedFull});
-  const std::uint64_t others = sum({kSynRefusedSynFull, kSynRefusedReserve, kSynRefusedNoMemory,
-                                    kSynRefusedNoRoute, kSynRefusedSecurity, kSynRefusedOther,
-                                    kAckRefusedOther, kCookieAckRefusedOther, kRequestUnreachable});
-  return {
-      {"TcpExtListenOverflows", overflows},
-      {"TcpExtListenDrops", overflows + others},
-      {"TcpExtTCPReqQFullDrop", sum({kSynRefusedSynFull})},
-      {"TcpExtTCPReqQFullDoCookies", sum({kSynCookie, kSynBothFull})},
-      {"TcpExtSyncookiesSent", sum({kSynCookie})},
-      {"TcpExtSyncookiesRecv", sum({kCookieValid})},
-      {"TcpExtSyncookiesFailed", sum({kCookieInvalid})},
-  };
+  add("TcpExtListenOverflows", {kSynRefusedAcceptFull, kAckRefusedFull, kCookieAckRefusedFull});
+  add("TcpExtListenDrops",
+      {kSynRefusedAcceptFull, kAckRefusedFull, kCookieAckRefusedFull, kSynRefusedSynFull,
+       kSynRefusedReserve, kSynRefusedNoMemory, kSynRefusedNoRoute, kSynRefusedSecurity,
+       kSynRefusedOther, kAckRefusedOther, kCookieAckRefusedOther, kRequestUnreachable});
+  add("TcpExtTCPReqQFullDrop", {kSynRefusedSynFull});
+  add("TcpExtTCPReqQFullDoCookies", {kSynCookie, kSynBothFull});
+  add("TcpExtSyncookiesSent", {kSynCookie});
+  add("TcpExtSyncookiesRecv", {kCookieValid});
+  add("TcpExtSyncookiesFailed", {kCookieInvalid});
+  return counters;
 }
 
 }  // namespace acceptq::listenpath

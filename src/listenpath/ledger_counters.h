@@ -14,7 +14,7 @@ struct AttributedCounter {
   std::uint64_t packets = 0;  // of this ledger
 };
 
-// Empty values of terms count as 0: the remainder against the kernel's counter then shows them.
+// Of the terms that make a counter, those that are known; none for a counter of which none is.
 // tcp_conn_request, tcp_v4_syn_recv_sock, cookie_v4_check, tcp_req_err (4.10 to 7.2; section 5.1 of
 // docs/kernel-listen-path.md).
 [[nodiscard]] std::vector<AttributedCounter> attributed_counters(const facts::Ledger& ledger);

@@ -159,7 +159,7 @@ std::string ledger_block(const TermStyle& style, const Ledger& ledger,
           text);
   std::string taken =
       joined({some(value(ledger, kAccepted), "taken"),
-              some(value(ledger, kAcceptedUntimed), "of them queued before tracing began"),
+              some(value(ledger, kAcceptedUntimed), "of them not timed"),
               some(value(ledger, kAcceptedDead), "already reset by the client"),
               some(value(ledger, kAcceptEmfile) + value(ledger, kAcceptEnfile),
                    "refused for want of descriptors"),
@@ -291,7 +291,8 @@ std::string refusal_json(const facts::Refusal& refusal, const facts::Snapshot& s
       {"stage", facts::stage_name(refusal.stage)},
       {"reason", facts::refusal_reason(refusal.reason)},
       {"reset", refusal.reset},
-      {"attempt", {{"isn", refusal.isn}, {"refused_packets", refusal.attempt_packets}}},
+      {"attempt", {{"isn", refusal.isn ? Json(*refusal.isn) : Json(nullptr)},
+                   {"refused_packets", refusal.attempt_packets}}},
       {"accept_queue", {{"length", refusal.length.value()}, {"limit", refusal.limit.value()}}},
       {"syn_queue", {{"length", refusal.syn_length}}},
       {"owners", owners_json(snapshot, listener)}};

@@ -25,6 +25,7 @@ namespace acceptq::test {
 namespace {
 
 using collect::bpf::HandshakeTracer;
+using collect::bpf::TraceLevel;
 using collect::bpf::TraceOptions;
 using enum facts::LedgerTerm;
 using facts::Ledger;
@@ -59,7 +60,7 @@ std::map<How, Result<HandshakeTracer>> tracers;
 Result<HandshakeTracer>& tracer_by(How how) {
   const auto it = tracers.find(how);
   if (it != tracers.end()) return it->second;
-  TraceOptions options{.events_per_second = 1000, .kprobes_only = how == How::kKprobe};
+  TraceOptions options{.events_per_second = 1000, .level = how == How::kKprobe ? TraceLevel::kKprobes : TraceLevel::kFunctions};
   options.syn_queue_holds_one_more =
       listenpath::rules_for(release()).syn_queue == listenpath::SynQueueRule::kAboveLimit;
   return tracers.emplace(how, HandshakeTracer::Create(options)).first->second;

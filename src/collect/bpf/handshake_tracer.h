@@ -1,4 +1,5 @@
-// Traces the listen path by hooks on its functions, and keeps a ledger for every listener.
+// Traces the listen path by hooks on its functions, or by tracepoints, and keeps a ledger for every
+// listener.
 #pragma once
 
 #include <chrono>
@@ -14,6 +15,13 @@
 
 namespace acceptq::collect::bpf {
 
+enum class TraceLevel {
+  kBest,         // functions, or else tracepoints
+  kFunctions,    // fentry and fexit, or else kprobes
+  kKprobes,      // as on kernels without fentry
+  kTracepoints,  // as on kernels that refuse both; counts what facts::Ledger leaves empty else
+};
+
 struct TraceOptions {
   // Ports whose refusals are sent one by one, in these namespaces; empty: every listener's.
   struct Choice {
@@ -26,7 +34,7 @@ struct TraceOptions {
   std::uint32_t most_waiting = 65536;  // connections in accept queues whose waiting is timed
   // The SYN queue is full at qlen > limit rather than qlen >= limit (listenpath::SynQueueRule).
   bool syn_queue_holds_one_more = true;
-  bool kprobes_only = false;  // leave fentry out, as kernels without it do
+  TraceLevel level = TraceLevel::kBest;
 };
 
 // What could not be counted.
@@ -37,11 +45,12 @@ struct TraceLosses {
   std::uint64_t events = 0;      // refusals not sent, the reader being too slow
   std::uint64_t suppressed = 0;  // refusals not sent, by the rate that was asked for
   std::uint64_t accepts = 0;     // accept() calls whose listener could not be told
+  std::uint64_t packets = 0;     // packets whose listener could not be told
 };
 
-// How one function is hooked.
+// How one function is hooked, or one tracepoint.
 struct Hook {
-  enum class Kind { kTrampoline, kKprobe, kMissing };
+  enum class Kind { kTrampoline, kKprobe, kTracepoint, kMissing };
   std::string function;
   Kind kind = Kind::kMissing;
 };
@@ -75,6 +84,7 @@ class HandshakeTracer {
   void start();
 
   [[nodiscard]] const std::vector<Hook>& hooks() const;
+  [[nodiscard]] facts::Source source() const;  // kFunctions or kTracepoints
 
   // Waits for refusals and hands them over, oldest first, until `patience` has passed; less where
   // something came. Without a ring buffer (before 5.8) it only waits.

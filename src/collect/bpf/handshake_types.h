@@ -4,6 +4,9 @@
 
 #include "kernel_types.h"
 
+enum { AF_INET = 2, AF_INET6 = 10 };
+enum { TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_LISTEN = 10 }; /* include/net/tcp_states.h */
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct hlist_nulls_node {
@@ -26,6 +29,7 @@ struct sock_common___request {
 
 struct request_sock {
   struct sock_common___request __req_common;
+  struct sock *sk; /* the connection that was made from it */
   struct {
     int unused;
   } rsk_timer;
@@ -36,9 +40,35 @@ struct tcp_request_sock {
 };
 
 struct sk_buff {
+  unsigned long _skb_refdst;
   unsigned char *head;
+  unsigned int end; /* an offset, on 64-bit kernels */
   __u16 transport_header;
   __u16 network_header;
+};
+
+struct skb_shared_info {
+  unsigned short gso_segs;
+};
+
+struct net_device {
+  possible_net_t nd_net;
+};
+
+struct dst_entry {
+  struct net_device *dev;
+};
+
+struct request_sock_queue___head {
+  struct request_sock *rskq_accept_head;
+};
+
+struct inet_connection_sock___head {
+  struct request_sock_queue___head icsk_accept_queue;
+};
+
+struct tcp_sock {
+  __u32 lsndtime; /* in jiffies; of a new connection, when it was made (tcp_create_openreq_child) */
 };
 
 /* 6.10 and later: what accept() is told, and what it answers. */

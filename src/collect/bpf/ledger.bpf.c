@@ -35,11 +35,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define AF_INET 2
-#define AF_INET6 10
-#define TCP_LISTEN 10
-#define TCP_CLOSE 7
-
 #define EINTR 4
 #define EAGAIN 11
 #define ENFILE 23
@@ -122,10 +117,6 @@ static __always_inline int make_synack_done(__u64 sk, __u64 dst, __u64 req, __u6
   struct aq_ledger *ledger = ledger_of((struct sock *)sk);
   if (ledger) count(ledger, skb ? AQ_SYNACK_RETRANSMITTED : AQ_SYNACK_FAILED);
   return 0;
-}
-
-static __always_inline bool syn_queue_full(__u32 length, __u32 limit) {
-  return syn_queue_holds_one_more ? length > limit : length >= limit;
 }
 
 /* Why tcp_conn_request() refused, in the order of its tests. */
@@ -249,19 +240,6 @@ static __always_inline int syn_recv_v6_done(__u64 sk, __u64 skb, __u64 req, __u6
                             child);
 }
 
-static __always_inline bool is_listening(struct sock *sk) {
-  return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
-}
-
-enum { TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_ACK = 16 };
-
-static __always_inline __u8 flags_of(struct sk_buff *skb) {
-  const unsigned char *head = BPF_CORE_READ(skb, head);
-  __u8 flags = 0;
-  bpf_probe_read_kernel(&flags, 1, head + BPF_CORE_READ(skb, transport_header) + 13);
-  return flags;
-}
-
 static __always_inline int check_req_done(__u64 sk_address, __u64 skb, __u64 req, __u64 fastopen,
                                           __u64 a5, __u64 child) {
   struct sock *sk = (struct sock *)sk_address;
@@ -325,7 +303,7 @@ static __always_inline void enters_queue(struct sock *sk, struct request_sock *r
   const __u32 length = accept_length(sk) + 1;
   if (length > ledger->longest) ledger->longest = length;
   count_bucket(ledger->depth, log2_of(length), AQ_DEPTH_BUCKETS - 1);
-  if (attempts_inserted != attempts_removed) {
+  if (state.attempts_inserted != state.attempts_removed) {
     struct aq_attempt_key key = {};
     attempt_of_request(sk, req, &key);
     note_recovery(&key, ledger);
@@ -351,15 +329,6 @@ static __always_inline int queue_add_begins(__u64 sk, __u64 req, __u64 child, __
   call->queued_child = 0;
   if (!seen) enters_queue((struct sock *)sk, (struct request_sock *)req, child);
   return 0;
-}
-
-/* Four buckets to an octave, from 1 us on. */
-static __always_inline __u32 time_bucket(__u64 ns) {
-  const __u64 quarter_us = ns / 250;
-  if (quarter_us < 4) return 0;
-  const __u32 octave = log2_of(quarter_us); /* >= 2 */
-  const __u32 quarter = (quarter_us >> (octave - 2)) & 3;
-  return (octave - 2) * 4 + quarter + 1;
 }
 
 static __always_inline void connection_taken(struct aq_ledger *ledger, __u64 child, __u64 sk,

@@ -103,7 +103,7 @@ Result<Event> refusal_of(const aq_refusal& wire) {
   refusal.client_port = wire.attempt.client_port;
   refusal.address = *address;
   refusal.port = wire.attempt.port;
-  refusal.isn = wire.attempt.isn;
+  if (wire.attempt.isn != 0) refusal.isn = wire.attempt.isn;
   refusal.stage = static_cast<facts::Stage>(wire.stage);
   refusal.reason = static_cast<facts::LedgerTerm>(wire.term);
   refusal.attempt_packets = wire.packets;

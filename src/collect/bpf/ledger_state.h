@@ -111,17 +111,8 @@ struct {
   __type(value, struct listen_call);
 } listen_calls SEC(".maps");
 
-/* Hooks come into place one by one, and a call that began between two of them would be misread. So
- * first the inner ones begin to leave word, then, after more time than any call takes, the outer
- * ones begin to count. */
-enum { AQ_IDLE, AQ_WATCHING, AQ_COUNTING };
-__u32 armed = AQ_IDLE;
-
-__u64 losses[AQ_LOSSES] = {};
-__u64 attempts_inserted = 0;
-__u64 attempts_removed = 0;
-__u64 event_second = 0;
-__u64 events_in_second = 0;
+/* One struct, so that each object of programs shows it to its loader in the same form. */
+struct aq_state state SEC(".data.state") = {};
 
 static __always_inline void count_bucket(__u64 *buckets, __u64 bucket, __u64 last) {
   __asm__ volatile("" : "+r"(bucket));
@@ -129,10 +120,10 @@ static __always_inline void count_bucket(__u64 *buckets, __u64 bucket, __u64 las
   __sync_fetch_and_add(&buckets[bucket], 1);
 }
 
-static __always_inline void lose(enum aq_loss what) { __sync_fetch_and_add(&losses[what], 1); }
+static __always_inline void lose(enum aq_loss what) { __sync_fetch_and_add(&state.losses[what], 1); }
 
 static __always_inline struct aq_call *this_call(void) {
-  if (armed == AQ_IDLE) return 0;
+  if (state.armed == AQ_IDLE) return 0;
   const __u32 zero = 0;
   return bpf_map_lookup_elem(&calls, &zero);
 }
@@ -164,6 +155,14 @@ static __always_inline __u32 accept_limit(struct sock *sk) {
 
 static __always_inline __u32 syn_length(struct sock *sk) {
   return BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_accept_queue.qlen.counter);
+}
+
+static __always_inline bool is_listening(struct sock *sk) {
+  return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
+}
+
+static __always_inline bool syn_queue_full(__u32 length, __u32 limit) {
+  return syn_queue_holds_one_more ? length > limit : length >= limit;
 }
 
 static __noinline int describe(struct sock *sk, struct aq_ledger *ledger) {
@@ -201,7 +200,7 @@ static __noinline struct aq_ledger *open_ledger(struct sock *sk) {
 /* The ledger of a listener; a new one at first sight. Null where there is no room, and before the
  * tracer has started. */
 static __always_inline struct aq_ledger *ledger_of(struct sock *sk) {
-  if (armed != AQ_COUNTING) return 0;
+  if (state.armed != AQ_COUNTING) return 0;
   const __u64 key = (__u64)sk;
   struct aq_ledger *ledger = bpf_map_lookup_elem(&ledgers, &key);
   return ledger ? ledger : open_ledger(sk);
@@ -226,11 +225,11 @@ static __noinline struct aq_ledger *replace_ledger(struct sock *sk, struct aq_le
  * are from 5.12 on. */
 static __always_inline bool may_send_event(void) {
   const __u64 second = bpf_ktime_get_ns() / 1000000000;
-  if (event_second != second) {
-    event_second = second;
-    events_in_second = 0;
+  if (state.event_second != second) {
+    state.event_second = second;
+    state.events_in_second = 0;
   }
-  return events_in_second++ < events_per_second;
+  return state.events_in_second++ < events_per_second;
 }
 
 static __always_inline void count_client(void *map, const struct aq_client_key *key, bool is_new) {
@@ -276,7 +275,7 @@ static __noinline int note_refusal(struct refusal_of *what, struct aq_attempt_ke
     const struct aq_attempt fresh = {.sk = (__u64)what->sk, .first_ns = now, .last_ns = now};
     if (!bpf_map_update_elem(&attempts, key, &fresh, BPF_NOEXIST)) {
       is_new = 1;
-      __sync_fetch_and_add(&attempts_inserted, 1);
+      __sync_fetch_and_add(&state.attempts_inserted, 1);
       count(ledger, AQ_ATTEMPTS_REFUSED);
     }
     attempt = bpf_map_lookup_elem(&attempts, key);
@@ -330,13 +329,31 @@ static __noinline int note_recovery(struct aq_attempt_key *key, struct aq_ledger
   /* Buckets: below 1 s, then [2^(b-1), 2^b) s. */
   count_bucket(ledger->delay, seconds ? log2_of(seconds) + 1 : 0, AQ_DELAY_BUCKETS - 1);
   count(ledger, AQ_ATTEMPTS_RECOVERED);
-  if (!bpf_map_delete_elem(&attempts, key)) __sync_fetch_and_add(&attempts_removed, 1);
+  if (!bpf_map_delete_elem(&attempts, key)) __sync_fetch_and_add(&state.attempts_removed, 1);
   return 0;
 }
 
-/* The attempt that a SYN belongs to. */
-static __always_inline void attempt_of_packet(struct sock *sk, struct sk_buff *skb, bool is_ack,
-                                              struct aq_attempt_key *key) {
+/* Four buckets to an octave, from 1 us on. */
+static __always_inline __u32 time_bucket(__u64 ns) {
+  const __u64 quarter_us = ns / 250;
+  if (quarter_us < 4) return 0;
+  const __u32 octave = log2_of(quarter_us); /* >= 2 */
+  const __u32 quarter = (quarter_us >> (octave - 2)) & 3;
+  return (octave - 2) * 4 + quarter + 1;
+}
+
+enum { TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_ACK = 16 };
+
+static __always_inline __u8 flags_of(struct sk_buff *skb) {
+  const unsigned char *head = BPF_CORE_READ(skb, head);
+  __u8 flags = 0;
+  bpf_probe_read_kernel(&flags, 1, head + BPF_CORE_READ(skb, transport_header) + 13);
+  return flags;
+}
+
+/* Addresses, ports and first sequence number of a packet from the client; no namespace. */
+static __always_inline void read_packet(struct sk_buff *skb, bool is_ack,
+                                        struct aq_attempt_key *key) {
   const unsigned char *head = BPF_CORE_READ(skb, head);
   const unsigned char *ip = head + BPF_CORE_READ(skb, network_header);
   const unsigned char *tcp = head + BPF_CORE_READ(skb, transport_header);
@@ -359,13 +376,19 @@ static __always_inline void attempt_of_packet(struct sock *sk, struct sk_buff *s
   key->client_port = __builtin_bswap16(header.source);
   key->port = __builtin_bswap16(header.dest);
   key->isn = __builtin_bswap32(header.seq) - (is_ack ? 1 : 0);
+}
+
+/* The attempt that a packet belongs to. */
+static __always_inline void attempt_of_packet(struct sock *sk, struct sk_buff *skb, bool is_ack,
+                                              struct aq_attempt_key *key) {
+  read_packet(skb, is_ack, key);
   key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-/* … and a request. An IPv4 client of an IPv6 listener has a mapped address in its request, but an
- * IPv4 header in its packets: it is one client. */
-static __always_inline void attempt_of_request(struct sock *sk, struct request_sock *req,
-                                               struct aq_attempt_key *key) {
+/* … and a request, or the socket that was made from one: both begin alike. An IPv4 client of an IPv6
+ * listener has a mapped address here, but an IPv4 header in its packets: it is one client. */
+static __always_inline void attempt_of_peer(struct sock *sk, struct request_sock *req,
+                                            struct aq_attempt_key *key) {
   key->family = BPF_CORE_READ(req, __req_common.skc_family);
   if (key->family == AF_INET6 && bpf_core_field_exists(req->__req_common.skc_v6_daddr)) {
     __u32 client[4] = {};
@@ -387,6 +410,11 @@ static __always_inline void attempt_of_request(struct sock *sk, struct request_s
   const __be16 port = BPF_CORE_READ(req, __req_common.skc_dport);
   key->client_port = __builtin_bswap16(port);
   key->port = BPF_CORE_READ(req, __req_common.skc_num);
-  key->isn = BPF_CORE_READ((struct tcp_request_sock *)req, rcv_isn);
   key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void attempt_of_request(struct sock *sk, struct request_sock *req,
+                                               struct aq_attempt_key *key) {
+  attempt_of_peer(sk, req, key);
+  key->isn = BPF_CORE_READ((struct tcp_request_sock *)req, rcv_isn);
 }

@@ -86,7 +86,7 @@ struct aq_ledger {
 /* One connection attempt: all retransmissions of a SYN, and of the final ACK, are one. */
 struct aq_attempt_key {
   aq_u32 netns;
-  aq_u32 isn; /* the client's, host byte order */
+  aq_u32 isn; /* the client's, host byte order; 0: tracepoints do not tell it for each packet */
   aq_u16 client_port;
   aq_u16 port;
   aq_u32 family;
@@ -157,8 +157,31 @@ enum aq_loss {
   AQ_LOST_EVENTS,    /* ring buffer full */
   AQ_SUPPRESSED,     /* events beyond the rate that was asked for */
   AQ_LOST_ACCEPTS,   /* accept() on a listener that could not be told (kretprobes) */
+  AQ_LOST_PACKETS,   /* packets whose listener could not be told (tracepoints) */
   AQ_LOSSES
 };
+
+/* The code of one function, in the kernel's memory. */
+struct aq_place {
+  aq_u64 begin;
+  aq_u64 end;
+};
+
+/* What the loader and the programs tell each other while they run. */
+struct aq_state {
+  aq_u32 armed; /* enum aq_armed */
+  aq_u32 pad;
+  aq_u64 losses[AQ_LOSSES];
+  aq_u64 attempts_inserted;
+  aq_u64 attempts_removed;
+  aq_u64 event_second;
+  aq_u64 events_in_second;
+};
+
+/* Hooks come into place one by one, and a call that began between two of them would be misread. So
+ * first the inner ones begin to leave word, then, after more time than any call takes, the outer
+ * ones begin to count. */
+enum aq_armed { AQ_IDLE, AQ_WATCHING, AQ_COUNTING };
 
 struct aq_listener_choice {
   aq_u32 netns;

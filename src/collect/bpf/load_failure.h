@@ -13,6 +13,7 @@ namespace acceptq::collect::bpf {
 enum class Programs {
   kListenerIterator,
   kHandshakeHooks,  // fentry and fexit, then kprobes
+  kHandshakeTracepoints,
 };
 
 // What was found out after a load failed.

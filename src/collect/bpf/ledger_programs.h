@@ -1,0 +1,71 @@
+// The programs that keep ledgers, in the forms that kernels allow. All share the maps and the state
+// of ledger_state.h; how they are hooked is all that differs.
+#pragma once
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "collect/bpf/handshake_tracer.h"
+#include "collect/bpf/ledger_wire.h"
+
+namespace acceptq::collect::bpf {
+
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using Link = std::unique_ptr<bpf_link, DestroyLink>;
+
+struct FreeBtf {
+  void operator()(btf* types) const { btf__free(types); }
+};
+using Btf = std::unique_ptr<btf, FreeBtf>;
+
+class LedgerPrograms {
+ public:
+  LedgerPrograms() = default;
+  LedgerPrograms(const LedgerPrograms&) = delete;
+  LedgerPrograms& operator=(const LedgerPrograms&) = delete;
+  virtual ~LedgerPrograms() = default;
+
+  [[nodiscard]] virtual bpf_object* object() const = 0;
+  [[nodiscard]] virtual aq_state& state() const = 0;  // shared with the running programs
+  [[nodiscard]] virtual facts::Source source() const = 0;
+  // Brings the ledgers up to date where that takes more than the packets that come.
+  [[nodiscard]] virtual Status look() = 0;
+  // Takes out of a ledger what these programs do not count.
+  virtual void leave_out_unknown(facts::Ledger& ledger) const = 0;
+
+  [[nodiscard]] const std::vector<Hook>& hooks() const { return hooks_; }
+
+ protected:
+  // Attaches every program that was loaded. 0, or errno.
+  [[nodiscard]] int attach_all();
+
+  std::vector<Hook> hooks_;
+  std::vector<Link> links_;
+};
+
+// The options that programs read, before they are loaded.
+template <typename Skeleton>
+void set_options(const TraceOptions& options, Skeleton& skeleton) {
+  skeleton.rodata->events_per_second = options.events_per_second;
+  skeleton.rodata->only_selected = !options.selected.empty();
+  skeleton.rodata->syn_queue_holds_one_more = options.syn_queue_holds_one_more;
+  bpf_map__set_max_entries(skeleton.maps.ledgers, options.most_listeners);
+}
+
+// Hooks on functions. Tries what asks for most first; kUnsupported, kPermission where none is to be
+// had.
+[[nodiscard]] Result<std::unique_ptr<LedgerPrograms>> load_function_hooks(
+    const TraceOptions& options);
+
+// Tracepoints alone. Errors as above.
+[[nodiscard]] Result<std::unique_ptr<LedgerPrograms>> load_tracepoint_hooks(
+    const TraceOptions& options);
+
+}  // namespace acceptq::collect::bpf

@@ -1,0 +1,194 @@
+// Tracepoints of the listen path (tracepoints.bpf.c), for kernels that refuse hooks on functions.
+// clang-format off: the skeleton names types of the other
+#include "collect/bpf/ledger_wire.h"
+#include <tracepoints.skel.h>
+// clang-format on
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include "base/file.h"
+#include "base/unique_fd.h"
+#include "collect/bpf/kernel_symbols.h"
+#include "collect/bpf/ledger_programs.h"
+#include "collect/bpf/libbpf_log.h"
+#include "collect/bpf/load_failure.h"
+
+namespace acceptq::collect::bpf {
+namespace {
+
+struct DestroySkeleton {
+  void operator()(tracepoints* skeleton) const { tracepoints__destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<tracepoints, DestroySkeleton>;
+
+// Number of arguments of a tracepoint; negative where the kernel has none of this name.
+int arguments_of(const btf* types, const std::string& tracepoint) {
+  const int id = btf__find_by_name_kind(types, ("btf_trace_" + tracepoint).c_str(),
+                                        BTF_KIND_TYPEDEF);
+  if (id <= 0) return -1;
+  // A typedef of a pointer to a function whose first argument is not the tracepoint's.
+  const btf_type* pointer =
+      btf__type_by_id(types, btf__type_by_id(types, static_cast<__u32>(id))->type);
+  const btf_type* proto = pointer != nullptr ? btf__type_by_id(types, pointer->type) : nullptr;
+  return proto != nullptr && btf_is_func_proto(proto) ? static_cast<int>(btf_vlen(proto)) - 1 : -1;
+}
+
+// The number that the running kernel gives a reason of kfree_skb; 0 where it has none.
+__u32 drop_reason(const btf* types, std::string_view name) {
+  const int id = btf__find_by_name_kind(types, "skb_drop_reason", BTF_KIND_ENUM);
+  if (id <= 0) return 0;
+  const btf_type* reasons = btf__type_by_id(types, static_cast<__u32>(id));
+  const struct btf_enum* values = btf_enum(reasons);
+  for (__u32 i = 0; i < btf_vlen(reasons); ++i) {
+    if (name == btf__name_by_offset(types, values[i].name_off)) {
+      return static_cast<__u32>(values[i].val);
+    }
+  }
+  return 0;
+}
+
+std::uint64_t tick_ns() {
+  timespec tick{};
+  ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);  // that of the timer interrupt
+  return static_cast<std::uint64_t>(tick.tv_nsec);
+}
+
+Error lacks(const std::string& what) {
+  return {ErrorCode::kUnsupported, 0, "this kernel's tracepoints do not tell " + what};
+}
+
+class TracepointHooks final : public LedgerPrograms {
+ public:
+  TracepointHooks() = default;
+  TracepointHooks(const TracepointHooks&) = delete;
+  TracepointHooks& operator=(const TracepointHooks&) = delete;
+  ~TracepointHooks() override { links_.clear(); }  // before the programs
+
+  Status open(const TraceOptions& options, const btf* types) {
+    skeleton_.reset(tracepoints__open());
+    if (!skeleton_) return fail_errno(errno, "cannot open the tracepoint programs");
+    set_options(options, *skeleton_);
+    bpf_map__set_max_entries(skeleton_->maps.trackers, options.most_listeners);
+    bpf_map__set_max_entries(skeleton_->maps.positions, options.most_waiting);
+    skeleton_->rodata->tick_ns = tick_ns();
+    skeleton_->rodata->reason_overflow =
+        drop_reason(types, "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW");
+    if (arguments_of(types, "consume_skb") < 2) {
+      return fail(lacks("where a packet was freed (consume_skb has a location from Linux 6.2 on)"));
+    }
+    constexpr int kWithSocket = 4;
+    skeleton_->rodata->drop_tells_socket = arguments_of(types, "kfree_skb") >= kWithSocket;
+    sees_insertions_ = arguments_of(types, "sk_data_ready") > 0;
+    bpf_program__set_autoload(skeleton_->progs.on_data_ready, sees_insertions_);
+    return find_places();
+  }
+
+  // 0, or libbpf's error as a positive errno.
+  int load() {
+    if (const int err = tracepoints__load(skeleton_.get()); err != 0) return -err;
+    if (const int err = attach_all(); err != 0) return err;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton_->obj) {
+      hooks_.push_back({.function = bpf_program__section_name(program),
+                        .kind = bpf_program__autoload(program) ? Hook::Kind::kTracepoint
+                                                               : Hook::Kind::kMissing});
+    }
+    pass_ = Link(bpf_program__attach_iter(skeleton_->progs.look_at_all, nullptr));
+    return pass_ ? 0 : errno;
+  }
+
+  [[nodiscard]] bpf_object* object() const override { return skeleton_->obj; }
+  [[nodiscard]] aq_state& state() const override { return skeleton_->data_state->state; }
+  [[nodiscard]] facts::Source source() const override { return facts::Source::kTracepoints; }
+
+  [[nodiscard]] Status look() override {
+    const UniqueFd fd(bpf_iter_create(bpf_link__fd(pass_.get())));
+    if (!fd.valid()) return fail_errno(errno, "cannot start the pass over listeners");
+    while (true) {
+      char none = 0;
+      const ssize_t n = ::read(fd.get(), &none, sizeof none);
+      if (n == 0) return {};
+      // EAGAIN: a million files; the next read goes on behind them.
+      if (n < 0 && errno != EINTR && errno != EAGAIN) {
+        return fail_errno(errno, "cannot read the pass over listeners");
+      }
+    }
+  }
+
+  void leave_out_unknown(facts::Ledger& ledger) const override {
+    using enum facts::LedgerTerm;
+    constexpr std::array kKnown{kSynReceived,         kSynRefusedAcceptFull, kSynRefusedSynFull,
+                                kSynRefusedReserve,   kSynRefusedOther,      kSynackRetransmitted,
+                                kAckRefusedFull,      kAckRefusedOther,      kCookieAckRefusedFull,
+                                kCookieAckRefusedOther, kAckReset,           kClosedWaiting,
+                                kAttemptsRefused};
+    // These take the insertions.
+    constexpr std::array kOfQueue{kAckQueued, kAccepted, kAcceptedUntimed, kAttemptsRecovered};
+    const auto contains = [](const auto& terms, facts::LedgerTerm term) {
+      return std::ranges::find(terms, term) != terms.end();
+    };
+    for (std::size_t i = 0; i < facts::kLedgerTerms; ++i) {
+      const auto term = static_cast<facts::LedgerTerm>(i);
+      const bool known = contains(kKnown, term) ||
+                         (sees_insertions_ && contains(kOfQueue, term));
+      if (!known) ledger.counts[i].reset();
+    }
+    if (!sees_insertions_) ledger.longest.reset();
+  }
+
+ private:
+  Status find_places() {
+    constexpr std::array<std::string_view, 7> kNames{
+        "tcp_rcv_state_process", "tcp_v4_rcv",      "tcp_v6_rcv",     "tcp_v4_do_rcv",
+        "tcp_v6_do_rcv",         "cookie_v4_check", "cookie_v6_check"};
+    const Result<std::string> text = read_file("/proc/kallsyms");
+    if (!text) return fail(text.error());
+    const auto found = find_functions(*text, kNames);
+    if (!found[0] || !found[1]) {
+      return fail(ErrorCode::kPermission,
+                  "/proc/kallsyms does not tell where the kernel's functions are (CAP_SYSLOG, and "
+                  "kernel.kptr_restrict below 2)");
+    }
+    const auto put = [&](std::size_t from, auto& place) {
+      if (!found[from]) return;  // IPv6 may be left out of the kernel
+      place.begin = found[from]->begin;
+      place.end = found[from]->end;
+    };
+    auto& rodata = *skeleton_->rodata;
+    put(0, rodata.syn_place);
+    for (std::size_t i = 0; i < 2; ++i) put(1 + i, rodata.ack_places[i]);
+    for (std::size_t i = 0; i < 4; ++i) put(3 + i, rodata.cookie_places[i]);
+    return {};
+  }
+
+  Skeleton skeleton_;
+  Link pass_;
+  bool sees_insertions_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LedgerPrograms>> load_tracepoint_hooks(const TraceOptions& options) {
+  const LibbpfLog log;
+  const auto explain = [&](int err) {
+    return fail(explain_load_failure(
+        examine_load_failure(err, log.text(), Programs::kHandshakeTracepoints)));
+  };
+  const Btf types(btf__load_vmlinux_btf());
+  if (!types) return explain(errno);
+  auto programs = std::make_unique<TracepointHooks>();
+  if (const Status opened = programs->open(options, types.get()); !opened) {
+    return fail(opened.error());
+  }
+  if (const int err = programs->load(); err != 0) return explain(err);
+  return programs;
+}
+
+}  // namespace acceptq::collect::bpf
