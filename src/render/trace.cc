@@ -291,8 +291,9 @@ std::string refusal_json(const facts::Refusal& refusal, const facts::Snapshot& s
       {"stage", facts::stage_name(refusal.stage)},
       {"reason", facts::refusal_reason(refusal.reason)},
       {"reset", refusal.reset},
-      {"attempt", {{"isn", refusal.isn ? Json(*refusal.isn) : Json(nullptr)},
-                   {"refused_packets", refusal.attempt_packets}}},
+      {"attempt",
+       {{"isn", refusal.isn ? Json(*refusal.isn) : Json(nullptr)},
+        {"refused_packets", refusal.attempt_packets}}},
       {"accept_queue", {{"length", refusal.length.value()}, {"limit", refusal.limit.value()}}},
       {"syn_queue", {{"length", refusal.syn_length}}},
       {"owners", owners_json(snapshot, listener)}};

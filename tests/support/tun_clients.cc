@@ -30,7 +30,13 @@ namespace {
 constexpr const char* kDevice = "acqtun";
 constexpr std::uint32_t kServerV4 = 0x0a080001;
 constexpr std::uint32_t kClientsV4 = 0x0a090000;
-constexpr std::uint16_t kFirstPort = 1024;
+// Addresses and ports tell attempts apart: no two objects of one program share a port.
+std::uint16_t next_first_port() {
+  constexpr std::uint16_t kFirst = 10000;
+  constexpr std::uint16_t kClients = 1024;
+  static std::uint16_t objects = 0;
+  return static_cast<std::uint16_t>(kFirst + kClients * (objects++ % 50));
+}
 
 struct in6_ifreq_ {  // struct in6_ifreq of linux/ipv6.h, whose header clashes with libc's
   in6_addr address;
@@ -103,7 +109,7 @@ std::uint16_t folded(std::uint32_t sum) {
 bool has_tun() { return ::access("/dev/net/tun", R_OK | W_OK) == 0; }
 
 TunClients::TunClients(const TestNetns& ns, std::uint16_t port, IpVersion version)
-    : port_(port), version_(version) {
+    : port_(port), version_(version), first_port_(next_first_port()) {
   ns.set("net/ipv6/conf/default/accept_dad", "0");
   ns.run([this] {
     tun_ = UniqueFd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
@@ -121,6 +127,7 @@ TunClient& TunClients::connect() {
   const auto number = static_cast<std::uint32_t>(clients_.size() + 1);
   TunClient& client = clients_[number];
   client.number = number;
+  client.port = static_cast<std::uint16_t>(first_port_ + number);
   static std::uint32_t isn = 0;  // an attempt is known by it: no two in one program
   client.isn = isn += 0x10000;
   repeat_syn(client);
@@ -154,7 +161,7 @@ void TunClients::send(const TunClient& client, std::uint8_t flags, std::uint32_t
                       std::uint32_t ack, bool with_data) {
   std::array<std::uint8_t, 80> packet{};
   tcphdr tcp{};
-  tcp.th_sport = htons(static_cast<std::uint16_t>(kFirstPort + client.number));
+  tcp.th_sport = htons(client.port);
   tcp.th_dport = htons(port_);
   tcp.th_seq = htonl(seq);
   tcp.th_ack = htonl(ack);
@@ -215,7 +222,7 @@ void TunClients::take(const std::uint8_t* packet, std::size_t size) {
   if (size < header + sizeof(tcphdr) || packet[v6 ? 6 : 9] != IPPROTO_TCP) return;
   tcphdr tcp{};
   std::memcpy(&tcp, packet + header, sizeof tcp);
-  const auto client = clients_.find(static_cast<std::uint32_t>(ntohs(tcp.th_dport) - kFirstPort));
+  const auto client = clients_.find(static_cast<std::uint32_t>(ntohs(tcp.th_dport) - first_port_));
   if (client == clients_.end()) return;
   if ((tcp.th_flags & TH_RST) != 0) {
     ++client->second.resets;

@@ -17,6 +17,7 @@ enum class IpVersion { kV4, kV6 };
 // One client: an address and a port of its own, and how far its handshake has come.
 struct TunClient {
   std::uint32_t number = 0;  // 10.9.0.0 + number, or fd09:: with it at the end; port 1024 + number
+  std::uint16_t port = 0;
   std::uint32_t isn = 0;
   std::uint32_t server_isn = 0;  // of the last SYN-ACK
   int synacks = 0;
@@ -52,6 +53,7 @@ class TunClients {
   UniqueFd tun_;
   std::uint16_t port_;
   IpVersion version_;
+  std::uint16_t first_port_;
   std::map<std::uint32_t, TunClient> clients_;
   std::uint64_t packets_sent_ = 0;
 };

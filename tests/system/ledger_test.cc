@@ -45,13 +45,19 @@ collect::procfs::Counters counters_of(const TestNetns& ns) {
   return counters;
 }
 
+enum class How { kFentry, kKprobe, kTracepoint };
+
+std::string name_of(const std::tuple<How, IpVersion>& parameters) {
+  constexpr const char* kNames[] = {"fentry", "kprobe", "tracepoint"};
+  return std::string(kNames[static_cast<int>(std::get<0>(parameters))]) +
+         (std::get<1>(parameters) == IpVersion::kV4 ? "_v4" : "_v6");
+}
+
 std::string release() {
   utsname name{};
   ::uname(&name);
   return static_cast<const char*>(name.release);
 }
-
-enum class How { kFentry, kKprobe };
 
 // Loading takes seconds in an emulated guest, a ledger belongs to its namespace, and tracers do not
 // see each other: one for each way of hooking serves all tests.
@@ -60,7 +66,9 @@ std::map<How, Result<HandshakeTracer>> tracers;
 Result<HandshakeTracer>& tracer_by(How how) {
   const auto it = tracers.find(how);
   if (it != tracers.end()) return it->second;
-  TraceOptions options{.events_per_second = 1000, .level = how == How::kKprobe ? TraceLevel::kKprobes : TraceLevel::kFunctions};
+  constexpr TraceLevel kLevels[] = {TraceLevel::kFunctions, TraceLevel::kKprobes,
+                                    TraceLevel::kTracepoints};
+  TraceOptions options{.events_per_second = 1'000'000, .level = kLevels[static_cast<int>(how)]};
   options.syn_queue_holds_one_more =
       listenpath::rules_for(release()).syn_queue == listenpath::SynQueueRule::kAboveLimit;
   return tracers.emplace(how, HandshakeTracer::Create(options)).first->second;
@@ -85,7 +93,12 @@ class LedgerTest : public ::testing::TestWithParam<std::tuple<How, IpVersion>> {
   // Kretprobes do not tell which listener accept() failed on.
   static bool by_kprobes() { return std::get<0>(GetParam()) == How::kKprobe; }
 
-  static double missed(double packets) { return by_kprobes() ? packets / 100 : 0; }
+  static bool by_tracepoints() { return std::get<0>(GetParam()) == How::kTracepoint; }
+
+  static double missed(const std::string& counter, double packets) {
+    const bool is_late = by_tracepoints() && counter == "TcpExtListenOverflows";
+    return by_kprobes() || is_late ? packets / 100 : 0;
+  }
 
   UniqueFd listen(int backlog = kBacklog) {
     UniqueFd fd;
@@ -133,6 +146,8 @@ class LedgerTest : public ::testing::TestWithParam<std::tuple<How, IpVersion>> {
     const Ledger seen = ledger();
     for (std::size_t i = 0; i < facts::kLedgerTerms; ++i) {
       const auto term = static_cast<LedgerTerm>(i);
+      // These tell less, and time what they can.
+      if (by_tracepoints() && (!seen[term] || term == kAcceptedUntimed)) continue;
       EXPECT_EQ(seen[term], expected[term]) << facts::ledger_term_name(term);
     }
     const auto counters = counters_of(ns_);
@@ -174,6 +189,7 @@ TEST_P(LedgerTest, SynsAreRefusedWhileTheAcceptQueueIsFull) {
                 {kAttemptsRefused, 20},
                 {kAttemptsRecovered, 3}});
   EXPECT_EQ(ledger().longest, QueueLength(kCapacity));
+  if (by_tracepoints()) return;
   ASSERT_TRUE(ledger().listen.has_value());
   EXPECT_EQ(ledger().listen->limit, unsigned{kBacklog});
   EXPECT_EQ(ledger().listen->requested, kBacklog);
@@ -305,7 +321,10 @@ TEST_P(LedgerTest, RepeatedSynsResetsAndExpiredRequestsAreToldApart) {
   clients.send_ack(repeats);
   clients.send_reset(resets);
   // Answered again after 1 s, given up after 3 s.
-  EXPECT_TRUE(eventually([&] { return ledger()[kRequestExpired] == 1U; }));
+  EXPECT_TRUE(eventually([&] {
+    clients.receive(std::chrono::milliseconds(20));
+    return vanishes.synacks == 2 && ledger()[kRequestExpired].value_or(1) == 1U;
+  }));
   clients.receive();
   EXPECT_EQ(vanishes.synacks, 2);
   EXPECT_EQ(accept_all(listener), 1);
@@ -328,7 +347,9 @@ TEST_P(LedgerTest, AClosedListenerKeepsItsBooks) {
   const auto first = fill(clients);
   static_cast<void>(clients.connect_many(4));
   ns_.run([&] { EXPECT_EQ(::listen(listener.get(), 3), 0); });
-  EXPECT_EQ(ledger().listen->limit, 3U);
+  if (!by_tracepoints()) {
+    EXPECT_EQ(ledger().listen->limit, 3U);
+  }
   listener.reset();
   clients.receive();
   for (const TunClient* client : first) EXPECT_EQ(client->resets, 1);
@@ -349,7 +370,8 @@ TEST_P(LedgerTest, AClosedListenerKeepsItsBooks) {
 // But for two things. A kprobe's program does not run where it interrupts another's on its CPU
 // (bpf_prog_active, kernel/trace/bpf_trace.c), as softirqs do to accept(): so a packet in thousands
 // is missed, and hooks by fentry are tried without kprobes beside them. And whether the SYN queue
-// was full, too, is read after the kernel has looked.
+// was full, too, is read after the kernel has looked. Tracepoints come even later: accept() may
+// have emptied the queue by then, and why a packet was refused is not known; that it was, is.
 TEST_P(LedgerTest, BooksBalanceAfterChurnOnSeveralCpus) {
   std::erase_if(tracers, [](const auto& entry) { return entry.first != std::get<0>(GetParam()); });
   const UniqueFd listener = listen();
@@ -394,11 +416,13 @@ TEST_P(LedgerTest, BooksBalanceAfterChurnOnSeveralCpus) {
   for (const auto& [name, packets] : listenpath::attributed_counters(seen)) {
     const bool racy = name == "TcpExtTCPReqQFullDoCookies";
     const double kernel = static_cast<double>(counters.at(name));
-    EXPECT_NEAR(static_cast<double>(packets), kernel, racy ? kernel / 10 : missed(kernel)) << name;
+    EXPECT_NEAR(static_cast<double>(packets), kernel, racy ? kernel / 10 : missed(name, kernel))
+        << name;
   }
   if (by_kprobes()) return;
   EXPECT_EQ(seen[kAccepted], taken);
   EXPECT_EQ(seen[kAckQueued], taken);
+  if (by_tracepoints()) return;
   EXPECT_EQ(seen[kAcceptedUntimed], 0U);
   EXPECT_EQ(*seen[kSynReceived], *seen[kSynQueued] + *seen[kSynCookie] + *seen[kSynLostRace] +
                                      *facts::refused_at_syn(seen));
@@ -425,27 +449,28 @@ TEST_P(LedgerTest, RefusalsAreSentOneByOne) {
   }));
   ASSERT_EQ(refusals.size(), 2U);
   EXPECT_EQ(refusals[0].client.to_string(), version_ == IpVersion::kV4 ? "10.9.0.7" : "fd09::7");
-  EXPECT_EQ(refusals[0].client_port, 1024 + refused.number);
+  EXPECT_EQ(refusals[0].client_port, refused.port);
   EXPECT_EQ(refusals[0].address.to_string(), version_ == IpVersion::kV4 ? "10.8.0.1" : "fd08::1");
   EXPECT_EQ(refusals[0].port, kPort);
-  EXPECT_EQ(refusals[0].isn, refused.isn);
+  if (!by_tracepoints()) {
+    EXPECT_EQ(refusals[0].isn, refused.isn);
+  }
   EXPECT_EQ(refusals[0].stage, facts::Stage::kSyn);
   EXPECT_EQ(refusals[0].reason, kSynRefusedAcceptFull);
   EXPECT_EQ(refusals[0].length.value(), unsigned{kCapacity});
   EXPECT_EQ(refusals[0].limit.value(), unsigned{kBacklog});
   EXPECT_EQ(refusals[0].attempt_packets, 1U);
   EXPECT_EQ(refusals[1].attempt_packets, 2U);
-  EXPECT_EQ(refusals[1].isn, refused.isn);
+  if (!by_tracepoints()) {
+    EXPECT_EQ(refusals[1].isn, refused.isn);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, LedgerTest,
-                         ::testing::Combine(::testing::Values(How::kFentry, How::kKprobe),
+                         ::testing::Combine(::testing::Values(How::kFentry, How::kKprobe,
+                                                              How::kTracepoint),
                                             ::testing::Values(IpVersion::kV4, IpVersion::kV6)),
-                         [](const auto& test) {
-                           return std::string(std::get<0>(test.param) == How::kFentry ? "fentry"
-                                                                                      : "kprobe") +
-                                  (std::get<1>(test.param) == IpVersion::kV4 ? "_v4" : "_v6");
-                         });
+                         [](const auto& test) { return name_of(test.param); });
 
 }  // namespace
 }  // namespace acceptq::test

@@ -86,8 +86,8 @@ class HandshakeTracer::Impl {
     }
     std::vector<LedgerRecord> records = finished_;
     std::optional<Error> malformed;
-    const Status walked = for_each_entry<__u64, aq_ledger>(
-        map("ledgers"), [&](__u64 sk, const aq_ledger& wire) {
+    const Status walked =
+        for_each_entry<__u64, aq_ledger>(map("ledgers"), [&](__u64 sk, const aq_ledger& wire) {
           Result<LedgerRecord> record = parse_ledger(sk, std::as_bytes(std::span(&wire, 1)));
           if (record) {
             complete(record->ledger);
@@ -223,9 +223,9 @@ HandshakeTracer& HandshakeTracer::operator=(HandshakeTracer&&) noexcept = defaul
 HandshakeTracer::~HandshakeTracer() = default;
 
 Result<HandshakeTracer> HandshakeTracer::Create(const TraceOptions& options) {
-  Result<std::unique_ptr<LedgerPrograms>> programs =
-      options.level == TraceLevel::kTracepoints ? load_tracepoint_hooks(options)
-                                                : load_function_hooks(options);
+  Result<std::unique_ptr<LedgerPrograms>> programs = options.level == TraceLevel::kTracepoints
+                                                         ? load_tracepoint_hooks(options)
+                                                         : load_function_hooks(options);
   if (!programs && options.level == TraceLevel::kBest) {
     Error first = std::move(programs.error());
     programs = load_tracepoint_hooks(options);
@@ -242,9 +242,7 @@ Result<HandshakeTracer> HandshakeTracer::Create(const TraceOptions& options) {
 
 void HandshakeTracer::start() { impl_->start(); }
 
-const std::vector<Hook>& HandshakeTracer::hooks() const {
-  return impl_->programs().hooks();
-}
+const std::vector<Hook>& HandshakeTracer::hooks() const { return impl_->programs().hooks(); }
 
 facts::Source HandshakeTracer::source() const { return impl_->programs().source(); }
 
@@ -255,9 +253,7 @@ Status HandshakeTracer::poll(std::chrono::milliseconds patience,
 
 Result<std::vector<LedgerRecord>> HandshakeTracer::ledgers() { return impl_->ledgers(); }
 Result<std::vector<OpenAttempt>> HandshakeTracer::open_attempts() { return impl_->open_attempts(); }
-Result<std::vector<ClientCount>> HandshakeTracer::clients() {
-  return impl_->clients_of("clients");
-}
+Result<std::vector<ClientCount>> HandshakeTracer::clients() { return impl_->clients_of("clients"); }
 Result<std::vector<ClientCount>> HandshakeTracer::client_prefixes() {
   return impl_->clients_of("prefixes");
 }

@@ -120,7 +120,9 @@ static __always_inline void count_bucket(__u64 *buckets, __u64 bucket, __u64 las
   __sync_fetch_and_add(&buckets[bucket], 1);
 }
 
-static __always_inline void lose(enum aq_loss what) { __sync_fetch_and_add(&state.losses[what], 1); }
+static __always_inline void lose(enum aq_loss what) {
+  __sync_fetch_and_add(&state.losses[what], 1);
+}
 
 static __always_inline struct aq_call *this_call(void) {
   if (state.armed == AQ_IDLE) return 0;
@@ -265,11 +267,23 @@ struct refusal_of {
   __u32 reset;
 };
 
+/* A client gives up after 127 s (tcp_syn_retries 6): what has its addresses and ports later is
+ * another attempt. */
+#define LONGEST_ATTEMPT_NS 180000000000ULL
+
+static __always_inline struct aq_attempt *open_attempt(const struct aq_attempt_key *key,
+                                                       __u64 now) {
+  struct aq_attempt *attempt = bpf_map_lookup_elem(&attempts, key);
+  if (!attempt || now - attempt->last_ns < LONGEST_ATTEMPT_NS) return attempt;
+  if (!bpf_map_delete_elem(&attempts, key)) __sync_fetch_and_add(&state.attempts_removed, 1);
+  return 0;
+}
+
 static __noinline int note_refusal(struct refusal_of *what, struct aq_attempt_key *key) {
   struct aq_ledger *ledger = what->ledger;
   if (!ledger) return 0;
   const __u64 now = bpf_ktime_get_ns();
-  struct aq_attempt *attempt = bpf_map_lookup_elem(&attempts, key);
+  struct aq_attempt *attempt = open_attempt(key, now);
   __u32 is_new = 0;
   if (!attempt) {
     const struct aq_attempt fresh = {.sk = (__u64)what->sk, .first_ns = now, .last_ns = now};
@@ -323,9 +337,10 @@ static __noinline int note_refusal(struct refusal_of *what, struct aq_attempt_ke
 
 /* A refused attempt that is in the accept queue after all. */
 static __noinline int note_recovery(struct aq_attempt_key *key, struct aq_ledger *ledger) {
-  struct aq_attempt *attempt = bpf_map_lookup_elem(&attempts, key);
+  const __u64 now = bpf_ktime_get_ns();
+  struct aq_attempt *attempt = open_attempt(key, now);
   if (!attempt || !ledger) return 0;
-  const __u64 seconds = (bpf_ktime_get_ns() - attempt->first_ns) / 1000000000;
+  const __u64 seconds = (now - attempt->first_ns) / 1000000000;
   /* Buckets: below 1 s, then [2^(b-1), 2^b) s. */
   count_bucket(ledger->delay, seconds ? log2_of(seconds) + 1 : 0, AQ_DELAY_BUCKETS - 1);
   count(ledger, AQ_ATTEMPTS_RECOVERED);
@@ -385,8 +400,8 @@ static __always_inline void attempt_of_packet(struct sock *sk, struct sk_buff *s
   key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-/* … and a request, or the socket that was made from one: both begin alike. An IPv4 client of an IPv6
- * listener has a mapped address here, but an IPv4 header in its packets: it is one client. */
+/* … and a request, or the socket that was made from one: both begin alike. An IPv4 client of an
+ * IPv6 listener has a mapped address here, but an IPv4 header in its packets: it is one client. */
 static __always_inline void attempt_of_peer(struct sock *sk, struct request_sock *req,
                                             struct aq_attempt_key *key) {
   key->family = BPF_CORE_READ(req, __req_common.skc_family);

@@ -30,8 +30,8 @@ using Skeleton = std::unique_ptr<tracepoints, DestroySkeleton>;
 
 // Number of arguments of a tracepoint; negative where the kernel has none of this name.
 int arguments_of(const btf* types, const std::string& tracepoint) {
-  const int id = btf__find_by_name_kind(types, ("btf_trace_" + tracepoint).c_str(),
-                                        BTF_KIND_TYPEDEF);
+  const int id =
+      btf__find_by_name_kind(types, ("btf_trace_" + tracepoint).c_str(), BTF_KIND_TYPEDEF);
   if (id <= 0) return -1;
   // A typedef of a pointer to a function whose first argument is not the tracepoint's.
   const btf_type* pointer =
@@ -78,8 +78,7 @@ class TracepointHooks final : public LedgerPrograms {
     bpf_map__set_max_entries(skeleton_->maps.trackers, options.most_listeners);
     bpf_map__set_max_entries(skeleton_->maps.positions, options.most_waiting);
     skeleton_->rodata->tick_ns = tick_ns();
-    skeleton_->rodata->reason_overflow =
-        drop_reason(types, "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW");
+    skeleton_->rodata->reason_overflow = drop_reason(types, "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW");
     if (arguments_of(types, "consume_skb") < 2) {
       return fail(lacks("where a packet was freed (consume_skb has a location from Linux 6.2 on)"));
     }
@@ -124,11 +123,11 @@ class TracepointHooks final : public LedgerPrograms {
 
   void leave_out_unknown(facts::Ledger& ledger) const override {
     using enum facts::LedgerTerm;
-    constexpr std::array kKnown{kSynReceived,         kSynRefusedAcceptFull, kSynRefusedSynFull,
-                                kSynRefusedReserve,   kSynRefusedOther,      kSynackRetransmitted,
-                                kAckRefusedFull,      kAckRefusedOther,      kCookieAckRefusedFull,
-                                kCookieAckRefusedOther, kAckReset,           kClosedWaiting,
-                                kAttemptsRefused};
+    constexpr std::array kKnown{
+        kSynReceived,          kSynRefusedAcceptFull,  kSynRefusedSynFull, kSynRefusedReserve,
+        kSynRefusedOther,      kSynackRetransmitted,   kAckRefusedFull,    kAckRefusedOther,
+        kCookieAckRefusedFull, kCookieAckRefusedOther, kAckReset,          kClosedWaiting,
+        kAttemptsRefused};
     // These take the insertions.
     constexpr std::array kOfQueue{kAckQueued, kAccepted, kAcceptedUntimed, kAttemptsRecovered};
     const auto contains = [](const auto& terms, facts::LedgerTerm term) {
@@ -136,8 +135,7 @@ class TracepointHooks final : public LedgerPrograms {
     };
     for (std::size_t i = 0; i < facts::kLedgerTerms; ++i) {
       const auto term = static_cast<facts::LedgerTerm>(i);
-      const bool known = contains(kKnown, term) ||
-                         (sees_insertions_ && contains(kOfQueue, term));
+      const bool known = contains(kKnown, term) || (sees_insertions_ && contains(kOfQueue, term));
       if (!known) ledger.counts[i].reset();
     }
     if (!sees_insertions_) ledger.longest.reset();

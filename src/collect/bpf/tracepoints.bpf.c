@@ -34,10 +34,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #include "ledger_state.h"
 
 enum { MOST_PLACES = 4 };
-const volatile struct aq_place syn_place = {};                   /* tcp_rcv_state_process */
-const volatile struct aq_place ack_places[MOST_PLACES] = {};     /* tcp_v4_rcv, tcp_v6_rcv */
-const volatile struct aq_place cookie_places[MOST_PLACES] = {};  /* tcp_v4_do_rcv, cookie_v4_check … */
-const volatile __u64 tick_ns = 4000000;                       /* of a jiffy */
+const volatile struct aq_place syn_place = {};               /* tcp_rcv_state_process */
+const volatile struct aq_place ack_places[MOST_PLACES] = {}; /* tcp_v4_rcv, tcp_v6_rcv */
+const volatile struct aq_place cookie_places[MOST_PLACES] =
+    {};                                 /* tcp_v4_do_rcv, cookie_v4_check … */
+const volatile __u64 tick_ns = 4000000; /* of a jiffy */
 /* The tracepoint kfree_skb tells the receiving socket as its fourth argument (6.11). */
 const volatile bool drop_tells_socket = false;
 /* … and SKB_DROP_REASON_TCP_LISTEN_OVERFLOW for refused final ACKs (6.15), or 0. */
@@ -185,8 +186,7 @@ static long leave_queue(__u32 index, struct departure *departure) {
   if (ledger) {
     count(ledger, AQ_ACCEPTED);
     const __u64 most = since ? departure->now - *since : 0;
-    const __u64 least =
-        since && departure->looked_ns > *since ? departure->looked_ns - *since : 0;
+    const __u64 least = since && departure->looked_ns > *since ? departure->looked_ns - *since : 0;
     const __u64 in_doubt = most - least;
     const __u64 millisecond = 1000000;
     if (since && (in_doubt * 4 <= most || most <= millisecond)) {
@@ -268,9 +268,9 @@ int on_data_ready(__u64 *ctx) {
 
 struct suspect {
   struct endpoint at;
-  __u64 sk;         /* the one whose sk_drops has grown enough; else any at the endpoint */
+  __u64 sk; /* the one whose sk_drops has grown enough; else any at the endpoint */
   __u32 is_guilty;
-  __u32 members;    /* listeners at the endpoint */
+  __u32 members; /* listeners at the endpoint */
 };
 
 static __noinline int suspects_at(struct suspect *suspect, __u32 growth) {
@@ -434,11 +434,7 @@ static __always_inline void listening_begins(struct sock *sk) {
   if (old && old->closed_ns) replace_ledger(sk, old);
   bpf_map_delete_elem(&trackers, &key);
   meet(sk, 0);
-  struct aq_ledger *ledger = ledger_of(sk);
-  if (!ledger) return;
-  ledger->listen_limit = accept_limit(sk);
-  ledger->listen_somaxconn = BPF_CORE_READ(sk, __sk_common.skc_net.net, core.sysctl_somaxconn);
-  ledger->listen_known = 1;
+  ledger_of(sk);
 }
 
 static __always_inline void listening_ends(struct sock *sk) {
