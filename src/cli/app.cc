@@ -12,6 +12,8 @@
 namespace acceptq::cli {
 namespace {
 
+using collect::bpf::TraceLevel;
+
 constexpr const char* kSelectorHelp =
     "which listeners: :80, 10.0.0.3:80, [::1]:443, pid:N, comm:NAME, container:ID, "
     "pod:NAMESPACE/NAME, netns:INODE, netns:PATH, unix:PATH";
@@ -95,6 +97,13 @@ void define_check(CLI::App& app, Parsed& parsed) {
                                    {"iterator", collect::ScanMethod::kIterator},
                                    {"netlink", collect::ScanMethod::kNetlink}},
                                   "how to find listeners (default auto: the best that works)");
+  add_choice<TraceLevel>(*check, "--tracing", options.tracing,
+                         {{"auto", TraceLevel::kBest},
+                          {"functions", TraceLevel::kFunctions},
+                          {"kprobes", TraceLevel::kKprobes},
+                          {"tracepoints", TraceLevel::kTracepoints},
+                          {"none", TraceLevel::kNone}},
+                         "how to follow handshakes (default auto: the best that works)");
   add_color(*check, options.color);
   check->footer(
       "Examples:\n"
@@ -116,13 +125,20 @@ void define_trace(CLI::App& app, Parsed& parsed) {
   trace->add_option("--count", command.count, "end after so many refusals");
   trace->add_flag("--summary", command.summary, "only the books at the end");
   trace->add_flag("--json", command.json, "one JSON object a line, the last is the summary");
+  add_choice<TraceLevel>(*trace, "--tracing", command.level,
+                         {{"auto", TraceLevel::kBest},
+                          {"functions", TraceLevel::kFunctions},
+                          {"kprobes", TraceLevel::kKprobes},
+                          {"tracepoints", TraceLevel::kTracepoints}},
+                         "how to follow handshakes (default auto: the best that works)");
   add_color(*trace, command.color);
   trace->footer(
       "Examples:\n"
       "  acceptq trace                        every refused handshake of this host\n"
       "  acceptq trace :80 --count 20         the next twenty on port 80\n"
       "  acceptq trace --summary --for 1m     one minute's books of every listener\n"
-      "Hooks functions of the kernel's listen path: needs root, BTF, and fentry or kprobes.");
+      "Hooks functions of the kernel's listen path, or else uses its tracepoints, which tell less "
+      "(Linux 6.2). Needs root and the kernel's BTF.");
 }
 
 void define_explain(CLI::App& app, Parsed& parsed) {

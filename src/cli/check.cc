@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
+#include "cli/tracing.h"
 #include "diagnose/diagnose.h"
 #include "facts/json.h"
 #include "remedy/advise.h"
@@ -21,7 +22,9 @@ namespace {
 Result<facts::Observation> observe_host(const CheckOptions& options) {
   const bool show_progress = stderr_is_terminal();
   bool cut_short = false;
-  collect::ObserveOptions observe{.seconds = options.seconds, .scan = {.method = options.scan}};
+  collect::ObserveOptions observe{.seconds = options.seconds,
+                                  .scan = {.method = options.scan},
+                                  .trace = trace_options(options.tracing)};
   observe.progress = [&](double elapsed) {
     if (show_progress) {
       print_err(fmt::format("\racceptq: watching this host, {:.0f} of {:.0f} s ", elapsed,

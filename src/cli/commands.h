@@ -31,6 +31,7 @@ struct CheckOptions {
   FailOn fail_on = FailOn::kWarning;
   ColorWhen color = ColorWhen::kAuto;
   collect::ScanMethod scan = collect::ScanMethod::kAuto;
+  collect::bpf::TraceLevel tracing = collect::bpf::TraceLevel::kBest;
 };
 
 struct TraceCommand {
@@ -39,6 +40,7 @@ struct TraceCommand {
   std::uint64_t count = 0;
   bool summary = false;
   bool json = false;
+  collect::bpf::TraceLevel level = collect::bpf::TraceLevel::kBest;
   ColorWhen color = ColorWhen::kAuto;
 };
 

@@ -11,9 +11,9 @@
 #include "cli/interrupt.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
+#include "cli/tracing.h"
 #include "collect/bpf/handshake_tracer.h"
 #include "diagnose/diagnose.h"
-#include "listenpath/kernel.h"
 #include "listenpath/ledger_counters.h"
 #include "render/trace.h"
 
@@ -21,7 +21,6 @@ namespace acceptq::cli {
 namespace {
 
 using collect::bpf::HandshakeTracer;
-using collect::bpf::LedgerRecord;
 using collect::bpf::RefusalRecord;
 
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
@@ -44,10 +43,8 @@ Result<std::set<std::string>> selected_keys(const std::vector<Selector>& selecto
 
 collect::bpf::TraceOptions options_for(const TraceCommand& command, const facts::Snapshot& snapshot,
                                        const std::set<std::string>& selected) {
-  collect::bpf::TraceOptions options;
+  collect::bpf::TraceOptions options = trace_options(command.level);
   options.events_per_second = command.summary ? 0 : kLinesPerSecond;
-  options.syn_queue_holds_one_more =
-      listenpath::rules_for(snapshot.host.kernel).syn_queue != listenpath::SynQueueRule::kAtLimit;
   if (command.selectors.empty()) return options;
   for (const facts::Listener& listener : snapshot.listeners) {
     if (listener.protocol == facts::Protocol::kTcp &&
@@ -119,16 +116,16 @@ class Trace {
 
   int summarize(double seconds) {
     auto after = scanner_.scan(collect::ScanDepth::kFast);
-    auto records = tracer_.ledgers();
-    if (!after || !records) {
-      print_error(after ? records.error() : after.error());
+    auto ledgers = tracer_.books();
+    if (!after || !ledgers) {
+      print_error(after ? ledgers.error() : after.error());
       return kExitBlind;
     }
     render::TraceSummary summary{.seconds = seconds, .hooks = hooks_text()};
-    summary.books = books(*records, *after);
-    for (LedgerRecord& record : *records) {
-      if (command_.selectors.empty() || is_selected(record.ledger, *after)) {
-        summary.ledgers.push_back(std::move(record.ledger));
+    summary.books = books(*ledgers, *after);
+    for (facts::Ledger& ledger : *ledgers) {
+      if (command_.selectors.empty() || is_selected(ledger, *after)) {
+        summary.ledgers.push_back(std::move(ledger));
       }
     }
     std::ranges::sort(summary.ledgers, [](const facts::Ledger& a, const facts::Ledger& b) {
@@ -175,12 +172,12 @@ class Trace {
     return listener != nullptr && selected_.contains(facts::listener_key(*listener));
   }
 
-  std::vector<render::NamespaceBook> books(const std::vector<LedgerRecord>& records,
+  std::vector<render::NamespaceBook> books(const std::vector<facts::Ledger>& ledgers,
                                            const facts::Snapshot& after) const {
     std::map<NetnsId, std::map<std::string, std::uint64_t>> attributed;
-    for (const LedgerRecord& record : records) {
-      for (const auto& [name, packets] : listenpath::attributed_counters(record.ledger)) {
-        attributed[record.ledger.netns][name] += packets;
+    for (const facts::Ledger& ledger : ledgers) {
+      for (const auto& [name, packets] : listenpath::attributed_counters(ledger)) {
+        attributed[ledger.netns][name] += packets;
       }
     }
     std::vector<render::NamespaceBook> books;

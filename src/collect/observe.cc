@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "collect/traced_handshakes.h"
 
 namespace acceptq::collect {
 namespace {
@@ -85,7 +86,9 @@ void carry_over(const facts::Snapshot& before, facts::Snapshot& after) {
 Result<facts::Observation> observe(const ObserveOptions& options) {
   const std::int64_t begin = monotonic_ns();
   Scanner scanner(options.scan);
+  TracedHandshakes handshakes(options.trace);
   facts::Observation observation;
+  handshakes.start();
   Result<facts::Snapshot> before = scanner.scan(ScanDepth::kFirst);
   if (!before) return fail(std::move(before.error()));
   observation.before = std::move(*before);
@@ -108,6 +111,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     for (const facts::Listener& listener : scanner.sample(watched)) {
       add_sample(listener, observation.samples);
     }
+    handshakes.tend();
     const std::int64_t cost = monotonic_ns() - now;
     const std::int64_t pause = std::max(kShortestPeriodNs, cost * kRestFactor);
     std::this_thread::sleep_for(
@@ -118,6 +122,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   observation.after = std::move(*after);
   carry_over(observation.before, observation.after);
   facts::normalize(observation.after);
+  handshakes.finish(observation);
   observation.seconds =
       seconds_between(observation.before.monotonic_ns, observation.after.monotonic_ns);
   return observation;

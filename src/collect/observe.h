@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "collect/bpf/handshake_tracer.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect {
@@ -65,6 +66,7 @@ class Scanner {
 struct ObserveOptions {
   double seconds = 2.0;
   ScanOptions scan;
+  bpf::TraceOptions trace;  // level kNone: no tracing
   // Called now and then with the elapsed seconds; returning false ends the observation early (its
   // `seconds` then say how long it was).
   std::function<bool(double)> progress;

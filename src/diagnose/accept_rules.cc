@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/text.h"
 #include "diagnose/catalogue.h"
 #include "diagnose/rules.h"
 
@@ -63,9 +64,37 @@ void add_counter_evidence(const ListenerState& state, Finding& finding) {
   }
 }
 
+// "97 attempts to connect from 57 addresses".
+std::string attempts(const Refused& refused) {
+  std::string text = "new handshakes";
+  if (refused.attempts) {
+    text = counted(*refused.attempts, "attempt to connect", "attempts to connect");
+  }
+  if (refused.addresses) text += " from " + counted(*refused.addresses, "address", "addresses");
+  return text;
+}
+
+// What became of those that were refused.
+std::string aftermath(const Refused& refused) {
+  std::string text;
+  if (refused.recovered.value_or(0) > 0) {
+    text += fmt::format(" {} of these attempts came through later.", *refused.recovered);
+  }
+  if (refused.gave_up.value_or(0) > 0) {
+    text += fmt::format(" {} were given up.", *refused.gave_up);
+  }
+  return text;
+}
+
 // How many packets, and how sure it is that they were this listener's.
 std::string refused_sentence(const facts::Observation& observation, const ListenerState& state) {
   const Refused& refused = state.report.refused;
+  if (state.ledger != nullptr && refused.source == state.ledger->source) {
+    return fmt::format(
+        "In {:.1f} s the kernel refused {} packets of {} for it ({} at SYN, {} at the final ACK)",
+        observation.seconds, refused.total.value_or(0), attempts(refused),
+        refused.at_syn.value_or(0), refused.at_ack.value_or(0));
+  }
   if (refused.source == facts::Source::kCounters) {
     return fmt::format("In {:.1f} s the kernel refused {} packets of new handshakes for it",
                        observation.seconds, refused.total.value_or(0));
@@ -104,18 +133,20 @@ bool accept_queue_refuses(const ListenerState& state) {
 void add_overflowing(const facts::Observation& observation, const ListenerState& state,
                      std::vector<Finding>& findings) {
   Finding finding = finding_about("AQ101", state);
-  finding.confidence = state.report.refused.source == facts::Source::kCounters ? 1.0 : 0.9;
+  const bool sure =
+      state.report.refused.source == facts::Source::kCounters || state.ledger != nullptr;
+  finding.confidence = sure ? 1.0 : 0.9;
   std::string room = "its limit could not be read";
   if (state.listener->limit) {
     room = fmt::format("the limit is {}, so {} fit", state.listener->limit->value(),
                        facts::accept_queue_capacity(*state.listener->limit));
   }
   finding.explanation = fmt::format(
-      "{}, because its accept queue was full: up to {} waited for accept() ({}).{}{} "
+      "{}, because its accept queue was full: up to {} waited for accept() ({}).{}{}{} "
       "Clients whose first packet (SYN) was refused get no answer and try again, first after 1 s; "
       "those refused at the last step believe to be connected.",
       refused_sentence(observation, state), connections(state.report.longest.value()), room,
-      fullness(state), exclusion(state));
+      fullness(state), aftermath(state.report.refused), exclusion(state));
   add_counter_evidence(state, finding);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

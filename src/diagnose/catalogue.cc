@@ -122,12 +122,16 @@ constexpr CatalogueEntry kCatalogue[] = {
      "net.ipv4.tcp_max_syn_backlog "
      "for clients that it knows, and refuses others before the queue is full.",
      "Set net.ipv4.tcp_syncookies to 1, or raise net.ipv4.tcp_max_syn_backlog."},
-    {"AQ601", kNotice, "BPF iterators are not available",
-     "acceptq reads all listeners in one pass where the kernel lets it load a BPF iterator. Here "
-     "it "
-     "does not, and sock_diag is asked in each namespace instead. Lengths of SYN queues cannot be "
-     "seen that way.",
-     "Run as root (CAP_BPF, CAP_PERFMON) on Linux 5.11 or later with BTF, or live without."},
+    {"AQ601", kNotice, "this kernel refuses BPF programs that acceptq would use",
+     "acceptq reads all listeners in one pass of a BPF iterator, and follows each handshake by "
+     "hooks "
+     "on the kernel's functions (fentry, or else kprobes), or at least by its tracepoints. Without "
+     "the iterator sock_diag is asked in each namespace, which does not show lengths of SYN "
+     "queues; "
+     "without hooks, refused packets are known by counters alone.",
+     "Run as root (CAP_BPF, CAP_PERFMON) on Linux 5.11 or later with BTF; the reason given says "
+     "what "
+     "else is missing. Or live without."},
     {"AQ602", kWarning, "a network namespace could not be looked into",
      "Listeners in a namespace that may not be read or entered are not in the report.",
      "Run as root, in the PID namespace of the host (hostPID in a pod)."},
@@ -167,6 +171,10 @@ constexpr CatalogueEntry kCatalogue[] = {
      "Find the storage that does not answer: /proc/PID/mountinfo names what the process has "
      "mounted, "
      "and can be read. The process goes on by itself once that answers, or is unmounted by force."},
+    {"AQ611", kNotice, "tracing counted only a part",
+     "The programs that follow handshakes in the kernel have room for a number of listeners and of "
+     "refused attempts. What found no room is counted by the kernel alone.",
+     "Nothing, if the counters of the namespace say enough."},
 };
 
 }  // namespace

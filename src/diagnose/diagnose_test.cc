@@ -331,5 +331,71 @@ TEST(Empty, HostWithoutListenersIsHealthy) {
   EXPECT_TRUE(report.findings.empty());
 }
 
+facts::Ledger make_ledger(const Listener& listener, std::uint64_t at_syn, std::uint64_t at_ack) {
+  facts::Ledger ledger;
+  ledger.netns = listener.netns;
+  ledger.port = listener.port;
+  ledger.cookie = listener.cookie;
+  ledger.set(facts::LedgerTerm::kSynRefusedAcceptFull, at_syn);
+  ledger.set(facts::LedgerTerm::kAckRefusedFull, at_ack);
+  ledger.set(facts::LedgerTerm::kAttemptsRefused, at_syn);
+  ledger.addresses = 2;
+  return ledger;
+}
+
+// Counters are the namespace's, and sk_drops counts some packets twice: ledgers tell listeners
+// apart.
+TEST(Diagnose, TakesLedgersBeforeCounters) {
+  Observation observation = observe(
+      {make_listener(80, 129, 128, 10), make_listener(81, 6, 5, 10)}, make_namespace(kPod, 128),
+      {make_listener(80, 129, 128, 50), make_listener(81, 2, 5, 20)},
+      make_namespace(kPod, 128, {{"TcpExtListenOverflows", 45}, {"TcpExtListenDrops", 45}}));
+  observation.tracing = facts::Source::kFunctions;
+  observation.ledgers = {make_ledger(observation.after.listeners[1], 0, 5),
+                         make_ledger(observation.after.listeners[0], 40, 0)};
+  observation.ledgers[1].longest = QueueLength(129);
+  observation.ledgers[1].time_in_queue_ns = {{.below = 2'500'000'000, .count = 95},
+                                             {.below = 2'600'000'000, .count = 5}};
+  observation.ledgers[1].set(facts::LedgerTerm::kAcceptedUntimed, 11);
+  const Report report = diagnose(observation);
+  const ListenerReport& first = report.listeners[0];
+  EXPECT_EQ(first.verdict, Verdict::kOverflowing);
+  EXPECT_EQ(first.refused.total, 40U);
+  EXPECT_EQ(first.refused.at_syn, 40U);
+  EXPECT_EQ(first.refused.attempts, 40U);
+  EXPECT_EQ(first.refused.addresses, 2U);
+  EXPECT_EQ(first.refused.source, facts::Source::kFunctions);
+  ASSERT_TRUE(first.time_in_queue.has_value());
+  EXPECT_DOUBLE_EQ(first.time_in_queue->p50_ms, 2500);
+  EXPECT_DOUBLE_EQ(first.time_in_queue->p99_ms, 2600);
+  const ListenerReport& second = report.listeners[1];
+  EXPECT_EQ(second.verdict, Verdict::kOverflowing);
+  EXPECT_EQ(second.refused.total, 5U);
+  EXPECT_EQ(second.refused.at_ack, 5U);
+  EXPECT_FALSE(second.time_in_queue.has_value());
+}
+
+// The few that wait long are easier to time than the many that do not.
+TEST(Diagnose, GivesNoTimeInQueueWhereTooFewWereTimed) {
+  Observation observation = observe({make_listener(80, 0, 128, 0)}, make_namespace(kPod, 128),
+                                    {make_listener(80, 0, 128, 0)}, make_namespace(kPod, 128));
+  observation.tracing = facts::Source::kTracepoints;
+  facts::Ledger ledger = make_ledger(observation.after.listeners[0], 0, 0);
+  ledger.time_in_queue_ns = {{.below = 1'000'000, .count = 89}};
+  ledger.set(facts::LedgerTerm::kAcceptedUntimed, 11);
+  observation.ledgers = {ledger};
+  EXPECT_FALSE(diagnose(observation).listeners[0].time_in_queue.has_value());
+}
+
+TEST(Diagnose, KnowsThatNothingWasRefusedWhereItTraced) {
+  Observation observation = observe({make_listener(80, 0, 128, 0)}, make_namespace(kPod, 128),
+                                    {make_listener(80, 0, 128, 0)}, make_namespace(kPod, 128));
+  EXPECT_EQ(diagnose(observation).listeners[0].refused.attempts, std::nullopt);
+  observation.tracing = facts::Source::kFunctions;
+  const Refused& refused = diagnose(observation).listeners[0].refused;
+  EXPECT_EQ(refused.at_syn, 0U);
+  EXPECT_EQ(refused.attempts, 0U);
+}
+
 }  // namespace
 }  // namespace acceptq::diagnose

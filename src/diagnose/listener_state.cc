@@ -172,6 +172,72 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
   }
 }
 
+double milliseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e6; }
+
+// Where most of those that left the queue could be timed: the few that took long are easier to time
+// than the many that did not.
+std::optional<TimeInQueue> time_in_queue(const facts::Ledger& ledger) {
+  std::uint64_t timed = 0;
+  for (const facts::Bucket& bucket : ledger.time_in_queue_ns) timed += bucket.count;
+  const std::uint64_t untimed = ledger[facts::LedgerTerm::kAcceptedUntimed].value_or(0);
+  constexpr std::uint64_t kOneIn = 10;
+  if (timed == 0 || untimed * kOneIn > timed + untimed) return std::nullopt;
+  return TimeInQueue{
+      .p50_ms = milliseconds(facts::quantile(ledger.time_in_queue_ns, 0.5).value_or(0)),
+      .p99_ms = milliseconds(facts::quantile(ledger.time_in_queue_ns, 0.99).value_or(0)),
+      .source = ledger.source};
+}
+
+// What tracing counted is better than what is concluded from counters.
+void take_ledgers(const facts::Observation& observation, std::vector<ListenerState>& states) {
+  using enum facts::LedgerTerm;
+  const std::vector<const facts::Ledger*> ledgers = facts::ledgers_of(observation);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    ListenerState& state = states[i];
+    state.ledger = ledgers[i];
+    if (state.ledger == nullptr) {
+      // Traced, and nothing came.
+      const bool is_tcp = state.listener->protocol == Protocol::kTcp;
+      if (observation.tracing && is_tcp && state.report.refused.total == 0U) {
+        state.report.refused = {.total = 0,
+                                .at_syn = 0,
+                                .at_ack = 0,
+                                .attempts = 0,
+                                .recovered = 0,
+                                .gave_up = 0,
+                                .addresses = 0,
+                                .source = observation.tracing};
+      }
+      continue;
+    }
+    const facts::Ledger& ledger = *state.ledger;
+    ListenerReport& report = state.report;
+    if (ledger.longest) report.longest = std::max(report.longest, *ledger.longest);
+    report.time_in_queue = time_in_queue(ledger);
+    const auto at_syn = facts::refused_at_syn(ledger);
+    const auto at_ack = facts::refused_at_ack(ledger);
+    if (!at_syn || !at_ack) continue;
+    state.drops = *at_syn + *at_ack;
+    state.overflows = ledger[kSynRefusedAcceptFull].value_or(0) +
+                      ledger[kAckRefusedFull].value_or(0) +
+                      ledger[kCookieAckRefusedFull].value_or(0);
+    report.refused = {.total = state.drops,
+                      .at_syn = at_syn,
+                      .at_ack = at_ack,
+                      .attempts = ledger[kAttemptsRefused],
+                      .recovered = ledger[kAttemptsRecovered],
+                      .gave_up = ledger.gave_up,
+                      .addresses = ledger.addresses,
+                      .top = ledger.clients,
+                      .source = ledger.source};
+    const auto queued = ledger[kAckQueued];
+    const auto accepted = ledger[kAccepted];
+    if (!queued || !accepted || observation.seconds <= 0) continue;
+    report.arrivals_per_s = static_cast<double>(*queued + *state.drops) / observation.seconds;
+    report.accepts_per_s = static_cast<double>(*accepted) / observation.seconds;
+  }
+}
+
 void group_reuseport(std::vector<ListenerState>& states) {
   std::map<std::string, std::vector<ListenerState*>> groups;
   for (ListenerState& state : states) {
@@ -209,6 +275,7 @@ std::vector<ListenerState> listener_states(const facts::Observation& observation
     states.push_back(std::move(state));
   }
   attribute_drops(states, observation, rules);
+  take_ledgers(observation, states);
   group_reuseport(states);
   return states;
 }

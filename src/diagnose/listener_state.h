@@ -17,11 +17,13 @@ namespace acceptq::diagnose {
 struct ListenerState {
   const facts::Listener* listener = nullptr;
   const facts::Listener* before = nullptr;  // the same socket at the beginning; null: it is new
+  const facts::Ledger* ledger =
+      nullptr;  // what tracing counted for it; null: nothing, or not traced
   NamespaceDelta ns;
   ListenerReport report;
   bool kernel_owned = false;  // no descriptor of any process refers to it
-  // Growth of the namespace's ListenOverflows and ListenDrops, where they are this listener's
-  // alone.
+  // Packets refused for a full accept queue, and all: by its ledger, or the growth of its
+  // namespace's ListenOverflows and ListenDrops where they are this listener's alone.
   std::optional<std::uint64_t> overflows;
   std::optional<std::uint64_t> drops;
   // Values other than the application's choice that the limit may have come from; only where

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "facts/ledger.h"
 #include "facts/listener.h"
 
 namespace acceptq::diagnose {
@@ -63,12 +64,25 @@ struct Finding {
   std::vector<Remedy> remedies;
 };
 
-// Refused packets of handshakes during the observation.
+// Refused packets of handshakes during the observation, the attempts to connect that they belong
+// to, and the addresses that these come from.
 struct Refused {
   std::optional<std::uint64_t> total;
   std::optional<std::uint64_t> at_syn;
   std::optional<std::uint64_t> at_ack;
+  std::optional<std::uint64_t> attempts;
+  std::optional<std::uint64_t> recovered;  // attempts that came through later
+  std::optional<std::uint64_t> gave_up;    // attempts that were not repeated
+  std::optional<std::uint64_t> addresses;
+  std::vector<facts::RefusedClient> top;  // most attempts first
   std::optional<facts::Source> source;
+};
+
+// How long connections waited for accept().
+struct TimeInQueue {
+  double p50_ms = 0;
+  double p99_ms = 0;
+  facts::Source source = facts::Source::kFunctions;
 };
 
 struct ListenerReport {
@@ -85,6 +99,7 @@ struct ListenerReport {
   std::optional<double> arrivals_per_s;
   std::optional<double> accepts_per_s;
   Refused refused;
+  std::optional<TimeInQueue> time_in_queue;
   std::optional<std::uint64_t> socket_drops_delta;
   std::optional<std::string> reuseport_group;  // facts::reuseport_key, where it has other members
 };

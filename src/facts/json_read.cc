@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "facts/json.h"
 #include "facts/json_value.h"
+#include "facts/ledger_read.h"
 
 namespace acceptq::facts {
 namespace {
@@ -158,11 +159,7 @@ Observation read_observation(const Value& value) {
   Observation observation;
   get(value, "seconds", observation.seconds);
   if (const Value tracing = value.member("tracing"); !tracing.is_null()) {
-    int source = 0;
-    tracing.read_name({"functions", "tracepoints", "packets", "counters", "socket_drops",
-                       "imported", "simulated"},
-                      source);
-    observation.tracing = static_cast<Source>(source);
+    observation.tracing = read_source(tracing);
   }
   value.member("samples").each_member([&](const std::string& escaped, const Value& item) {
     const std::optional<std::string> key = unescape_bytes(escaped);
@@ -172,6 +169,8 @@ Observation read_observation(const Value& value) {
     get(item, "full", queue.full);
     get(item, "longest", queue.longest);
   });
+  // Recordings of before there was tracing have none.
+  if (value.has("ledgers")) observation.ledgers = get_all(value, "ledgers", read_ledger);
   observation.before = read_snapshot(value.member("before"));
   observation.after = read_snapshot(value.member("after"));
   return observation;

@@ -50,6 +50,29 @@ Observation sample() {
   observation.samples[listener_key(after.listeners[1])] = {
       .count = 3, .full = 1, .longest = QueueLength(129)};
   observation.before = after;
+  Ledger ledger;
+  ledger.netns = ns.id;
+  ledger.address = tcp.address;
+  ledger.port = 443;
+  ledger.cookie = tcp.cookie;
+  ledger.source = Source::kTracepoints;
+  ledger.since_ns = 77;
+  ledger.closed_at_ns = 99;
+  ledger.set(LedgerTerm::kSynReceived, 12);
+  ledger.set(LedgerTerm::kAttemptsRecovered, 18446744073709551614U);
+  ledger.longest = QueueLength(6);
+  ledger.syn_longest = 3;
+  ledger.depth = {{.below = 2, .count = 1}, {.below = 8, .count = 5}};
+  ledger.delay_s = {{.below = 1, .count = 4}};
+  ledger.time_in_queue_ns = {{.below = 1250, .count = 9}};
+  ledger.listen = ListenCall{.requested = -1, .somaxconn = 4096, .limit = 4096};
+  ledger.clients = {
+      {.address = *IpAddress::parse("10.0.0.1"), .prefix_bits = 32, .packets = 9, .attempts = 2}};
+  ledger.prefixes = {
+      {.address = *IpAddress::parse("2001:db8::"), .prefix_bits = 48, .packets = 3, .attempts = 1}};
+  ledger.addresses = 4;
+  ledger.gave_up = 1;
+  observation.ledgers = {ledger, Ledger{}};
   return observation;
 }
 

@@ -44,6 +44,11 @@ class Value {
     return std::holds_alternative<std::nullptr_t>(node_->value);
   }
 
+  [[nodiscard]] bool has(const char* name) const {
+    return std::holds_alternative<std::vector<Member>>(node_->value) &&
+           node_->find(name) != nullptr;
+  }
+
   [[nodiscard]] Value member(const char* name) const {
     static const Node kNull;
     const std::string path = path_ + "." + name;

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "facts/json.h"
+#include "facts/ledger_json.h"
 
 namespace acceptq::facts {
 namespace {
@@ -171,11 +172,14 @@ std::string to_json(const Observation& observation) {
     samples[escape_bytes(key)] = {
         {"count", queue.count}, {"full", queue.full}, {"longest", queue.longest.value()}};
   }
+  Json ledgers = Json::array();
+  for (const Ledger& ledger : observation.ledgers) ledgers.push_back(ledger_to_json(ledger));
   const Json json = {
       {"schema", kObservationSchema},
       {"seconds", observation.seconds},
       {"tracing", observation.tracing ? Json(source_name(*observation.tracing)) : Json(nullptr)},
       {"samples", std::move(samples)},
+      {"ledgers", std::move(ledgers)},
       {"before", write(observation.before)},
       {"after", write(observation.after)}};
   return json.dump(1) + "\n";

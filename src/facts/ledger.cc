@@ -3,6 +3,8 @@
 #include <cmath>
 #include <initializer_list>
 
+#include "facts/snapshot.h"
+
 namespace acceptq::facts {
 namespace {
 

@@ -11,9 +11,10 @@
 #include "base/units.h"
 #include "facts/address.h"
 #include "facts/listener.h"
-#include "facts/snapshot.h"
 
 namespace acceptq::facts {
+
+struct Snapshot;
 
 // What a ledger counts. Packets, except where a name says otherwise; docs/glossary.md explains
 // each. The order is that of enum aq_term (src/collect/bpf/ledger_wire.h).
@@ -75,6 +76,8 @@ struct Bucket {
   friend bool operator==(const Bucket&, const Bucket&) = default;
 };
 
+inline constexpr std::size_t kMostClients = 10;
+
 // Without empty buckets, ascending.
 using Histogram = std::vector<Bucket>;
 
@@ -88,6 +91,16 @@ struct ListenCall {
   std::uint32_t limit = 0;
 
   friend bool operator==(const ListenCall&, const ListenCall&) = default;
+};
+
+// Refused packets of one address, or of all addresses in one prefix.
+struct RefusedClient {
+  IpAddress address;
+  std::uint8_t prefix_bits = 0;  // 32 or 128 for one address
+  std::uint64_t packets = 0;
+  std::uint64_t attempts = 0;
+
+  friend bool operator==(const RefusedClient&, const RefusedClient&) = default;
 };
 
 struct Ledger {
@@ -108,6 +121,15 @@ struct Ledger {
   Histogram delay_s;           // of refused attempts that were let in later: since the first packet
   Histogram time_in_queue_ns;  // from the insertion to accept()
   std::optional<ListenCall> listen;  // the last that was seen
+
+  // Whose packets were refused: those with most attempts, at most kMostClients, most first; by
+  // address, and by /24 or /48.
+  std::vector<RefusedClient> clients;
+  std::vector<RefusedClient> prefixes;
+  std::optional<std::uint64_t> addresses;  // how many in all; empty: more than could be told apart
+  // Refused attempts that have neither come through nor been repeated in twice the time in which a
+  // client repeats them.
+  std::optional<std::uint64_t> gave_up;
 
   [[nodiscard]] std::optional<std::uint64_t> operator[](LedgerTerm term) const {
     return counts[static_cast<std::size_t>(term)];

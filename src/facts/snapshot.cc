@@ -29,6 +29,19 @@ const Process* find_process(const Snapshot& snapshot, Pid pid) {
   return find_sorted(snapshot.processes, pid, &Process::pid);
 }
 
+std::vector<const Ledger*> ledgers_of(const Observation& observation) {
+  const std::vector<Listener>& listeners = observation.after.listeners;
+  std::vector<const Ledger*> found(listeners.size());
+  for (const Ledger& ledger : observation.ledgers) {
+    if (ledger.closed_at_ns) continue;
+    const Listener* listener = find_listener(observation.after, ledger);
+    if (listener == nullptr) continue;
+    const Ledger*& newest = found[static_cast<std::size_t>(listener - listeners.data())];
+    if (newest == nullptr || ledger.since_ns > newest->since_ns) newest = &ledger;
+  }
+  return found;
+}
+
 const Namespace* host_namespace(const Snapshot& snapshot) {
   const auto it = std::ranges::find_if(snapshot.namespaces, &Namespace::is_host);
   return it != snapshot.namespaces.end() ? &*it : nullptr;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "facts/ledger.h"
 #include "facts/listener.h"
 #include "facts/namespace.h"
 #include "facts/process.h"
@@ -63,13 +64,17 @@ struct Observation {
   Snapshot after;
   double seconds = 0;
   std::map<std::string, QueueSamples> samples;  // by listener_key
-  std::optional<Source> tracing;                // the best tracing that was available; none: empty
+  std::optional<Source> tracing;                // how handshakes were traced; empty: not at all
+  std::vector<Ledger> ledgers;                  // what tracing counted, for each listener
 
   friend bool operator==(const Observation&, const Observation&) = default;
 };
 
 [[nodiscard]] const Namespace* find_namespace(const Snapshot& snapshot, NetnsId id);
 [[nodiscard]] const Process* find_process(const Snapshot& snapshot, Pid pid);
+// What tracing counted for each listener of the later snapshot, in its order; null where it saw
+// nothing of one.
+[[nodiscard]] std::vector<const Ledger*> ledgers_of(const Observation& observation);
 [[nodiscard]] const Namespace* host_namespace(const Snapshot& snapshot);
 
 // Orders and makes unique what must be: namespaces by id, listeners by key, processes by pid,

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "diagnose/deltas.h"
 #include "render/listener_names.h"
+#include "render/names.h"
 
 namespace acceptq::render {
 namespace {
@@ -86,7 +87,36 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
   if (report.refused.source == facts::Source::kSocketDrops) {
     text += " at most: the socket's own count, where some packets count twice";
   }
+  if (report.refused.at_syn && report.refused.at_ack && *report.refused.total > 0) {
+    text += fmt::format(", {} at SYN and {} at the final ACK", *report.refused.at_syn,
+                        *report.refused.at_ack);
+  }
   return text;
+}
+
+// "10.0.0.3 (41 attempts), 10.0.0.4 (7), and 55 more"
+std::string clients_text(const ListenerReport& report) {
+  constexpr std::size_t kMost = 3;
+  const diagnose::Refused& refused = report.refused;
+  std::string text;
+  std::size_t shown = 0;
+  for (const facts::RefusedClient& client : refused.top) {
+    if (shown == kMost) break;
+    text += fmt::format("{}{} ({}{})", shown == 0 ? "" : ", ", client.address.to_string(),
+                        client.attempts,
+                        shown > 0 ? "" : (client.attempts == 1 ? " attempt" : " attempts"));
+    ++shown;
+  }
+  const std::uint64_t all = refused.addresses.value_or(refused.top.size());
+  if (all > shown) text += fmt::format(" and {} more", all - shown);
+  return text;
+}
+
+std::string time_in_queue_text(const ListenerReport& report) {
+  if (!report.time_in_queue) return "";
+  return fmt::format("{} for half, {} for 99 %, between handshake and accept()",
+                     duration_text(report.time_in_queue->p50_ms),
+                     duration_text(report.time_in_queue->p99_ms));
 }
 
 std::string limit_text(const facts::Observation& observation, const facts::Listener& listener,
@@ -184,7 +214,9 @@ std::string listener_block(const TermStyle& style, const facts::Observation& obs
   text += row(style, "accept queue", queue_text(style, listener, report));
   text += row(style, "SYN queue", syn_queue_text(style, listener, report));
   text += row(style, "refused", refused_text(observation, report));
+  text += row(style, "clients", clients_text(report));
   text += row(style, "accepted", rates_text(report));
+  text += row(style, "waited", time_in_queue_text(report));
   text += row(style, "limit set by", limit_text(observation, listener, report));
   for (const Finding* finding : findings) {
     text += row(style, finding->id, printable(finding->explanation));

@@ -1,6 +1,8 @@
 #include "render/names.h"
 
+#include <fmt/format.h>
 #include <array>
+
 #include <ctime>
 
 namespace acceptq::render {
@@ -93,6 +95,12 @@ std::string utc_time(std::int64_t realtime_ns) {
   std::array<char, 64> text{};
   const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
   return {text.data(), length};
+}
+
+std::string duration_text(double ms) {
+  constexpr double kMsPerSecond = 1000;
+  return ms < kMsPerSecond ? fmt::format("{:.3g} ms", ms)
+                           : fmt::format("{:.3g} s", ms / kMsPerSecond);
 }
 
 }  // namespace acceptq::render

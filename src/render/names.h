@@ -21,4 +21,7 @@ namespace acceptq::render {
 // RFC 3339, UTC, whole seconds: "2026-11-23T06:00:00Z".
 [[nodiscard]] std::string utc_time(std::int64_t realtime_ns);
 
+// Three digits and a unit: "0.25 ms", "2.5 s".
+[[nodiscard]] std::string duration_text(double ms);
+
 }  // namespace acceptq::render

@@ -121,6 +121,34 @@ Json syn_queue_json(const facts::Listener& listener, const ListenerReport& repor
           {"cookies", report.cookies ? Json(name_of(*report.cookies)) : Json(nullptr)}};
 }
 
+Json time_in_queue_json(const std::optional<diagnose::TimeInQueue>& time) {
+  return {{"p50_ms", time ? Json(time->p50_ms) : Json(nullptr)},
+          {"p99_ms", time ? Json(time->p99_ms) : Json(nullptr)},
+          {"source", time ? Json(facts::source_name(time->source)) : Json(nullptr)}};
+}
+
+Json refused_json(const diagnose::Refused& refused) {
+  Json top = nullptr;
+  if (refused.attempts) {
+    top = Json::array();
+    for (const facts::RefusedClient& client : refused.top) {
+      top.push_back({{"address", client.address.to_string()},
+                     {"attempts", client.attempts},
+                     {"packets", client.packets}});
+    }
+  }
+  return {{"packets",
+           {{"total", opt(refused.total)},
+            {"at_syn", opt(refused.at_syn)},
+            {"at_ack", opt(refused.at_ack)}}},
+          {"attempts", opt(refused.attempts)},
+          {"recovered", opt(refused.recovered)},
+          {"gave_up", opt(refused.gave_up)},
+          {"addresses", opt(refused.addresses)},
+          {"top", std::move(top)},
+          {"source", opt_source(refused.source)}};
+}
+
 Json listener_json(const facts::Listener& listener, const ListenerReport& report,
                    const facts::Snapshot& snapshot) {
   const bool tcp = listener.protocol == facts::Protocol::kTcp;
@@ -145,16 +173,8 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
       {"rates",
        {{"arrivals_per_s", opt(report.arrivals_per_s)},
         {"accepts_per_s", opt(report.accepts_per_s)}}},
-      {"time_in_queue", {{"p50_ms", nullptr}, {"p99_ms", nullptr}, {"source", nullptr}}},
-      {"refused",
-       {{"packets",
-         {{"total", opt(report.refused.total)},
-          {"at_syn", opt(report.refused.at_syn)},
-          {"at_ack", opt(report.refused.at_ack)}}},
-        {"attempts", nullptr},
-        {"addresses", nullptr},
-        {"top", nullptr},
-        {"source", opt_source(report.refused.source)}}},
+      {"time_in_queue", time_in_queue_json(report.time_in_queue)},
+      {"refused", refused_json(report.refused)},
       {"socket_drops", {{"total", opt(listener.drops)}, {"delta", opt(report.socket_drops_delta)}}},
       {"owners", std::move(owners)},
       {"owners_complete", listener.owners_complete}};

@@ -10,7 +10,9 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "facts/json.h"
+#include "facts/ledger_json.h"
 #include "render/listener_names.h"
+#include "render/names.h"
 
 namespace acceptq::render {
 namespace {
@@ -91,11 +93,6 @@ std::string some(std::uint64_t count, std::string_view what) {
   return count == 0 ? "" : fmt::format("{} {}", count, what);
 }
 
-std::string duration(std::uint64_t ns) {
-  const double seconds = static_cast<double>(ns) / 1e9;
-  return seconds < 1 ? fmt::format("{:.3g} ms", seconds * 1e3) : fmt::format("{:.3g} s", seconds);
-}
-
 // "  SYNs          12 received …", its further lines indented.
 void add_row(const TermStyle& style, std::string_view name, const std::string& row,
              std::string& text) {
@@ -104,6 +101,8 @@ void add_row(const TermStyle& style, std::string_view name, const std::string& r
   const std::string label = fmt::format("  {:<12}", name);
   text += label + wrap(style, kIndent, row).substr(kIndent);
 }
+
+std::string milliseconds(std::uint64_t ns) { return duration_text(static_cast<double>(ns) / 1e6); }
 
 std::string queue_row(const Ledger& ledger) {
   std::string row =
@@ -123,6 +122,22 @@ std::string clients_row(const Ledger& ledger) {
                     std::to_string(value(ledger, kAttemptsRecovered)) + " let in later";
   for (const facts::Bucket& bucket : ledger.delay_s) {
     row += fmt::format(", {} within {} s", bucket.count, bucket.below);
+  }
+  if (ledger.gave_up.value_or(0) > 0) row += fmt::format(", {} given up", *ledger.gave_up);
+  if (ledger.clients.empty()) return row;
+  // Where there are many, whole networks say more.
+  const bool by_prefix = ledger.prefixes.size() > 1 && !ledger.addresses;
+  row += "; most from ";
+  constexpr std::size_t kMost = 3;
+  std::size_t shown = 0;
+  for (const facts::RefusedClient& client : by_prefix ? ledger.prefixes : ledger.clients) {
+    if (shown == kMost) break;
+    row += fmt::format("{}{}{} ({})", shown == 0 ? "" : ", ", client.address.to_string(),
+                       by_prefix ? fmt::format("/{}", client.prefix_bits) : "", client.attempts);
+    ++shown;
+  }
+  if (ledger.addresses.value_or(0) > shown) {
+    row += fmt::format(" and {} more", *ledger.addresses - shown);
   }
   return row;
 }
@@ -167,7 +182,7 @@ std::string ledger_block(const TermStyle& style, const Ledger& ledger,
   const auto p50 = facts::quantile(ledger.time_in_queue_ns, 0.5);
   const auto p99 = facts::quantile(ledger.time_in_queue_ns, 0.99);
   if (p50 && p99) {
-    taken += fmt::format("; waited {} (half), {} (99 %)", duration(*p50), duration(*p99));
+    taken += fmt::format("; waited {} (half), {} (99 %)", milliseconds(*p50), milliseconds(*p99));
   }
   add_row(style, "accept()", taken, text);
   add_row(style, "queue", queue_row(ledger), text);
@@ -219,43 +234,13 @@ Json key_json(const facts::Listener* listener) {
   return listener == nullptr ? Json(nullptr) : Json(facts::listener_key(*listener));
 }
 
-Json histogram_json(const facts::Histogram& histogram) {
-  Json buckets = Json::array();
-  for (const facts::Bucket& bucket : histogram) {
-    buckets.push_back({{"below", bucket.below}, {"count", bucket.count}});
-  }
-  return buckets;
-}
-
 Json ledger_json(const Ledger& ledger, const facts::Snapshot& snapshot) {
   const facts::Listener* listener = facts::find_listener(snapshot, ledger);
-  Json counts = Json::object();
-  for (std::size_t i = 0; i < facts::kLedgerTerms; ++i) {
-    const auto term = static_cast<facts::LedgerTerm>(i);
-    counts[std::string(facts::ledger_term_name(term))] =
-        ledger[term] ? Json(*ledger[term]) : Json(nullptr);
-  }
-  Json listen = nullptr;
-  if (ledger.listen) {
-    listen = {{"backlog_requested",
-               ledger.listen->requested ? Json(*ledger.listen->requested) : Json(nullptr)},
-              {"somaxconn", ledger.listen->somaxconn},
-              {"limit", ledger.listen->limit}};
-  }
-  return {{"listener", key_json(listener)},
-          {"netns", ledger.netns.value()},
-          {"address", ledger.address.to_string()},
-          {"port", ledger.port},
-          {"closed", ledger.closed_at_ns.has_value()},
-          {"source", facts::source_name(ledger.source)},
-          {"owners", owners_json(snapshot, listener)},
-          {"counts", std::move(counts)},
-          {"longest", ledger.longest ? Json(ledger.longest->value()) : Json(nullptr)},
-          {"syn_longest", ledger.syn_longest ? Json(*ledger.syn_longest) : Json(nullptr)},
-          {"length_at_arrival", histogram_json(ledger.depth)},
-          {"delay_s", histogram_json(ledger.delay_s)},
-          {"time_in_queue_ns", histogram_json(ledger.time_in_queue_ns)},
-          {"listen", std::move(listen)}};
+  Json json = {{"listener", key_json(listener)},
+               {"closed", ledger.closed_at_ns.has_value()},
+               {"owners", owners_json(snapshot, listener)}};
+  json.update(facts::ledger_to_json(ledger));
+  return json;
 }
 
 }  // namespace

@@ -72,6 +72,47 @@ TEST(Trace, ShowsWhoWasRefusedByWhomAndWhy) {
   EXPECT_GE(lines[5]["ledgers"][0]["counts"]["attempts_refused"], 5);
 }
 
+// The same ledger is part of a check.
+TEST(Check, TellsRefusedAttemptsByStepAndClient) {
+  if (!may_unshare()) GTEST_SKIP() << "needs root, to make a network namespace";
+  if (!has_tun()) GTEST_SKIP() << "needs /dev/net/tun";
+  const TestNetns ns;
+  UniqueFd listener;
+  ns.run([&] { listener = listen_tcp("0.0.0.0", kPort, kBacklog); });
+  TunClients clients(ns, kPort);
+  for (int i = 0; i <= kBacklog; ++i) {
+    TunClient& client = clients.connect();
+    clients.receive();
+    clients.send_ack(client);
+  }
+  Output checked;
+  std::atomic<bool> ended = false;
+  std::thread program([&] {
+    checked = run_program({kProgram, "check", ns.selector(), "--json", "--for", "3s"});
+    ended = true;
+  });
+  while (!ended) {
+    clients.connect();
+    clients.receive(std::chrono::milliseconds(50));
+  }
+  program.join();
+  ASSERT_EQ(checked.exit_code, 1) << checked.err;
+  const json report = json::parse(checked.out);
+  const json& tracing = report["host"]["tracing"];
+  if (tracing.is_null()) GTEST_SKIP() << report["blind_spots"];
+  const json& listener_report = report["listeners"].at(0);
+  EXPECT_EQ(listener_report["verdict"], "overflowing");
+  const json& refused = listener_report["refused"];
+  EXPECT_EQ(refused["source"], tracing);
+  EXPECT_GT(refused["packets"]["at_syn"], 0);
+  EXPECT_EQ(refused["packets"]["at_ack"], 0);
+  EXPECT_EQ(refused["packets"]["total"], refused["packets"]["at_syn"]);
+  EXPECT_EQ(refused["attempts"], refused["packets"]["total"]) << "nobody tried twice";
+  EXPECT_EQ(refused["addresses"], refused["attempts"]) << "each client has its own address";
+  EXPECT_TRUE(std::string(refused["top"].at(0)["address"]).starts_with("10.9.0.")) << refused;
+  EXPECT_EQ(listener_report["accept_queue"]["longest"], kBacklog + 1);
+}
+
 TEST(Trace, NamesASelectorThatMatchesNothing) {
   if (!may_unshare()) GTEST_SKIP() << "needs root";
   const Output traced = run_program({kProgram, "trace", "comm:no-such-program", "--for", "1s"});

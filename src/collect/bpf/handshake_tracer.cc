@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "collect/bpf/ledger_book.h"
 #include "collect/bpf/ledger_programs.h"
 #include "collect/bpf/ledger_wire.h"
 
@@ -46,7 +47,8 @@ Status for_each_entry(const bpf_map* map, const Visit& visit) {
 
 class HandshakeTracer::Impl {
  public:
-  explicit Impl(std::unique_ptr<LedgerPrograms> programs) : programs_(std::move(programs)) {}
+  Impl(std::unique_ptr<LedgerPrograms> programs, std::string shortfall)
+      : programs_(std::move(programs)), shortfall_(std::move(shortfall)) {}
 
   Status begin(const std::vector<TraceOptions::Choice>& selected) {
     select(selected);
@@ -65,6 +67,7 @@ class HandshakeTracer::Impl {
   }
 
   [[nodiscard]] const LedgerPrograms& programs() const { return *programs_; }
+  [[nodiscard]] const std::string& shortfall() const { return shortfall_; }
 
   Status poll(std::chrono::milliseconds patience,
               const std::function<void(const RefusalRecord&)>& take) {
@@ -99,6 +102,11 @@ class HandshakeTracer::Impl {
     if (!walked) return fail(walked.error());
     if (malformed) return fail(std::move(*malformed));
     return records;
+  }
+
+  // An LRU map forgets before it is full: each CPU keeps some places to itself.
+  [[nodiscard]] std::size_t most_clients() const {
+    return bpf_map__max_entries(map("clients")) / 2;
   }
 
   Result<std::vector<OpenAttempt>> open_attempts() {
@@ -199,6 +207,7 @@ class HandshakeTracer::Impl {
   // The order matters: the ring goes before the programs whose map it reads.
   std::unique_ptr<LedgerPrograms> programs_;
   Ring ring_;
+  std::string shortfall_;
   std::vector<LedgerRecord> finished_;
   std::int64_t watching_since_ns_ = 0;
   std::int64_t next_look_ns_ = 0;
@@ -226,8 +235,10 @@ Result<HandshakeTracer> HandshakeTracer::Create(const TraceOptions& options) {
   Result<std::unique_ptr<LedgerPrograms>> programs = options.level == TraceLevel::kTracepoints
                                                          ? load_tracepoint_hooks(options)
                                                          : load_function_hooks(options);
+  std::string shortfall;
   if (!programs && options.level == TraceLevel::kBest) {
     Error first = std::move(programs.error());
+    shortfall = first.message();
     programs = load_tracepoint_hooks(options);
     if (!programs) {
       first.context += "; and tracepoints alone do not do: " + programs.error().context;
@@ -235,7 +246,7 @@ Result<HandshakeTracer> HandshakeTracer::Create(const TraceOptions& options) {
     }
   }
   if (!programs) return fail(std::move(programs.error()));
-  auto impl = std::make_unique<Impl>(std::move(*programs));
+  auto impl = std::make_unique<Impl>(std::move(*programs), std::move(shortfall));
   if (const Status begun = impl->begin(options.selected); !begun) return fail(begun.error());
   return HandshakeTracer(std::move(impl));
 }
@@ -246,16 +257,30 @@ const std::vector<Hook>& HandshakeTracer::hooks() const { return impl_->programs
 
 facts::Source HandshakeTracer::source() const { return impl_->programs().source(); }
 
+const std::string& HandshakeTracer::shortfall() const { return impl_->shortfall(); }
+
 Status HandshakeTracer::poll(std::chrono::milliseconds patience,
                              const std::function<void(const RefusalRecord&)>& take) {
   return impl_->poll(patience, take);
 }
 
 Result<std::vector<LedgerRecord>> HandshakeTracer::ledgers() { return impl_->ledgers(); }
-Result<std::vector<OpenAttempt>> HandshakeTracer::open_attempts() { return impl_->open_attempts(); }
-Result<std::vector<ClientCount>> HandshakeTracer::clients() { return impl_->clients_of("clients"); }
-Result<std::vector<ClientCount>> HandshakeTracer::client_prefixes() {
-  return impl_->clients_of("prefixes");
+Result<std::vector<facts::Ledger>> HandshakeTracer::books() {
+  auto records = impl_->ledgers();
+  if (!records) return fail(std::move(records.error()));
+  auto clients = impl_->clients_of("clients");
+  if (!clients) return fail(std::move(clients.error()));
+  auto prefixes = impl_->clients_of("prefixes");
+  if (!prefixes) return fail(std::move(prefixes.error()));
+  auto attempts = impl_->open_attempts();
+  if (!attempts) return fail(std::move(attempts.error()));
+  const bool forgotten = clients->size() >= impl_->most_clients();
+  return bind_books({.records = std::move(*records),
+                     .clients = std::move(*clients),
+                     .prefixes = std::move(*prefixes),
+                     .attempts = std::move(*attempts),
+                     .some_clients_forgotten = forgotten,
+                     .now_ns = monotonic_ns()});
 }
 TraceLosses HandshakeTracer::losses() { return impl_->losses(); }
 

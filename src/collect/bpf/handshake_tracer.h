@@ -19,7 +19,8 @@ enum class TraceLevel {
   kBest,         // functions, or else tracepoints
   kFunctions,    // fentry and fexit, or else kprobes
   kKprobes,      // as on kernels without fentry
-  kTracepoints,  // as on kernels that refuse both; counts what facts::Ledger leaves empty else
+  kTracepoints,  // as on kernels that refuse both
+  kNone,         // not at all: for those who ask whether to trace
 };
 
 struct TraceOptions {
@@ -85,6 +86,8 @@ class HandshakeTracer {
 
   [[nodiscard]] const std::vector<Hook>& hooks() const;
   [[nodiscard]] facts::Source source() const;  // kFunctions or kTracepoints
+  // Why it is not functions; empty where it is.
+  [[nodiscard]] const std::string& shortfall() const;
 
   // Waits for refusals and hands them over, oldest first, until `patience` has passed; less where
   // something came. Without a ring buffer (before 5.8) it only waits.
@@ -93,10 +96,8 @@ class HandshakeTracer {
 
   // Every ledger as it is now, with those of closed listeners whose place another took.
   [[nodiscard]] Result<std::vector<LedgerRecord>> ledgers();
-  [[nodiscard]] Result<std::vector<OpenAttempt>> open_attempts();
-  // By address, or by /24 and /48; those refused last, where there were more than fit.
-  [[nodiscard]] Result<std::vector<ClientCount>> clients();
-  [[nodiscard]] Result<std::vector<ClientCount>> client_prefixes();
+  // The same with clients and those that gave up, without those that nothing reached.
+  [[nodiscard]] Result<std::vector<facts::Ledger>> books();
   [[nodiscard]] TraceLosses losses();
 
  private:

@@ -83,9 +83,10 @@ Error explain_load_failure(const LoadFailure& failure) {
                        " (a kernel built with CONFIG_DEBUG_INFO_BTF, and /sys mounted)");
   }
   if (hooks && (failure.err == EPERM || failure.kprobe_err == ENOENT)) {
-    return unsupported(what + " is shut on this kernel: fentry programs (" +
-                       std::generic_category().message(failure.err) + ") as well as kprobes (" +
-                       std::generic_category().message(failure.kprobe_err) + ")");
+    return {ErrorCode::kUnsupported, 0,
+            what + " is shut on this kernel: fentry programs (" +
+                std::generic_category().message(failure.err) + ") as well as kprobes (" +
+                std::generic_category().message(failure.kprobe_err) + ")"};
   }
   if (iterator && (!failure.has_iterator || !failure.has_file_helper)) {
     return unsupported(what + " needs Linux 5.11 or newer: this kernel has no " +

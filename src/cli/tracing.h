@@ -1,0 +1,11 @@
+// How this host is traced, and how users choose.
+#pragma once
+
+#include "collect/bpf/handshake_tracer.h"
+
+namespace acceptq::cli {
+
+// For the running kernel.
+[[nodiscard]] collect::bpf::TraceOptions trace_options(collect::bpf::TraceLevel level);
+
+}  // namespace acceptq::cli

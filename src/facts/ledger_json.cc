@@ -1,0 +1,150 @@
+#include "facts/ledger_json.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "facts/json.h"
+#include "facts/ledger_read.h"
+
+namespace acceptq::facts {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using json::Value;
+
+Json write(const Histogram& histogram) {
+  Json buckets = Json::array();
+  for (const Bucket& bucket : histogram) {
+    buckets.push_back({{"below", bucket.below}, {"count", bucket.count}});
+  }
+  return buckets;
+}
+
+Json write(const std::vector<RefusedClient>& clients) {
+  Json list = Json::array();
+  for (const RefusedClient& client : clients) {
+    list.push_back({{"address", client.address.to_string()},
+                    {"prefix_bits", client.prefix_bits},
+                    {"packets", client.packets},
+                    {"attempts", client.attempts}});
+  }
+  return list;
+}
+
+template <typename T>
+Json opt(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Histogram read_histogram(const Value& value) {
+  Histogram histogram;
+  value.each([&](const Value& item) {
+    Bucket& bucket = histogram.emplace_back();
+    item.member("below").read(bucket.below);
+    item.member("count").read(bucket.count);
+  });
+  return histogram;
+}
+
+void read_address(const Value& value, IpAddress& out) {
+  std::string text;
+  value.read(text);
+  if (const auto address = IpAddress::parse(text)) {
+    out = *address;
+  } else {
+    value.wrong("an IP address");
+  }
+}
+
+std::vector<RefusedClient> read_clients(const Value& value) {
+  std::vector<RefusedClient> clients;
+  value.each([&](const Value& item) {
+    RefusedClient& client = clients.emplace_back();
+    read_address(item.member("address"), client.address);
+    item.member("prefix_bits").read(client.prefix_bits);
+    item.member("packets").read(client.packets);
+    item.member("attempts").read(client.attempts);
+  });
+  return clients;
+}
+
+}  // namespace
+
+Json ledger_to_json(const Ledger& ledger) {
+  Json counts = Json::object();
+  for (std::size_t i = 0; i < kLedgerTerms; ++i) {
+    const auto term = static_cast<LedgerTerm>(i);
+    counts[std::string(ledger_term_name(term))] = opt(ledger[term]);
+  }
+  Json listen = nullptr;
+  if (ledger.listen) {
+    listen = {{"backlog_requested", opt(ledger.listen->requested)},
+              {"somaxconn", ledger.listen->somaxconn},
+              {"limit", ledger.listen->limit}};
+  }
+  return {{"netns", ledger.netns.value()},
+          {"address", ledger.address.to_string()},
+          {"port", ledger.port},
+          {"ifindex", ledger.ifindex},
+          {"cookie", fmt::format("{:x}", ledger.cookie.value())},
+          {"source", source_name(ledger.source)},
+          {"since_ns", ledger.since_ns},
+          {"closed_at_ns", opt(ledger.closed_at_ns)},
+          {"counts", std::move(counts)},
+          {"longest", ledger.longest ? Json(ledger.longest->value()) : Json(nullptr)},
+          {"syn_longest", opt(ledger.syn_longest)},
+          {"length_at_arrival", write(ledger.depth)},
+          {"delay_s", write(ledger.delay_s)},
+          {"time_in_queue_ns", write(ledger.time_in_queue_ns)},
+          {"listen", std::move(listen)},
+          {"clients", write(ledger.clients)},
+          {"prefixes", write(ledger.prefixes)},
+          {"addresses", opt(ledger.addresses)},
+          {"gave_up", opt(ledger.gave_up)}};
+}
+
+Ledger read_ledger(const Value& value) {
+  Ledger ledger;
+  value.member("netns").read(ledger.netns);
+  read_address(value.member("address"), ledger.address);
+  value.member("port").read(ledger.port);
+  value.member("ifindex").read(ledger.ifindex);
+  std::uint64_t cookie = 0;
+  value.member("cookie").read_hex(cookie);
+  ledger.cookie = SocketCookie(cookie);
+  ledger.source = read_source(value.member("source"));
+  value.member("since_ns").read(ledger.since_ns);
+  value.member("closed_at_ns").read(ledger.closed_at_ns);
+  const Value counts = value.member("counts");
+  for (std::size_t i = 0; i < kLedgerTerms; ++i) {
+    // Names are literals: they end where their view does.
+    counts.member(ledger_term_name(static_cast<LedgerTerm>(i)).data()).read(ledger.counts[i]);
+  }
+  value.member("longest").read(ledger.longest);
+  value.member("syn_longest").read(ledger.syn_longest);
+  ledger.depth = read_histogram(value.member("length_at_arrival"));
+  ledger.delay_s = read_histogram(value.member("delay_s"));
+  ledger.time_in_queue_ns = read_histogram(value.member("time_in_queue_ns"));
+  if (const Value listen = value.member("listen"); !listen.is_null()) {
+    ListenCall& call = ledger.listen.emplace();
+    listen.member("backlog_requested").read(call.requested);
+    listen.member("somaxconn").read(call.somaxconn);
+    listen.member("limit").read(call.limit);
+  }
+  ledger.clients = read_clients(value.member("clients"));
+  ledger.prefixes = read_clients(value.member("prefixes"));
+  value.member("addresses").read(ledger.addresses);
+  value.member("gave_up").read(ledger.gave_up);
+  return ledger;
+}
+
+Source read_source(const Value& value) {
+  int source = 0;
+  value.read_name(
+      {"functions", "tracepoints", "packets", "counters", "socket_drops", "imported", "simulated"},
+      source);
+  return static_cast<Source>(source);
+}
+
+}  // namespace acceptq::facts
