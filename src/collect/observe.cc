@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 #include <thread>
 #include <utility>
 
 #include "base/clock.h"
+#include "collect/observation_parts.h"
 #include "collect/traced_handshakes.h"
 
 namespace acceptq::collect {
@@ -20,65 +20,6 @@ constexpr std::int64_t kRestFactor = 10;
 
 double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
   return static_cast<double>(to_ns - from_ns) / static_cast<double>(kNsPerSecond);
-}
-
-// Namespaces worth a visit for each sample: something waits in a queue or was refused before.
-std::vector<NetnsId> watched_namespaces(const facts::Snapshot& snapshot) {
-  std::set<NetnsId> ids;
-  for (const facts::Listener& listener : snapshot.listeners) {
-    if (listener.accept_queue_len.value() > 0 || listener.drops.value_or(0) > 0) {
-      ids.insert(listener.netns);
-    }
-  }
-  return {ids.begin(), ids.end()};
-}
-
-void add_sample(const facts::Listener& listener,
-                std::map<std::string, facts::QueueSamples>& samples) {
-  facts::QueueSamples& queue = samples[facts::listener_key(listener)];
-  ++queue.count;
-  queue.longest = std::max(queue.longest, listener.accept_queue_len);
-  if (listener.limit && facts::sampled_full(listener.accept_queue_len, *listener.limit)) {
-    ++queue.full;
-  }
-}
-
-// Adds to the first snapshot what only the complete scan saw, with what it read a moment later: the
-// alternative is to visit every namespace before the observation begins.
-void complete(facts::Snapshot& before, facts::Snapshot complete) {
-  std::ranges::move(complete.listeners, std::back_inserter(before.listeners));
-  std::ranges::move(complete.processes, std::back_inserter(before.processes));
-  for (facts::Namespace& ns : complete.namespaces) {
-    const auto known = std::ranges::find(before.namespaces, ns.id, &facts::Namespace::id);
-    if (known == before.namespaces.end()) {
-      before.namespaces.push_back(std::move(ns));
-      continue;
-    }
-    if (known->sysctls.empty()) known->sysctls = std::move(ns.sysctls);
-    if (known->counters.empty()) {
-      known->counters = std::move(ns.counters);
-      known->counters_source = std::move(ns.counters_source);
-    }
-    if (known->held_by == facts::HeldBy::kUnknown) known->held_by = ns.held_by;
-  }
-  before.blind_spots = std::move(complete.blind_spots);
-  facts::normalize(before);
-}
-
-// The second snapshot is a fast one: what the complete scan could not see stays unseen, and the
-// sysctls that only it read are taken over.
-void carry_over(const facts::Snapshot& before, facts::Snapshot& after) {
-  for (facts::Namespace& ns : after.namespaces) {
-    const facts::Namespace* known = facts::find_namespace(before, ns.id);
-    if (known != nullptr && ns.sysctls.empty()) ns.sysctls = known->sysctls;
-  }
-  for (const facts::BlindSpot& spot : before.blind_spots) {
-    const bool repeated =
-        std::ranges::any_of(after.blind_spots, [&](const facts::BlindSpot& other) {
-          return other.id == spot.id && other.scope == spot.scope;
-        });
-    if (!repeated) after.blind_spots.push_back(spot);
-  }
 }
 
 }  // namespace

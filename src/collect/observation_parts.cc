@@ -1,0 +1,63 @@
+#include "collect/observation_parts.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace acceptq::collect {
+
+std::vector<NetnsId> watched_namespaces(const facts::Snapshot& snapshot) {
+  std::set<NetnsId> ids;
+  for (const facts::Listener& listener : snapshot.listeners) {
+    if (listener.accept_queue_len.value() > 0 || listener.drops.value_or(0) > 0) {
+      ids.insert(listener.netns);
+    }
+  }
+  return {ids.begin(), ids.end()};
+}
+
+void add_sample(const facts::Listener& listener,
+                std::map<std::string, facts::QueueSamples>& samples) {
+  facts::QueueSamples& queue = samples[facts::listener_key(listener)];
+  ++queue.count;
+  queue.longest = std::max(queue.longest, listener.accept_queue_len);
+  if (listener.limit && facts::sampled_full(listener.accept_queue_len, *listener.limit)) {
+    ++queue.full;
+  }
+}
+
+void complete(facts::Snapshot& before, facts::Snapshot complete) {
+  std::ranges::move(complete.listeners, std::back_inserter(before.listeners));
+  std::ranges::move(complete.processes, std::back_inserter(before.processes));
+  for (facts::Namespace& ns : complete.namespaces) {
+    const auto known = std::ranges::find(before.namespaces, ns.id, &facts::Namespace::id);
+    if (known == before.namespaces.end()) {
+      before.namespaces.push_back(std::move(ns));
+      continue;
+    }
+    if (known->sysctls.empty()) known->sysctls = std::move(ns.sysctls);
+    if (known->counters.empty()) {
+      known->counters = std::move(ns.counters);
+      known->counters_source = std::move(ns.counters_source);
+    }
+    if (known->held_by == facts::HeldBy::kUnknown) known->held_by = ns.held_by;
+  }
+  before.blind_spots = std::move(complete.blind_spots);
+  facts::normalize(before);
+}
+
+void carry_over(const facts::Snapshot& before, facts::Snapshot& after) {
+  for (facts::Namespace& ns : after.namespaces) {
+    const facts::Namespace* known = facts::find_namespace(before, ns.id);
+    if (known != nullptr && ns.sysctls.empty()) ns.sysctls = known->sysctls;
+  }
+  for (const facts::BlindSpot& spot : before.blind_spots) {
+    const bool repeated =
+        std::ranges::any_of(after.blind_spots, [&](const facts::BlindSpot& other) {
+          return other.id == spot.id && other.scope == spot.scope;
+        });
+    if (!repeated) after.blind_spots.push_back(spot);
+  }
+}
+
+}  // namespace acceptq::collect
