@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <limits>
 #include <map>
 
 #include "base/bytes.h"
@@ -78,14 +79,28 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "check", "watch this host and say which listener loses connections, whose it is and why");
   CheckOptions& options = parsed.check;
   check->add_option("selector", parsed.selectors, kSelectorHelp);
-  add_duration(*check, "--for", options.seconds, "how long to watch (default 2s)");
+  CLI::Option* time = add_duration(*check, "--for", options.seconds,
+                                   "how long to watch (default 2s; with --until-overflow, how long "
+                                   "to wait: default without end)");
+  CLI::Option* until = check->add_flag("--until-overflow", options.until_overflow,
+                                       "wait until packets are refused, then report what was "
+                                       "before, during and after");
+  check->add_option("--exec", options.exec, "run COMMAND by sh in that moment; see acceptq(1)")
+      ->type_name("COMMAND")
+      ->needs(until);
   check->add_flag("--json", options.json, "print the report as JSON, schema acceptq.report/1");
   check->add_flag("--all", options.all, "list every listener");
   check->add_option("--save", options.save, "also write what was observed to FILE")
       ->type_name("FILE");
   check->add_option("--from", options.from, "diagnose recordings of --save instead of this host")
       ->type_name("FILE")
-      ->expected(1, -1);
+      ->expected(1, -1)
+      ->excludes(until);
+  check->final_callback([&options, time] {
+    if (options.until_overflow && time->count() == 0) {
+      options.seconds = std::numeric_limits<double>::infinity();
+    }
+  });
   add_choice<FailOn>(*check, "--fail-on", options.fail_on,
                      {{"notice", FailOn::kNotice},
                       {"warning", FailOn::kWarning},
@@ -110,6 +125,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "  acceptq check                        every listener of this host\n"
       "  acceptq check :80 --for 10s          only port 80, watched for longer\n"
       "  acceptq check pod:default/web-0      one pod\n"
+      "  acceptq check --until-overflow --for 12h --save night.json\n"
       "  acceptq check --save now.json        keep what was seen …\n"
       "  acceptq check --from now.json        … and diagnose it elsewhere\n"
       "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "cli/armed.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/selection.h"
@@ -120,8 +121,10 @@ int run_check(const CheckOptions& options) {
     print_error(resolved.error());
     return kExitUsage;
   }
-  Result<facts::Observation> observation =
-      options.from.empty() ? observe_host(options) : read_observations(options.from);
+  Result<facts::Observation> observation = !options.from.empty() ? read_observations(options.from)
+                                           : options.until_overflow
+                                               ? await_on_host(options, selectors)
+                                               : observe_host(options);
   if (!observation) {
     print_error(observation.error());
     return options.from.empty() ? kExitBlind : kExitUsage;

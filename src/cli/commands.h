@@ -24,6 +24,8 @@ enum class ColorWhen { kAuto, kAlways, kNever };
 struct CheckOptions {
   std::vector<Selector> selectors;
   double seconds = 2.0;
+  bool until_overflow = false;  // then `seconds` is how long to wait for one
+  std::string exec;             // a command to run when it comes; empty: none
   bool json = false;
   bool all = false;
   std::string save;

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -77,39 +76,46 @@ Status resolve(std::vector<Selector>& selectors) {
   return {};
 }
 
+Result<Selection> select(const std::vector<Selector>& selectors, const facts::Snapshot& snapshot,
+                         bool live) {
+  Selection selection;
+  for (const Selector& selector : selectors) {
+    bool found = false;
+    for (const facts::Listener& listener : snapshot.listeners) {
+      if (!matches(selector, snapshot, listener)) continue;
+      found = true;
+      selection.keys.insert(facts::listener_key(listener));
+      selection.namespaces.insert(listener.netns);
+    }
+    for (const facts::Namespace& ns : snapshot.namespaces) {
+      if (!selects_namespace(selector, ns.id)) continue;
+      found = true;
+      selection.namespaces.insert(ns.id);
+    }
+    if (found) continue;
+    const Error nothing = nothing_selected(selector, snapshot, live);
+    bool hidden = false;
+    for (const facts::BlindSpot& spot : snapshot.blind_spots) {
+      if (!may_hide(spot, selector) || (live && is_gone(selector))) continue;
+      hidden = true;
+      selection.hiding.push_back(spot);
+    }
+    if (!hidden) return fail(nothing);
+    selection.warnings.push_back(nothing.context + "; it may be where acceptq could not look");
+  }
+  return selection;
+}
+
 Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
                                         facts::Observation& observation, diagnose::Report& report,
                                         bool live) {
-  std::vector<std::string> warnings;
-  if (selectors.empty()) return warnings;
+  if (selectors.empty()) return std::vector<std::string>{};
   facts::Snapshot& after = observation.after;
-  std::set<std::string> keys;
-  std::set<NetnsId> namespaces;
-  std::vector<facts::BlindSpot> hiding;  // what may hold something that a selector means
-  for (const Selector& selector : selectors) {
-    bool found = false;
-    for (const facts::Listener& listener : after.listeners) {
-      if (!matches(selector, after, listener)) continue;
-      found = true;
-      keys.insert(facts::listener_key(listener));
-      namespaces.insert(listener.netns);
-    }
-    for (const facts::Namespace& ns : after.namespaces) {
-      if (!selects_namespace(selector, ns.id)) continue;
-      found = true;
-      namespaces.insert(ns.id);
-    }
-    if (found) continue;
-    const Error nothing = nothing_selected(selector, after, live);
-    bool hidden = false;
-    for (const facts::BlindSpot& spot : after.blind_spots) {
-      if (!may_hide(spot, selector) || (live && is_gone(selector))) continue;
-      hidden = true;
-      hiding.push_back(spot);
-    }
-    if (!hidden) return fail(nothing);
-    warnings.push_back(nothing.context + "; it may be where acceptq could not look");
-  }
+  Result<Selection> selection = select(selectors, after, live);
+  if (!selection) return fail(std::move(selection.error()));
+  const std::set<std::string>& keys = selection->keys;
+  const std::set<NetnsId>& namespaces = selection->namespaces;
+  const std::vector<facts::BlindSpot>& hiding = selection->hiding;
   std::erase_if(after.listeners, [&](const facts::Listener& listener) {
     return !keys.contains(facts::listener_key(listener));
   });
@@ -136,7 +142,7 @@ Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
     if (spot.scope == "host" && hiding.empty()) spot.unobserved = false;
   }
   report.verdict = diagnose::overall_verdict(report);
-  return warnings;
+  return std::move(selection->warnings);
 }
 
 }  // namespace acceptq::cli

@@ -1,6 +1,8 @@
 // Narrows a report to what was selected.
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -13,11 +15,26 @@ namespace acceptq::cli {
 // Turns netns:PATH into netns:INODE; fails where the path is no network namespace.
 [[nodiscard]] Status resolve(std::vector<Selector>& selectors);
 
+// What selectors mean in a snapshot.
+struct Selection {
+  std::set<std::string> keys;  // of listeners
+  std::set<NetnsId> namespaces;
+  std::vector<facts::BlindSpot> hiding;  // what may hold something that a selector means
+  std::vector<std::string> warnings;     // of selectors that match nothing because of that
+
+  [[nodiscard]] bool holds(const facts::Listener& listener) const {
+    return keys.contains(facts::listener_key(listener));
+  }
+};
+
+// kNotFound, naming the selector, where one matches nothing and nothing may hide it. `live`: the
+// snapshot is of this host and of now.
+[[nodiscard]] Result<Selection> select(const std::vector<Selector>& selectors,
+                                       const facts::Snapshot& snapshot, bool live);
+
 // Keeps the listeners that a selector matches, in the observation and in the report alike, with
 // their findings, their namespaces and the blind spots that concern them. No selectors: everything
-// stays. kNotFound, naming the selector, where one matches nothing; but where something that was
-// not observed may hold it, a warning that says so, and that blind spot stays. `live`: the
-// observation is of this host and of now.
+// stays. Fails as select() does, and returns its warnings; the blind spots behind these stay.
 [[nodiscard]] Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
                                                       facts::Observation& observation,
                                                       diagnose::Report& report, bool live);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <set>
 
 #include "base/clock.h"
 #include "cli/commands.h"
@@ -13,7 +12,6 @@
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/bpf/handshake_tracer.h"
-#include "diagnose/diagnose.h"
 #include "listenpath/ledger_counters.h"
 #include "render/trace.h"
 
@@ -26,29 +24,13 @@ using collect::bpf::RefusalRecord;
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint32_t kLinesPerSecond = 500;
 
-// The listeners that the selectors mean, by key.
-Result<std::set<std::string>> selected_keys(const std::vector<Selector>& selectors,
-                                            const facts::Snapshot& snapshot) {
-  facts::Observation observation;
-  observation.before = observation.after = snapshot;
-  diagnose::Report report = diagnose::diagnose(observation);
-  const auto warnings = narrow(selectors, observation, report, true);
-  if (!warnings) return fail(warnings.error());
-  std::set<std::string> keys;
-  for (const facts::Listener& listener : observation.after.listeners) {
-    keys.insert(facts::listener_key(listener));
-  }
-  return keys;
-}
-
 collect::bpf::TraceOptions options_for(const TraceCommand& command, const facts::Snapshot& snapshot,
-                                       const std::set<std::string>& selected) {
+                                       const Selection& selected) {
   collect::bpf::TraceOptions options = trace_options(command.level);
   options.events_per_second = command.summary ? 0 : kLinesPerSecond;
   if (command.selectors.empty()) return options;
   for (const facts::Listener& listener : snapshot.listeners) {
-    if (listener.protocol == facts::Protocol::kTcp &&
-        selected.contains(facts::listener_key(listener))) {
+    if (listener.protocol == facts::Protocol::kTcp && selected.holds(listener)) {
       options.selected.push_back({.netns = listener.netns, .port = listener.port});
     }
   }
@@ -58,7 +40,7 @@ collect::bpf::TraceOptions options_for(const TraceCommand& command, const facts:
 class Trace {
  public:
   Trace(const TraceCommand& command, HandshakeTracer tracer, collect::Scanner scanner,
-        facts::Snapshot before, std::set<std::string> selected)
+        facts::Snapshot before, Selection selected)
       : command_(command),
         tracer_(std::move(tracer)),
         scanner_(std::move(scanner)),
@@ -102,8 +84,7 @@ class Trace {
     if (is_enough()) return;
     const facts::Listener* listener = listener_of(refusal);
     // Ports were chosen in the kernel; of several listeners on one, not all may be meant.
-    if (!command_.selectors.empty() && listener != nullptr &&
-        !selected_.contains(facts::listener_key(*listener))) {
+    if (!command_.selectors.empty() && listener != nullptr && !selected_.holds(*listener)) {
       return;
     }
     ++shown_;
@@ -169,7 +150,7 @@ class Trace {
   bool is_selected(const facts::Ledger& ledger, const facts::Snapshot& after) const {
     const facts::Listener* listener = facts::find_listener(after, ledger);
     if (listener == nullptr) listener = facts::find_listener(before_, ledger);
-    return listener != nullptr && selected_.contains(facts::listener_key(*listener));
+    return listener != nullptr && selected_.holds(*listener);
   }
 
   std::vector<render::NamespaceBook> books(const std::vector<facts::Ledger>& ledgers,
@@ -224,7 +205,7 @@ class Trace {
   collect::Scanner scanner_;
   facts::Snapshot before_;
   facts::Snapshot now_;
-  std::set<std::string> selected_;
+  Selection selected_;
   render::TermStyle style_;
   std::int64_t to_realtime_ns_;
   std::int64_t next_scan_ns_ = 0;
@@ -248,10 +229,13 @@ int run_trace(const TraceCommand& command) {
     print_error(snapshot.error());
     return kExitBlind;
   }
-  Result<std::set<std::string>> selected = selected_keys(selectors, *snapshot);
+  Result<Selection> selected = select(selectors, *snapshot, true);
   if (!selected) {
     print_error(selected.error());
     return kExitUsage;
+  }
+  for (const std::string& warning : selected->warnings) {
+    print_error({ErrorCode::kNotFound, 0, warning});
   }
   Result<HandshakeTracer> tracer =
       HandshakeTracer::Create(options_for(command, *snapshot, *selected));

@@ -63,7 +63,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   observation.after = std::move(*after);
   carry_over(observation.before, observation.after);
   facts::normalize(observation.after);
-  handshakes.finish(observation);
+  handshakes.finish(observation, observation.before);
   observation.seconds =
       seconds_between(observation.before.monotonic_ns, observation.after.monotonic_ns);
   return observation;

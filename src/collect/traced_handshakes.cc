@@ -1,5 +1,7 @@
 #include "collect/traced_handshakes.h"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace acceptq::collect {
@@ -16,6 +18,29 @@ void take_over_backlogs(facts::Observation& observation) {
       observation.after.listeners[i].backlog_requested = static_cast<std::uint32_t>(*requested);
     }
   }
+}
+
+void keep_the_closed(const facts::Snapshot& known, facts::Observation& observation) {
+  facts::Snapshot& after = observation.after;
+  for (const facts::Ledger& ledger : observation.ledgers) {
+    const std::uint64_t refused =
+        facts::refused_at_syn(ledger).value_or(0) + facts::refused_at_ack(ledger).value_or(0);
+    if (!ledger.closed_at_ns || refused == 0) continue;
+    const facts::Listener* listener = facts::find_listener(known, ledger);
+    if (listener == nullptr) continue;
+    const std::string key = facts::listener_key(*listener);
+    if (std::ranges::find(after.listeners, key, facts::listener_key) != after.listeners.end()) {
+      continue;
+    }
+    after.listeners.push_back(*listener);
+    after.listeners.back().closed = true;
+    after.listeners.back().accept_queue_len = QueueLength(0);
+    for (const facts::OwnerRef& owner : listener->owners) {
+      const facts::Process* process = facts::find_process(known, owner.pid);
+      if (process != nullptr) after.processes.push_back(*process);
+    }
+  }
+  facts::normalize(after);
 }
 
 }  // namespace
@@ -35,26 +60,53 @@ void TracedHandshakes::start() {
   if (tracer_) tracer_->start();
 }
 
+void TracedHandshakes::look_every(std::chrono::nanoseconds period) {
+  if (tracer_) tracer_->look_every(period);
+}
+
 void TracedHandshakes::tend() {
   if (!tracer_) return;
   const Status polled = tracer_->poll(std::chrono::milliseconds(0), [](const auto&) {});
-  if (polled) return;
-  refusal_ = polled.error().message();
+  if (!polled) give_up(polled.error());
+}
+
+void TracedHandshakes::wait(std::chrono::milliseconds patience,
+                            const std::function<void(const facts::Refusal&)>& take) {
+  if (!tracer_) {
+    std::this_thread::sleep_for(patience);
+    return;
+  }
+  const Status polled = tracer_->poll(patience, [&](const auto& record) { take(record.refusal); });
+  if (!polled) give_up(polled.error());
+}
+
+std::vector<facts::Ledger> TracedHandshakes::books() {
+  if (!tracer_) return {};
+  auto books = tracer_->books();
+  if (books) return std::move(*books);
+  give_up(books.error());
+  return {};
+}
+
+void TracedHandshakes::give_up(const Error& error) {
+  refusal_ = error.message();
   tracer_.reset();
 }
 
-void TracedHandshakes::finish(facts::Observation& observation) {
-  if (tracer_) {
-    auto books = tracer_->books();
-    if (books) {
-      observation.tracing = tracer_->source();
-      observation.ledgers = std::move(*books);
-      take_over_backlogs(observation);
-    } else {
-      refusal_ = books.error().message();
-      tracer_.reset();
-    }
+void TracedHandshakes::finish(facts::Observation& observation, const facts::Snapshot& known,
+                              const std::vector<facts::Ledger>& base) {
+  std::vector<facts::Ledger> ledgers = books();
+  if (tracer_) observation.tracing = tracer_->source();
+  for (facts::Ledger& ledger : ledgers) {
+    const auto earlier = std::ranges::find_if(base, [&](const facts::Ledger& old) {
+      return old.netns == ledger.netns && old.port == ledger.port &&
+             old.address == ledger.address && old.since_ns == ledger.since_ns;
+    });
+    if (earlier != base.end()) ledger = facts::ledger_growth(*earlier, ledger);
   }
+  observation.ledgers = std::move(ledgers);
+  keep_the_closed(known, observation);
+  take_over_backlogs(observation);
   note_shortfall(observation.after);
 }
 

@@ -1,6 +1,8 @@
 // Tracing as a part of an observation: begun where the kernel lets it, and done without where not.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,11 +21,22 @@ class TracedHandshakes {
   void start();
   // To be called now and then: what waits is timed by it, where hooks do not.
   void tend();
-  // Puts into the observation what was counted, whatever it says of its listeners, and what could
-  // not be traced.
-  void finish(facts::Observation& observation);
+  // HandshakeTracer::look_every.
+  void look_every(std::chrono::nanoseconds period);
+  [[nodiscard]] bool is_tracing() const { return tracer_.has_value(); }
+  // Waits for `patience` and hands over refusals that come meanwhile.
+  void wait(std::chrono::milliseconds patience,
+            const std::function<void(const facts::Refusal&)>& take);
+  // What was counted so far.
+  [[nodiscard]] std::vector<facts::Ledger> books();
+  // Puts into the observation what was counted since `base` (earlier books(), or none), what it
+  // says of listeners, and what could not be traced. Listeners that were closed meanwhile with
+  // refused packets stay in it, as `known` shows them.
+  void finish(facts::Observation& observation, const facts::Snapshot& known,
+              const std::vector<facts::Ledger>& base = {});
 
  private:
+  void give_up(const Error& error);
   void note_shortfall(facts::Snapshot& snapshot);
 
   bpf::TraceLevel level_;

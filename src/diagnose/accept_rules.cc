@@ -147,6 +147,7 @@ void add_overflowing(const facts::Observation& observation, const ListenerState&
       "those refused at the last step believe to be connected.",
       refused_sentence(observation, state), connections(state.report.longest.value()), room,
       fullness(state), aftermath(state.report.refused), exclusion(state));
+  if (state.listener->closed) finding.explanation += " It was closed while acceptq watched.";
   add_counter_evidence(state, finding);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

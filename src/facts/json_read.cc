@@ -108,6 +108,7 @@ Listener read_listener(const Value& value) {
   get(value, "syn_queue_young", listener.syn_queue_young);
   get(value, "drops", listener.drops);
   get(value, "backlog_requested", listener.backlog_requested);
+  if (value.has("closed")) get(value, "closed", listener.closed);
   listener.owners = get_all(value, "owners", read_owner);
   get(value, "owners_complete", listener.owners_complete);
   return listener;
@@ -155,21 +156,44 @@ Snapshot read_snapshot(const Value& value) {
   return snapshot;
 }
 
+// The members of an object whose names are listener keys.
+template <typename Visit>
+void each_key(const Value& value, const Visit& visit) {
+  value.each_member([&](const std::string& escaped, const Value& item) {
+    const std::optional<std::string> key = unescape_bytes(escaped);
+    if (!key) return item.wrong("a key whose backslashes are \\\\ or \\xHH");
+    visit(*key, item);
+  });
+}
+
 Observation read_observation(const Value& value) {
   Observation observation;
   get(value, "seconds", observation.seconds);
   if (const Value tracing = value.member("tracing"); !tracing.is_null()) {
     observation.tracing = read_source(tracing);
   }
-  value.member("samples").each_member([&](const std::string& escaped, const Value& item) {
-    const std::optional<std::string> key = unescape_bytes(escaped);
-    if (!key) return item.wrong("a key whose backslashes are \\\\ or \\xHH");
-    QueueSamples& queue = observation.samples[*key];
+  each_key(value.member("samples"), [&](const std::string& key, const Value& item) {
+    QueueSamples& queue = observation.samples[key];
     get(item, "count", queue.count);
     get(item, "full", queue.full);
     get(item, "longest", queue.longest);
   });
-  // Recordings of before there was tracing have none.
+  // Recordings of before there was tracing have none of these.
+  if (value.has("incident") && !value.member("incident").is_null()) {
+    Incident& incident = observation.incident.emplace();
+    get(value.member("incident"), "at_ns", incident.at_ns);
+    get(value.member("incident"), "waited_seconds", incident.waited_seconds);
+  }
+  if (value.has("timeline")) {
+    each_key(value.member("timeline"), [&](const std::string& key, const Value& item) {
+      auto& points = observation.timeline[key];
+      item.each([&](const Value& point) {
+        QueuePoint& read = points.emplace_back();
+        get(point, "at_ns", read.at_ns);
+        get(point, "length", read.length);
+      });
+    });
+  }
   if (value.has("ledgers")) observation.ledgers = get_all(value, "ledgers", read_ledger);
   observation.before = read_snapshot(value.member("before"));
   observation.after = read_snapshot(value.member("after"));

@@ -31,6 +31,7 @@ Observation sample() {
   tcp.cookie = SocketCookie(0xbae1);
   tcp.limit = QueueLimit(128);
   tcp.drops = 7;
+  tcp.closed = true;
   tcp.owners = {{.pid = Pid(3985), .fd = 6}};
   Listener local;
   local.protocol = Protocol::kUnix;
@@ -73,6 +74,10 @@ Observation sample() {
   ledger.addresses = 4;
   ledger.gave_up = 1;
   observation.ledgers = {ledger, Ledger{}};
+  observation.incident = Incident{.at_ns = 1'000'000'007, .waited_seconds = 3600.5};
+  observation.timeline["tcp:1:[::1]:443#bae1"] = {
+      {.at_ns = 1'000'000'000, .length = QueueLength(3)},
+      {.at_ns = 1'050'000'000, .length = QueueLength(129)}};
   return observation;
 }
 

@@ -80,6 +80,7 @@ Json write(const Listener& listener) {
           {"syn_queue_young", opt(listener.syn_queue_young)},
           {"drops", opt(listener.drops)},
           {"backlog_requested", opt(listener.backlog_requested)},
+          {"closed", listener.closed},
           {"owners", std::move(owners)},
           {"owners_complete", listener.owners_complete}};
 }
@@ -172,6 +173,19 @@ std::string to_json(const Observation& observation) {
     samples[escape_bytes(key)] = {
         {"count", queue.count}, {"full", queue.full}, {"longest", queue.longest.value()}};
   }
+  Json incident = nullptr;
+  if (observation.incident) {
+    incident = {{"at_ns", observation.incident->at_ns},
+                {"waited_seconds", observation.incident->waited_seconds}};
+  }
+  Json timeline = Json::object();
+  for (const auto& [key, points] : observation.timeline) {
+    Json list = Json::array();
+    for (const QueuePoint& point : points) {
+      list.push_back({{"at_ns", point.at_ns}, {"length", point.length.value()}});
+    }
+    timeline[escape_bytes(key)] = std::move(list);
+  }
   Json ledgers = Json::array();
   for (const Ledger& ledger : observation.ledgers) ledgers.push_back(ledger_to_json(ledger));
   const Json json = {
@@ -179,6 +193,8 @@ std::string to_json(const Observation& observation) {
       {"seconds", observation.seconds},
       {"tracing", observation.tracing ? Json(source_name(*observation.tracing)) : Json(nullptr)},
       {"samples", std::move(samples)},
+      {"incident", std::move(incident)},
+      {"timeline", std::move(timeline)},
       {"ledgers", std::move(ledgers)},
       {"before", write(observation.before)},
       {"after", write(observation.after)}};

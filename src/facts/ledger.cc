@@ -1,5 +1,6 @@
 #include "facts/ledger.h"
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 
@@ -83,6 +84,15 @@ std::optional<std::uint64_t> sum(const Ledger& ledger, std::initializer_list<Led
   return total;
 }
 
+// Buckets that were there stay there: counts only grow.
+void subtract(const Histogram& before, Histogram& after) {
+  for (const Bucket& old : before) {
+    const auto bucket = std::ranges::find(after, old.below, &Bucket::below);
+    if (bucket != after.end()) bucket->count -= old.count;
+  }
+  std::erase_if(after, [](const Bucket& bucket) { return bucket.count == 0; });
+}
+
 }  // namespace
 
 std::string_view ledger_term_name(LedgerTerm term) {
@@ -117,6 +127,18 @@ std::optional<std::uint64_t> quantile(const Histogram& histogram, double share) 
     if (seen >= wanted) return bucket.below;
   }
   return histogram.back().below;
+}
+
+Ledger ledger_growth(const Ledger& before, const Ledger& after) {
+  Ledger growth = after;
+  growth.since_ns = before.since_ns;
+  for (std::size_t i = 0; i < kLedgerTerms; ++i) {
+    if (growth.counts[i] && before.counts[i]) *growth.counts[i] -= *before.counts[i];
+  }
+  subtract(before.depth, growth.depth);
+  subtract(before.delay_s, growth.delay_s);
+  subtract(before.time_in_queue_ns, growth.time_in_queue_ns);
+  return growth;
 }
 
 std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger) {

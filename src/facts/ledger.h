@@ -139,6 +139,10 @@ struct Ledger {
   friend bool operator==(const Ledger&, const Ledger&) = default;
 };
 
+// What was counted between two looks at one ledger. Lengths are the later ones: how long a queue
+// was at most in between is not known. Clients, too: they are told apart by attempts, not by time.
+[[nodiscard]] Ledger ledger_growth(const Ledger& before, const Ledger& after);
+
 // Sums of the terms that are known; empty where none is.
 [[nodiscard]] std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger);
 [[nodiscard]] std::optional<std::uint64_t> refused_at_ack(const Ledger& ledger);

@@ -59,6 +59,9 @@ struct Listener {
   std::optional<std::uint32_t> drops;              // sk_drops: over-counts, and wraps at 2^32
   std::optional<std::uint32_t> backlog_requested;  // what listen() was called with, where traced
 
+  // It was closed while it was observed, and is kept for what happened to it before.
+  bool closed = false;
+
   // Ordered and unique. Empty with `owners_complete`: no descriptor table holds the socket (kernel-
   // owned, in flight over a Unix socket, or an io_uring fixed file).
   std::vector<OwnerRef> owners;

@@ -33,9 +33,8 @@ std::vector<const Ledger*> ledgers_of(const Observation& observation) {
   const std::vector<Listener>& listeners = observation.after.listeners;
   std::vector<const Ledger*> found(listeners.size());
   for (const Ledger& ledger : observation.ledgers) {
-    if (ledger.closed_at_ns) continue;
     const Listener* listener = find_listener(observation.after, ledger);
-    if (listener == nullptr) continue;
+    if (listener == nullptr || listener->closed != ledger.closed_at_ns.has_value()) continue;
     const Ledger*& newest = found[static_cast<std::size_t>(listener - listeners.data())];
     if (newest == nullptr || ledger.since_ns > newest->since_ns) newest = &ledger;
   }

@@ -58,14 +58,33 @@ struct QueueSamples {
   friend bool operator==(const QueueSamples&, const QueueSamples&) = default;
 };
 
+// The length of an accept queue at one moment.
+struct QueuePoint {
+  std::int64_t at_ns = 0;  // CLOCK_MONOTONIC
+  QueueLength length;
+
+  friend bool operator==(const QueuePoint&, const QueuePoint&) = default;
+};
+
+// What an armed observation waited for.
+struct Incident {
+  std::int64_t at_ns = 0;     // CLOCK_MONOTONIC: the first packet was refused
+  double waited_seconds = 0;  // until then
+
+  friend bool operator==(const Incident&, const Incident&) = default;
+};
+
 // Two snapshots of one host and what happened between them: all that a diagnosis is made from.
 struct Observation {
   Snapshot before;
   Snapshot after;
   double seconds = 0;
   std::map<std::string, QueueSamples> samples;  // by listener_key
-  std::optional<Source> tracing;                // how handshakes were traced; empty: not at all
-  std::vector<Ledger> ledgers;                  // what tracing counted, for each listener
+  std::optional<Incident> incident;
+  // Before, during and after the incident, for queues that were not always empty; by listener_key.
+  std::map<std::string, std::vector<QueuePoint>> timeline;
+  std::optional<Source> tracing;  // how handshakes were traced; empty: not at all
+  std::vector<Ledger> ledgers;    // what tracing counted, for each listener
 
   friend bool operator==(const Observation&, const Observation&) = default;
 };

@@ -61,9 +61,9 @@ Remedy cause_first(const Subject& subject) {
                     "longer one only makes clients wait longer.",
                 .takes_effect = "now"};
   const auto& accepts = subject.report.accepts_per_s;
-  if (accepts && *accepts >= 1) {
+  if (accepts && *accepts > 0) {
     remedy.content = fmt::format(
-        "{:.0f} connections per second are accepted: a queue of {} would mean a wait of {:.0f} s.",
+        "{:.3g} connections per second are accepted: a queue of {} would mean a wait of {:.0f} s.",
         *accepts, subject.wanted, subject.wanted / *accepts);
   } else if (accepts) {
     remedy.content = "Nothing was accepted while acceptq watched: is the server stopped or stuck?";

@@ -9,6 +9,7 @@
 #include "diagnose/deltas.h"
 #include "render/listener_names.h"
 #include "render/names.h"
+#include "render/timeline.h"
 
 namespace acceptq::render {
 namespace {
@@ -212,6 +213,7 @@ std::string listener_block(const TermStyle& style, const facts::Observation& obs
   text += wanted > style.width ? "\n  " : "   ";
   text += ink(style, Ink::kBold, endpoint) + "\n";
   text += row(style, "accept queue", queue_text(style, listener, report));
+  text += row(style, "", timeline_text(style, observation, listener));
   text += row(style, "SYN queue", syn_queue_text(style, listener, report));
   text += row(style, "refused", refused_text(observation, report));
   text += row(style, "clients", clients_text(report));

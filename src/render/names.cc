@@ -97,6 +97,11 @@ std::string utc_time(std::int64_t realtime_ns) {
   return {text.data(), length};
 }
 
+std::int64_t incident_realtime_ns(const facts::Observation& observation) {
+  const facts::Snapshot& after = observation.after;
+  return after.realtime_ns - (after.monotonic_ns - observation.incident->at_ns);
+}
+
 std::string duration_text(double ms) {
   constexpr double kMsPerSecond = 1000;
   return ms < kMsPerSecond ? fmt::format("{:.3g} ms", ms)

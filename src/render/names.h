@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "diagnose/report.h"
+#include "facts/snapshot.h"
 
 namespace acceptq::render {
 
@@ -20,6 +21,9 @@ namespace acceptq::render {
 
 // RFC 3339, UTC, whole seconds: "2026-11-23T06:00:00Z".
 [[nodiscard]] std::string utc_time(std::int64_t realtime_ns);
+
+// When the incident began; the observation has one.
+[[nodiscard]] std::int64_t incident_realtime_ns(const facts::Observation& observation);
 
 // Three digits and a unit: "0.25 ms", "2.5 s".
 [[nodiscard]] std::string duration_text(double ms);

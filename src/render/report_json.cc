@@ -149,8 +149,28 @@ Json refused_json(const diagnose::Refused& refused) {
           {"source", opt_source(refused.source)}};
 }
 
+// Lengths by the time since the incident.
+Json timeline_json(const facts::Observation& observation, const std::string& key) {
+  const auto line = observation.timeline.find(key);
+  if (!observation.incident || line == observation.timeline.end()) return nullptr;
+  Json points = Json::array();
+  for (const facts::QueuePoint& point : line->second) {
+    points.push_back(
+        {{"seconds", static_cast<double>(point.at_ns - observation.incident->at_ns) / 1e9},
+         {"length", point.length.value()}});
+  }
+  return points;
+}
+
+Json incident_json(const facts::Observation& observation) {
+  if (!observation.incident) return nullptr;
+  return {{"at", utc_time(incident_realtime_ns(observation))},
+          {"waited_seconds", observation.incident->waited_seconds}};
+}
+
 Json listener_json(const facts::Listener& listener, const ListenerReport& report,
-                   const facts::Snapshot& snapshot) {
+                   const facts::Observation& observation) {
+  const facts::Snapshot& snapshot = observation.after;
   const bool tcp = listener.protocol == facts::Protocol::kTcp;
   Json owners = owners_json(snapshot, listener);
   Json cookie = nullptr;
@@ -168,7 +188,9 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
       {"socket", {{"cookie", std::move(cookie)}, {"inode", listener.inode.value()}}},
       {"reuseport_group", opt(report.reuseport_group)},
       {"verdict", name_of(report.verdict)},
+      {"closed", listener.closed},
       {"accept_queue", accept_queue_json(listener, report)},
+      {"timeline", timeline_json(observation, report.key)},
       {"syn_queue", syn_queue_json(listener, report)},
       {"rates",
        {{"arrivals_per_s", opt(report.arrivals_per_s)},
@@ -205,7 +227,7 @@ std::string report_json(const diagnose::Report& report, const facts::Observation
   for (const auto& finding : report.findings) findings.push_back(finding_json(finding));
   Json listeners = Json::array();
   for (std::size_t i = 0; i < report.listeners.size(); ++i) {
-    listeners.push_back(listener_json(after.listeners[i], report.listeners[i], after));
+    listeners.push_back(listener_json(after.listeners[i], report.listeners[i], observation));
   }
   Json namespaces = Json::array();
   for (const auto& ns : after.namespaces) namespaces.push_back(namespace_json(observation, ns));
@@ -226,7 +248,8 @@ std::string report_json(const diagnose::Report& report, const facts::Observation
                        {"observed_seconds", observation.seconds},
                        {"tool_version", ACCEPTQ_VERSION},
                        {"scan", after.scan_method},
-                       {"tracing", opt_source(observation.tracing)}}},
+                       {"tracing", opt_source(observation.tracing)},
+                       {"incident", incident_json(observation)}}},
                      {"verdict", name_of(report.verdict)},
                      {"findings", std::move(findings)},
                      {"listeners", std::move(listeners)},

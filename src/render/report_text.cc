@@ -83,6 +83,9 @@ class Page {
     if (observation_.seconds > 0) {
       parts.push_back(fmt::format("watched {:.1f} s", observation_.seconds));
     }
+    if (observation_.incident) {
+      parts.push_back(fmt::format("overflow at {}", utc_time(incident_realtime_ns(observation_))));
+    }
     const std::string_view dot = style_.unicode ? " · " : " | ";
     std::string text;
     std::string line;

@@ -66,6 +66,8 @@ class HandshakeTracer::Impl {
     programs_->state().armed = AQ_COUNTING;
   }
 
+  void look_every(std::chrono::nanoseconds period) { look_period_ns_ = period.count(); }
+
   [[nodiscard]] const LedgerPrograms& programs() const { return *programs_; }
   [[nodiscard]] const std::string& shortfall() const { return shortfall_; }
 
@@ -163,15 +165,13 @@ class HandshakeTracer::Impl {
     return bpf_object__find_map_by_name(programs_->object(), name);
   }
 
-  // Often enough to time what waits, and never more than a twentieth of one core.
   Status look_now_and_then() {
-    constexpr std::int64_t kPeriodNs = 50'000'000;
     constexpr std::int64_t kRestFactor = 20;
     const std::int64_t begin = monotonic_ns();
     if (begin < next_look_ns_) return {};
     Status looked = programs_->look();
     const std::int64_t end = monotonic_ns();
-    next_look_ns_ = end + std::max(kPeriodNs, kRestFactor * (end - begin));
+    next_look_ns_ = end + std::max(look_period_ns_, kRestFactor * (end - begin));
     return looked;
   }
 
@@ -211,6 +211,7 @@ class HandshakeTracer::Impl {
   std::vector<LedgerRecord> finished_;
   std::int64_t watching_since_ns_ = 0;
   std::int64_t next_look_ns_ = 0;
+  std::int64_t look_period_ns_ = 50'000'000;
   const std::function<void(const RefusalRecord&)>* take_ = nullptr;
   std::optional<Error> malformed_;
 };
@@ -252,6 +253,8 @@ Result<HandshakeTracer> HandshakeTracer::Create(const TraceOptions& options) {
 }
 
 void HandshakeTracer::start() { impl_->start(); }
+
+void HandshakeTracer::look_every(std::chrono::nanoseconds period) { impl_->look_every(period); }
 
 const std::vector<Hook>& HandshakeTracer::hooks() const { return impl_->programs().hooks(); }
 

@@ -1,0 +1,70 @@
+#include "cli/armed.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/bytes.h"
+#include "cli/incident_command.h"
+#include "cli/interrupt.h"
+#include "cli/terminal.h"
+#include "cli/tracing.h"
+#include "collect/await_overflow.h"
+
+namespace acceptq::cli {
+namespace {
+
+// Refusals come by the thousand; what is needed of them is that there is one, and the last.
+constexpr std::uint32_t kRefusalsPerSecond = 20;
+
+std::string waiting_text(double elapsed, bool overflowed) {
+  const auto seconds = static_cast<long>(elapsed);
+  return fmt::format("\racceptq: {}, {}:{:02}:{:02} ",
+                     overflowed ? "overflow, watching on" : "armed, nothing refused yet",
+                     seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
+}  // namespace
+
+Result<facts::Observation> await_on_host(const CheckOptions& options,
+                                         const std::vector<Selector>& selectors) {
+  const bool show_progress = stderr_is_terminal();
+  std::optional<IncidentCommand> command;
+  bool overflowed = false;
+  collect::AwaitOptions await{.seconds = options.seconds,
+                              .scan = {.method = options.scan},
+                              .trace = trace_options(options.tracing)};
+  await.trace.events_per_second = kRefusalsPerSecond;
+  if (!selectors.empty()) {
+    await.concerns = [&](const facts::Snapshot& snapshot, const facts::Listener& listener) {
+      return std::ranges::any_of(selectors, [&](const Selector& selector) {
+        return matches(selector, snapshot, listener) || selects_namespace(selector, listener.netns);
+      });
+    };
+  }
+  await.progress = [&](double elapsed) {
+    if (show_progress) print_err(waiting_text(elapsed, overflowed));
+    return !interrupted().load();
+  };
+  await.on_overflow = [&](const facts::Snapshot&, const facts::Listener* listener) {
+    overflowed = true;
+    if (options.exec.empty()) return;
+    auto started = IncidentCommand::Start(options.exec, listener);
+    if (started) {
+      command = *started;
+    } else {
+      print_error(started.error());
+    }
+  };
+  Result<facts::Observation> observation = collect::await_overflow(await);
+  if (show_progress) print_err("\r\x1b[K");
+  if (command) {
+    if (const auto bad_end = command->wait()) {
+      print_err("acceptq: the command of --exec: " + *bad_end + "\n");
+    }
+  }
+  return observation;
+}
+
+}  // namespace acceptq::cli
