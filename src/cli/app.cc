@@ -68,6 +68,7 @@ struct Parsed {
   CheckOptions check;
   std::vector<std::string> selectors;
   TraceCommand trace;
+  TopCommand top;
   ExplainOptions explain;
   ProbeCommand probe;
   LabCommand lab;
@@ -155,6 +156,30 @@ void define_trace(CLI::App& app, Parsed& parsed) {
       "  acceptq trace --summary --for 1m     one minute's books of every listener\n"
       "Hooks functions of the kernel's listen path, or else uses its tracepoints, which tell less "
       "(Linux 6.2). Needs root and the kernel's BTF.");
+}
+
+void define_top(CLI::App& app, Parsed& parsed) {
+  CLI::App* top = app.add_subcommand("top", "watch all listeners live, worst first");
+  TopCommand& command = parsed.top;
+  top->add_option("selector", parsed.selectors, kSelectorHelp);
+  add_duration(*top, "--every", command.every, "time between two looks (default 1s)");
+  top->add_option("--count", command.count, "end after so many looks");
+  top->add_flag("--batch", command.batch, "print one look after the other, as into a pipe");
+  top->add_flag("--json", command.json, "one report a line, schema acceptq.report/1");
+  add_choice<TraceLevel>(*top, "--tracing", command.tracing,
+                         {{"auto", TraceLevel::kBest},
+                          {"functions", TraceLevel::kFunctions},
+                          {"kprobes", TraceLevel::kKprobes},
+                          {"tracepoints", TraceLevel::kTracepoints},
+                          {"none", TraceLevel::kNone}},
+                         "how to follow handshakes (default auto: the best that works)");
+  add_color(*top, command.color);
+  top->footer(
+      "Keys: s sort, / filter, Enter open a listener, p pause, a all, h help, q end.\n"
+      "Examples:\n"
+      "  acceptq top                          every listener that something comes to\n"
+      "  acceptq top pod:default/web-0        one pod\n"
+      "  acceptq top --json --count 10        ten reports for a script");
 }
 
 void define_explain(CLI::App& app, Parsed& parsed) {
@@ -273,6 +298,7 @@ Command chosen(const CLI::App& app, Parsed& parsed) {
   if (app.got_subcommand("trace")) {
     return with_selectors(parsed.trace, parsed.selectors, "trace");
   }
+  if (app.got_subcommand("top")) return with_selectors(parsed.top, parsed.selectors, "top");
   if (app.got_subcommand("explain")) return std::move(parsed.explain);
   if (app.got_subcommand("probe")) return std::move(parsed.probe);
   if (app.got_subcommand("lab")) return std::move(parsed.lab);
@@ -293,6 +319,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   Parsed parsed;
   define_check(app, parsed);
   define_trace(app, parsed);
+  define_top(app, parsed);
   define_explain(app, parsed);
   define_probe(app, parsed);
   define_lab(app, parsed);

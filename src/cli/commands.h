@@ -46,6 +46,16 @@ struct TraceCommand {
   ColorWhen color = ColorWhen::kAuto;
 };
 
+struct TopCommand {
+  std::vector<Selector> selectors;
+  double every = 1;         // seconds
+  std::uint64_t count = 0;  // frames; 0: until the user ends it
+  bool batch = false;       // plain frames one after the other, even on a terminal
+  bool json = false;
+  collect::bpf::TraceLevel tracing = collect::bpf::TraceLevel::kBest;
+  ColorWhen color = ColorWhen::kAuto;
+};
+
 struct ExplainOptions {
   std::string word;
   bool json = false;
@@ -78,8 +88,8 @@ struct PrintAndExit {
   int code = 0;
 };
 
-using Command = std::variant<CheckOptions, TraceCommand, ExplainOptions, ProbeCommand, LabCommand,
-                             PrintAndExit>;
+using Command = std::variant<CheckOptions, TraceCommand, TopCommand, ExplainOptions, ProbeCommand,
+                             LabCommand, PrintAndExit>;
 
 // Never exits and never prints: a usage error is a PrintAndExit with kExitUsage.
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);
@@ -87,6 +97,7 @@ using Command = std::variant<CheckOptions, TraceCommand, ExplainOptions, ProbeCo
 // Each prints its result to stdout and errors to stderr, and returns the exit code.
 [[nodiscard]] int run_check(const CheckOptions& options);
 [[nodiscard]] int run_trace(const TraceCommand& command);
+int run_top(const TopCommand& command);
 [[nodiscard]] int run_explain(const ExplainOptions& options);
 [[nodiscard]] int run_probe(const ProbeCommand& options);
 [[nodiscard]] int run_lab(const LabCommand& options);

@@ -93,21 +93,24 @@ void TracedHandshakes::give_up(const Error& error) {
   tracer_.reset();
 }
 
-void TracedHandshakes::finish(facts::Observation& observation, const facts::Snapshot& known,
-                              const std::vector<facts::Ledger>& base) {
-  std::vector<facts::Ledger> ledgers = books();
+std::vector<facts::Ledger> TracedHandshakes::finish(facts::Observation& observation,
+                                                    const facts::Snapshot& known,
+                                                    const std::vector<facts::Ledger>& base) {
+  std::vector<facts::Ledger> all = books();
   if (tracer_) observation.tracing = tracer_->source();
-  for (facts::Ledger& ledger : ledgers) {
+  observation.ledgers.reserve(all.size());
+  for (const facts::Ledger& ledger : all) {
     const auto earlier = std::ranges::find_if(base, [&](const facts::Ledger& old) {
       return old.netns == ledger.netns && old.port == ledger.port &&
              old.address == ledger.address && old.since_ns == ledger.since_ns;
     });
-    if (earlier != base.end()) ledger = facts::ledger_growth(*earlier, ledger);
+    observation.ledgers.push_back(earlier != base.end() ? facts::ledger_growth(*earlier, ledger)
+                                                        : ledger);
   }
-  observation.ledgers = std::move(ledgers);
   keep_the_closed(known, observation);
   take_over_backlogs(observation);
   note_shortfall(observation.after);
+  return all;
 }
 
 void TracedHandshakes::note_shortfall(facts::Snapshot& snapshot) {

@@ -32,8 +32,9 @@ class TracedHandshakes {
   // Puts into the observation what was counted since `base` (earlier books(), or none), what it
   // says of listeners, and what could not be traced. Listeners that were closed meanwhile with
   // refused packets stay in it, as `known` shows them.
-  void finish(facts::Observation& observation, const facts::Snapshot& known,
-              const std::vector<facts::Ledger>& base = {});
+  // Returns what was counted in all: books().
+  std::vector<facts::Ledger> finish(facts::Observation& observation, const facts::Snapshot& known,
+                                    const std::vector<facts::Ledger>& base = {});
 
  private:
   void give_up(const Error& error);

@@ -221,7 +221,8 @@ Json namespace_json(const facts::Observation& observation, const facts::Namespac
 
 }  // namespace
 
-std::string report_json(const diagnose::Report& report, const facts::Observation& observation) {
+std::string report_json(const diagnose::Report& report, const facts::Observation& observation,
+                        JsonLayout layout) {
   const facts::Snapshot& after = observation.after;
   Json findings = Json::array();
   for (const auto& finding : report.findings) findings.push_back(finding_json(finding));
@@ -255,7 +256,7 @@ std::string report_json(const diagnose::Report& report, const facts::Observation
                      {"listeners", std::move(listeners)},
                      {"namespaces", std::move(namespaces)},
                      {"blind_spots", std::move(blind_spots)}};
-  return json.dump(1) + "\n";
+  return json.dump(layout == JsonLayout::kLine ? -1 : 1) + "\n";
 }
 
 }  // namespace acceptq::render

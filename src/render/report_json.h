@@ -9,7 +9,11 @@
 
 namespace acceptq::render {
 
+enum class JsonLayout { kIndented, kLine };
+
+// Ends with a newline.
 [[nodiscard]] std::string report_json(const diagnose::Report& report,
-                                      const facts::Observation& observation);
+                                      const facts::Observation& observation,
+                                      JsonLayout layout = JsonLayout::kIndented);
 
 }  // namespace acceptq::render

@@ -1,0 +1,171 @@
+#include "render/ledger_text.h"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "render/listener_names.h"
+#include "render/names.h"
+
+namespace acceptq::render {
+
+std::string endpoint(const facts::IpAddress& address, std::uint16_t port) {
+  return fmt::format(fmt::runtime(address.is_v6() ? "[{}]:{}" : "{}:{}"), address.to_string(),
+                     port);
+}
+
+std::string whose(const facts::Snapshot& snapshot, const facts::Listener* listener) {
+  if (listener == nullptr) return "?";
+  const std::string workload = workload_name(snapshot, *listener);
+  const std::string owner = owner_name(snapshot, *listener);
+  if (owner.empty() || owner.starts_with(workload)) return owner.empty() ? workload : owner;
+  return workload + " " + owner;
+}
+
+namespace {
+
+using facts::Ledger;
+using enum facts::LedgerTerm;
+
+std::uint64_t value(const Ledger& ledger, facts::LedgerTerm term) {
+  return ledger[term].value_or(0);
+}
+
+// "25 refused (20 accept queue full, 5 SYN queue full)"; empty where nothing was.
+std::string refusals_of(const Ledger& ledger, facts::LedgerTerm first, facts::LedgerTerm last) {
+  std::uint64_t total = 0;
+  std::string reasons;
+  for (auto i = static_cast<int>(first); i <= static_cast<int>(last); ++i) {
+    const auto term = static_cast<facts::LedgerTerm>(i);
+    const std::uint64_t count = value(ledger, term);
+    if (count == 0) continue;
+    total += count;
+    reasons +=
+        fmt::format("{}{} {}", reasons.empty() ? "" : ", ", count, facts::refusal_reason(term));
+  }
+  return total == 0 ? "" : fmt::format("{} refused ({})", total, reasons);
+}
+
+// Parts that are not empty, joined.
+std::string joined(std::initializer_list<std::string> parts) {
+  std::string text;
+  for (const std::string& part : parts) {
+    if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
+  }
+  return text;
+}
+
+std::string some(std::uint64_t count, std::string_view what) {
+  return count == 0 ? "" : fmt::format("{} {}", count, what);
+}
+
+// "  SYNs          12 received …", its further lines indented.
+void add_row(const TermStyle& style, std::string_view name, const std::string& row,
+             std::string& text) {
+  if (row.empty()) return;
+  constexpr int kIndent = 14;
+  const std::string label = fmt::format("  {:<12}", name);
+  text += label + wrap(style, kIndent, row).substr(kIndent);
+}
+
+std::string milliseconds(std::uint64_t ns) { return duration_text(static_cast<double>(ns) / 1e6); }
+
+std::string queue_row(const Ledger& ledger) {
+  std::string row =
+      fmt::format("{} at the longest", ledger.longest.value_or(QueueLength(0)).value());
+  if (!ledger.listen) return row;
+  row += fmt::format(", limit {} by somaxconn {}", ledger.listen->limit, ledger.listen->somaxconn);
+  if (ledger.listen->requested) {
+    row += fmt::format(" and a backlog of {}", *ledger.listen->requested);
+  }
+  return row;
+}
+
+std::string clients_row(const Ledger& ledger) {
+  const std::uint64_t refused = value(ledger, kAttemptsRefused);
+  if (refused == 0) return "";
+  std::string row = counted(refused, "attempt", "attempts") + " refused, " +
+                    std::to_string(value(ledger, kAttemptsRecovered)) + " let in later";
+  for (const facts::Bucket& bucket : ledger.delay_s) {
+    row += fmt::format(", {} within {} s", bucket.count, bucket.below);
+  }
+  if (ledger.gave_up.value_or(0) > 0) row += fmt::format(", {} given up", *ledger.gave_up);
+  if (ledger.clients.empty()) return row;
+  // Where there are many, whole networks say more.
+  const bool by_prefix = ledger.prefixes.size() > 1 && !ledger.addresses;
+  row += "; most from ";
+  constexpr std::size_t kMost = 3;
+  std::size_t shown = 0;
+  for (const facts::RefusedClient& client : by_prefix ? ledger.prefixes : ledger.clients) {
+    if (shown == kMost) break;
+    row += fmt::format("{}{}{} ({})", shown == 0 ? "" : ", ", client.address.to_string(),
+                       by_prefix ? fmt::format("/{}", client.prefix_bits) : "", client.attempts);
+    ++shown;
+  }
+  if (ledger.addresses.value_or(0) > shown) {
+    row += fmt::format(" and {} more", *ledger.addresses - shown);
+  }
+  return row;
+}
+
+}  // namespace
+
+std::string ledger_text(const TermStyle& style, const Ledger& ledger,
+                        const facts::Snapshot& snapshot) {
+  const facts::Listener* listener = facts::find_listener(snapshot, ledger);
+  std::string text = "\n" + ink(style, Ink::kBold, endpoint(ledger.address, ledger.port)) + "  " +
+                     printable(whose(snapshot, listener)) +
+                     (ledger.closed_at_ns ? "  (closed)" : "") + "\n";
+  add_row(style, "SYNs",
+          joined({some(value(ledger, kSynReceived), "received"),
+                  some(value(ledger, kSynQueued), "queued"),
+                  some(value(ledger, kSynCookie), "answered by a cookie"),
+                  some(value(ledger, kSynFastopen), "by Fast Open"),
+                  some(value(ledger, kSynDuplicate), "repeated"),
+                  refusals_of(ledger, kSynRefusedAcceptFull, kSynRefusedOther)}),
+          text);
+  add_row(style, "SYN-ACKs",
+          joined({some(value(ledger, kSynackSent), "sent"),
+                  some(value(ledger, kSynackRetransmitted), "retransmitted"),
+                  some(value(ledger, kSynackFailed), "failed")}),
+          text);
+  add_row(style, "final ACKs",
+          joined({some(value(ledger, kAckQueued), "into the accept queue"),
+                  refusals_of(ledger, kAckRefusedFull, kCookieAckRefusedOther),
+                  some(value(ledger, kAckReset), "of them reset"),
+                  some(value(ledger, kCookieInvalid), "invalid cookies")}),
+          text);
+  add_row(style, "given up",
+          joined({some(value(ledger, kRequestExpired), "requests expired"),
+                  some(value(ledger, kRequestReset), "reset by the client"),
+                  some(value(ledger, kRequestUnreachable), "by ICMP")}),
+          text);
+  std::string taken =
+      joined({some(value(ledger, kAccepted), "taken"),
+              some(value(ledger, kAcceptedUntimed), "of them not timed"),
+              some(value(ledger, kAcceptedDead), "already reset by the client"),
+              some(value(ledger, kAcceptEmfile) + value(ledger, kAcceptEnfile),
+                   "refused for want of descriptors"),
+              some(value(ledger, kClosedWaiting), "reset when the listener was closed")});
+  const auto p50 = facts::quantile(ledger.time_in_queue_ns, 0.5);
+  const auto p99 = facts::quantile(ledger.time_in_queue_ns, 0.99);
+  if (p50 && p99) {
+    taken += fmt::format("; waited {} (half), {} (99 %)", milliseconds(*p50), milliseconds(*p99));
+  }
+  add_row(style, "accept()", taken, text);
+  add_row(style, "queue", queue_row(ledger), text);
+  add_row(style, "clients", clients_row(ledger), text);
+  return text;
+}
+
+bool has_traffic(const Ledger& ledger) {
+  return value(ledger, kSynReceived) + value(ledger, kSynDuplicate) + value(ledger, kAckQueued) +
+             value(ledger, kAccepted) + value(ledger, kClosedWaiting) +
+             facts::refused_at_ack(ledger).value_or(0) >
+         0;
+}
+
+}  // namespace acceptq::render

@@ -1,0 +1,26 @@
+// A ledger for reading, and the names in it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "facts/ledger.h"
+#include "facts/snapshot.h"
+#include "render/term.h"
+
+namespace acceptq::render {
+
+// Some rows, under an empty line and a title.
+[[nodiscard]] std::string ledger_text(const TermStyle& style, const facts::Ledger& ledger,
+                                      const facts::Snapshot& snapshot);
+
+// Whether anything came to the listener, or was taken from it.
+[[nodiscard]] bool has_traffic(const facts::Ledger& ledger);
+
+// "10.0.0.3:80", "[::1]:443".
+[[nodiscard]] std::string endpoint(const facts::IpAddress& address, std::uint16_t port);
+
+// "default/web-0 nginx (pid 3985)"; "?" for a listener that is not known (null).
+[[nodiscard]] std::string whose(const facts::Snapshot& snapshot, const facts::Listener* listener);
+
+}  // namespace acceptq::render
