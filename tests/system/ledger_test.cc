@@ -466,6 +466,39 @@ TEST_P(LedgerTest, RefusalsAreSentOneByOne) {
   }
 }
 
+// Connections that were in the queue before tracing began are timed by when they were made.
+TEST_P(LedgerTest, TimesWhatWasThereBefore) {
+  const UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  const auto begin = std::chrono::steady_clock::now();
+  fill(clients);
+  const auto filled = std::chrono::steady_clock::now();
+  // Of its own: it has seen none of it.
+  tracers.erase(std::get<0>(GetParam()));
+  Result<HandshakeTracer>& late = tracer_by(std::get<0>(GetParam()));
+  ASSERT_TRUE(late.has_value()) << late.error().message();
+  tracer_ = &*late;
+  tracer_->start();
+  EXPECT_TRUE(tracer_->poll(std::chrono::milliseconds(0), [](const auto&) {}));
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  EXPECT_TRUE(tracer_->poll(std::chrono::milliseconds(0), [](const auto&) {}));
+  const auto least = std::chrono::steady_clock::now() - filled;
+  EXPECT_EQ(accept_all(listener), kCapacity);
+  if (by_kprobes()) return;  // a kretprobe does not tell whose they were
+  const Ledger seen = ledger();
+  const auto most = std::chrono::steady_clock::now() - begin;
+  ASSERT_EQ(seen[kAccepted], unsigned{kCapacity});
+  // A bucket is a fifth wide, a tick 10 ms at most; tracepoints time the head of the queue alone.
+  for (const facts::Bucket& bucket : seen.time_in_queue_ns) {
+    const auto below = std::chrono::nanoseconds(bucket.below);
+    EXPECT_GE(below, least - std::chrono::milliseconds(10));
+    EXPECT_LE(below, most * 5 / 4 + std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(seen.time_in_queue_ns.empty());
+  if (by_tracepoints()) return;
+  EXPECT_EQ(seen[kAcceptedUntimed], 0U);
+}
+
 INSTANTIATE_TEST_SUITE_P(, LedgerTest,
                          ::testing::Combine(::testing::Values(How::kFentry, How::kKprobe,
                                                               How::kTracepoint),

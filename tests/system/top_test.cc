@@ -35,6 +35,7 @@ class OnTerminal {
     if (pid_ == 0) {
       ::setenv("LC_ALL", "C.UTF-8", 1);
       std::vector<char*> arguments;
+      arguments.reserve(command.size() + 1);
       for (std::string& word : command) arguments.push_back(word.data());
       arguments.push_back(nullptr);
       ::execv(arguments[0], arguments.data());

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <span>
 #include <thread>
 #include <utility>
@@ -215,6 +216,12 @@ class HandshakeTracer::Impl {
   const std::function<void(const RefusalRecord&)>* take_ = nullptr;
   std::optional<Error> malformed_;
 };
+
+std::uint64_t tick_ns() {
+  timespec tick{};
+  ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);  // that of the timer interrupt
+  return static_cast<std::uint64_t>(tick.tv_nsec);
+}
 
 int LedgerPrograms::attach_all() {
   bpf_program* program = nullptr;

@@ -339,13 +339,10 @@ static __always_inline void connection_taken(struct aq_ledger *ledger, __u64 chi
   if (BPF_CORE_READ((struct sock *)child, __sk_common.skc_state) == TCP_CLOSE) {
     count(ledger, AQ_ACCEPTED_DEAD);
   }
-  if (!entry) {
-    count(ledger, AQ_ACCEPTED_UNTIMED);
-    return;
-  }
-  count_bucket(ledger->time_in_queue, time_bucket(bpf_ktime_get_ns() - entry->since_ns),
-               AQ_TIME_BUCKETS - 1);
-  bpf_map_delete_elem(&waiting, &child);
+  const __u64 now = bpf_ktime_get_ns();
+  const __u64 since = entry ? entry->since_ns : made_at((struct tcp_sock *)child, now);
+  count_bucket(ledger->time_in_queue, time_bucket(now - since), AQ_TIME_BUCKETS - 1);
+  if (entry) bpf_map_delete_elem(&waiting, &child);
 }
 
 static __always_inline void accept_failed(struct aq_ledger *ledger, __s32 err) {

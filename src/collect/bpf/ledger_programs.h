@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,11 +51,15 @@ class LedgerPrograms {
   std::vector<Link> links_;
 };
 
+// Between two ticks of the kernel's clock, a jiffy.
+[[nodiscard]] std::uint64_t tick_ns();
+
 // The options that programs read, before they are loaded.
 template <typename Skeleton>
 void set_options(const TraceOptions& options, Skeleton& skeleton) {
   skeleton.rodata->events_per_second = options.events_per_second;
   skeleton.rodata->only_selected = !options.selected.empty();
+  skeleton.rodata->tick_ns = tick_ns();
   skeleton.rodata->syn_queue_holds_one_more = options.syn_queue_holds_one_more;
   bpf_map__set_max_entries(skeleton.maps.ledgers, options.most_listeners);
 }

@@ -9,6 +9,8 @@ const volatile bool only_selected = false;
 /* 3479c7549fb1 (6.13, and stable of early 2025): the SYN queue is full at qlen > max, not >=. */
 const volatile bool syn_queue_holds_one_more = true;
 
+const volatile __u64 tick_ns = 4000000; /* of a jiffy */
+
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 4096);
@@ -364,6 +366,14 @@ static __always_inline __u8 flags_of(struct sk_buff *skb) {
   __u8 flags = 0;
   bpf_probe_read_kernel(&flags, 1, head + BPF_CORE_READ(skb, transport_header) + 13);
   return flags;
+}
+
+/* When a connection that waits for accept() was made, to the jiffy: for those that were in the
+ * queue before tracing began. It has sent no data yet, so tcp_sock.lsndtime is what
+ * tcp_create_openreq_child() made it. */
+static __always_inline __u64 made_at(struct tcp_sock *connection, __u64 now) {
+  const __u32 ticks = (__u32)bpf_jiffies64() - BPF_CORE_READ(connection, lsndtime);
+  return now - ticks * tick_ns;
 }
 
 /* Addresses, ports and first sequence number of a packet from the client; no namespace. */

@@ -36,7 +36,7 @@ enum aq_term {
   AQ_REQUEST_RESET,       /* the client sent RST, or a SYN that does not fit */
   AQ_REQUEST_UNREACHABLE, /* an ICMP error came instead */
   AQ_ACCEPTED,            /* taken by accept() */
-  AQ_ACCEPTED_UNTIMED,    /* of them, queued before tracing began */
+  AQ_ACCEPTED_UNTIMED,    /* of them, with a time in the queue that is not known */
   AQ_ACCEPTED_DEAD,       /* of them, reset by the client while they waited */
   AQ_ACCEPT_AGAIN,        /* accept() found nothing: EAGAIN */
   AQ_ACCEPT_INTERRUPTED,  /* EINTR, ERESTARTSYS */

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <utility>
 
 #include "base/file.h"
@@ -54,12 +53,6 @@ __u32 drop_reason(const btf* types, std::string_view name) {
   return 0;
 }
 
-std::uint64_t tick_ns() {
-  timespec tick{};
-  ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);  // that of the timer interrupt
-  return static_cast<std::uint64_t>(tick.tv_nsec);
-}
-
 Error lacks(const std::string& what) {
   return {ErrorCode::kUnsupported, 0, "this kernel's tracepoints do not tell " + what};
 }
@@ -77,7 +70,6 @@ class TracepointHooks final : public LedgerPrograms {
     set_options(options, *skeleton_);
     bpf_map__set_max_entries(skeleton_->maps.trackers, options.most_listeners);
     bpf_map__set_max_entries(skeleton_->maps.positions, options.most_waiting);
-    skeleton_->rodata->tick_ns = tick_ns();
     skeleton_->rodata->reason_overflow = drop_reason(types, "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW");
     if (arguments_of(types, "consume_skb") < 2) {
       return fail(lacks("where a packet was freed (consume_skb has a location from Linux 6.2 on)"));

@@ -37,8 +37,7 @@ enum { MOST_PLACES = 4 };
 const volatile struct aq_place syn_place = {};               /* tcp_rcv_state_process */
 const volatile struct aq_place ack_places[MOST_PLACES] = {}; /* tcp_v4_rcv, tcp_v6_rcv */
 const volatile struct aq_place cookie_places[MOST_PLACES] =
-    {};                                 /* tcp_v4_do_rcv, cookie_v4_check … */
-const volatile __u64 tick_ns = 4000000; /* of a jiffy */
+    {}; /* tcp_v4_do_rcv, cookie_v4_check … */
 /* The tracepoint kfree_skb tells the receiving socket as its fourth argument (6.11). */
 const volatile bool drop_tells_socket = false;
 /* … and SKB_DROP_REASON_TCP_LISTEN_OVERFLOW for refused final ACKs (6.15), or 0. */
@@ -199,16 +198,13 @@ static long leave_queue(__u32 index, struct departure *departure) {
   return 0;
 }
 
-/* When the connection at the head of the queue was made, to the jiffy: for those that were there
- * before tracing began. */
+/* When the connection at the head of the queue was made. */
 static __always_inline __u64 head_since(struct sock *sk, __u64 now) {
   struct inet_connection_sock___head *connection = (struct inet_connection_sock___head *)sk;
   struct request_sock *head = BPF_CORE_READ(connection, icsk_accept_queue.rskq_accept_head);
   struct tcp_sock *child = head ? (struct tcp_sock *)BPF_CORE_READ(head, sk) : 0;
   if (!child) return 0;
-  const __u32 made = BPF_CORE_READ(child, lsndtime);
-  const __u32 ticks = (__u32)bpf_jiffies64() - made;
-  return now - ticks * tick_ns;
+  return made_at(child, now);
 }
 
 static __noinline int look(struct sock *sk, struct tracker *tracker) {
