@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <set>
 #include <span>
 #include <thread>
 #include <utility>
@@ -75,6 +76,7 @@ class HandshakeTracer::Impl {
   Status poll(std::chrono::milliseconds patience,
               const std::function<void(const RefusalRecord&)>& take) {
     if (const Status looked = look_now_and_then(); !looked) return looked;
+    if (const Status tidied = tidy_now_and_then(); !tidied) return tidied;
     take_ = &take;
     const int taken = ring_buffer__poll(ring_.get(), static_cast<int>(patience.count()));
     take_ = nullptr;
@@ -152,6 +154,7 @@ class HandshakeTracer::Impl {
                        .suppressed = lost[AQ_SUPPRESSED],
                        .accepts = lost[AQ_LOST_ACCEPTS],
                        .packets = lost[AQ_LOST_PACKETS]};
+    losses.listeners += let_go_;
     // An LRU map forgets silently: what was put in, was not taken out and is not there.
     std::uint64_t kept = state.attempts_removed;
     const Status walked = for_each_entry<aq_attempt_key, aq_attempt>(
@@ -174,6 +177,64 @@ class HandshakeTracer::Impl {
     const std::int64_t end = monotonic_ns();
     next_look_ns_ = end + std::max(look_period_ns_, kRestFactor * (end - begin));
     return looked;
+  }
+
+  // Listeners that are gone give their places back: a tracer may run for days.
+  Status tidy_now_and_then() {
+    constexpr std::int64_t kPeriodNs = 10'000'000'000;
+    const std::int64_t now = monotonic_ns();
+    if (now < next_tidying_ns_) return {};
+    next_tidying_ns_ = now + kPeriodNs;
+    // What was counted in the moment of closing is complete a little later.
+    constexpr __u64 kSettledNs = 1'000'000'000;
+    std::set<__u64> closed;
+    std::vector<LedgerRecord> records;
+    const Status walked =
+        for_each_entry<__u64, aq_ledger>(map("ledgers"), [&](__u64 sk, const aq_ledger& wire) {
+          if (wire.closed_ns == 0 || wire.closed_ns + kSettledNs > static_cast<__u64>(now)) return;
+          Result<LedgerRecord> record = parse_ledger(sk, std::as_bytes(std::span(&wire, 1)));
+          if (!record) return;
+          complete(record->ledger);
+          records.push_back(std::move(*record));
+          closed.insert(sk);
+        });
+    if (!walked || closed.empty()) return walked;
+    for (const __u64 sk : closed) bpf_map_delete_elem(bpf_map__fd(map("ledgers")), &sk);
+    for (LedgerRecord& record : records) finish(std::move(record));
+    return forget_waiting(closed);
+  }
+
+  // Connections that waited for listeners that are gone.
+  Status forget_waiting(const std::set<__u64>& closed) {
+    const bpf_map* waiting = map("waiting");
+    std::vector<__u64> orphans;
+    const Status walked =
+        for_each_entry<__u64, aq_waiting>(waiting, [&](__u64 child, const aq_waiting& entry) {
+          if (closed.contains(entry.sk)) orphans.push_back(child);
+        });
+    for (const __u64 child : orphans) bpf_map_delete_elem(bpf_map__fd(waiting), &child);
+    return walked;
+  }
+
+  // A listener that is gone, for the books at the end. Beyond what memory should hold, those that
+  // refused nothing are let go.
+  void finish(LedgerRecord record) {
+    constexpr std::size_t kMost = 4096;
+    const bool is_full = finished_.size() >= kMost;
+    const auto refused = [](const facts::Ledger& ledger) {
+      return facts::refused_at_syn(ledger).value_or(0) + facts::refused_at_ack(ledger).value_or(0);
+    };
+    if (is_full && refused(record.ledger) == 0) {
+      ++let_go_;
+      return;
+    }
+    if (is_full) {
+      const auto idle = std::ranges::find_if(
+          finished_, [&](const LedgerRecord& old) { return refused(old.ledger) == 0; });
+      finished_.erase(idle != finished_.end() ? idle : finished_.begin());
+      ++let_go_;
+    }
+    finished_.push_back(std::move(record));
   }
 
   void complete(facts::Ledger& ledger) const {
@@ -199,8 +260,9 @@ class HandshakeTracer::Impl {
     } else if (const auto* refusal = std::get_if<RefusalRecord>(&*event)) {
       if (self.take_ != nullptr) (*self.take_)(*refusal);
     } else {
-      self.finished_.push_back(std::get<LedgerRecord>(std::move(*event)));
-      self.complete(self.finished_.back().ledger);
+      auto record = std::get<LedgerRecord>(std::move(*event));
+      self.complete(record.ledger);
+      self.finish(std::move(record));
     }
     return 0;
   }
@@ -210,6 +272,8 @@ class HandshakeTracer::Impl {
   Ring ring_;
   std::string shortfall_;
   std::vector<LedgerRecord> finished_;
+  std::uint64_t let_go_ = 0;
+  std::int64_t next_tidying_ns_ = 0;
   std::int64_t watching_since_ns_ = 0;
   std::int64_t next_look_ns_ = 0;
   std::int64_t look_period_ns_ = 50'000'000;

@@ -40,7 +40,8 @@ struct TraceOptions {
 
 // What could not be counted.
 struct TraceLosses {
-  std::uint64_t listeners = 0;   // packets of listeners for which there was no room
+  // Packets of listeners for which there was no room, and ledgers of closed ones that were let go.
+  std::uint64_t listeners = 0;
   std::uint64_t attempts = 0;    // refused attempts that were forgotten, or not kept
   std::uint64_t waiting = 0;     // connections whose time in queue was not measured
   std::uint64_t events = 0;      // refusals not sent, the reader being too slow

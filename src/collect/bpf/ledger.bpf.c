@@ -298,7 +298,7 @@ static __always_inline void enters_queue(struct sock *sk, struct request_sock *r
   struct aq_ledger *ledger = ledger_of(sk);
   if (!ledger) return;
   count(ledger, AQ_ACK_QUEUED);
-  const struct waiting entry = {.since_ns = bpf_ktime_get_ns(), .sk = (__u64)sk};
+  const struct aq_waiting entry = {.since_ns = bpf_ktime_get_ns(), .sk = (__u64)sk};
   if (bpf_map_update_elem(&waiting, &child, &entry, BPF_ANY)) lose(AQ_LOST_WAITING);
   const __u32 length = accept_length(sk) + 1;
   if (length > ledger->longest) ledger->longest = length;
@@ -332,7 +332,7 @@ static __always_inline int queue_add_begins(__u64 sk, __u64 req, __u64 child, __
 }
 
 static __always_inline void connection_taken(struct aq_ledger *ledger, __u64 child, __u64 sk,
-                                             const struct waiting *entry) {
+                                             const struct aq_waiting *entry) {
   count(ledger, AQ_ACCEPTED);
   /* It came in through another member of the group, which was closed. */
   if (entry && sk && entry->sk != sk) count(ledger, AQ_MIGRATED_IN);
@@ -396,7 +396,7 @@ SEC("kretprobe/inet_csk_accept")
 int inet_csk_accept_kretprobe(struct pt_regs *regs) {
   const __u64 child = KPROBE_RETURN(regs);
   if (!child) return 0;
-  const struct waiting *entry = bpf_map_lookup_elem(&waiting, &child);
+  const struct aq_waiting *entry = bpf_map_lookup_elem(&waiting, &child);
   struct aq_ledger *ledger = entry ? bpf_map_lookup_elem(&ledgers, &entry->sk) : 0;
   if (ledger) {
     connection_taken(ledger, child, 0, entry);

@@ -19,16 +19,11 @@ struct {
 } ledgers SEC(".maps");
 
 /* Connections in accept queues, by the address of their struct sock. */
-struct waiting {
-  __u64 since_ns;
-  __u64 sk;
-};
-
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);
   __type(key, __u64);
-  __type(value, struct waiting);
+  __type(value, struct aq_waiting);
 } waiting SEC(".maps");
 
 struct {

@@ -83,6 +83,12 @@ struct aq_ledger {
   aq_u64 time_in_queue[AQ_TIME_BUCKETS];
 };
 
+/* A connection in an accept queue. */
+struct aq_waiting {
+  aq_u64 since_ns;
+  aq_u64 sk; /* the listener's, as the key of its ledger */
+};
+
 /* One connection attempt: all retransmissions of a SYN, and of the final ACK, are one. */
 struct aq_attempt_key {
   aq_u32 netns;

@@ -433,10 +433,20 @@ static __always_inline void listening_begins(struct sock *sk) {
   ledger_of(sk);
 }
 
+static long drop_position(__u32 index, struct departure *departure) {
+  const struct position key = {.sk = departure->sk, .number = departure->first + index};
+  bpf_map_delete_elem(&positions, &key);
+  return 0;
+}
+
 static __always_inline void listening_ends(struct sock *sk) {
   const __u64 key = (__u64)sk;
   struct tracker *tracker = bpf_map_lookup_elem(&trackers, &key);
-  if (tracker) look(sk, tracker);
+  if (tracker) {
+    look(sk, tracker);
+    struct departure left = {.sk = key, .first = tracker->taken};
+    bpf_loop(tracker->inserted - tracker->taken, drop_position, &left, 0);
+  }
   struct aq_ledger *ledger = ledger_of(sk);
   if (ledger) {
     __sync_fetch_and_add(&ledger->count[AQ_CLOSED_WAITING], accept_length(sk));
