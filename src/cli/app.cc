@@ -120,6 +120,11 @@ void define_check(CLI::App& app, Parsed& parsed) {
                           {"tracepoints", TraceLevel::kTracepoints},
                           {"none", TraceLevel::kNone}},
                          "how to follow handshakes (default auto: the best that works)");
+  check
+      ->add_flag("--packets", options.packets,
+                 "follow handshakes by their packets, on the interfaces of the listeners' "
+                 "namespaces, instead of tracing")
+      ->excludes(until);
   add_color(*check, options.color);
   check->footer(
       "Examples:\n"

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 
 #include "base/bytes.h"
 #include "cli/incident_command.h"
 #include "cli/interrupt.h"
+#include "cli/selection.h"
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/await_overflow.h"
@@ -36,13 +36,7 @@ Result<facts::Observation> await_on_host(const CheckOptions& options,
                               .scan = {.method = options.scan},
                               .trace = trace_options(options.tracing)};
   await.trace.events_per_second = kRefusalsPerSecond;
-  if (!selectors.empty()) {
-    await.concerns = [&](const facts::Snapshot& snapshot, const facts::Listener& listener) {
-      return std::ranges::any_of(selectors, [&](const Selector& selector) {
-        return matches(selector, snapshot, listener) || selects_namespace(selector, listener.netns);
-      });
-    };
-  }
+  if (!selectors.empty()) await.concerns = selected_by(selectors);
   await.progress = [&](double elapsed) {
     if (show_progress) print_err(waiting_text(elapsed, overflowed));
     return !interrupted().load();

@@ -20,12 +20,17 @@
 namespace acceptq::cli {
 namespace {
 
-Result<facts::Observation> observe_host(const CheckOptions& options) {
+Result<facts::Observation> observe_host(const CheckOptions& options,
+                                        const std::vector<Selector>& selectors) {
   const bool show_progress = stderr_is_terminal();
   bool cut_short = false;
   collect::ObserveOptions observe{.seconds = options.seconds,
                                   .scan = {.method = options.scan},
                                   .trace = trace_options(options.tracing)};
+  if (options.packets) {
+    observe.trace.level = collect::bpf::TraceLevel::kNone;
+    observe.tapped = selected_by(selectors);
+  }
   observe.progress = [&](double elapsed) {
     if (show_progress) {
       print_err(fmt::format("\racceptq: watching this host, {:.0f} of {:.0f} s ", elapsed,
@@ -124,7 +129,7 @@ int run_check(const CheckOptions& options) {
   Result<facts::Observation> observation = !options.from.empty() ? read_observations(options.from)
                                            : options.until_overflow
                                                ? await_on_host(options, selectors)
-                                               : observe_host(options);
+                                               : observe_host(options, selectors);
   if (!observation) {
     print_error(observation.error());
     return options.from.empty() ? kExitBlind : kExitUsage;

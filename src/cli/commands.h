@@ -25,6 +25,7 @@ struct CheckOptions {
   std::vector<Selector> selectors;
   double seconds = 2.0;
   bool until_overflow = false;  // then `seconds` is how long to wait for one
+  bool packets = false;         // look at packets rather than trace
   std::string exec;             // a command to run when it comes; empty: none
   bool json = false;
   bool all = false;

@@ -76,6 +76,16 @@ Status resolve(std::vector<Selector>& selectors) {
   return {};
 }
 
+std::function<bool(const facts::Snapshot&, const facts::Listener&)> selected_by(
+    const std::vector<Selector>& selectors) {
+  return [&selectors](const facts::Snapshot& snapshot, const facts::Listener& listener) {
+    return selectors.empty() || std::ranges::any_of(selectors, [&](const Selector& selector) {
+             return matches(selector, snapshot, listener) ||
+                    selects_namespace(selector, listener.netns);
+           });
+  };
+}
+
 Result<Selection> select(const std::vector<Selector>& selectors, const facts::Snapshot& snapshot,
                          bool live) {
   Selection selection;

@@ -1,6 +1,7 @@
 // Narrows a report to what was selected.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,11 @@ namespace acceptq::cli {
 
 // Turns netns:PATH into netns:INODE; fails where the path is no network namespace.
 [[nodiscard]] Status resolve(std::vector<Selector>& selectors);
+
+// Whether one of the selectors means a listener; without selectors, every one. They are resolved,
+// and outlive the result.
+[[nodiscard]] std::function<bool(const facts::Snapshot&, const facts::Listener&)> selected_by(
+    const std::vector<Selector>& selectors);
 
 // What selectors mean in a snapshot.
 struct Selection {

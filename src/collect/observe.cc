@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "base/clock.h"
 #include "collect/observation_parts.h"
+#include "collect/packets/packet_tap.h"
 #include "collect/traced_handshakes.h"
 
 namespace acceptq::collect {
@@ -20,6 +25,25 @@ constexpr std::int64_t kRestFactor = 10;
 
 double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
   return static_cast<double>(to_ns - from_ns) / static_cast<double>(kNsPerSecond);
+}
+
+// Where to look at packets, and for which ports.
+std::vector<packets::TapChoice> tap_choices(const ObserveOptions& options, const Scanner& scanner,
+                                            const facts::Snapshot& snapshot) {
+  std::map<NetnsId, std::set<std::uint16_t>> ports;
+  for (const facts::Listener& listener : snapshot.listeners) {
+    if (listener.protocol == facts::Protocol::kTcp && options.tapped(snapshot, listener)) {
+      ports[listener.netns].insert(listener.port);
+    }
+  }
+  std::vector<packets::TapChoice> choices;
+  for (const auto& [id, of_namespace] : ports) {
+    auto handle = scanner.entrance(id);
+    if (!handle) handle = netns::Handle{.id = id};  // it will say that there is no way in
+    choices.push_back(
+        {.handle = std::move(*handle), .ports = {of_namespace.begin(), of_namespace.end()}});
+  }
+  return choices;
 }
 
 }  // namespace
@@ -39,6 +63,9 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     complete(observation.before, std::move(*whole));
   }
 
+  std::optional<packets::PacketTap> tap;
+  if (options.tapped) tap.emplace(tap_choices(options, scanner, observation.before));
+
   // The time that was asked for includes the loading of programs and the first scan, but where
   // these take most of it, half of it is watched nevertheless: counters that had no time to move
   // would say that all is well.
@@ -53,6 +80,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
       add_sample(listener, observation.samples);
     }
     handshakes.tend();
+    if (tap) tap->take();
     const std::int64_t cost = monotonic_ns() - now;
     const std::int64_t pause = std::max(kShortestPeriodNs, cost * kRestFactor);
     std::this_thread::sleep_for(
@@ -64,6 +92,12 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   carry_over(observation.before, observation.after);
   facts::normalize(observation.after);
   handshakes.finish(observation, observation.before);
+  if (tap) {
+    tap->take();
+    observation.ledgers = tap->ledgers(observation.after);
+    observation.tracing = facts::Source::kPackets;
+    std::ranges::move(tap->blind_spots(), std::back_inserter(observation.after.blind_spots));
+  }
   observation.seconds =
       seconds_between(observation.before.monotonic_ns, observation.after.monotonic_ns);
   return observation;

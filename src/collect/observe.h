@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "collect/bpf/handshake_tracer.h"
+#include "collect/netns/discover.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect {
@@ -58,6 +60,9 @@ class Scanner {
   // each.
   [[nodiscard]] std::vector<facts::Listener> sample(std::span<const NetnsId> watched);
 
+  // How to enter a namespace that the last scan saw; nothing for any other.
+  [[nodiscard]] std::optional<netns::Handle> entrance(NetnsId id) const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
@@ -67,6 +72,9 @@ struct ObserveOptions {
   double seconds = 2.0;
   ScanOptions scan;
   bpf::TraceOptions trace;  // level kNone: no tracing
+  // TCP listeners whose packets are looked at on the interfaces of their namespace; empty: none's.
+  // What packets tell takes the place of tracing.
+  std::function<bool(const facts::Snapshot&, const facts::Listener&)> tapped;
   // Called now and then with the elapsed seconds; returning false ends the observation early (its
   // `seconds` then say how long it was).
   std::function<bool(double)> progress;

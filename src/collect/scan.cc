@@ -120,6 +120,11 @@ class Scanner::Impl {
     return listeners;
   }
 
+  [[nodiscard]] std::optional<netns::Handle> entrance(NetnsId id) const {
+    const auto found = handles_.find(id);
+    return found != handles_.end() ? std::optional(found->second) : std::nullopt;
+  }
+
  private:
   // Loads what every scan needs, once.
   Status prepare() {
@@ -316,6 +321,8 @@ Scanner& Scanner::operator=(Scanner&&) noexcept = default;
 Scanner::~Scanner() = default;
 
 Result<facts::Snapshot> Scanner::scan(ScanDepth depth) { return impl_->scan(depth); }
+
+std::optional<netns::Handle> Scanner::entrance(NetnsId id) const { return impl_->entrance(id); }
 
 std::vector<facts::Listener> Scanner::sample(std::span<const NetnsId> watched) {
   return impl_->sample(watched);

@@ -175,6 +175,9 @@ constexpr CatalogueEntry kCatalogue[] = {
      "The programs that follow handshakes in the kernel have room for a number of listeners and of "
      "refused attempts. What found no room is counted by the kernel alone.",
      "Nothing, if the counters of the namespace say enough."},
+    {"AQ612", kWarning, "packets could not be looked at",
+     "--packets opens a packet socket in the network namespace of each listener that is selected.",
+     "Run as root (CAP_NET_RAW in the namespace), or without --packets."},
 };
 
 }  // namespace

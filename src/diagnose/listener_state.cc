@@ -188,6 +188,10 @@ std::optional<TimeInQueue> time_in_queue(const facts::Ledger& ledger) {
       .source = ledger.source};
 }
 
+bool refused_by_counters(const ListenerState& state) {
+  return state.drops.value_or(state.ns.grew("TcpExtListenDrops")) > 0;
+}
+
 // What tracing counted is better than what is concluded from counters.
 void take_ledgers(const facts::Observation& observation, std::vector<ListenerState>& states) {
   using enum facts::LedgerTerm;
@@ -198,7 +202,8 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     if (state.ledger == nullptr) {
       // Traced, and nothing came.
       const bool is_tcp = state.listener->protocol == Protocol::kTcp;
-      if (observation.tracing && is_tcp && state.report.refused.total == 0U) {
+      const bool traced = observation.tracing && observation.tracing != facts::Source::kPackets;
+      if (traced && is_tcp && state.report.refused.total == 0U) {
         state.report.refused = {.total = 0,
                                 .at_syn = 0,
                                 .at_ack = 0,
@@ -217,11 +222,20 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     const auto at_syn = facts::refused_at_syn(ledger);
     const auto at_ack = facts::refused_at_ack(ledger);
     if (!at_syn || !at_ack) continue;
-    state.drops = *at_syn + *at_ack;
-    state.overflows = ledger[kSynRefusedAcceptFull].value_or(0) +
-                      ledger[kAckRefusedFull].value_or(0) +
-                      ledger[kCookieAckRefusedFull].value_or(0);
-    report.refused = {.total = state.drops,
+    const std::uint64_t refused = *at_syn + *at_ack;
+    if (ledger.source == facts::Source::kPackets) {
+      // A SYN that gets no answer may have died in a firewall: packets alone prove no refusal.
+      if (refused == 0 || !refused_by_counters(state)) {
+        state.ledger = nullptr;
+        continue;
+      }
+    } else {
+      state.drops = refused;
+      state.overflows = ledger[kSynRefusedAcceptFull].value_or(0) +
+                        ledger[kAckRefusedFull].value_or(0) +
+                        ledger[kCookieAckRefusedFull].value_or(0);
+    }
+    report.refused = {.total = refused,
                       .at_syn = at_syn,
                       .at_ack = at_ack,
                       .attempts = ledger[kAttemptsRefused],
@@ -233,7 +247,7 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     const auto queued = ledger[kAckQueued];
     const auto accepted = ledger[kAccepted];
     if (!queued || !accepted || observation.seconds <= 0) continue;
-    report.arrivals_per_s = static_cast<double>(*queued + *state.drops) / observation.seconds;
+    report.arrivals_per_s = static_cast<double>(*queued + refused) / observation.seconds;
     report.accepts_per_s = static_cast<double>(*accepted) / observation.seconds;
   }
 }

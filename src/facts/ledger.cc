@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
+#include <tuple>
 
 #include "facts/snapshot.h"
 
@@ -139,6 +140,14 @@ Ledger ledger_growth(const Ledger& before, const Ledger& after) {
   subtract(before.delay_s, growth.delay_s);
   subtract(before.time_in_queue_ns, growth.time_in_queue_ns);
   return growth;
+}
+
+void keep_most_refused(std::vector<RefusedClient>& clients) {
+  std::ranges::sort(clients, [](const RefusedClient& a, const RefusedClient& b) {
+    return std::tuple(b.attempts, b.packets, a.address) <
+           std::tuple(a.attempts, a.packets, b.address);
+  });
+  if (clients.size() > kMostClients) clients.resize(kMostClients);
 }
 
 std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger) {

@@ -143,6 +143,9 @@ struct Ledger {
 // was at most in between is not known. Clients, too: they are told apart by attempts, not by time.
 [[nodiscard]] Ledger ledger_growth(const Ledger& before, const Ledger& after);
 
+// Puts those with most refused attempts first, and keeps kMostClients of them.
+void keep_most_refused(std::vector<RefusedClient>& clients);
+
 // Sums of the terms that are known; empty where none is.
 [[nodiscard]] std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger);
 [[nodiscard]] std::optional<std::uint64_t> refused_at_ack(const Ledger& ledger);

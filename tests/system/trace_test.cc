@@ -114,6 +114,49 @@ TEST(Check, TellsRefusedAttemptsByStepAndClient) {
   EXPECT_EQ(listener_report["accept_queue"]["longest"], kBacklog + 1);
 }
 
+// By packets on the interface, with no tracing at all: SYNs without an answer, and final ACKs after
+// which the SYN-ACK comes again.
+TEST(Check, TellsRefusedAttemptsByTheirPackets) {
+  if (!may_unshare()) GTEST_SKIP() << "needs root, to make a network namespace";
+  if (!has_tun()) GTEST_SKIP() << "needs /dev/net/tun";
+  const TestNetns ns;
+  UniqueFd listener;
+  ns.run([&] { listener = listen_tcp("0.0.0.0", kPort, kBacklog); });
+  TunClients clients(ns, kPort);
+  Output checked;
+  std::atomic<bool> ended = false;
+  std::thread program([&] {
+    checked = run_program({kProgram, "check", ns.selector(), "--json", "--for", "6s", "--packets"});
+    ended = true;
+  });
+  // When it begins to look is not known: first what must not be counted, for a while.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  // Two at once, so that no SYN queue overflows: a cookie's final ACK that is refused leaves no
+  // trace.
+  for (int i = 0; i < kBacklog; ++i) {
+    const std::vector<TunClient*> made = clients.connect_many(2);
+    clients.receive();
+    for (TunClient* client : made) clients.send_ack(*client);
+  }
+  clients.receive();
+  // The last of them was refused at its final ACK. Then the queue is full, and SYNs get no answer.
+  while (!ended) {
+    clients.connect();
+    clients.receive(std::chrono::milliseconds(100));
+  }
+  program.join();
+  ASSERT_EQ(checked.exit_code, 1) << checked.err;
+  const json report = json::parse(checked.out);
+  EXPECT_EQ(report["host"]["tracing"], "packets");
+  const json& listener_report = report["listeners"].at(0);
+  EXPECT_EQ(listener_report["verdict"], "overflowing");
+  const json& refused = listener_report["refused"];
+  EXPECT_EQ(refused["source"], "packets");
+  EXPECT_GT(refused["packets"]["at_syn"], 5) << refused;
+  EXPECT_GT(refused["packets"]["at_ack"], 0) << refused;
+  EXPECT_TRUE(std::string(refused["top"].at(0)["address"]).starts_with("10.9.0.")) << refused;
+}
+
 TEST(Trace, NamesASelectorThatMatchesNothing) {
   if (!may_unshare()) GTEST_SKIP() << "needs root";
   const Output traced = run_program({kProgram, "trace", "comm:no-such-program", "--for", "1s"});

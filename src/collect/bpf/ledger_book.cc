@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <ranges>
-#include <tuple>
 #include <utility>
 
 namespace acceptq::collect::bpf {
@@ -27,14 +26,6 @@ void add_clients(const std::vector<ClientCount>& from, bool are_prefixes,
                     .packets = client.packets,
                     .attempts = client.attempts});
   }
-}
-
-void keep_first(std::vector<facts::RefusedClient>& clients) {
-  std::ranges::sort(clients, [](const auto& a, const auto& b) {
-    return std::tuple(b.attempts, b.packets, a.address.to_string()) <
-           std::tuple(a.attempts, a.packets, b.address.to_string());
-  });
-  if (clients.size() > facts::kMostClients) clients.resize(facts::kMostClients);
 }
 
 bool is_blank(const facts::Ledger& ledger) {
@@ -69,8 +60,8 @@ std::vector<facts::Ledger> bind_books(LedgerParts parts) {
   add_clients(parts.prefixes, true, newest);
   for (facts::Ledger* ledger : newest | std::views::values) {
     if (!parts.some_clients_forgotten) ledger->addresses = ledger->clients.size();
-    keep_first(ledger->clients);
-    keep_first(ledger->prefixes);
+    facts::keep_most_refused(ledger->clients);
+    facts::keep_most_refused(ledger->prefixes);
     ledger->gave_up = 0;
   }
   for (const OpenAttempt& attempt : parts.attempts) {

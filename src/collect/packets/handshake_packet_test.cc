@@ -1,0 +1,100 @@
+#include "collect/packets/handshake_packet.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "collect/packets/handshake_filter.h"
+
+namespace acceptq::collect::packets {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+// A SYN from 10.0.0.1:40000 to 10.0.0.2:80 with the sequence number 0x01020304.
+Bytes syn_v4() {
+  return {0x45, 0,    0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10,   0,    0, 1, 10, 0, 0, 2,
+          0x9c, 0x40, 0, 80, 1, 2, 3, 4, 0,  0, 0, 0, 0x50, 0x02, 0, 0, 0,  0, 0, 0};
+}
+
+// A bare ACK from [fd00::1]:40000 to [fd00::2]:443.
+Bytes ack_v6() {
+  Bytes bytes = {0x60, 0, 0, 0, 0, 20, 6, 64};
+  for (const std::uint8_t last : {1, 2}) {
+    Bytes address(16);
+    address[0] = 0xfd;
+    address[15] = last;
+    bytes.insert(bytes.end(), address.begin(), address.end());
+  }
+  const Bytes tcp = {0x9c, 0x40, 1, 0xbb, 0, 0, 0, 2, 0, 0, 0, 9, 0x50, 0x10, 0, 0, 0, 0, 0, 0};
+  bytes.insert(bytes.end(), tcp.begin(), tcp.end());
+  return bytes;
+}
+
+TEST(ParsePacket, ReadsBothFamilies) {
+  const auto syn = parse_packet(syn_v4());
+  ASSERT_TRUE(syn.has_value());
+  EXPECT_EQ(syn->source.to_string(), "10.0.0.1");
+  EXPECT_EQ(syn->destination.to_string(), "10.0.0.2");
+  EXPECT_EQ(syn->source_port, 40000);
+  EXPECT_EQ(syn->destination_port, 80);
+  EXPECT_EQ(syn->sequence, 0x01020304U);
+  EXPECT_TRUE(syn->syn);
+  EXPECT_FALSE(syn->ack || syn->rst || syn->has_data);
+  const auto ack = parse_packet(ack_v6());
+  ASSERT_TRUE(ack.has_value());
+  EXPECT_EQ(ack->destination.to_string(), "fd00::2");
+  EXPECT_EQ(ack->destination_port, 443);
+  EXPECT_EQ(ack->acknowledged, 9U);
+  EXPECT_TRUE(ack->ack);
+  EXPECT_FALSE(ack->syn || ack->has_data);
+}
+
+TEST(ParsePacket, TellsData) {
+  Bytes bytes = syn_v4();
+  bytes[3] = 45;  // five bytes more, which were not copied
+  EXPECT_TRUE(parse_packet(bytes)->has_data);
+}
+
+TEST(ParsePacket, RefusesEveryTruncation) {
+  for (const Bytes& whole : {syn_v4(), ack_v6()}) {
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      EXPECT_EQ(parse_packet(std::span(whole).first(size)), std::nullopt) << size;
+    }
+  }
+}
+
+TEST(ParsePacket, RefusesWhatIsNoWholeTcpPacket) {
+  const auto changed = [](std::size_t at, std::uint8_t value) {
+    Bytes bytes = syn_v4();
+    bytes[at] = value;
+    return parse_packet(bytes);
+  };
+  EXPECT_EQ(changed(0, 0x55), std::nullopt);   // version
+  EXPECT_EQ(changed(0, 0x44), std::nullopt);   // header shorter than one can be
+  EXPECT_EQ(changed(0, 0x4f), std::nullopt);   // longer than the packet
+  EXPECT_EQ(changed(9, 17), std::nullopt);     // UDP
+  EXPECT_EQ(changed(6, 0x20), std::nullopt);   // more fragments follow
+  EXPECT_EQ(changed(7, 1), std::nullopt);      // not the first fragment
+  EXPECT_EQ(changed(3, 30), std::nullopt);     // total length
+  EXPECT_EQ(changed(32, 0x40), std::nullopt);  // TCP header shorter than one can be
+  EXPECT_EQ(changed(32, 0xf0), std::nullopt);  // longer than the segment
+}
+
+TEST(HandshakeFilter, StaysWithinWhatAKernelTakes) {
+  std::vector<std::uint16_t> ports;
+  for (std::size_t count = 0; count <= kMostPorts + 1; ++count) {
+    const auto filter = handshake_filter(ports);
+    EXPECT_LT(filter.size(), std::size_t{BPF_MAXINSNS});
+    for (std::size_t i = 0; i < filter.size(); ++i) {
+      if (BPF_CLASS(filter[i].code) != BPF_JMP) continue;
+      const std::size_t farthest =
+          BPF_OP(filter[i].code) == BPF_JA ? filter[i].k : std::max(filter[i].jt, filter[i].jf);
+      EXPECT_LT(i + 1 + farthest, filter.size()) << count << " ports, instruction " << i;
+    }
+    ports.push_back(static_cast<std::uint16_t>(count + 1));
+  }
+}
+
+}  // namespace
+}  // namespace acceptq::collect::packets

@@ -1,0 +1,242 @@
+#include "collect/packets/packet_tap.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <linux/filter.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/clock.h"
+#include "collect/netns/enter.h"
+#include "collect/packets/handshake_filter.h"
+
+namespace acceptq::collect::packets {
+namespace {
+
+// What this namespace calls its own; everything else passes through.
+std::vector<facts::IpAddress> local_addresses() {
+  std::vector<facts::IpAddress> addresses;
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return addresses;
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(all, ::freeifaddrs);
+  for (const ifaddrs* entry = all; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr) continue;
+    std::array<std::uint8_t, 16> bytes{};
+    if (entry->ifa_addr->sa_family == AF_INET) {
+      sockaddr_in address{};
+      std::memcpy(&address, entry->ifa_addr, sizeof address);
+      std::memcpy(bytes.data(), &address.sin_addr, 4);
+      addresses.push_back(
+          facts::IpAddress::v4(std::span<const std::uint8_t, 16>(bytes).first<4>()));
+    } else if (entry->ifa_addr->sa_family == AF_INET6) {
+      sockaddr_in6 address{};
+      std::memcpy(&address, entry->ifa_addr, sizeof address);
+      std::memcpy(bytes.data(), &address.sin6_addr, 16);
+      addresses.push_back(facts::IpAddress::v6(bytes));
+    }
+  }
+  return addresses;
+}
+
+Result<UniqueFd> open_socket(std::span<const std::uint16_t> ports) {
+  // Protocol 0 receives nothing yet: first the filter, or unfiltered packets come before it.
+  UniqueFd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return fail_errno(errno, "cannot open a packet socket (CAP_NET_RAW)");
+  std::vector<sock_filter> instructions = handshake_filter(ports);
+  const sock_fprog program{.len = static_cast<unsigned short>(instructions.size()),
+                           .filter = instructions.data()};
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+    return fail_errno(errno, "cannot filter packets");
+  }
+  constexpr int kBuffer = 8 << 20;
+  constexpr int kOn = 1;
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBuffer, sizeof kBuffer) != 0) {
+    static_cast<void>(::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kBuffer, sizeof kBuffer));
+  }
+  static_cast<void>(::setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &kOn, sizeof kOn));
+  sockaddr_ll every{};
+  every.sll_family = AF_PACKET;
+  every.sll_protocol = htons(ETH_P_ALL);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&every), sizeof every) != 0) {
+    return fail_errno(errno, "cannot listen to packets");
+  }
+  return fd;
+}
+
+// When the kernel saw it, since 1970; 0: it does not say.
+std::int64_t timestamp_of(msghdr& message) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec time{};
+    std::memcpy(&time, CMSG_DATA(part), sizeof time);
+    return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+  }
+  return 0;
+}
+
+facts::Ledger& ledger_of(const facts::Listener& listener, std::int64_t since_ns,
+                         std::map<std::string, facts::Ledger>& ledgers) {
+  const auto [entry, is_new] = ledgers.try_emplace(facts::listener_key(listener));
+  facts::Ledger& ledger = entry->second;
+  if (is_new) {
+    ledger.netns = listener.netns;
+    ledger.address = listener.address;
+    ledger.port = listener.port;
+    ledger.ifindex = listener.ifindex.value_or(0);
+    ledger.cookie = listener.cookie;
+    ledger.source = facts::Source::kPackets;
+    ledger.since_ns = since_ns;
+    ledger.addresses = 0;
+    ledger.gave_up = 0;
+  }
+  return ledger;
+}
+
+void add(facts::LedgerTerm term, std::uint64_t count, facts::Ledger& ledger) {
+  ledger.set(term, ledger[term].value_or(0) + count);
+}
+
+void add_tally(const Tally& tally, facts::Ledger& ledger) {
+  using enum facts::LedgerTerm;
+  add(kSynReceived, tally.syns, ledger);
+  add(kSynackSent, tally.synacks, ledger);
+  add(kSynackRetransmitted, tally.synacks_repeated, ledger);
+  // Packets do not tell why.
+  add(kSynRefusedOther, tally.unanswered_syns, ledger);
+  add(kAckRefusedOther, tally.unheard_acks, ledger);
+  add(kAckReset, tally.resets, ledger);
+  add(kAttemptsRefused, tally.attempts_refused, ledger);
+  add(kAttemptsRecovered, tally.attempts_recovered, ledger);
+  *ledger.gave_up += tally.gave_up;
+  *ledger.addresses += tally.clients.size();
+  for (const auto& [address, client] : tally.clients) ledger.clients.push_back(client);
+  for (const auto& [below, count] : tally.delay_s) {
+    const auto bucket = std::ranges::find(ledger.delay_s, below, &facts::Bucket::below);
+    if (bucket != ledger.delay_s.end()) {
+      bucket->count += count;
+    } else {
+      ledger.delay_s.push_back({.below = below, .count = count});
+    }
+  }
+}
+
+}  // namespace
+
+PacketTap::PacketTap(std::span<const TapChoice> choices)
+    : to_monotonic_ns_(monotonic_ns() - realtime_ns()) {
+  std::vector<netns::Handle> handles;
+  handles.reserve(choices.size());
+  places_.reserve(choices.size());
+  for (const TapChoice& choice : choices) {
+    handles.push_back(choice.handle);
+    places_.push_back({.id = choice.handle.id, .socket = {}, .book = HandshakeBook({})});
+  }
+  netns::for_each_namespace(handles, 1, [&](std::size_t index, const Status& entered) {
+    if (entered) {
+      open(choices[index], places_[index]);
+    } else {
+      places_[index].error = entered.error();
+    }
+  });
+}
+
+void PacketTap::open(const TapChoice& choice, Place& place) {
+  place.book = HandshakeBook({.ports = choice.ports, .addresses = local_addresses()});
+  place.since_ns = monotonic_ns();
+  Result<UniqueFd> socket = open_socket(choice.ports);
+  if (socket) {
+    place.socket = std::move(*socket);
+  } else {
+    place.error = std::move(socket.error());
+  }
+}
+
+void PacketTap::take() {
+  for (Place& place : places_) {
+    while (place.socket.valid()) {
+      std::array<std::uint8_t, 128> bytes{};
+      alignas(cmsghdr) std::array<char, 64> control{};
+      sockaddr_ll from{};
+      iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+      msghdr message{};
+      message.msg_name = &from;
+      message.msg_namelen = sizeof from;
+      message.msg_iov = &part;
+      message.msg_iovlen = 1;
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      const ssize_t size = ::recvmsg(place.socket.get(), &message, 0);
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0) break;
+      // On the loopback device each packet passes twice.
+      if (from.sll_hatype == ARPHRD_LOOPBACK && from.sll_pkttype == PACKET_OUTGOING) continue;
+      auto packet = parse_packet(std::span(bytes).first(static_cast<std::size_t>(size)));
+      if (!packet) continue;
+      const std::int64_t stamped = timestamp_of(message);
+      packet->at_ns = stamped != 0 ? stamped + to_monotonic_ns_ : monotonic_ns();
+      place.book.add(*packet);
+    }
+    tpacket_stats stats{};
+    socklen_t length = sizeof stats;
+    if (place.socket.valid() &&
+        ::getsockopt(place.socket.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &length) == 0) {
+      place.dropped += stats.tp_drops;
+    }
+  }
+}
+
+std::vector<facts::Ledger> PacketTap::ledgers(const facts::Snapshot& snapshot) const {
+  std::map<std::string, facts::Ledger> by_listener;
+  const std::int64_t now = monotonic_ns();
+  for (const Place& place : places_) {
+    for (const Tally& tally : place.book.tallies(now)) {
+      facts::Ledger wanted;
+      wanted.netns = place.id;
+      wanted.address = tally.address;
+      wanted.port = tally.port;
+      const facts::Listener* listener = facts::find_listener(snapshot, wanted);
+      if (listener != nullptr) add_tally(tally, ledger_of(*listener, place.since_ns, by_listener));
+    }
+  }
+  std::vector<facts::Ledger> ledgers;
+  ledgers.reserve(by_listener.size());
+  for (auto& [key, ledger] : by_listener) {
+    facts::keep_most_refused(ledger.clients);
+    std::ranges::sort(ledger.delay_s, {}, &facts::Bucket::below);
+    ledgers.push_back(std::move(ledger));
+  }
+  return ledgers;
+}
+
+std::vector<facts::BlindSpot> PacketTap::blind_spots() const {
+  std::vector<facts::BlindSpot> spots;
+  for (const Place& place : places_) {
+    const std::string scope = "netns:" + std::to_string(place.id.value());
+    if (place.error) {
+      spots.push_back({.id = "AQ612",
+                       .scope = scope,
+                       .reason = place.error->message(),
+                       .cost = "handshakes of this namespace were not followed"});
+    }
+    const std::uint64_t lost = place.dropped + place.book.forgotten();
+    if (lost == 0) continue;
+    spots.push_back(
+        {.id = "AQ611",
+         .scope = scope,
+         .reason = std::to_string(lost) + " packets came faster than they could be read",
+         .cost = "what they would have told is missing"});
+  }
+  return spots;
+}
+
+}  // namespace acceptq::collect::packets
