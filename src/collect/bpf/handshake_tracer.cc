@@ -189,7 +189,7 @@ class HandshakeTracer::Impl {
     constexpr __u64 kSettledNs = 1'000'000'000;
     std::set<__u64> closed;
     std::vector<LedgerRecord> records;
-    const Status walked =
+    Status walked =
         for_each_entry<__u64, aq_ledger>(map("ledgers"), [&](__u64 sk, const aq_ledger& wire) {
           if (wire.closed_ns == 0 || wire.closed_ns + kSettledNs > static_cast<__u64>(now)) return;
           Result<LedgerRecord> record = parse_ledger(sk, std::as_bytes(std::span(&wire, 1)));
@@ -208,7 +208,7 @@ class HandshakeTracer::Impl {
   Status forget_waiting(const std::set<__u64>& closed) {
     const bpf_map* waiting = map("waiting");
     std::vector<__u64> orphans;
-    const Status walked =
+    Status walked =
         for_each_entry<__u64, aq_waiting>(waiting, [&](__u64 child, const aq_waiting& entry) {
           if (closed.contains(entry.sk)) orphans.push_back(child);
         });

@@ -104,6 +104,7 @@ enum {
   BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+enum { BPF_F_NO_PREALLOC = 1 };
 
 /* The registers of a kprobe: their order is the kernel's ABI for these programs
  * (bpf_user_pt_regs_t). */

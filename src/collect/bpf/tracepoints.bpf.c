@@ -55,7 +55,8 @@ struct endpoint {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 16384);
+  __uint(max_entries, 65536);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct endpoint);
   __type(value, __u64); /* a listener; 0: it was closed */
 } endpoints SEC(".maps");
@@ -70,7 +71,8 @@ struct tracker {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 4096);
+  __uint(max_entries, 65536);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, __u64);
   __type(value, struct tracker);
 } trackers SEC(".maps");
@@ -84,6 +86,7 @@ struct position {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct position);
   __type(value, __u64);
 } positions SEC(".maps");
@@ -496,6 +499,5 @@ int look_at_all(struct bpf_iter__task_file *ctx) {
   }
   struct tracker *tracker = meet(sk, accept_length(sk));
   if (tracker) look(sk, tracker);
-  ledger_of(sk);
   return 0;
 }
