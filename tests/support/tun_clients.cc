@@ -123,14 +123,14 @@ TunClients::TunClients(const TestNetns& ns, std::uint16_t port, IpVersion versio
   });
 }
 
-TunClient& TunClients::connect() {
+TunClient& TunClients::connect(bool with_data) {
   const auto number = static_cast<std::uint32_t>(clients_.size() + 1);
   TunClient& client = clients_[number];
   client.number = number;
   client.port = static_cast<std::uint16_t>(first_port_ + number);
   static std::uint32_t isn = 0;  // an attempt is known by it: no two in one program
   client.isn = isn += 0x10000;
-  repeat_syn(client);
+  send(client, TH_SYN, client.isn, 0, with_data);
   return client;
 }
 

@@ -31,8 +31,8 @@ class TunClients {
   // Aborts where there is no /dev/net/tun; see has_tun().
   TunClients(const TestNetns& ns, std::uint16_t port, IpVersion version = IpVersion::kV4);
 
-  // A new client's SYN.
-  TunClient& connect();
+  // A new client's SYN, with one byte of data if that is wanted (TCP Fast Open).
+  TunClient& connect(bool with_data = false);
   [[nodiscard]] std::vector<TunClient*> connect_many(int count);
   void repeat_syn(const TunClient& client);
   void send_ack(const TunClient& client);        // the final ACK

@@ -1,167 +1,20 @@
 // The ledger against the kernel's own counters, on the running kernel: every packet is one that the
 // test has sent, so each term is known beforehand, and nothing may remain.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/utsname.h>
 
 #include <atomic>
 #include <chrono>
-#include <map>
 #include <string>
 #include <thread>
-#include <tuple>
 #include <vector>
 
-#include "collect/bpf/handshake_tracer.h"
-#include "collect/procfs/counters.h"
+#include "ledger_fixture.h"
 #include "listenpath/kernel.h"
-#include "listenpath/ledger_counters.h"
-#include "support/netns.h"
-#include "support/traffic.h"
-#include "support/tun_clients.h"
 
 namespace acceptq::test {
 namespace {
 
-using collect::bpf::HandshakeTracer;
-using collect::bpf::TraceLevel;
-using collect::bpf::TraceOptions;
-using enum facts::LedgerTerm;
-using facts::Ledger;
-using facts::LedgerTerm;
-using Terms = std::map<LedgerTerm, std::uint64_t>;
-
-constexpr std::uint16_t kPort = 8080;
-constexpr int kBacklog = 5;
-constexpr int kCapacity = kBacklog + 1;
-
-collect::procfs::Counters counters_of(const TestNetns& ns) {
-  collect::procfs::Counters counters;
-  ns.run([&] {
-    auto read = collect::procfs::CounterParser().read("/proc/thread-self/net");
-    if (read) counters = std::move(*read);
-  });
-  return counters;
-}
-
-enum class How { kFentry, kKprobe, kTracepoint };
-
-std::string name_of(const std::tuple<How, IpVersion>& parameters) {
-  constexpr const char* kNames[] = {"fentry", "kprobe", "tracepoint"};
-  return std::string(kNames[static_cast<int>(std::get<0>(parameters))]) +
-         (std::get<1>(parameters) == IpVersion::kV4 ? "_v4" : "_v6");
-}
-
-std::string release() {
-  utsname name{};
-  ::uname(&name);
-  return static_cast<const char*>(name.release);
-}
-
-// Loading takes seconds in an emulated guest, a ledger belongs to its namespace, and tracers do not
-// see each other: one for each way of hooking serves all tests.
-std::map<How, Result<HandshakeTracer>> tracers;
-
-Result<HandshakeTracer>& tracer_by(How how) {
-  const auto it = tracers.find(how);
-  if (it != tracers.end()) return it->second;
-  constexpr TraceLevel kLevels[] = {TraceLevel::kFunctions, TraceLevel::kKprobes,
-                                    TraceLevel::kTracepoints};
-  TraceOptions options{.events_per_second = 1'000'000, .level = kLevels[static_cast<int>(how)]};
-  options.syn_queue_holds_one_more =
-      listenpath::rules_for(release()).syn_queue == listenpath::SynQueueRule::kAboveLimit;
-  return tracers.emplace(how, HandshakeTracer::Create(options)).first->second;
-}
-
-class LedgerTest : public ::testing::TestWithParam<std::tuple<How, IpVersion>> {
- protected:
-  void SetUp() override {
-    if (!may_unshare()) GTEST_SKIP() << "needs root, to make a network namespace";
-    if (!has_tun()) GTEST_SKIP() << "needs /dev/net/tun";
-    Result<HandshakeTracer>& tracer = tracer_by(std::get<0>(GetParam()));
-    if (!tracer && (tracer.error().code == ErrorCode::kPermission ||
-                    tracer.error().code == ErrorCode::kUnsupported)) {
-      GTEST_SKIP() << tracer.error().message();
-    }
-    ASSERT_TRUE(tracer.has_value()) << tracer.error().message();
-    tracer_ = &*tracer;
-    tracer_->start();
-    version_ = std::get<1>(GetParam());
-  }
-
-  // Kretprobes do not tell which listener accept() failed on.
-  static bool by_kprobes() { return std::get<0>(GetParam()) == How::kKprobe; }
-
-  static bool by_tracepoints() { return std::get<0>(GetParam()) == How::kTracepoint; }
-
-  static double missed(const std::string& counter, double packets) {
-    if (by_tracepoints()) return packets / (counter == "TcpExtListenOverflows" ? 100 : 1000);
-    return by_kprobes() ? packets / 100 : 0;
-  }
-
-  UniqueFd listen(int backlog = kBacklog) {
-    UniqueFd fd;
-    ns_.run(
-        [&] { fd = listen_tcp(version_ == IpVersion::kV4 ? "0.0.0.0" : "::", kPort, backlog); });
-    ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
-    return fd;
-  }
-  static int accept_all(const UniqueFd& listener) {
-    int taken = 0;
-    while (true) {
-      const UniqueFd connection(::accept(listener.get(), nullptr, nullptr));
-      if (!connection.valid()) return taken;
-      ++taken;
-    }
-  }
-  // As many as fit, one after the other.
-  std::vector<TunClient*> fill(TunClients& clients) {
-    std::vector<TunClient*> made;
-    for (int i = 0; i < kCapacity; ++i) {
-      made.push_back(&clients.connect());
-      clients.receive(std::chrono::milliseconds(20));
-      EXPECT_EQ(made.back()->synacks, 1);
-      clients.send_ack(*made.back());
-    }
-    return made;
-  }
-  // accept() calls that found nothing, where they can be told.
-  static std::uint64_t again(std::uint64_t calls) { return by_kprobes() ? 0 : calls; }
-  // The newest that fits: the kernel gives the inode of a namespace that is gone to another.
-  Ledger ledger() {
-    auto records = tracer_->ledgers();
-    EXPECT_TRUE(records.has_value());
-    const Ledger* newest = nullptr;
-    for (const auto& record : *records) {
-      const Ledger& ledger = record.ledger;
-      if (ledger.netns != ns_.id() || ledger.port != kPort) continue;
-      if (newest == nullptr || ledger.since_ns > newest->since_ns) newest = &ledger;
-    }
-    EXPECT_NE(newest, nullptr) << "no ledger for the listener";
-    return newest == nullptr ? Ledger{} : *newest;
-  }
-  // Every term that is not given must be 0.
-  void expect_terms(Terms expected) {
-    const Ledger seen = ledger();
-    for (std::size_t i = 0; i < facts::kLedgerTerms; ++i) {
-      const auto term = static_cast<LedgerTerm>(i);
-      // These tell less, and time what they can.
-      if (by_tracepoints() && (!seen[term] || term == kAcceptedUntimed)) continue;
-      EXPECT_EQ(seen[term], expected[term]) << facts::ledger_term_name(term);
-    }
-    const auto counters = counters_of(ns_);
-    for (const auto& [name, packets] : listenpath::attributed_counters(seen)) {
-      const auto counter = counters.find(name);
-      ASSERT_NE(counter, counters.end()) << name;
-      EXPECT_EQ(packets, counter->second) << name;
-    }
-  }
-
-  TestNetns ns_;
-  HandshakeTracer* tracer_ = nullptr;
-  IpVersion version_ = IpVersion::kV4;
-};
+class LedgerTest : public LedgerFixture {};
 
 TEST_P(LedgerTest, SynsAreRefusedWhileTheAcceptQueueIsFull) {
   const UniqueFd listener = listen();
@@ -374,7 +227,7 @@ TEST_P(LedgerTest, AClosedListenerKeepsItsBooks) {
 // have emptied the queue by then, and why a packet was refused is not known. That it was is
 // concluded from sk_drops, in which the packets of other CPUs may come between.
 TEST_P(LedgerTest, BooksBalanceAfterChurnOnSeveralCpus) {
-  std::erase_if(tracers, [](const auto& entry) { return entry.first != std::get<0>(GetParam()); });
+  forget_other_tracers(std::get<0>(GetParam()));
   const UniqueFd listener = listen();
   const std::string address = version_ == IpVersion::kV4 ? "127.0.0.1" : "::1";
   std::atomic<bool> stop = false;
@@ -475,7 +328,7 @@ TEST_P(LedgerTest, TimesWhatWasThereBefore) {
   fill(clients);
   const auto filled = std::chrono::steady_clock::now();
   // Of its own: it has seen none of it.
-  tracers.erase(std::get<0>(GetParam()));
+  forget_tracer(std::get<0>(GetParam()));
   Result<HandshakeTracer>& late = tracer_by(std::get<0>(GetParam()));
   ASSERT_TRUE(late.has_value()) << late.error().message();
   tracer_ = &*late;

@@ -46,6 +46,7 @@ constexpr Target kTargets[] = {
     {"security_inet_conn_request", false},
     {"reqsk_timer_handler", false},
     {"tcp_req_err", false},
+    {"__inet_listen_sk", false},
     {"__sys_listen", false},
     {"__sys_accept4", false},
 };

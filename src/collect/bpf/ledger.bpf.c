@@ -20,7 +20,7 @@
 //   inet_csk_complete_hashdance, inet_csk_reqsk_queue_add    insertion into the accept queue
 //   inet_csk_accept         taken out of it
 //   reqsk_timer_handler     no answer came in time
-//   inet_listen, inet_csk_listen_stop     a listener begins, and ends
+//   inet_listen, __inet_listen_sk, inet_csk_listen_stop     a listener begins, and ends
 //
 // Inner functions leave what they did in `calls`, one for each CPU; the outer one reads it when it
 // returns. Each hook exists as fentry/fexit and as kprobe/kretprobe; the loader decides, one by one
@@ -483,33 +483,42 @@ static __always_inline int asked_to_listen(__u64 fd, __u64 backlog, __u64 a3, __
   return 0;
 }
 
-/* SYNs may come before inet_listen() returns: what an earlier listener left at this address must be
- * out of the way now. */
-static __always_inline int inet_listen_begins(__u64 socket, __u64 backlog, __u64 a3, __u64 a4) {
-  struct sock *sk = BPF_CORE_READ((struct socket *)socket, sk);
+/* SYNs may come before listen() returns: what an earlier listener left at this address must be out
+ * of the way now. */
+static __always_inline int listen_begins(struct sock *sk, __u32 backlog) {
   if (!sk) return 0;
   const __u64 key = (__u64)sk;
+  const __u64 thread = bpf_get_current_pid_tgid();
+  const struct listen_call *outer = bpf_map_lookup_elem(&listen_calls, &thread);
+  if (outer && outer->sk == key) return 0; /* __inet_listen_sk, called by inet_listen */
   struct aq_ledger *ledger = bpf_map_lookup_elem(&ledgers, &key);
   if (ledger && ledger->closed_ns) replace_ledger(sk, ledger);
-  const __u64 thread = bpf_get_current_pid_tgid();
-  const struct listen_call *asked = bpf_map_lookup_elem(&listen_calls, &thread);
-  struct listen_call call = {.socket = socket, .backlog = (__u32)backlog};
-  if (asked && !asked->socket) {
-    call.asked = asked->asked;
-    call.has_asked = asked->has_asked;
+  struct listen_call call = {.sk = key, .backlog = backlog};
+  if (outer && !outer->sk) {
+    call.asked = outer->asked;
+    call.has_asked = outer->has_asked;
   }
   bpf_map_update_elem(&listen_calls, &thread, &call, BPF_ANY);
   return 0;
 }
 
-/* The limit is the backlog that inet_listen() was given: its caller has clamped it. */
-static __always_inline int inet_listen_ends(__u64 result) {
+static __always_inline int inet_listen_begins(__u64 socket, __u64 backlog, __u64 a3, __u64 a4) {
+  return listen_begins(BPF_CORE_READ((struct socket *)socket, sk), backlog);
+}
+
+/* Where inet_listen() is made of it (6.5): MPTCP calls it directly. */
+static __always_inline int inet_listen_sk_begins(__u64 sk, __u64 backlog, __u64 a3, __u64 a4) {
+  return listen_begins((struct sock *)sk, backlog);
+}
+
+/* The limit is the backlog that the kernel was given: the system call has clamped it. The inner of
+ * two functions is the one that finds the call. */
+static __always_inline int listen_ends(__u64 result) {
   const __u64 thread = bpf_get_current_pid_tgid();
   const struct listen_call *call = bpf_map_lookup_elem(&listen_calls, &thread);
-  if (!call || !call->socket) return 0;
-  struct socket *socket = (struct socket *)call->socket;
-  struct sock *sk = BPF_CORE_READ(socket, sk);
-  struct aq_ledger *ledger = !(__s32)result && sk && is_listening(sk) ? ledger_of(sk) : 0;
+  if (!call || !call->sk) return 0;
+  struct sock *sk = (struct sock *)call->sk;
+  struct aq_ledger *ledger = !(__s32)result && is_listening(sk) ? ledger_of(sk) : 0;
   if (ledger) {
     const __u64 born_ns = ledger->born_ns;
     describe(sk, ledger); /* it may have got its port only now */
@@ -525,10 +534,16 @@ static __always_inline int inet_listen_ends(__u64 result) {
 }
 
 SEC("fexit/inet_listen")
-int inet_listen_out(__u64 *ctx) { return inet_listen_ends(ctx[2]); }
+int inet_listen_out(__u64 *ctx) { return listen_ends(ctx[2]); }
 
 SEC("kretprobe/inet_listen")
-int inet_listen_kretprobe(struct pt_regs *regs) { return inet_listen_ends(KPROBE_RETURN(regs)); }
+int inet_listen_kretprobe(struct pt_regs *regs) { return listen_ends(KPROBE_RETURN(regs)); }
+
+SEC("fexit/__inet_listen_sk")
+int __inet_listen_sk_out(__u64 *ctx) { return listen_ends(ctx[2]); }
+
+SEC("kretprobe/__inet_listen_sk")
+int __inet_listen_sk_kretprobe(struct pt_regs *regs) { return listen_ends(KPROBE_RETURN(regs)); }
 
 static __always_inline int listen_stops(__u64 sk_address, __u64 a2, __u64 a3, __u64 a4) {
   struct sock *sk = (struct sock *)sk_address;
@@ -541,4 +556,5 @@ static __always_inline int listen_stops(__u64 sk_address, __u64 a2, __u64 a3, __
 
 ENTRY_HOOK(__sys_listen, asked_to_listen, 2)
 ENTRY_HOOK(inet_listen, inet_listen_begins, 2)
+ENTRY_HOOK(__inet_listen_sk, inet_listen_sk_begins, 2)
 ENTRY_HOOK(inet_csk_listen_stop, listen_stops, 1)

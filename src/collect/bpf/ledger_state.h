@@ -94,7 +94,7 @@ struct {
 
 /* By thread: what a listen() that is under way was called with. */
 struct listen_call {
-  __u64 socket;
+  __u64 sk;      /* 0: the system call has not reached the socket yet */
   __u32 backlog; /* clamped by somaxconn */
   __u32 asked;
   __u32 has_asked;
@@ -202,7 +202,10 @@ static __always_inline struct aq_ledger *ledger_of(struct sock *sk) {
   if (state.armed != AQ_COUNTING) return 0;
   const __u64 key = (__u64)sk;
   struct aq_ledger *ledger = bpf_map_lookup_elem(&ledgers, &key);
-  return ledger ? ledger : open_ledger(sk);
+  if (!ledger) return open_ledger(sk);
+  /* A socket gets its cookie when somebody asks for it, as a scan does. */
+  if (!ledger->cookie) ledger->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+  return ledger;
 }
 
 /* The place of a closed listener in memory is taken by another: hand over what was counted. */

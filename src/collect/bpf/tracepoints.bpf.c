@@ -66,7 +66,7 @@ struct tracker {
   __u64 taken;    /* of them, the ones that have left it */
   __u64 looked_ns;
   __u32 drops; /* sk_drops, as far as packets account for it */
-  __u32 pad;
+  __u32 has_endpoint;
 };
 
 struct {
@@ -129,22 +129,26 @@ static __noinline int read_endpoint(struct sock *sk, struct endpoint *key) {
   return 0;
 }
 
+/* 1: it is known, or there is no room; 0: it has no port yet, and gets one right after this. */
 static __noinline int learn_endpoint(struct sock *sk) {
   struct endpoint key = {};
   read_endpoint(sk, &key);
-  if (key.port == 0) return 0; /* it gets one right after this; the first connection tells */
+  if (key.port == 0) return 0;
   const __u64 own = (__u64)sk;
   for (__u32 member = 0; member < MOST_MEMBERS; ++member) {
     key.member = member;
     __u64 *known = bpf_map_lookup_elem(&endpoints, &key);
-    if (known && *known == own) return 0;
+    if (known && *known == own) return 1;
     if (known && *known == 0) {
       *known = own;
-      return 0;
+      return 1;
     }
-    if (!known) return bpf_map_update_elem(&endpoints, &key, &own, BPF_NOEXIST);
+    if (!known) {
+      bpf_map_update_elem(&endpoints, &key, &own, BPF_NOEXIST);
+      return 1;
+    }
   }
-  return 0;
+  return 1;
 }
 
 static __noinline int forget_endpoint(struct sock *sk) {
@@ -162,13 +166,15 @@ static __noinline int forget_endpoint(struct sock *sk) {
 /* `queued` entries were in the queue before this moment. */
 static __noinline struct tracker *meet(struct sock *sk, __u32 queued) {
   const __u64 key = (__u64)sk;
-  struct tracker *known = bpf_map_lookup_elem(&trackers, &key);
-  if (known) return known;
-  const struct tracker fresh = {
-      .inserted = queued, .looked_ns = bpf_ktime_get_ns(), .drops = drops_of(sk)};
-  bpf_map_update_elem(&trackers, &key, &fresh, BPF_NOEXIST);
-  learn_endpoint(sk);
-  return bpf_map_lookup_elem(&trackers, &key);
+  struct tracker *tracker = bpf_map_lookup_elem(&trackers, &key);
+  if (!tracker) {
+    const struct tracker fresh = {
+        .inserted = queued, .looked_ns = bpf_ktime_get_ns(), .drops = drops_of(sk)};
+    bpf_map_update_elem(&trackers, &key, &fresh, BPF_NOEXIST);
+    tracker = bpf_map_lookup_elem(&trackers, &key);
+  }
+  if (tracker && !tracker->has_endpoint) tracker->has_endpoint = learn_endpoint(sk);
+  return tracker;
 }
 
 /* --- The accept queue ------------------------------------------------------------------------ */
@@ -236,6 +242,8 @@ SEC("tp_btf/sk_data_ready")
 int on_data_ready(__u64 *ctx) {
   struct sock *sk = (struct sock *)ctx[0];
   if (!is_listening(sk) || !this_call()) return 0;
+  /* An MPTCP listener is told, too, behind the TCP socket below it, which has the queue. */
+  if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) != IPPROTO_TCP) return 0;
   const __u32 length = accept_length(sk);
   struct tracker *tracker = meet(sk, length ? length - 1 : 0);
   if (!tracker) {
