@@ -25,13 +25,13 @@ TEST(Timeline, ShowsWhatWasBeforeAndAfter) {
   EXPECT_EQ(timeline_text(kAscii, observation, listener), "");
   auto& points = observation.timeline[facts::listener_key(listener)];
   for (int i = 0; i < 4; ++i) {
-    points.push_back({.at_ns = i * 250 * kMs, .length = QueueLength(i < 2 ? 0 : 4)});
+    points.push_back({.at_ns = std::int64_t{i} * 250 * kMs, .length = QueueLength(i < 2 ? 0 : 4)});
   }
   EXPECT_EQ(timeline_text(kAscii, observation, listener),
             "__## from 0.5 s before the overflow to 0.2 s after");
   // Many looks in a short time, few in a long one.
   for (int i = 0; i < 50; ++i) {
-    points.push_back({.at_ns = (5000 + i) * kMs, .length = QueueLength(0)});
+    points.push_back({.at_ns = (std::int64_t{5000} + i) * kMs, .length = QueueLength(0)});
   }
   EXPECT_EQ(
       timeline_text(kAscii, observation, listener),
