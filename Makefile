@@ -21,7 +21,7 @@ build = cmake --preset $(1) --log-level=WARNING >/dev/null && \
 # $(call run_tests,PRESET,LABELS)
 run_tests = $(CTEST) --test-dir build-$(1) -L '$(2)' $(CTEST_ARGS)
 
-.PHONY: all run test test-quick test-full test-guests demo dist bench lint fmt clean deps help
+.PHONY: all run test test-quick test-full test-vm test-guests demo dist bench lint fmt clean deps help
 .PHONY: build-dev build-release build-asan build-tsan
 
 all: build-release  ## Build build/acceptq (the default)
@@ -43,11 +43,17 @@ run:  ## Install what is missing, build, and check this machine
 	@$(MAKE) all
 	@tools/run-check build/acceptq $(CHECK_ARGS)
 
-test:  ## Everything that CI runs: unit, golden and system tests, then bounded fuzzing
+test:  ## Everything that CI runs: unit, golden and system tests, bounded fuzzing, other kernels
 	@tools/install-deps test
 	@$(MAKE) build-dev
 	@$(call run_tests,dev,quick|system)
 	@tools/fuzz --seconds $(FUZZ_SECONDS)
+	@$(MAKE) test-vm
+
+test-vm:  ## The ledgers against kernels 5.10, 6.1, 6.12 and, where it can be had, sid, in guests
+	@tools/install-deps test guests
+	@$(MAKE) build-dev
+	@tools/test-kernels --tests "ledger_test ledger_cases_test"
 
 test-quick:  ## The tests that need neither root nor time
 	@tools/install-deps build test-quick

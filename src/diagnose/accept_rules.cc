@@ -91,9 +91,9 @@ std::string refused_sentence(const facts::Observation& observation, const Listen
   const Refused& refused = state.report.refused;
   if (state.ledger != nullptr && refused.source == state.ledger->source) {
     return fmt::format(
-        "In {:.1f} s the kernel refused {} packets of {} for it ({} at SYN, {} at the final ACK)",
-        observation.seconds, refused.total.value_or(0), attempts(refused),
-        refused.at_syn.value_or(0), refused.at_ack.value_or(0));
+        "In {:.1f} s the kernel refused {} packets for it ({} at SYN, {} at the final ACK), of {}",
+        observation.seconds, refused.total.value_or(0), refused.at_syn.value_or(0),
+        refused.at_ack.value_or(0), attempts(refused));
   }
   if (refused.source == facts::Source::kCounters) {
     return fmt::format("In {:.1f} s the kernel refused {} packets of new handshakes for it",

@@ -241,6 +241,38 @@ TEST_P(LedgerCases, MptcpListener) {
   EXPECT_EQ(seen.listen->limit, unsigned{kBacklog});
 }
 
+// A member of the group is closed, and what waits there goes to the other.
+TEST_P(LedgerCases, MigrationFromAClosedMember) {
+  if (by_tracepoints() || by_kprobes()) GTEST_SKIP() << "neither tracepoints nor kretprobes tell";
+  // Debian's 5.10 has the sysctl, and does not migrate.
+  if (!counters_of(ns_).contains("TcpExtTCPMigrateReqSuccess")) {
+    GTEST_SKIP() << "this kernel does not migrate (5.14)";
+  }
+  ns_.set("net/ipv4/tcp_migrate_req", "1");
+  UniqueFd closes = bind_socket(IPPROTO_TCP, true);
+  const UniqueFd stays = bind_socket(IPPROTO_TCP, true);
+  constexpr int kRoom = 100;
+  ASSERT_EQ(::listen(closes.get(), kRoom), 0);
+  ASSERT_EQ(::listen(stays.get(), kRoom), 0);
+  const SocketCookie closing_cookie = cookie_of(closes);
+  const SocketCookie staying_cookie = cookie_of(stays);
+  TunClients clients(ns_, kPort, version_);
+  constexpr std::uint64_t kClients = 20;
+  for (std::uint64_t i = 0; i < kClients; ++i) shake_hands(clients, clients.connect());
+  const auto own = static_cast<std::uint64_t>(accept_all(stays));
+  const std::uint64_t waiting = kClients - own;
+  ASSERT_GT(waiting, 0U) << "the hash sends some to each";
+  closes.reset();
+  EXPECT_EQ(static_cast<std::uint64_t>(accept_all(stays)), waiting);
+  const Ledger closed = ledger(ns_, closing_cookie);
+  const Ledger stayed = ledger(ns_, staying_cookie);
+  EXPECT_EQ(closed[kAckQueued], waiting);
+  EXPECT_EQ(closed[kClosedWaiting], 0U);
+  EXPECT_EQ(stayed[kAckQueued], own);
+  EXPECT_EQ(stayed[kMigratedIn], waiting);
+  EXPECT_EQ(stayed[kAccepted], kClients);
+}
+
 // Namespaces come and go, and the kernel gives their inodes to others.
 TEST_P(LedgerCases, NamespacesComeAndGo) {
   for (std::uint64_t i = 1; i <= 4; ++i) {

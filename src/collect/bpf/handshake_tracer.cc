@@ -313,6 +313,8 @@ Result<HandshakeTracer> HandshakeTracer::Create(const TraceOptions& options) {
     shortfall = first.message();
     programs = load_tracepoint_hooks(options);
     if (!programs) {
+      // Who may not do the one may not do the other.
+      if (first.code == ErrorCode::kPermission) return fail(std::move(first));
       first.context += "; and tracepoints alone do not do: " + programs.error().context;
       return fail(std::move(first));
     }
