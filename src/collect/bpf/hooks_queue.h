@@ -9,25 +9,12 @@
 #define ECONNABORTED 103
 #define ERESTARTSYS 512
 
-/* It came in through another member of the SO_REUSEPORT group, which was closed, and was not reset
- * there (inet_csk_listen_stop, with tcp_migrate_req). */
-static __always_inline void note_migration(__u64 from, struct aq_ledger *to) {
-  struct aq_ledger *old = bpf_map_lookup_elem(&ledgers, &from);
-  if (old) __sync_fetch_and_add(&old->count[AQ_CLOSED_WAITING], (__u64)-1);
-  count(to, AQ_MIGRATED_IN);
-}
-
 static __always_inline void enters_queue(struct sock *sk, struct request_sock *req, __u64 child) {
   if (!is_listening(sk)) return; /* closed meanwhile: the kernel will not add it */
   struct aq_ledger *ledger = ledger_of(sk);
   if (!ledger) return;
-  struct aq_waiting *migrated = bpf_map_lookup_elem(&waiting, &child);
-  if (migrated && migrated->sk != (__u64)sk) {
-    note_migration(migrated->sk, ledger);
-    migrated->sk = (__u64)sk; /* it goes on waiting */
-    return;
-  }
   count(ledger, AQ_ACK_QUEUED);
+  /* One that is there is of a connection that was reset with its listener, and left its memory. */
   const struct aq_waiting entry = {.since_ns = bpf_ktime_get_ns(), .sk = (__u64)sk};
   if (bpf_map_update_elem(&waiting, &child, &entry, BPF_ANY)) lose(AQ_LOST_WAITING);
   const __u32 length = accept_length(sk) + 1;
@@ -61,10 +48,18 @@ static __always_inline int queue_add_begins(__u64 sk, __u64 req, __u64 child, __
   return 0;
 }
 
+/* It came in through another member of the SO_REUSEPORT group, which was closed, and was not reset
+ * there (inet_csk_listen_stop, with tcp_migrate_req). The insertion here was compiled into that
+ * function, so it shows only when the connection is taken. */
+static __always_inline void note_migration(__u64 from, struct aq_ledger *to) {
+  struct aq_ledger *old = bpf_map_lookup_elem(&ledgers, &from);
+  if (old) __sync_fetch_and_add(&old->count[AQ_CLOSED_WAITING], (__u64)-1);
+  count(to, AQ_MIGRATED_IN);
+}
+
 static __always_inline void connection_taken(struct aq_ledger *ledger, __u64 child, __u64 sk,
                                              const struct aq_waiting *entry) {
   count(ledger, AQ_ACCEPTED);
-  /* Where the insertion there was compiled into its caller, it shows only now. */
   if (entry && sk && entry->sk != sk) note_migration(entry->sk, ledger);
   if (BPF_CORE_READ((struct sock *)child, __sk_common.skc_state) == TCP_CLOSE) {
     count(ledger, AQ_ACCEPTED_DEAD);
