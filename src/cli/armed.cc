@@ -32,9 +32,10 @@ Result<facts::Observation> await_on_host(const CheckOptions& options,
   const bool show_progress = stderr_is_terminal();
   std::optional<IncidentCommand> command;
   bool overflowed = false;
-  collect::AwaitOptions await{.seconds = options.seconds,
-                              .scan = {.method = options.scan},
-                              .trace = trace_options(options.tracing)};
+  collect::AwaitOptions await;
+  await.seconds = options.seconds;
+  await.scan.method = options.scan;
+  await.trace = trace_options(options.tracing);
   await.trace.events_per_second = kRefusalsPerSecond;
   if (!selectors.empty()) await.concerns = selected_by(selectors);
   await.progress = [&](double elapsed) {

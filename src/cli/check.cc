@@ -24,9 +24,10 @@ Result<facts::Observation> observe_host(const CheckOptions& options,
                                         const std::vector<Selector>& selectors) {
   const bool show_progress = stderr_is_terminal();
   bool cut_short = false;
-  collect::ObserveOptions observe{.seconds = options.seconds,
-                                  .scan = {.method = options.scan},
-                                  .trace = trace_options(options.tracing)};
+  collect::ObserveOptions observe;
+  observe.seconds = options.seconds;
+  observe.scan.method = options.scan;
+  observe.trace = trace_options(options.tracing);
   if (options.packets) {
     observe.trace.level = collect::bpf::TraceLevel::kNone;
     observe.tapped = selected_by(selectors);
