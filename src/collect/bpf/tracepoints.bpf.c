@@ -86,7 +86,6 @@ struct position {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct position);
   __type(value, __u64);
 } positions SEC(".maps");
