@@ -71,7 +71,7 @@ TEST_P(LedgerCases, FastOpen) {
                 {kSynackSent, 1},
                 {kAckQueued, 1},
                 {kAccepted, 1},
-                {kAcceptAgain, again(1)},
+                {kAcceptAgain, 1},
                 {kListenCalls, 1}});
 }
 
@@ -97,7 +97,7 @@ TEST_P(LedgerCases, DeferredAccept) {
                 {kSynackSent, 2},
                 {kAckQueued, 1},
                 {kAccepted, 1},
-                {kAcceptAgain, again(2)},
+                {kAcceptAgain, 2},
                 {kListenCalls, 1}});
 }
 
@@ -127,7 +127,7 @@ TEST_P(LedgerCases, CookiesWhenTheSynQueueIsFull) {
                 {kCookieValid, 1},
                 {kAckQueued, 1},
                 {kAccepted, 1},
-                {kAcceptAgain, again(1)},
+                {kAcceptAgain, 1},
                 {kListenCalls, 1}});
 }
 
@@ -189,7 +189,7 @@ TEST_P(LedgerCases, Ipv4ClientsOfAnIpv6Listener) {
                 {kSynRefusedAcceptFull, 3},
                 {kAckQueued, kCapacity},
                 {kAccepted, kCapacity},
-                {kAcceptAgain, again(1)},
+                {kAcceptAgain, 1},
                 {kListenCalls, 1},
                 {kAttemptsRefused, 3}});
 }
@@ -214,8 +214,8 @@ TEST_P(LedgerCases, OutOfDescriptors) {
                 {kSynackSent, 1},
                 {kAckQueued, 1},
                 {kAccepted, 1},
-                {kAcceptEmfile, again(1)},
-                {kAcceptAgain, again(1)},
+                {kAcceptEmfile, by_kprobes() ? 0U : 1U},
+                {kAcceptAgain, 1},
                 {kListenCalls, 1}});
 }
 
@@ -243,7 +243,7 @@ TEST_P(LedgerCases, MptcpListener) {
 
 // A member of the group is closed, and what waits there goes to the other.
 TEST_P(LedgerCases, MigrationFromAClosedMember) {
-  if (by_tracepoints() || by_kprobes()) GTEST_SKIP() << "neither tracepoints nor kretprobes tell";
+  if (by_tracepoints()) GTEST_SKIP() << "tracepoints do not tell";
   // Debian's 5.10 has the sysctl, and does not migrate.
   if (!counters_of(ns_).contains("TcpExtTCPMigrateReqSuccess")) {
     GTEST_SKIP() << "this kernel does not migrate (5.14)";

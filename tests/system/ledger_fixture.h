@@ -98,8 +98,6 @@ class LedgerFixture : public ::testing::TestWithParam<std::tuple<How, IpVersion>
     }
     return made;
   }
-  // accept() calls that found nothing, where they can be told.
-  static std::uint64_t again(std::uint64_t calls) { return by_kprobes() ? 0 : calls; }
   // The newest that fits: the kernel gives the inode of a namespace that is gone to another.
   Ledger ledger() { return ledger(ns_); }
   Ledger ledger(const TestNetns& ns, SocketCookie cookie = SocketCookie(0)) {

@@ -124,7 +124,6 @@ class FunctionHooks final : public LedgerPrograms {
     if (!skeleton_) return errno;
     set_signatures(signatures, *skeleton_->rodata);
     set_options(options, *skeleton_);
-    bpf_map__set_max_entries(skeleton_->maps.waiting, options.most_waiting);
     choose(signatures, attempt);
     if (const int err = ledger__load(skeleton_.get()); err != 0) return -err;
     return attach_all();

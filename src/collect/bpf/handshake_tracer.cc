@@ -201,18 +201,6 @@ class HandshakeTracer::Impl {
     if (!walked || closed.empty()) return walked;
     for (const __u64 sk : closed) bpf_map_delete_elem(bpf_map__fd(map("ledgers")), &sk);
     for (LedgerRecord& record : records) finish(std::move(record));
-    return forget_waiting(closed);
-  }
-
-  // Connections that waited for listeners that are gone.
-  Status forget_waiting(const std::set<__u64>& closed) {
-    const bpf_map* waiting = map("waiting");
-    std::vector<__u64> orphans;
-    Status walked =
-        for_each_entry<__u64, aq_waiting>(waiting, [&](__u64 child, const aq_waiting& entry) {
-          if (closed.contains(entry.sk)) orphans.push_back(child);
-        });
-    for (const __u64 child : orphans) bpf_map_delete_elem(bpf_map__fd(waiting), &child);
     return walked;
   }
 

@@ -32,7 +32,6 @@ struct TraceOptions {
   std::vector<Choice> selected;
   std::uint32_t events_per_second = 0;  // refusals sent one by one, at most; 0: counted only
   std::uint32_t most_listeners = 4096;
-  std::uint32_t most_waiting = 65536;  // connections in accept queues whose waiting is timed
   // The SYN queue is full at qlen > limit rather than qlen >= limit (listenpath::SynQueueRule).
   bool syn_queue_holds_one_more = true;
   TraceLevel level = TraceLevel::kBest;

@@ -4,6 +4,7 @@
 
 #include "kernel_types.h"
 
+enum bpf_func_id { BPF_FUNC_get_func_ret = 184 }; /* the number is the running kernel's */
 enum { AF_INET = 2, AF_INET6 = 10 };
 enum { TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_LISTEN = 10 }; /* include/net/tcp_states.h */
 
@@ -99,6 +100,7 @@ struct file___socket {
 /* include/uapi/linux/bpf.h */
 enum {
   BPF_MAP_TYPE_HASH = 1,
+  BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
   BPF_MAP_TYPE_LRU_HASH = 9,
   BPF_MAP_TYPE_RINGBUF = 27,

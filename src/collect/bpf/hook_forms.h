@@ -30,12 +30,23 @@ struct {
   __type(value, struct kept_args);
 } kept SEC(".maps");
 
-/* The return value, which comes behind `arguments`. Copied rather than loaded: the verifier takes a
- * pointer that a function returns for one that is never null, and would cut out what follows from
- * the test, which is all that we are after (seen on 6.1 and 6.12). */
-static __always_inline __u64 return_value(const __u64 *ctx, __u32 arguments) {
+/* An argument, as a number. Copied rather than loaded: the verifier would take it for what its type
+ * says, a pointer that is never null or one that it does not know how to load. */
+static __always_inline __u64 copied_argument(const __u64 *ctx, __u32 index) {
   __u64 value = 0;
-  bpf_probe_read_kernel(&value, sizeof value, ctx + arguments);
+  bpf_probe_read_kernel(&value, sizeof value, ctx + index);
+  return value;
+}
+
+/* The return value, which comes behind `arguments`, as a number: taken for a pointer that is never
+ * null, what follows from the test would be cut out, which is all that we are after (seen on 6.1
+ * and 6.12). From 5.17 on a helper gives it, which is compiled into the program. */
+static __always_inline __u64 return_value(__u64 *ctx, __u32 arguments) {
+  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_func_ret)) {
+    return copied_argument(ctx, arguments);
+  }
+  __u64 value = 0;
+  bpf_get_func_ret(ctx, &value);
   return value;
 }
 

@@ -9,14 +9,26 @@
 #define ECONNABORTED 103
 #define ERESTARTSYS 512
 
+/* An accept() that is under way, by thread. */
+struct accept_call {
+  __u64 sk;
+  __u64 second;
+  __u64 third;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, __u64);
+  __type(value, struct accept_call);
+} accept_calls SEC(".maps");
+
 static __always_inline void enters_queue(struct sock *sk, struct request_sock *req, __u64 child) {
   if (!is_listening(sk)) return; /* closed meanwhile: the kernel will not add it */
   struct aq_ledger *ledger = ledger_of(sk);
   if (!ledger) return;
   count(ledger, AQ_ACK_QUEUED);
-  /* One that is there is of a connection that was reset with its listener, and left its memory. */
-  const struct aq_waiting entry = {.since_ns = bpf_ktime_get_ns(), .sk = (__u64)sk};
-  if (bpf_map_update_elem(&waiting, &child, &entry, BPF_ANY)) lose(AQ_LOST_WAITING);
+  begin_waiting(child, (__u64)sk, bpf_ktime_get_ns());
   const __u32 length = accept_length(sk) + 1;
   if (length > ledger->longest) ledger->longest = length;
   count_bucket(ledger->depth, log2_of(length), AQ_DEPTH_BUCKETS - 1);
@@ -57,17 +69,17 @@ static __always_inline void note_migration(__u64 from, struct aq_ledger *to) {
   count(to, AQ_MIGRATED_IN);
 }
 
-static __always_inline void connection_taken(struct aq_ledger *ledger, __u64 child, __u64 sk,
-                                             const struct aq_waiting *entry) {
+static __always_inline void connection_taken(struct aq_ledger *ledger, __u64 child, __u64 sk) {
   count(ledger, AQ_ACCEPTED);
-  if (entry && sk && entry->sk != sk) note_migration(entry->sk, ledger);
+  struct aq_waiting *entry = find_waiting(child);
+  if (entry && entry->sk != sk) note_migration(entry->sk, ledger);
   if (BPF_CORE_READ((struct sock *)child, __sk_common.skc_state) == TCP_CLOSE) {
     count(ledger, AQ_ACCEPTED_DEAD);
   }
   const __u64 now = bpf_ktime_get_ns();
   const __u64 since = entry ? entry->since_ns : made_at((struct tcp_sock *)child, now);
   count_bucket(ledger->time_in_queue, time_bucket(now - since), AQ_TIME_BUCKETS - 1);
-  if (entry) bpf_map_delete_elem(&waiting, &child);
+  if (entry) entry->key = 0;
 }
 
 static __always_inline void accept_failed(struct aq_ledger *ledger, __s32 err) {
@@ -94,38 +106,59 @@ static __always_inline void accept_failed(struct aq_ledger *ledger, __s32 err) {
   }
 }
 
-/* The listener is an argument, and so is the place of the error: up to 6.9 a pointer, then a field
- * of a struct. */
-SEC("fexit/inet_csk_accept")
-int inet_csk_accept_out(__u64 *ctx) {
-  const __u64 child = return_value(ctx, arguments_of_accept);
-  struct aq_ledger *ledger = ledger_of((struct sock *)ctx[0]);
+/* The arguments: the listener, and where the error is put, up to 6.9 a number, then a field of a
+ * struct. */
+static __always_inline int accept_done(__u64 sk, __u64 second, __u64 third, __u64 child) {
+  struct aq_ledger *ledger = ledger_of((struct sock *)sk);
   if (!ledger) return 0;
   if (child) {
-    connection_taken(ledger, child, ctx[0], bpf_map_lookup_elem(&waiting, &child));
+    connection_taken(ledger, child, sk);
     return 0;
   }
   __s32 err = 0;
   if (arguments_of_accept == 2) {
-    err = BPF_CORE_READ((struct proto_accept_arg *)ctx[1], err);
+    err = BPF_CORE_READ((struct proto_accept_arg *)second, err);
   } else {
-    /* Copied as a return value is: 5.10 loads no pointer to a number. */
-    bpf_probe_read_kernel(&err, sizeof err, (void *)return_value(ctx, 2));
+    bpf_probe_read_kernel(&err, sizeof err, (void *)third);
   }
   accept_failed(ledger, err);
   return 0;
 }
 
-/* A kretprobe sees the connection alone; where it waited says whose it was. */
+SEC("fexit/inet_csk_accept")
+int inet_csk_accept_out(__u64 *ctx) {
+  /* 5.10 loads no pointer to a number. */
+  const __u64 third = arguments_of_accept == 2 ? 0 : copied_argument(ctx, 2);
+  return accept_done(ctx[0], ctx[1], third, return_value(ctx, arguments_of_accept));
+}
+
+/* accept() sleeps, and ends on another CPU: what it was called with is kept by thread. */
+SEC("kprobe/inet_csk_accept")
+int inet_csk_accept_kprobe(struct pt_regs *regs) {
+  const __u64 thread = bpf_get_current_pid_tgid();
+  const struct accept_call call = {
+      .sk = KPROBE_ARG1(regs), .second = KPROBE_ARG2(regs), .third = KPROBE_ARG3(regs)};
+  bpf_map_update_elem(&accept_calls, &thread, &call, BPF_ANY);
+  return 0;
+}
+
 SEC("kretprobe/inet_csk_accept")
 int inet_csk_accept_kretprobe(struct pt_regs *regs) {
   const __u64 child = KPROBE_RETURN(regs);
-  if (!child) return 0;
-  const struct aq_waiting *entry = bpf_map_lookup_elem(&waiting, &child);
-  struct aq_ledger *ledger = entry ? bpf_map_lookup_elem(&ledgers, &entry->sk) : 0;
+  const __u64 thread = bpf_get_current_pid_tgid();
+  const struct accept_call *call = bpf_map_lookup_elem(&accept_calls, &thread);
+  if (call) {
+    accept_done(call->sk, call->second, call->third, child);
+    bpf_map_delete_elem(&accept_calls, &thread);
+    return 0;
+  }
+  /* It slept there before tracing began: where the connection waited says whose it was. */
+  const struct aq_waiting *entry = child ? find_waiting(child) : 0;
+  const __u64 sk = entry ? entry->sk : 0;
+  struct aq_ledger *ledger = bpf_map_lookup_elem(&ledgers, &sk);
   if (ledger) {
-    connection_taken(ledger, child, 0, entry);
-  } else {
+    connection_taken(ledger, child, sk);
+  } else if (child) {
     lose(AQ_LOST_ACCEPTS);
   }
   return 0;

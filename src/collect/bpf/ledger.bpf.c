@@ -37,6 +37,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #include "hook_forms.h"
 #include "ledger_state.h"
+#include "waiting_table.h"
 
 /* Number of arguments of functions whose signature drifts, from BTF: a return value comes behind
  * the arguments. */

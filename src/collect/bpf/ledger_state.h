@@ -18,14 +18,6 @@ struct {
   __type(value, struct aq_ledger);
 } ledgers SEC(".maps");
 
-/* Connections in accept queues, by the address of their struct sock. */
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 65536);
-  __type(key, __u64);
-  __type(value, struct aq_waiting);
-} waiting SEC(".maps");
-
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 16384);

@@ -85,6 +85,7 @@ struct aq_ledger {
 
 /* A connection in an accept queue. */
 struct aq_waiting {
+  aq_u64 key; /* address of its struct sock, or its place in the queue; 0: nothing is here */
   aq_u64 since_ns;
   aq_u64 sk; /* the listener's, as the key of its ledger */
 };

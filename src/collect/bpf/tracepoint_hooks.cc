@@ -68,7 +68,6 @@ class TracepointHooks final : public LedgerPrograms {
     skeleton_.reset(tracepoints__open());
     if (!skeleton_) return fail_errno(errno, "cannot open the tracepoint programs");
     set_options(options, *skeleton_);
-    bpf_map__set_max_entries(skeleton_->maps.positions, options.most_waiting);
     skeleton_->rodata->reason_overflow = drop_reason(types, "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW");
     if (arguments_of(types, "consume_skb") < 2) {
       return fail(lacks("where a packet was freed (consume_skb has a location from Linux 6.2 on)"));

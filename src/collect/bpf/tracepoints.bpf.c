@@ -32,6 +32,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define IPPROTO_MPTCP 262
 
 #include "ledger_state.h"
+#include "waiting_table.h"
 
 enum { MOST_PLACES = 4 };
 const volatile struct aq_place syn_place = {};               /* tcp_rcv_state_process */
@@ -77,18 +78,11 @@ struct {
   __type(value, struct tracker);
 } trackers SEC(".maps");
 
-/* The n-th entry of a queue, and when it was inserted. */
-struct position {
-  __u64 sk;
-  __u64 number;
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 65536);
-  __type(key, struct position);
-  __type(value, __u64);
-} positions SEC(".maps");
+/* The n-th entry of a queue, as the key of its insertion time. Listeners are not
+ * 4 GiB apart: the lower half of an address tells them from each other. */
+static __always_inline __u64 position(__u64 sk, __u64 number) {
+  return number << 32 | (lower_half(sk) + (__u32)number * 64);
+}
 
 /* The connection that this CPU is about to insert. */
 struct {
@@ -187,13 +181,13 @@ struct departure {
 
 /* Left the queue between the last look and now. */
 static long leave_queue(__u32 index, struct departure *departure) {
-  struct position key = {.sk = departure->sk, .number = departure->first + index};
+  struct aq_waiting *entry = find_waiting(position(departure->sk, departure->first + index));
   struct aq_ledger *ledger = ledger_of((struct sock *)departure->sk);
-  const __u64 *since = bpf_map_lookup_elem(&positions, &key);
+  const __u64 since = entry ? entry->since_ns : 0;
   if (ledger) {
     count(ledger, AQ_ACCEPTED);
-    const __u64 most = since ? departure->now - *since : 0;
-    const __u64 least = since && departure->looked_ns > *since ? departure->looked_ns - *since : 0;
+    const __u64 most = since ? departure->now - since : 0;
+    const __u64 least = since && departure->looked_ns > since ? departure->looked_ns - since : 0;
     const __u64 in_doubt = most - least;
     const __u64 millisecond = 1000000;
     if (since && (in_doubt * 4 <= most || most <= millisecond)) {
@@ -202,7 +196,7 @@ static long leave_queue(__u32 index, struct departure *departure) {
       count(ledger, AQ_ACCEPTED_UNTIMED);
     }
   }
-  if (since) bpf_map_delete_elem(&positions, &key);
+  if (entry) entry->key = 0;
   return 0;
 }
 
@@ -229,10 +223,10 @@ static __noinline int look(struct sock *sk, struct tracker *tracker) {
     bpf_loop(gone - taken, leave_queue, &departure, 0);
   }
   tracker->looked_ns = now;
-  const struct position head = {.sk = (__u64)sk, .number = gone > taken ? gone : taken};
-  if (length && !bpf_map_lookup_elem(&positions, &head)) {
+  const __u64 head = position((__u64)sk, gone > taken ? gone : taken);
+  if (length && !find_waiting(head)) {
     const __u64 since = head_since(sk, now);
-    if (since) bpf_map_update_elem(&positions, &head, &since, BPF_NOEXIST);
+    if (since) begin_waiting(head, (__u64)sk, since);
   }
   return 0;
 }
@@ -249,10 +243,8 @@ int on_data_ready(__u64 *ctx) {
     lose(AQ_LOST_LISTENERS);
     return 0;
   }
-  const struct position position = {.sk = (__u64)sk,
-                                    .number = __sync_fetch_and_add(&tracker->inserted, 1)};
-  const __u64 now = bpf_ktime_get_ns();
-  if (bpf_map_update_elem(&positions, &position, &now, BPF_ANY)) lose(AQ_LOST_WAITING);
+  const __u64 number = __sync_fetch_and_add(&tracker->inserted, 1);
+  begin_waiting(position((__u64)sk, number), (__u64)sk, bpf_ktime_get_ns());
   look(sk, tracker);
 
   struct aq_ledger *ledger = ledger_of(sk);
@@ -444,8 +436,8 @@ static __always_inline void listening_begins(struct sock *sk) {
 }
 
 static long drop_position(__u32 index, struct departure *departure) {
-  const struct position key = {.sk = departure->sk, .number = departure->first + index};
-  bpf_map_delete_elem(&positions, &key);
+  struct aq_waiting *entry = find_waiting(position(departure->sk, departure->first + index));
+  if (entry) entry->key = 0;
   return 0;
 }
 
