@@ -8,6 +8,7 @@ itself takes meanwhile.
 The kernel of this machine decides how handshakes are followed; the first line says it.
 """
 
+import contextlib
 import os
 import pathlib
 import random
@@ -39,6 +40,13 @@ def resident_mb(pid):
     return 0.0
 
 
+def polls(descriptors):
+    """With its hooks in place, acceptq waits for events."""
+    with contextlib.suppress(FileNotFoundError):  # closed between listing and looking
+        return any("eventpoll" in os.readlink(fd) for fd in descriptors.iterdir())
+    return False
+
+
 class Tracer:
     """acceptq trace --summary, with its hooks in place."""
 
@@ -47,7 +55,7 @@ class Tracer:
                                         stderr=subprocess.PIPE, text=True)
         descriptors = pathlib.Path(f"/proc/{self.process.pid}/fd")
         end = time.monotonic() + 60
-        while not any("eventpoll" in os.readlink(fd) for fd in descriptors.iterdir()):
+        while not polls(descriptors):
             if self.process.poll() is not None:
                 sys.exit("trace_cost: " + self.process.stderr.read().strip())
             if time.monotonic() > end:
