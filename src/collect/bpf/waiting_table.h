@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /* When each connection entered its accept queue, until it leaves. An array that is used as an open
- * hash table: lookups in an array are compiled into the program, so an entry costs a third of what
- * it takes in a map of hashes. Two CPUs that take one place at once lose one of the two times, and
- * nothing else: accept() then goes by what the connection itself tells (made_at()). */
+ * hash table: lookups in an array are compiled into the program. Two CPUs that take one place at
+ * once lose one of the two times, and nothing else: accept() then goes by what the connection
+ * itself tells (made_at()). */
 #pragma once
 
 enum { WAITING_BITS = 17, WAITING_PLACES = 1 << WAITING_BITS, WAITING_TRIES = 8 };
