@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
-#include <set>
 #include <span>
 #include <thread>
 #include <utility>
@@ -187,7 +186,7 @@ class HandshakeTracer::Impl {
     next_tidying_ns_ = now + kPeriodNs;
     // What was counted in the moment of closing is complete a little later.
     constexpr __u64 kSettledNs = 1'000'000'000;
-    std::set<__u64> closed;
+    std::vector<__u64> closed;
     std::vector<LedgerRecord> records;
     Status walked =
         for_each_entry<__u64, aq_ledger>(map("ledgers"), [&](__u64 sk, const aq_ledger& wire) {
@@ -196,7 +195,7 @@ class HandshakeTracer::Impl {
           if (!record) return;
           complete(record->ledger);
           records.push_back(std::move(*record));
-          closed.insert(sk);
+          closed.push_back(sk);
         });
     if (!walked || closed.empty()) return walked;
     for (const __u64 sk : closed) bpf_map_delete_elem(bpf_map__fd(map("ledgers")), &sk);
