@@ -91,17 +91,25 @@ function(acceptq_test name)
 endfunction()
 
 # acceptq_fuzz(NAME SOURCES a_fuzz.cc DEPS lib …): a libFuzzer target; its seeds and kept crashes are
-# in fuzz/corpus/NAME.
+# in fuzz/corpus/NAME. A build with tests has a program instead that replays these, as test corpus.NAME.
 function(acceptq_fuzz name)
-  if(NOT ACCEPTQ_FUZZ)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(ACCEPTQ_FUZZ)
+    add_executable(${name} ${ARG_SOURCES})
+    target_link_libraries(${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    add_dependencies(fuzzers ${name})
+  elseif(ACCEPTQ_TESTS)
+    add_executable(${name} ${ARG_SOURCES})
+    target_link_libraries(${name} PRIVATE acceptq_replay_main)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/replay)
+    add_test(NAME corpus.${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name})
+    set_tests_properties(corpus.${name} PROPERTIES LABELS quick TIMEOUT 60)
+  else()
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCES})
   acceptq_options(${name})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPS} -fsanitize=fuzzer)
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
-  add_dependencies(fuzzers ${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
 endfunction()
 
 # acceptq_bench(NAME SOURCES a_bench.cc … [DEPS lib …]): a Google Benchmark program; tools/bench runs
