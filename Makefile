@@ -12,16 +12,17 @@ FUZZ_SECONDS_FULL ?= 120
 CHECK_ARGS ?=
 CTEST_ARGS ?=
 
-# Tests share namespaces, ports and two cores with each other: the system ones run one at a time.
 CTEST := ctest --output-on-failure --no-tests=error --timeout 600
 
 build = cmake --preset $(1) --log-level=WARNING >/dev/null && \
 	cmake --build --preset $(1) --parallel $(JOBS)
 
-# $(call run_tests,PRESET,LABELS)
-run_tests = $(CTEST) --test-dir build-$(1) -L '$(2)' $(CTEST_ARGS)
+# $(call run_tests,PRESET,LABELS): the quick ones side by side; the system ones, which load both cores
+# with servers and clients, one at a time.
+run_tests = $(CTEST) --test-dir build-$(1) -L quick -j $(JOBS) $(CTEST_ARGS) && \
+	$(CTEST) --test-dir build-$(1) -L '$(2)' $(CTEST_ARGS)
 
-.PHONY: all run test test-quick test-full test-vm test-guests demo dist bench lint fmt clean deps help
+.PHONY: all run test test-quick test-full test-all test-asan test-tsan test-vm test-guests demo dist bench lint fmt clean deps help
 .PHONY: build-dev build-release build-asan build-tsan
 
 all: build-release  ## Build build/acceptq (the default)
@@ -44,37 +45,32 @@ run:  ## Install what is missing, build, and check this machine
 	@tools/run-check build/acceptq $(CHECK_ARGS)
 
 test:  ## Everything that CI runs: unit, golden and system tests, bounded fuzzing, other kernels
-	@tools/install-deps test
-	@$(MAKE) build-dev
-	@$(call run_tests,dev,quick|system)
-	@tools/fuzz --seconds $(FUZZ_SECONDS)
-	@$(MAKE) test-vm
-
-test-vm:  ## The ledgers against kernels 5.10, 6.1, 6.12 and, where it can be had, sid, in guests
 	@tools/install-deps test guests
 	@$(MAKE) build-dev
-	@tools/test-kernels --tests "ledger_test ledger_cases_test"
+	@$(call run_tests,dev,system)
+	@$(MAKE) test-vm
+	@tools/fuzz --changed --seconds $(FUZZ_SECONDS)
+
+test-vm:  ## The ledgers against kernels 5.10, 6.1 and 6.12, in guests
+	@tools/install-deps test guests
+	@$(MAKE) build-dev
+	@tools/test-kernels --tests "ledger_test ledger_cases_test" 5.10 6.1 6.12
 
 test-quick:  ## The tests that need neither root nor time
 	@tools/install-deps build test-quick
 	@$(MAKE) build-dev
-	@$(call run_tests,dev,quick)
+	@$(CTEST) --test-dir build-dev -L quick -j $(JOBS) $(CTEST_ARGS)
 
 test-full:  ## All tests, also under sanitizers, in guests with other kernels and in a bare root
 	@tools/install-deps full
-	@$(MAKE) build-dev
-	@$(call run_tests,dev,quick|system|full)
-	@$(MAKE) build-asan
-	@$(call run_tests,asan,quick|system)
-	@$(MAKE) build-tsan
-	@$(call run_tests,tsan,quick|system)
-	@tools/fuzz --seconds $(FUZZ_SECONDS_FULL)
-	@$(MAKE) test-guests
-	@tools/test-kernels
-	@tools/bare-root -- make run
-	@tools/bare-root -- make test
+	@FUZZ_SECONDS_FULL=$(FUZZ_SECONDS_FULL) tools/test-full
 
-test-guests: dist  ## The static binary alone in guests with kernels 5.10, 6.1 and 6.12
+# The parts of test-full that need more than one command.
+test-all test-asan test-tsan: test-%:
+	@$(MAKE) build-$(if $(filter all,$*),dev,$*)
+	@$(call run_tests,$(if $(filter all,$*),dev,$*),system|full)
+
+test-guests: dist  ## The static binary alone in guests with kernels 5.10, 6.1, 6.12 and sid's
 	@tools/test-guests
 
 demo:  ## The seed case with a real nginx: overflow, two fixes, proof (under a minute)
