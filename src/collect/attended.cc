@@ -1,23 +1,30 @@
 #include "collect/attended.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/file.h"
 
 namespace acceptq::collect {
 namespace {
 
 // How many threads may be left behind in one call; what remains then is given up, too.
 constexpr std::size_t kMostLeftBehind = 64;
+// A worker that runs, or would if it had a core, is waited for this many times longer.
+constexpr int kPatienceWithRunnable = 20;
 constexpr std::int64_t kIdle = 0;
 
 struct Worker {
+  std::atomic<pid_t> tid{0};
   std::atomic<std::int64_t> since_ns{kIdle};  // when it began with `item`
   std::atomic<std::size_t> item{0};
 };
@@ -52,6 +59,7 @@ struct Crew {
 
 void run(Crew& crew, Worker& worker) {
   this_worker = &worker;
+  worker.tid = ::gettid();
   for (std::size_t i = crew.next++; i < crew.states.size(); i = crew.next++) {
     worker.item = i;
     worker.since_ns = monotonic_ns();
@@ -74,11 +82,22 @@ bool start_worker(const std::shared_ptr<Crew>& crew, Workers& workers) {
   return true;
 }
 
-// The item that the worker has been at since before `deadline_ns`.
-std::optional<std::size_t> stuck_at(const Worker& worker, std::int64_t deadline_ns) {
+// Whether the thread waits in the kernel: one that is runnable has only got no core yet, as on a
+// busy machine or while the whole process was stopped. True where that cannot be read.
+bool sleeps(const Worker& worker) {
+  const auto stat = read_file("/proc/self/task/" + std::to_string(worker.tid) + "/stat");
+  const std::size_t name_end = stat ? stat->rfind(") ") : std::string::npos;
+  return name_end == std::string::npos || stat->compare(name_end + 2, 1, "R") != 0;
+}
+
+// The item that the worker has been stuck at for `patience`.
+std::optional<std::size_t> stuck_at(const Worker& worker, std::chrono::nanoseconds patience) {
   const std::int64_t since = worker.since_ns;
   const std::size_t item = worker.item;
-  if (since == kIdle || since > deadline_ns || worker.since_ns != since) return std::nullopt;
+  const std::int64_t spent = monotonic_ns() - since;
+  if (since == kIdle || spent < patience.count()) return std::nullopt;
+  const bool gives_up = spent > kPatienceWithRunnable * patience.count() || sleeps(worker);
+  if (!gives_up || worker.since_ns != since) return std::nullopt;
   return item;
 }
 
@@ -106,11 +125,9 @@ std::vector<std::size_t> attend(std::size_t count, unsigned threads,
   std::unique_lock lock(crew->mutex);
   while (!crew->all_settled.wait_for(lock, patience / 8, all_settled)) {
     lock.unlock();
-    const std::int64_t deadline =
-        monotonic_ns() - std::chrono::duration_cast<std::chrono::nanoseconds>(patience).count();
     std::size_t left = 0;
     std::erase_if(workers, [&](const std::shared_ptr<Worker>& worker) {
-      const std::optional<std::size_t> item = stuck_at(*worker, deadline);
+      const std::optional<std::size_t> item = stuck_at(*worker, patience);
       if (!item || !crew->settle(*item, kGivenUp)) return false;
       given_up.push_back(*item);
       ++left;

@@ -17,8 +17,8 @@
 
 namespace acceptq::collect {
 
-// How long one item may take before it is given up. Far more than any item needs, also on a machine
-// without a free core.
+// How long the thread of one item may sleep in the kernel before the item is given up. Time in
+// which it is runnable counts only where it is twenty times as much.
 inline constexpr std::chrono::milliseconds kPatience{300};
 
 // Called from inside an item that takes long because it is large: it begins anew to be waited for.

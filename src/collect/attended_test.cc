@@ -71,6 +71,15 @@ TEST(Attended, GivesUpTheRestWhereTooManyAreStuck) {
   while (*left < *entered) std::this_thread::yield();
 }
 
+// As a thread that waits for a core: it is not stuck, whatever the clock says.
+TEST(Attended, WhoComputesIsNotStuck) {
+  const auto done = attend(1, 1, milliseconds(10), [](std::size_t) {
+    const auto end = std::chrono::steady_clock::now() + milliseconds(60);
+    while (std::chrono::steady_clock::now() < end) continue;
+  });
+  EXPECT_THAT(done, IsEmpty());
+}
+
 TEST(Attended, WhoSaysSoMayTakeLonger) {
   const auto done = attend(1, 1, milliseconds(100), [](std::size_t) {
     for (int i = 0; i < 40; ++i) {

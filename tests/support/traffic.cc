@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -82,6 +83,13 @@ UniqueFd listen_tcp(const std::string& address, std::uint16_t port, int backlog)
 
 UniqueFd listen_unix(const std::string& path, int backlog) {
   return listen_on(unix_endpoint(path), backlog);
+}
+
+std::uint32_t waiting_connections(const UniqueFd& listener) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  require(::getsockopt(listener.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0, "TCP_INFO");
+  return info.tcpi_unacked;
 }
 
 std::vector<UniqueFd> connect_many(const std::string& address, std::uint16_t port, int count) {

@@ -16,6 +16,9 @@ namespace acceptq::test {
 [[nodiscard]] UniqueFd listen_tcp(const std::string& address, std::uint16_t port, int backlog);
 [[nodiscard]] UniqueFd listen_unix(const std::string& path, int backlog);
 
+// Connections that wait in its accept queue (tcpi_unacked of a listening socket is sk_ack_backlog).
+[[nodiscard]] std::uint32_t waiting_connections(const UniqueFd& listener);
+
 // `count` connection attempts that nobody waits for: non-blocking, kept open by the result.
 [[nodiscard]] std::vector<UniqueFd> connect_many(const std::string& address, std::uint16_t port,
                                                  int count);

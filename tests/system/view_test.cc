@@ -47,9 +47,14 @@ bool has_blind_spot(const json& report, const std::string& id) {
   return false;
 }
 
-const json* listener_on(const json& report, int port) {
+bool has_serious_finding(const json& report) {
+  return std::ranges::any_of(report.at("findings"),
+                             [](const json& each) { return each.at("severity") != "notice"; });
+}
+
+const json* listener_on(const json& report, const TestNetns& ns, int port) {
   for (const json& listener : report.at("listeners")) {
-    if (listener.at("port") == port) return &listener;
+    if (listener.at("port") == port && listener.at("netns") == ns.id().value()) return &listener;
   }
   return nullptr;
 }
@@ -61,10 +66,11 @@ TEST_F(ViewTest, NobodySeesItsOwnNamespaceAndSaysWhatItDoesNot) {
   const Output output =
       run_program({kProgram, "check", "--json", "--for", "200ms"}, ns.fd(), kNobody);
   const json report = report_of(output);
-  EXPECT_EQ(output.exit_code, 3) << output.err;
+  // Nothing of ours is wrong; a listener of this host may be.
+  EXPECT_EQ(output.exit_code, has_serious_finding(report) ? 1 : 3) << output.err;
   EXPECT_TRUE(has_blind_spot(report, "AQ602")) << report.at("blind_spots").dump(1);
   EXPECT_TRUE(has_blind_spot(report, "AQ605")) << report.at("blind_spots").dump(1);
-  const json* found = listener_on(report, 8080);
+  const json* found = listener_on(report, ns, 8080);
   ASSERT_NE(found, nullptr) << report.dump(1);
   EXPECT_EQ(found->at("accept_queue").at("limit"), 5);
   EXPECT_EQ(found->at("owners_complete"), false);
@@ -139,10 +145,11 @@ TEST_F(ViewTest, OutlivesProcessesAndNamespacesThatVanish) {
   for (const char* scan : {"auto", "netlink"}) {
     // Anew for each: the kernel repeats a refused SYN within a second, but ever more rarely.
     ns.run([&] { clients.push_back(connect_many("127.0.0.1", 8080, 40)); });
+    ASSERT_TRUE(eventually([&] { return waiting_connections(listener) == 6; }));
     const Output output = run_program({kProgram, "check", "--json", "--for", "3s", "--scan", scan});
     const json report = report_of(output);
     EXPECT_EQ(output.exit_code, 1) << scan << output.err;
-    const json* found = listener_on(report, 8080);
+    const json* found = listener_on(report, ns, 8080);
     ASSERT_NE(found, nullptr) << scan;
     EXPECT_EQ(found->at("verdict"), "overflowing") << scan;
     EXPECT_EQ(found->at("accept_queue").at("length"), 6) << scan;
