@@ -1,7 +1,9 @@
-// The table of findings: one row feeds the diagnosis, `acceptq explain` and docs/findings.md.
+// The table of findings, made from docs/findings.md, which is compiled in: one section feeds the
+// diagnosis, `acceptq explain` and the reader.
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "diagnose/report.h"
@@ -9,11 +11,11 @@
 namespace acceptq::diagnose {
 
 struct CatalogueEntry {
-  std::string_view id;
-  Severity severity;       // the usual one
-  std::string_view title;  // a statement, as it heads a finding
-  std::string_view meaning;
-  std::string_view next;  // what to do
+  std::string id;
+  Severity severity = Severity::kNotice;  // the usual one
+  std::string title;                      // a statement, as it heads a finding
+  std::string meaning;
+  std::string next;  // what to do
 };
 
 [[nodiscard]] std::span<const CatalogueEntry> catalogue();

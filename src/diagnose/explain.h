@@ -10,7 +10,7 @@ namespace acceptq::diagnose {
 
 struct Explanation {
   std::string word;  // as it is written properly: "AQ101", "TcpExtListenOverflows"
-  std::string kind;  // "finding", "counter" or "sysctl"
+  std::string kind;  // "finding", "counter", "sysctl", or another of docs/explain.md
   std::string title;
   std::string text;
   std::string next;    // what to do; empty where there is nothing
@@ -18,7 +18,8 @@ struct Explanation {
 };
 
 // Case does not matter, and counters go by nstat's name (TcpExtListenOverflows), netstat's
-// (ListenOverflows), or the phrase that `netstat -s` prints for the two that matter most.
+// (ListenOverflows), or the phrase that `netstat -s` prints; a line of the kernel's log or an error
+// message by what docs/explain.md calls it.
 [[nodiscard]] std::optional<Explanation> explain_word(std::string_view word);
 
 // Known words that are spelled nearly like `word`, best first, at most three.
