@@ -137,6 +137,7 @@ void TracedHandshakes::note_shortfall(facts::Snapshot& snapshot) {
   };
   note(losses.listeners, "packets came to listeners for which tracing had no room");
   note(losses.packets, "SYNs came to listeners that tracing could not tell");
+  note(losses.refusals, "refused packets were counted by the kernel, and not seen");
   note(losses.attempts, "refused attempts were forgotten, and counted again if they came back");
 }
 

@@ -16,8 +16,10 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -123,14 +125,25 @@ TunClients::TunClients(const TestNetns& ns, std::uint16_t port, IpVersion versio
   });
 }
 
-TunClient& TunClients::connect(bool with_data) {
+TunClient& TunClients::add_client() {
   const auto number = static_cast<std::uint32_t>(clients_.size() + 1);
   TunClient& client = clients_[number];
   client.number = number;
   client.port = static_cast<std::uint16_t>(first_port_ + number);
   static std::uint32_t isn = 0;  // an attempt is known by it: no two in one program
   client.isn = isn += 0x10000;
+  return client;
+}
+
+TunClient& TunClients::connect(bool with_data) {
+  TunClient& client = add_client();
   send(client, TH_SYN, client.isn, 0, with_data);
+  return client;
+}
+
+TunClient& TunClients::send_unasked(std::uint8_t flags, bool with_data) {
+  TunClient& client = add_client();
+  send(client, flags, client.isn, 0, with_data);
   return client;
 }
 
@@ -157,9 +170,29 @@ void TunClients::send_stray_ack(const TunClient& client) {
 
 void TunClients::send_reset(const TunClient& client) { send(client, TH_RST, client.isn + 1, 0); }
 
+void TunClients::send_unreachable(const TunClient& client) {
+  const bool v4 = version_ == IpVersion::kV4;
+  // Which errors end a request: tcp_v4_err(), icmpv6_err_convert().
+  constexpr std::uint8_t kHostUnreachable = 1;
+  constexpr std::uint8_t kProhibited = 1;
+  std::vector<std::uint8_t> error(8);
+  error[0] = v4 ? 3 : 1;  // destination unreachable
+  error[1] = v4 ? kHostUnreachable : kProhibited;
+  // The beginning of the SYN-ACK that it is about.
+  std::vector<std::uint8_t> of = ip_header(client, IPPROTO_TCP, sizeof(tcphdr), Way::kToClient);
+  tcphdr tcp{};
+  tcp.th_sport = htons(port_);
+  tcp.th_dport = htons(client.port);
+  tcp.th_seq = htonl(client.server_isn);
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&tcp);
+  of.insert(of.end(), bytes, bytes + 8);
+  error.insert(error.end(), of.begin(), of.end());
+  deliver(client, static_cast<std::uint8_t>(v4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6}),
+          std::move(error), 2);
+}
+
 void TunClients::send(const TunClient& client, std::uint8_t flags, std::uint32_t seq,
                       std::uint32_t ack, bool with_data) {
-  std::array<std::uint8_t, 80> packet{};
   tcphdr tcp{};
   tcp.th_sport = htons(client.port);
   tcp.th_dport = htons(port_);
@@ -168,41 +201,54 @@ void TunClients::send(const TunClient& client, std::uint8_t flags, std::uint32_t
   tcp.th_off = sizeof tcp / 4;
   tcp.th_flags = flags;
   tcp.th_win = htons(64240);
-  const std::size_t payload = sizeof tcp + (with_data ? 1 : 0);
-  std::size_t header = 0;
-  std::uint32_t sum = IPPROTO_TCP + static_cast<std::uint32_t>(payload);
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&tcp);
+  std::vector<std::uint8_t> segment(bytes, bytes + sizeof tcp);
+  if (with_data) segment.push_back('x');
+  deliver(client, IPPROTO_TCP, std::move(segment), offsetof(tcphdr, th_sum));
+}
+
+std::vector<std::uint8_t> TunClients::ip_header(const TunClient& client, std::uint8_t protocol,
+                                                std::size_t payload, Way way) const {
   if (version_ == IpVersion::kV4) {
-    header = sizeof(iphdr);
     iphdr ip{};
     ip.version = 4;
     ip.ihl = sizeof ip / 4;
     ip.ttl = 64;
-    ip.protocol = IPPROTO_TCP;
-    ip.tot_len = htons(static_cast<std::uint16_t>(header + payload));
+    ip.protocol = protocol;
+    ip.tot_len = htons(static_cast<std::uint16_t>(sizeof ip + payload));
     ip.saddr = htonl(kClientsV4 + client.number);
     ip.daddr = htonl(kServerV4);
-    std::memcpy(packet.data(), &ip, sizeof ip);
-    const std::uint16_t check = folded(sum_of(packet.data(), sizeof ip, 0));
-    std::memcpy(packet.data() + offsetof(iphdr, check), &check, sizeof check);
-    sum = sum_of(packet.data() + offsetof(iphdr, saddr), 8, sum);
-  } else {
-    header = sizeof(ip6_hdr);
-    ip6_hdr ip{};
-    ip.ip6_flow = htonl(6U << 28);
-    ip.ip6_plen = htons(static_cast<std::uint16_t>(payload));
-    ip.ip6_nxt = IPPROTO_TCP;
-    ip.ip6_hlim = 64;
-    ip.ip6_src = client_v6(client.number);
-    ip.ip6_dst = server_v6();
-    std::memcpy(packet.data(), &ip, sizeof ip);
-    sum = sum_of(packet.data() + offsetof(ip6_hdr, ip6_src), 32, sum);
+    if (way == Way::kToClient) std::swap(ip.saddr, ip.daddr);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&ip);
+    ip.check = folded(sum_of(bytes, sizeof ip, 0));
+    return {bytes, bytes + sizeof ip};
   }
-  std::memcpy(packet.data() + header, &tcp, sizeof tcp);
-  if (with_data) packet[header + sizeof tcp] = 'x';
-  tcp.th_sum = folded(sum_of(packet.data() + header, payload, sum));
-  std::memcpy(packet.data() + header, &tcp, sizeof tcp);
-  const ssize_t size = static_cast<ssize_t>(header + payload);
-  require(::write(tun_.get(), packet.data(), static_cast<std::size_t>(size)) == size,
+  ip6_hdr ip{};
+  ip.ip6_flow = htonl(6U << 28);
+  ip.ip6_plen = htons(static_cast<std::uint16_t>(payload));
+  ip.ip6_nxt = protocol;
+  ip.ip6_hlim = 64;
+  ip.ip6_src = client_v6(client.number);
+  ip.ip6_dst = server_v6();
+  if (way == Way::kToClient) std::swap(ip.ip6_src, ip.ip6_dst);
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&ip);
+  return {bytes, bytes + sizeof ip};
+}
+
+void TunClients::deliver(const TunClient& client, std::uint8_t protocol,
+                         std::vector<std::uint8_t> payload, std::size_t checksum_at) {
+  std::vector<std::uint8_t> packet = ip_header(client, protocol, payload.size(), Way::kToServer);
+  std::uint32_t sum = 0;
+  if (protocol != IPPROTO_ICMP) {  // the addresses belong to what is summed
+    const bool v4 = version_ == IpVersion::kV4;
+    const std::size_t at = v4 ? offsetof(iphdr, saddr) : offsetof(ip6_hdr, ip6_src);
+    sum = sum_of(packet.data() + at, v4 ? 8 : 32,
+                 protocol + static_cast<std::uint32_t>(payload.size()));
+  }
+  const std::uint16_t check = folded(sum_of(payload.data(), payload.size(), sum));
+  std::memcpy(payload.data() + checksum_at, &check, sizeof check);
+  packet.insert(packet.end(), payload.begin(), payload.end());
+  require(::write(tun_.get(), packet.data(), packet.size()) == std::ssize(packet),
           "write to the TUN device");
   ++packets_sent_;
 }

@@ -39,6 +39,9 @@ class TunClients {
   void send_data(const TunClient& client);       // … with one byte
   void send_stray_ack(const TunClient& client);  // one with a wrong number
   void send_reset(const TunClient& client);
+  void send_unreachable(const TunClient& client);  // an ICMP error for the last SYN-ACK
+  // A new client's packet that begins no connection: TH_RST, TH_FIN, 0 …
+  TunClient& send_unasked(std::uint8_t flags, bool with_data = false);
 
   // Takes in what the kernel has sent until nothing came for `quiet`.
   void receive(std::chrono::milliseconds quiet = std::chrono::milliseconds(50));
@@ -46,6 +49,12 @@ class TunClients {
   [[nodiscard]] std::uint64_t packets_sent() const { return packets_sent_; }
 
  private:
+  enum class Way { kToServer, kToClient };
+  TunClient& add_client();
+  [[nodiscard]] std::vector<std::uint8_t> ip_header(const TunClient& client, std::uint8_t protocol,
+                                                    std::size_t payload, Way way) const;
+  void deliver(const TunClient& client, std::uint8_t protocol, std::vector<std::uint8_t> payload,
+               std::size_t checksum_at);
   void send(const TunClient& client, std::uint8_t flags, std::uint32_t seq, std::uint32_t ack,
             bool with_data = false);
   void take(const std::uint8_t* packet, std::size_t size);

@@ -101,6 +101,54 @@ TEST_P(LedgerCases, DeferredAccept) {
                 {kListenCalls, 1}});
 }
 
+// Resets, FINs and data that come to a listener raise its sk_drops, and so does an ICMP error that
+// ends a request, which is counted in ListenDrops besides. None of them is a refusal, and none
+// makes one of the SYN that comes next.
+TEST_P(LedgerCases, StrayPacketsAreNoRefusals) {
+  const UniqueFd listener = listen();
+  TunClients clients(ns_, kPort, version_);
+  const auto stray = [&] {
+    for (const int flags : {TH_RST, TH_FIN, 0, TH_PUSH}) {
+      clients.send_unasked(static_cast<std::uint8_t>(flags), flags == 0 || flags == TH_PUSH);
+    }
+  };
+  constexpr std::uint64_t kServed = 20;
+  for (std::uint64_t i = 0; i < kServed; ++i) {
+    stray();
+    shake_hands(clients, clients.connect());
+    EXPECT_EQ(accept_all(listener), 1);
+  }
+  TunClient& unreachable = clients.connect();
+  clients.receive();
+  clients.send_unreachable(unreachable);
+  // And beside real overflow.
+  for (int i = 0; i < kCapacity; ++i) {
+    stray();
+    shake_hands(clients, clients.connect());
+  }
+  constexpr std::uint64_t kRefused = 5;
+  for (std::uint64_t i = 0; i < kRefused; ++i) {
+    stray();
+    static_cast<void>(clients.connect());
+    stray();
+  }
+  const Ledger seen = ledger();
+  EXPECT_EQ(facts::refused_at_syn(seen), kRefused);
+  EXPECT_EQ(facts::refused_at_ack(seen), 0U);
+  EXPECT_EQ(counters_of(ns_).at("TcpExtListenDrops"), kRefused + 1);
+  if (by_tracepoints()) return;  // they do not count the error
+  expect_terms({{kSynReceived, kServed + 1 + kCapacity + kRefused},
+                {kSynQueued, kServed + 1 + kCapacity},
+                {kSynackSent, kServed + 1 + kCapacity},
+                {kRequestUnreachable, 1},
+                {kSynRefusedAcceptFull, kRefused},
+                {kAckQueued, kServed + kCapacity},
+                {kAccepted, kServed},
+                {kAcceptAgain, kServed},
+                {kListenCalls, 1},
+                {kAttemptsRefused, kRefused}});
+}
+
 // A full SYN queue sends cookies, though the accept queue has room.
 TEST_P(LedgerCases, CookiesWhenTheSynQueueIsFull) {
   ns_.set("net/ipv4/tcp_syncookies", "1");

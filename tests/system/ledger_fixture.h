@@ -67,10 +67,7 @@ class LedgerFixture : public ::testing::TestWithParam<std::tuple<How, IpVersion>
 
   static bool by_tracepoints() { return std::get<0>(GetParam()) == How::kTracepoint; }
 
-  static double missed(const std::string& counter, double packets) {
-    if (by_tracepoints()) return packets / (counter == "TcpExtListenOverflows" ? 100 : 1000);
-    return by_kprobes() ? packets / 100 : 0;
-  }
+  static double missed(double packets) { return by_kprobes() ? packets / 100 : 0; }
 
   UniqueFd listen(int backlog = kBacklog) {
     UniqueFd fd;

@@ -152,7 +152,8 @@ class HandshakeTracer::Impl {
                        .events = lost[AQ_LOST_EVENTS],
                        .suppressed = lost[AQ_SUPPRESSED],
                        .accepts = lost[AQ_LOST_ACCEPTS],
-                       .packets = lost[AQ_LOST_PACKETS]};
+                       .packets = lost[AQ_LOST_PACKETS],
+                       .refusals = lost[AQ_LOST_REFUSALS]};
     losses.listeners += let_go_;
     // An LRU map forgets silently: what was put in, was not taken out and is not there.
     std::uint64_t kept = state.attempts_removed;

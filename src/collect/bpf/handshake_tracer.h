@@ -47,6 +47,7 @@ struct TraceLosses {
   std::uint64_t suppressed = 0;  // refusals not sent, by the rate that was asked for
   std::uint64_t accepts = 0;     // accept() calls whose listener could not be told
   std::uint64_t packets = 0;     // packets whose listener could not be told
+  std::uint64_t refusals = 0;    // refusals of which only the kernel's counters tell
 };
 
 // How one function is hooked, or one tracepoint.

@@ -43,13 +43,8 @@ struct tcp_request_sock {
 struct sk_buff {
   unsigned long _skb_refdst;
   unsigned char *head;
-  unsigned int end; /* an offset, on 64-bit kernels */
   __u16 transport_header;
   __u16 network_header;
-};
-
-struct skb_shared_info {
-  unsigned short gso_segs;
 };
 
 struct net_device {
@@ -95,12 +90,17 @@ struct file___socket {
   void *private_data;
 };
 
+struct bpf_array {
+  void *pptrs[1]; /* by CPU; in a union, and of no fixed number */
+};
+
 #pragma clang attribute pop
 
 /* include/uapi/linux/bpf.h */
 enum {
   BPF_MAP_TYPE_HASH = 1,
   BPF_MAP_TYPE_ARRAY = 2,
+  BPF_MAP_TYPE_PERCPU_HASH = 5,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
   BPF_MAP_TYPE_LRU_HASH = 9,
   BPF_MAP_TYPE_RINGBUF = 27,

@@ -66,11 +66,18 @@ struct netns_ipv4 {
   int sysctl_tcp_fastopen;
 };
 
+struct linux_mib;
+
+struct netns_mib {
+  struct linux_mib *net_statistics; /* by CPU */
+};
+
 struct net {
   struct ns_common ns;
   __u64 net_cookie; /* up to 5.11 an atomic64_t, which then counts as absent */
   struct netns_core core;
   struct netns_ipv4 ipv4;
+  struct netns_mib mib;
 };
 
 typedef struct {

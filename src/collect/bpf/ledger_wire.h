@@ -165,6 +165,7 @@ enum aq_loss {
   AQ_SUPPRESSED,     /* events beyond the rate that was asked for */
   AQ_LOST_ACCEPTS,   /* accept() on a listener that could not be told (kretprobes) */
   AQ_LOST_PACKETS,   /* packets whose listener could not be told (tracepoints) */
+  AQ_LOST_REFUSALS,  /* refusals that no packet was seen for (tracepoints) */
   AQ_LOSSES
 };
 

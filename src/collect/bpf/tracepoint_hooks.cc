@@ -39,18 +39,23 @@ int arguments_of(const btf* types, const std::string& tracepoint) {
   return proto != nullptr && btf_is_func_proto(proto) ? static_cast<int>(btf_vlen(proto)) - 1 : -1;
 }
 
-// The number that the running kernel gives a reason of kfree_skb; 0 where it has none.
-__u32 drop_reason(const btf* types, std::string_view name) {
-  const int id = btf__find_by_name_kind(types, "skb_drop_reason", BTF_KIND_ENUM);
-  if (id <= 0) return 0;
-  const btf_type* reasons = btf__type_by_id(types, static_cast<__u32>(id));
-  const struct btf_enum* values = btf_enum(reasons);
-  for (__u32 i = 0; i < btf_vlen(reasons); ++i) {
-    if (name == btf__name_by_offset(types, values[i].name_off)) {
-      return static_cast<__u32>(values[i].val);
+// Values of the running kernel's enumerators, in the order of `names`; 0 for one that it has not.
+template <std::size_t kCount>
+std::array<__u32, kCount> enumerators(const btf* types,
+                                      const std::array<std::string_view, kCount>& names) {
+  std::array<__u32, kCount> found{};
+  for (__u32 id = 1; id < btf__type_cnt(types); ++id) {
+    const btf_type* type = btf__type_by_id(types, id);
+    if (!btf_is_enum(type)) continue;
+    const struct btf_enum* values = btf_enum(type);
+    for (__u32 i = 0; i < btf_vlen(type); ++i) {
+      const auto* const name =
+          std::ranges::find(names, btf__name_by_offset(types, values[i].name_off));
+      if (name == names.end()) continue;
+      found[static_cast<std::size_t>(name - names.begin())] = static_cast<__u32>(values[i].val);
     }
   }
-  return 0;
+  return found;
 }
 
 Error lacks(const std::string& what) {
@@ -68,7 +73,6 @@ class TracepointHooks final : public LedgerPrograms {
     skeleton_.reset(tracepoints__open());
     if (!skeleton_) return fail_errno(errno, "cannot open the tracepoint programs");
     set_options(options, *skeleton_);
-    skeleton_->rodata->reason_overflow = drop_reason(types, "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW");
     if (arguments_of(types, "consume_skb") < 2) {
       return fail(lacks("where a packet was freed (consume_skb has a location from Linux 6.2 on)"));
     }
@@ -76,6 +80,7 @@ class TracepointHooks final : public LedgerPrograms {
     skeleton_->rodata->drop_tells_socket = arguments_of(types, "kfree_skb") >= kWithSocket;
     sees_insertions_ = arguments_of(types, "sk_data_ready") > 0;
     bpf_program__set_autoload(skeleton_->progs.on_data_ready, sees_insertions_);
+    if (const Status found = find_counters(types); !found) return found;
     return find_places();
   }
 
@@ -114,10 +119,10 @@ class TracepointHooks final : public LedgerPrograms {
   void leave_out_unknown(facts::Ledger& ledger) const override {
     using enum facts::LedgerTerm;
     constexpr std::array kKnown{
-        kSynReceived,          kSynRefusedAcceptFull,  kSynRefusedSynFull, kSynRefusedReserve,
-        kSynRefusedOther,      kSynackRetransmitted,   kAckRefusedFull,    kAckRefusedOther,
-        kCookieAckRefusedFull, kCookieAckRefusedOther, kAckReset,          kClosedWaiting,
-        kAttemptsRefused};
+        kSynReceived,       kSynCookie,         kSynBothFull,          kSynRefusedAcceptFull,
+        kSynRefusedSynFull, kSynRefusedReserve, kSynRefusedOther,      kSynackRetransmitted,
+        kAckRefusedFull,    kAckRefusedOther,   kCookieAckRefusedFull, kCookieAckRefusedOther,
+        kAckReset,          kClosedWaiting,     kAttemptsRefused};
     // These take the insertions.
     constexpr std::array kOfQueue{kAckQueued, kAccepted, kAcceptedUntimed, kAttemptsRecovered};
     const auto contains = [](const auto& terms, facts::LedgerTerm term) {
@@ -132,10 +137,29 @@ class TracepointHooks final : public LedgerPrograms {
   }
 
  private:
+  // The order is that of the programs (tracepoints_counters.h).
+  Status find_counters(const btf* types) {
+    constexpr std::array<std::string_view, 5> kNames{
+        "LINUX_MIB_LISTENDROPS", "LINUX_MIB_LISTENOVERFLOWS", "LINUX_MIB_TCPREQQFULLDROP",
+        "LINUX_MIB_TCPREQQFULLDOCOOKIES", "LINUX_MIB_SYNCOOKIESSENT"};
+    auto& rodata = *skeleton_->rodata;
+    static_assert(std::extent_v<decltype(rodata.counter_places)> == kNames.size());
+    const auto places = enumerators(types, kNames);
+    if (std::ranges::find(places, 0U) != places.end()) {
+      return fail(
+          lacks("where it counts refused packets (LINUX_MIB_LISTENDROPS is not in its BTF)"));
+    }
+    std::ranges::copy(places, std::begin(rodata.counter_places));
+    const int cpus = libbpf_num_possible_cpus();
+    if (cpus <= 0) return fail_errno(-cpus, "cannot tell how many CPUs there can be");
+    rodata.possible_cpus = static_cast<__u32>(cpus);
+    return {};
+  }
+
   Status find_places() {
-    constexpr std::array<std::string_view, 7> kNames{
-        "tcp_rcv_state_process", "tcp_v4_rcv",      "tcp_v6_rcv",     "tcp_v4_do_rcv",
-        "tcp_v6_do_rcv",         "cookie_v4_check", "cookie_v6_check"};
+    constexpr std::array<std::string_view, 9> kNames{
+        "tcp_rcv_state_process", "tcp_v4_rcv",      "tcp_v6_rcv", "tcp_v4_do_rcv", "tcp_v6_do_rcv",
+        "cookie_v4_check",       "cookie_v6_check", "icmp_rcv",   "icmpv6_rcv"};
     const Result<std::string> text = read_file("/proc/kallsyms");
     if (!text) return fail(text.error());
     const auto found = find_functions(*text, kNames);
@@ -153,6 +177,7 @@ class TracepointHooks final : public LedgerPrograms {
     put(0, rodata.syn_place);
     for (std::size_t i = 0; i < 2; ++i) put(1 + i, rodata.ack_places[i]);
     for (std::size_t i = 0; i < 4; ++i) put(3 + i, rodata.cookie_places[i]);
+    for (std::size_t i = 0; i < 2; ++i) put(7 + i, rodata.error_places[i]);
     return {};
   }
 

@@ -5,9 +5,10 @@
 //
 //   * every SYN that reaches a listener, refused or not, is freed by a call of consume_skb() in
 //     tcp_rcv_state_process(); the tracepoint tells the place of the call from 6.2 on;
-//   * a refused one has raised the listener's sk_drops by 1 right before (tcp_listendrop() in
-//     tcp_conn_request()), a refused final ACK by 2: in tcp_v4_syn_recv_sock() and, as it is freed,
-//     in tcp_v4_rcv(). So what sk_drops has grown by since the last packet says which it was;
+//   * for a refused one this CPU's ListenDrops of the namespace have grown since the packet before,
+//     and ListenOverflows with them where the accept queue was full (tracepoints_counters.h). So
+//     have they for a refused final ACK, which is freed as dropped in tcp_v4_rcv(), or where a
+//     cookie is checked;
 //   * the listener is the one at the packet's destination (`endpoints`): those that exist are found
 //     by a pass over all files, later ones by inet_sock_set_state and sk_data_ready.
 //
@@ -39,10 +40,9 @@ const volatile struct aq_place syn_place = {};               /* tcp_rcv_state_pr
 const volatile struct aq_place ack_places[MOST_PLACES] = {}; /* tcp_v4_rcv, tcp_v6_rcv */
 const volatile struct aq_place cookie_places[MOST_PLACES] =
     {}; /* tcp_v4_do_rcv, cookie_v4_check … */
+const volatile struct aq_place error_places[MOST_PLACES] = {}; /* icmp_rcv, icmpv6_rcv */
 /* The tracepoint kfree_skb tells the receiving socket as its fourth argument (6.11). */
 const volatile bool drop_tells_socket = false;
-/* … and SKB_DROP_REASON_TCP_LISTEN_OVERFLOW for refused final ACKs (6.15), or 0. */
-const volatile __u32 reason_overflow = 0;
 
 enum { MOST_MEMBERS = 64 }; /* of a SO_REUSEPORT group */
 
@@ -66,7 +66,7 @@ struct tracker {
   __u64 inserted; /* entries of the accept queue ever, with those that were there at first sight */
   __u64 taken;    /* of them, the ones that have left it */
   __u64 looked_ns;
-  __u32 drops; /* sk_drops, as far as packets account for it */
+  __u32 drops; /* sk_drops at the last packet */
   __u32 has_endpoint;
 };
 
@@ -108,6 +108,7 @@ static __always_inline bool is_inside_any(const volatile struct aq_place *places
 }
 
 // clang-format off: each needs the one before
+#include "tracepoints_counters.h"
 #include "tracepoints_listeners.h"
 #include "tracepoints_queue.h"
 #include "tracepoints_refusals.h"

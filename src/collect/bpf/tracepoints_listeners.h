@@ -54,6 +54,7 @@ static __noinline struct tracker *meet(struct sock *sk, __u32 queued) {
   const __u64 key = (__u64)sk;
   struct tracker *tracker = bpf_map_lookup_elem(&trackers, &key);
   if (!tracker) {
+    meet_namespace(BPF_CORE_READ(sk, __sk_common.skc_net.net));
     const struct tracker fresh = {
         .inserted = queued, .looked_ns = bpf_ktime_get_ns(), .drops = drops_of(sk)};
     bpf_map_update_elem(&trackers, &key, &fresh, BPF_NOEXIST);
