@@ -14,8 +14,18 @@ namespace acceptq {
 // The reverse; nothing where a backslash is followed by something else.
 [[nodiscard]] std::optional<std::string> unescape_bytes(std::string_view text);
 
-// For a terminal or a page: as escape_bytes, but control characters are escaped too, so that a
-// hostile name cannot move the cursor or change colours, and backslashes stay single.
+// For a terminal or a page: as escape_bytes, but backslashes stay single, and each byte of what a
+// terminal obeys or does not show is escaped: control characters, characters that turn the
+// direction of the text, and those of no width. So no name moves the cursor, changes colours, or
+// looks like another.
 [[nodiscard]] std::string printable(std::string_view bytes);
+
+// The same for a whole page, whose line ends stay, and with `styled` also its own colours (ESC [ …
+// m). The last look at what goes out; the names in it went through printable() where they were put
+// in.
+[[nodiscard]] std::string printable_page(std::string_view page, bool styled);
+
+// JSON text in which the characters that printable() escapes are written as \uXXXX: the same JSON.
+[[nodiscard]] std::string printable_json(std::string_view json);
 
 }  // namespace acceptq

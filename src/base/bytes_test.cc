@@ -31,6 +31,27 @@ TEST(Printable, DisarmsTerminals) {
             "\\xc2\\x9b31m");
   EXPECT_EQ(printable("C:\\ä"), "C:\\ä");
   EXPECT_EQ(printable("a\nb"), "a\\x0ab");
+  EXPECT_EQ(printable("txt\u202egpj.exe"), "txt\\xe2\\x80\\xaegpj.exe");
+  for (const char* hidden :
+       {"\u00ad", "\u061c", "\u200b", "\u200d", "\u2066", "\ufeff", "\U000e0041"}) {
+    EXPECT_TRUE(printable(hidden).starts_with("\\x")) << printable(hidden);
+  }
+  for (const char* shown : {"größe 画像", "שלום", "…–·×≥→", "e\u0301", "\U0001f600"}) {
+    EXPECT_EQ(printable(shown), shown);
+  }
+}
+
+TEST(PrintablePage, KeepsLinesAndOnlyItsOwnColours) {
+  EXPECT_EQ(printable_page("\x1b[31;1mred\x1b[0m\n", true), "\x1b[31;1mred\x1b[0m\n");
+  EXPECT_EQ(printable_page("\x1b[31;1mred\x1b[0m\n", false), "\\x1b[31;1mred\\x1b[0m\n");
+  EXPECT_EQ(printable_page("\x1b[2J\x1b]0;title\x07\x1b[", true),
+            "\\x1b[2J\\x1b]0;title\\x07\\x1b[");
+  EXPECT_EQ(printable_page("a\rb\u202e\xff", true), "a\\x0db\\xe2\\x80\\xae\\xff");
+}
+
+TEST(PrintableJson, IsTheSameJson) {
+  EXPECT_EQ(printable_json("{\n \"größe…\": 1\n}\n"), "{\n \"größe…\": 1\n}\n");
+  EXPECT_EQ(printable_json("\"\x7f\u202e\U000e0041\""), "\"\\u007f\\u202e\\udb40\\udc41\"");
 }
 
 }  // namespace

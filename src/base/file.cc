@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 
 #include "base/unique_fd.h"
 
@@ -18,17 +17,21 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
 Result<std::string> read_file_at(int dir_fd, const char* path, std::size_t max_bytes) {
   const UniqueFd fd(::openat(dir_fd, path, O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return fail_errno(errno, std::string("cannot open ") + path);
+  return read_descriptor(fd.get(), path, max_bytes);
+}
+
+Result<std::string> read_descriptor(int fd, const std::string& name, std::size_t max_bytes) {
   std::string bytes;
   std::array<char, 16384> chunk;
   while (true) {
-    const ssize_t n = ::read(fd.get(), chunk.data(), chunk.size());
+    const ssize_t n = ::read(fd, chunk.data(), chunk.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno(errno, std::string("cannot read ") + path);
+    if (n < 0) return fail_errno(errno, "cannot read " + name);
     if (n == 0) return bytes;
     bytes.append(chunk.data(), static_cast<std::size_t>(n));
     if (bytes.size() > max_bytes) {
       return fail(ErrorCode::kTruncated,
-                  std::string(path) + " is larger than " + std::to_string(max_bytes) + " bytes");
+                  name + " is larger than " + std::to_string(max_bytes) + " bytes");
     }
   }
 }
@@ -50,28 +53,6 @@ Status write_setting(const std::string& path, const std::string& value) {
   if (::write(fd.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) {
     return fail_errno(errno, "writing \"" + value + "\" to " + path);
   }
-  return {};
-}
-
-Status write_file_atomically(const std::string& path, const std::string& bytes) {
-  const std::string temporary = path + ".tmp" + std::to_string(::getpid());
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (!fd.valid()) return fail_errno(errno, "cannot create " + temporary);
-  auto give_up = [&](const char* what) {
-    const int err = errno;
-    ::unlink(temporary.c_str());
-    return fail_errno(err, what + path);
-  };
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t n = ::write(fd.get(), bytes.data() + written, bytes.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return give_up("cannot write ");
-    written += static_cast<std::size_t>(n);
-  }
-  if (::fsync(fd.get()) != 0) return give_up("cannot write ");
-  fd.reset();
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) return give_up("cannot replace ");
   return {};
 }
 

@@ -14,6 +14,9 @@ namespace acceptq {
                                             std::size_t max_bytes = std::size_t{64} << 20);
 [[nodiscard]] Result<std::string> read_file_at(int dir_fd, const char* path,
                                                std::size_t max_bytes = std::size_t{64} << 20);
+// The rest of what an open descriptor gives; `name` is for errors.
+[[nodiscard]] Result<std::string> read_descriptor(int fd, const std::string& name,
+                                                  std::size_t max_bytes);
 
 // Where a symbolic link points, without following it: safe on /proc/PID/fd/N, where stat() or
 // open() could hang on dead storage.
@@ -23,9 +26,5 @@ namespace acceptq {
 // Gives a setting of the kernel (a file of /proc/sys or of a cgroup, which must be there) its
 // value, with the one write() that such files take.
 [[nodiscard]] Status write_setting(const std::string& path, const std::string& value);
-
-// Replaces `path` by `bytes` in one step (write beside it, fsync, rename), so that a reader or a
-// crash never sees half of it.
-[[nodiscard]] Status write_file_atomically(const std::string& path, const std::string& bytes);
 
 }  // namespace acceptq

@@ -3,9 +3,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdlib>
-
 namespace acceptq {
 namespace {
 
@@ -32,18 +29,6 @@ TEST(ReadLink, DoesNotFollow) {
   const Result<std::string> target = read_link("/proc/self/ns/net");
   ASSERT_TRUE(target.has_value());
   EXPECT_TRUE(target->starts_with("net:["));
-}
-
-TEST(WriteFileAtomically, ReplacesAndLeavesNothingBeside) {
-  std::string dir = "/tmp/acceptq-file-test-XXXXXX";
-  ASSERT_NE(::mkdtemp(dir.data()), nullptr);
-  const std::string path = dir + "/f";
-  ASSERT_TRUE(write_file_atomically(path, "one").has_value());
-  ASSERT_TRUE(write_file_atomically(path, "two").has_value());
-  EXPECT_EQ(read_file(path), "two");
-  ::unlink(path.c_str());
-  EXPECT_EQ(::rmdir(dir.c_str()), 0);
-  EXPECT_EQ(write_file_atomically("/nonexistent/f", "x").error().code, ErrorCode::kNotFound);
 }
 
 TEST(WriteSetting, MakesNoFile) {

@@ -1,11 +1,15 @@
 // The command line. The only file that includes CLI11.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <charconv>
+#include <concepts>
 #include <functional>
 #include <limits>
 #include <map>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/duration.h"
@@ -14,6 +18,8 @@ namespace acceptq::cli {
 namespace {
 
 using collect::bpf::TraceLevel;
+
+constexpr std::uint64_t kMostEvents = 1'000'000'000;  // of --count
 
 constexpr const char* kSelectorHelp =
     "which listeners: :80, 10.0.0.3:80, [::1]:443, pid:N, comm:NAME, container:ID, "
@@ -31,10 +37,68 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, double& second
               throw CLI::ValidationError(
                   name, "\"" + text + "\" is no duration such as 500ms, 2s, 1m or 12h");
             }
+            constexpr double kShortest = 0.001;
+            constexpr double kLongest = 168 * 3600.0;
+            if (*parsed < kShortest || *parsed > kLongest) {
+              throw CLI::ValidationError(name, "\"" + text + "\" is not from 1ms to 168h");
+            }
             seconds = *parsed;
           },
           help)
       ->type_name("DURATION");
+}
+
+// Adds an option for a whole number, 1 or more.
+template <std::unsigned_integral T>
+CLI::Option* add_count(CLI::App& app, const std::string& name, T& count, T most,
+                       const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&count, name, most](const std::string& text) {
+            const auto parsed = parse_int<T>(text);
+            if (!parsed || *parsed == 0 || *parsed > most) {
+              throw CLI::ValidationError(
+                  name, "\"" + text + "\" is no whole number from 1 to " + std::to_string(most));
+            }
+            count = *parsed;
+          },
+          help)
+      ->type_name("N");
+}
+
+// Adds an option for events per second.
+CLI::Option* add_rate(CLI::App& app, const std::string& name, double& rate,
+                      const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&rate, name](const std::string& text) {
+            constexpr double kLowest = 0.001;
+            constexpr double kHighest = 1e6;
+            double parsed = 0;
+            const char* end = text.data() + text.size();
+            const auto [rest, error] = std::from_chars(text.data(), end, parsed);
+            if (error != std::errc{} || rest != end || !(parsed >= kLowest) || parsed > kHighest) {
+              throw CLI::ValidationError(name,
+                                         "\"" + text + "\" is no number from 0.001 to 1000000");
+            }
+            rate = parsed;
+          },
+          help)
+      ->type_name("N");
+}
+
+// Adds an option for a text that may not be empty.
+template <typename T>
+CLI::Option* add_text(CLI::App& app, const std::string& name, T& value, const std::string& help) {
+  return app.add_option_function<std::string>(
+      name,
+      [&value, name](const std::string& text) {
+        if (text.empty()) throw CLI::ValidationError(name, "an empty value means nothing");
+        value = text;
+      },
+      help);
 }
 
 template <typename T>
@@ -86,14 +150,17 @@ void define_check(CLI::App& app, Parsed& parsed) {
   CLI::Option* until = check->add_flag("--until-overflow", options.until_overflow,
                                        "wait until packets are refused, then report what was "
                                        "before, during and after");
-  check->add_option("--exec", options.exec, "run COMMAND by sh in that moment; see acceptq(1)")
+  add_text(*check, "--exec", options.exec, "run COMMAND by sh in that moment; see acceptq(1)")
       ->type_name("COMMAND")
       ->needs(until);
   check->add_flag("--json", options.json, "print the report as JSON, schema acceptq.report/1");
   check->add_flag("--all", options.all, "list every listener");
-  check->add_option("--save", options.save, "also write what was observed to FILE")
+  add_text(*check, "--save", options.save,
+           "also write what was observed to FILE (-: to stdout, the report then to stderr)")
       ->type_name("FILE");
-  check->add_option("--from", options.from, "diagnose recordings of --save instead of this host")
+  check
+      ->add_option("--from", options.from,
+                   "diagnose recordings of --save instead of this host (-: stdin)")
       ->type_name("FILE")
       ->expected(1, -1)
       ->excludes(until);
@@ -133,7 +200,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "  acceptq check pod:default/web-0      one pod\n"
       "  acceptq check --until-overflow --for 12h --save night.json\n"
       "  acceptq check --save now.json        keep what was seen …\n"
-      "  acceptq check --from now.json        … and diagnose it elsewhere\n"
+      "  acceptq check --from now.json :80    … and diagnose it elsewhere\n"
       "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "
       "seen.");
 }
@@ -144,7 +211,7 @@ void define_trace(CLI::App& app, Parsed& parsed) {
   TraceCommand& command = parsed.trace;
   trace->add_option("selector", parsed.selectors, kSelectorHelp);
   add_duration(*trace, "--for", command.seconds, "how long (default: until Ctrl-C)");
-  trace->add_option("--count", command.count, "end after so many refusals");
+  add_count(*trace, "--count", command.count, kMostEvents, "end after so many refusals");
   trace->add_flag("--summary", command.summary, "only the books at the end");
   trace->add_flag("--json", command.json, "one JSON object a line, the last is the summary");
   add_choice<TraceLevel>(*trace, "--tracing", command.level,
@@ -168,7 +235,7 @@ void define_top(CLI::App& app, Parsed& parsed) {
   TopCommand& command = parsed.top;
   top->add_option("selector", parsed.selectors, kSelectorHelp);
   add_duration(*top, "--every", command.every, "time between two looks (default 1s)");
-  top->add_option("--count", command.count, "end after so many looks");
+  add_count(*top, "--count", command.count, kMostEvents, "end after so many looks");
   top->add_flag("--batch", command.batch, "print one look after the other, as into a pipe");
   top->add_flag("--json", command.json, "one report a line, schema acceptq.report/1");
   add_choice<TraceLevel>(*top, "--tracing", command.tracing,
@@ -206,18 +273,16 @@ void define_probe(CLI::App& app, Parsed& parsed) {
       "probe", "open connections at a given rate and report what clients live through");
   ProbeCommand& options = parsed.probe;
   probe->add_option("target", options.target, "HOST:PORT, with IPv6 in brackets")->required();
-  probe->add_option("--rate", options.rate, "connections per second (default 10)")
-      ->check(CLI::Range(0.0, 1e6));
-  probe->add_option("--count", options.count, "how many (default: 10 s of them)");
-  probe->add_option("--concurrency", options.concurrency, "most at once (default 1000)")
-      ->check(CLI::Range(1, 100000));
+  add_rate(*probe, "--rate", options.rate, "connections per second (default 10)");
+  add_count(*probe, "--count", options.count, kMostEvents, "how many (default: 10 s of them)");
+  add_count(*probe, "--concurrency", options.concurrency, 100'000U, "most at once (default 1000)");
   add_duration(*probe, "--timeout", options.timeout_s,
                "give up on a connection, and on its answer, after this (default 5s)");
   add_duration(*probe, "--for", options.seconds, "open connections for so long");
   probe->add_option("--send", options.send, "send TEXT on each (\\r\\n are understood)")
       ->type_name("TEXT");
   probe->add_flag("--expect-reply", options.expect_reply, "wait for the first byte of an answer");
-  probe->add_option("--netns", options.netns, "from this network namespace")->type_name("PATH");
+  add_text(*probe, "--netns", options.netns, "from this network namespace")->type_name("PATH");
   probe->add_flag("--json", options.json, "print the result as JSON");
   probe->footer(
       "Examples:\n"
@@ -268,8 +333,9 @@ CommandTree tree_of(const CLI::App& app) {
 }
 
 Command usage_error(const std::string& message, const std::string& command) {
-  return PrintAndExit{.err = "acceptq: " + message + "\nTry: acceptq " + command + "--help\n",
-                      .code = kExitUsage};
+  return PrintAndExit{
+      .err = "acceptq: " + printable(message) + "\nTry: acceptq " + command + "--help\n",
+      .code = kExitUsage};
 }
 
 Command unknown_command(const CLI::App& app, const std::vector<std::string>& words) {
@@ -279,9 +345,21 @@ Command unknown_command(const CLI::App& app, const std::vector<std::string>& wor
   }
   const std::string word = words.empty() ? "" : words.front();
   const bool option = word.starts_with('-');
-  return usage_error((option ? "there is no option \"" : "there is no command \"") +
-                         printable(word) + "\"; the commands are " + names,
+  return usage_error((option ? "there is no option \"" : "there is no command \"") + word +
+                         "\"; the commands are " + names,
                      "");
+}
+
+// CLI11 gives an option of several values every word up to the next option, so that selectors
+// behind
+// `--from FILE` are among its files. The first word behind it is a file whatever it looks like.
+void take_selectors(std::vector<std::string>& files, std::vector<std::string>& selectors) {
+  if (files.empty()) return;
+  const auto moved =
+      std::stable_partition(files.begin() + 1, files.end(),
+                            [](const std::string& word) { return !looks_like_selector(word); });
+  selectors.insert(selectors.end(), moved, files.end());
+  files.erase(moved, files.end());
 }
 
 // check and trace: the command with its selectors.
@@ -298,6 +376,7 @@ Command with_selectors(Options& options, const std::vector<std::string>& texts,
 
 Command chosen(const CLI::App& app, Parsed& parsed) {
   if (app.got_subcommand("check")) {
+    take_selectors(parsed.check.from, parsed.selectors);
     return with_selectors(parsed.check, parsed.selectors, "check");
   }
   if (app.got_subcommand("trace")) {

@@ -36,6 +36,22 @@ TEST(CommandLine, TakesSeveralRecordings) {
   EXPECT_EQ(check->from, (std::vector<std::string>{"a", "b"}));
 }
 
+TEST(CommandLine, TakesSelectorsBehindRecordings) {
+  for (const Command& command :
+       {parse({"check", "--from", "a", "./pid:3", ":80", "pod:ns/web"}),
+        parse({"check", ":80", "--from", "a", "./pid:3", "pod:ns/web"}),
+        parse({"check", "--from", "a", ":80", "--json", "pod:ns/web", "--from", "./pid:3"})}) {
+    const auto* check = std::get_if<CheckOptions>(&command);
+    ASSERT_NE(check, nullptr);
+    EXPECT_EQ(check->from, (std::vector<std::string>{"a", "./pid:3"}));
+    EXPECT_EQ(check->selectors.size(), 2U);
+  }
+  const Command malformed = parse({"check", "--from", "a", ":http"});
+  const auto* print = std::get_if<PrintAndExit>(&malformed);
+  ASSERT_NE(print, nullptr);
+  EXPECT_NE(print->err.find("selector \":http\""), std::string::npos) << print->err;
+}
+
 TEST(CommandLine, RefusesWithCodeTwo) {
   const std::initializer_list<const char*> wrong[] = {
       {},
@@ -51,6 +67,23 @@ TEST(CommandLine, RefusesWithCodeTwo) {
       {"lab"},
       {"probe"},
       {"probe", "h:1", "--rate", "-1"},
+      {"probe", "h:1", "--rate", "0"},
+      {"probe", "h:1", "--rate", "1e99"},
+      {"probe", "h:1", "--rate", "nan"},
+      {"probe", "h:1", "--count", "0"},
+      {"probe", "h:1", "--count", "-1"},
+      {"probe", "h:1", "--count", "18446744073709551616"},
+      {"probe", "h:1", "--concurrency", "0"},
+      {"probe", "h:1", "--timeout", "0s"},
+      {"probe", "h:1", "--netns", ""},
+      {"trace", "--count", "0"},
+      {"trace", "--for", "0s"},
+      {"top", "--count", "-3"},
+      {"top", "--every", "0ms"},
+      {"check", "--for", "999h"},
+      {"check", "--for", "0s"},
+      {"check", "--save", ""},
+      {"check", "--until-overflow", "--exec", ""},
   };
   for (const auto& words : wrong) {
     const Command command = parse(words);

@@ -20,7 +20,7 @@ constexpr std::uint32_t kRefusalsPerSecond = 20;
 
 std::string waiting_text(double elapsed, bool overflowed) {
   const auto seconds = static_cast<long>(elapsed);
-  return fmt::format("\racceptq: {}, {}:{:02}:{:02} ",
+  return fmt::format("{}, {}:{:02}:{:02}",
                      overflowed ? "overflow, watching on" : "armed, nothing refused yet",
                      seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
@@ -29,7 +29,7 @@ std::string waiting_text(double elapsed, bool overflowed) {
 
 Result<facts::Observation> await_on_host(const CheckOptions& options,
                                          const std::vector<Selector>& selectors) {
-  const bool show_progress = stderr_is_terminal();
+  Progress progress;
   std::optional<IncidentCommand> command;
   bool overflowed = false;
   collect::AwaitOptions await;
@@ -39,7 +39,7 @@ Result<facts::Observation> await_on_host(const CheckOptions& options,
   await.trace.events_per_second = kRefusalsPerSecond;
   if (!selectors.empty()) await.concerns = selected_by(selectors);
   await.progress = [&](double elapsed) {
-    if (show_progress) print_err(waiting_text(elapsed, overflowed));
+    progress.show(waiting_text(elapsed, overflowed));
     return !interrupted().load();
   };
   await.on_overflow = [&](const facts::Snapshot&, const facts::Listener* listener) {
@@ -53,10 +53,10 @@ Result<facts::Observation> await_on_host(const CheckOptions& options,
     }
   };
   Result<facts::Observation> observation = collect::await_overflow(await);
-  if (show_progress) print_err("\r\x1b[K");
+  progress.clear();
   if (command) {
     if (const auto bad_end = command->wait()) {
-      print_err("acceptq: the command of --exec: " + *bad_end + "\n");
+      print_error({ErrorCode::kIo, 0, "the command of --exec: " + *bad_end});
     }
   }
   return observation;

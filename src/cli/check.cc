@@ -1,10 +1,13 @@
 // acceptq check: observe, diagnose, advise, show.
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/file.h"
+#include "base/output_file.h"
 #include "cli/armed.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -22,7 +25,7 @@ namespace {
 
 Result<facts::Observation> observe_host(const CheckOptions& options,
                                         const std::vector<Selector>& selectors) {
-  const bool show_progress = stderr_is_terminal();
+  Progress progress;
   bool cut_short = false;
   collect::ObserveOptions observe;
   observe.seconds = options.seconds;
@@ -33,15 +36,12 @@ Result<facts::Observation> observe_host(const CheckOptions& options,
     observe.tapped = selected_by(selectors);
   }
   observe.progress = [&](double elapsed) {
-    if (show_progress) {
-      print_err(fmt::format("\racceptq: watching this host, {:.0f} of {:.0f} s ", elapsed,
-                            options.seconds));
-    }
+    progress.show(fmt::format("watching this host, {:.0f} of {:.0f} s", elapsed, options.seconds));
     cut_short = interrupted().load();
     return !cut_short;
   };
   Result<facts::Observation> observation = collect::observe(observe);
-  if (show_progress) print_err("\r\x1b[K");
+  progress.clear();
   if (observation && cut_short) {
     observation->after.blind_spots.push_back(
         {.id = "AQ607",
@@ -54,12 +54,19 @@ Result<facts::Observation> observe_host(const CheckOptions& options,
 }
 
 Result<facts::Observation> read_observation(const std::string& path) {
+  if (path.empty()) return fail(ErrorCode::kMalformed, "--from needs a file, or - for stdin");
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
     return fail(ErrorCode::kMalformed, "cannot read " + path + ": it is a directory");
   }
-  constexpr std::size_t kLargest = std::size_t{512} << 20;
-  const Result<std::string> text = read_file(path, kLargest);
+  const Result<std::string> text =
+      path == "-" ? read_descriptor(STDIN_FILENO, "standard input", facts::kLargestRecording)
+                  : read_file(path, facts::kLargestRecording);
+  if (!text && text.error().code == ErrorCode::kTruncated) {
+    return fail(ErrorCode::kTruncated,
+                fmt::format("cannot read {}: it is larger than {} MiB, the most that acceptq takes",
+                            path, facts::kLargestRecording >> 20U));
+  }
   if (!text) {
     // errno's text comes last in a message; what to do, before it.
     return fail({text.error().code, text.error().sys_errno,
@@ -86,7 +93,7 @@ Result<facts::Observation> read_observations(const std::vector<std::string>& pat
       return fail(ErrorCode::kMalformed, fmt::format("{} and {} are of different hosts or boots",
                                                      paths.front(), paths[i]));
     }
-    if (next->after.realtime_ns < first->after.realtime_ns) {
+    if (next->after.monotonic_ns < first->after.monotonic_ns) {
       return fail(ErrorCode::kMalformed,
                   fmt::format("{} is older than {}: give recordings in their order", paths[i],
                               paths.front()));
@@ -122,10 +129,22 @@ int exit_code(const diagnose::Report& report, const facts::Observation& observat
 }  // namespace
 
 int run_check(const CheckOptions& options) {
+  // What is watched for hours ends in good order; a file that is being read may be left at once.
+  if (options.from.empty()) static_cast<void>(interrupted());
+  std::optional<OutputFile> save;
+  if (options.save) {
+    Result<OutputFile> opened =
+        OutputFile::Open(*options.save, [] { return interrupted().load(); });
+    if (!opened) {
+      print_error(opened.error());
+      return kExitUsage;
+    }
+    save = std::move(*opened);
+  }
   std::vector<Selector> selectors = options.selectors;
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
-    return kExitUsage;
+    return code_of_selection(resolved.error());
   }
   Result<facts::Observation> observation = !options.from.empty() ? read_observations(options.from)
                                            : options.until_overflow
@@ -137,25 +156,37 @@ int run_check(const CheckOptions& options) {
   }
   // What was watched for hours is shown even where it cannot be kept.
   bool lost = false;
-  if (!options.save.empty()) {
-    const Status saved = write_file_atomically(options.save, facts::to_json(*observation));
+  if (save) {
+    const std::string recording = facts::to_json(*observation);
+    const Status saved = save->write(recording);
     if (!saved) print_error(saved.error());
     lost = !saved;
+    if (recording.size() > facts::kLargestRecording) {
+      print_error({ErrorCode::kTruncated, 0,
+                   fmt::format("the recording has {} MiB, more than the {} that --from takes",
+                               recording.size() >> 20U, facts::kLargestRecording >> 20U)});
+    }
   }
+  keep_the_ended(selectors, *observation);
   diagnose::Report report = diagnose::diagnose(*observation);
   remedy::add_remedies(report, *observation);
   const bool live = options.from.empty();
   const Result<std::vector<std::string>> unseen = narrow(selectors, *observation, report, live);
   if (!unseen) {
     print_error(unseen.error());
-    return kExitUsage;
+    return lost ? kExitUsage : code_of_selection(unseen.error());
   }
   for (const std::string& warning : *unseen) print_error({ErrorCode::kNotFound, 0, warning});
   const int code = lost ? kExitUsage : exit_code(report, *observation, options.fail_on);
-  if (options.json) return finish(render::report_json(report, *observation), code);
-  return finish(render::report_text(report, *observation,
-                                    {.style = style_of_stdout(options.color), .all = options.all}),
-                code);
+  // One of the two only can have standard output, and a recording must be alone there.
+  const bool aside = save && save->is_stdout();
+  const render::TermStyle style = style_of(aside ? STDERR_FILENO : STDOUT_FILENO, options.color);
+  const std::string text = options.json ? render::report_json(report, *observation)
+                                        : render::report_text(report, *observation,
+                                                              {.style = style, .all = options.all});
+  if (!aside) return finish(text, code);
+  print_err(text);
+  return code;
 }
 
 int run_print(const PrintAndExit& print) {

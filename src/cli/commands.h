@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,7 +30,7 @@ struct CheckOptions {
   std::string exec;             // a command to run when it comes; empty: none
   bool json = false;
   bool all = false;
-  std::string save;
+  std::optional<std::string> save;  // a file; "-": standard output
   std::vector<std::string> from;
   FailOn fail_on = FailOn::kWarning;
   ColorWhen color = ColorWhen::kAuto;
@@ -72,7 +73,7 @@ struct ProbeCommand {
   double seconds = 0;
   std::string send;
   bool expect_reply = false;
-  std::string netns;
+  std::optional<std::string> netns;
   bool json = false;
 };
 

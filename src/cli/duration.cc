@@ -8,7 +8,6 @@ namespace acceptq::cli {
 std::optional<double> parse_duration(std::string_view text) {
   constexpr std::pair<std::string_view, double> kUnits[] = {
       {"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}};
-  constexpr double kLongest = 7 * 24 * 3600.0;
   for (const auto& [unit, factor] : kUnits) {
     if (!text.ends_with(unit)) continue;
     const std::string_view digits = text.substr(0, text.size() - unit.size());
@@ -19,8 +18,7 @@ std::optional<double> parse_duration(std::string_view text) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value,
                                               std::chars_format::fixed);
     if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-    const double seconds = value * factor;
-    return seconds <= kLongest ? std::optional(seconds) : std::nullopt;
+    return value * factor;
   }
   return std::nullopt;
 }

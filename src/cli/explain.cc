@@ -19,7 +19,7 @@ int explain_listener(const ExplainOptions& options, Selector selector) {
   std::vector<Selector> selectors = {std::move(selector)};
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
-    return kExitUsage;
+    return code_of_selection(resolved.error());
   }
   collect::Scanner scanner({});
   Result<facts::Snapshot> snapshot = scanner.scan(collect::ScanDepth::kComplete);
@@ -36,7 +36,7 @@ int explain_listener(const ExplainOptions& options, Selector selector) {
   const Result<std::vector<std::string>> unseen = narrow(selectors, observation, report, true);
   if (!unseen) {
     print_error(unseen.error());
-    return kExitUsage;
+    return code_of_selection(unseen.error());
   }
   for (const std::string& warning : *unseen) print_error({ErrorCode::kNotFound, 0, warning});
   if (!unseen->empty()) return kExitBlind;

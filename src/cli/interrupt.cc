@@ -17,8 +17,11 @@ void on_signal(int number) {
 
 const std::atomic<bool>& interrupted() {
   static const bool installed = [] {
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+      // What whoever started us had ignored stays so: nohup does it with SIGHUP, a shell's & with
+      // SIGINT.
+      if (std::signal(number, SIG_IGN) != SIG_IGN) std::signal(number, on_signal);
+    }
     return true;
   }();
   static_cast<void>(installed);

@@ -14,6 +14,10 @@
 namespace acceptq::cli {
 namespace {
 
+void print_page(std::string_view text) {
+  print_out(render::for_terminal(style_of_stdout(ColorWhen::kAuto), text));
+}
+
 int list() {
   for (const std::string& folder : lab::scenario_folders()) {
     const auto entries = lab::list_scenarios(folder);
@@ -22,7 +26,7 @@ int list() {
       return kExitUsage;
     }
     for (const lab::ScenarioEntry& entry : *entries) {
-      print_out(fmt::format("{:<12} {}\n", entry.name, entry.title));
+      print_page(fmt::format("{:<12} {}\n", entry.name, entry.title));
     }
   }
   return kExitNothingWrong;
@@ -40,7 +44,7 @@ Result<lab::Diagnosis> diagnose(NetnsId netns, std::uint16_t port, double second
     if (finding.netns != netns || !finding.listener) continue;
     summary += fmt::format("\n    {} {}", finding.id, finding.title);
   }
-  print_out(summary + "\n");
+  print_page(summary + "\n");
   return diagnosis;
 }
 
@@ -48,7 +52,7 @@ int run(const LabCommand& command) {
   const render::TermStyle style = style_of_stdout(ColorWhen::kAuto);
   const lab::Sink sink = [&](const std::string& text) {
     const bool verbatim = text.starts_with("  $") || text.starts_with("    ");
-    print_out(verbatim ? text + "\n" : render::wrap(style, text.starts_with("  ") ? 2 : 0, text));
+    print_page(verbatim ? text + "\n" : render::wrap(style, text.starts_with("  ") ? 2 : 0, text));
   };
   const auto outcome =
       lab::run_scenario(command.scenario, {.stop = &interrupted()}, diagnose, sink);
@@ -57,12 +61,12 @@ int run(const LabCommand& command) {
     return kExitUsage;
   }
   if (outcome->stopped) {
-    print_out("\ninterrupted; everything is cleaned up\n");
+    print_page("\ninterrupted; everything is cleaned up\n");
     return kExitFindings;
   }
-  print_out(fmt::format("\n{} took {:.0f} s; {} diagnoses, {}\n", outcome->scenario,
-                        outcome->seconds, outcome->diagnoses.size(),
-                        outcome->as_expected() ? "all as expected" : "NOT ALL AS EXPECTED"));
+  print_page(fmt::format("\n{} took {:.0f} s; {} diagnoses, {}\n", outcome->scenario,
+                         outcome->seconds, outcome->diagnoses.size(),
+                         outcome->as_expected() ? "all as expected" : "NOT ALL AS EXPECTED"));
   return outcome->as_expected() ? kExitNothingWrong : kExitFindings;
 }
 

@@ -2,6 +2,7 @@
 #include <variant>
 
 #include "cli/commands.h"
+#include "cli/terminal.h"
 
 namespace {
 
@@ -20,5 +21,6 @@ struct Run {
 int main(int argc, char** argv) {
   // `acceptq check | head` ends quietly: writes fail with EPIPE instead of killing the process.
   std::signal(SIGPIPE, SIG_IGN);
-  return std::visit(Run{}, acceptq::cli::parse_command_line(argc, argv));
+  acceptq::cli::occupy_standard_descriptors();
+  return acceptq::cli::exit_code(std::visit(Run{}, acceptq::cli::parse_command_line(argc, argv)));
 }

@@ -105,32 +105,35 @@ int run_probe(const ProbeCommand& command) {
                                    .expect_reply = command.expect_reply};
   if (command.count == 0 && command.seconds == 0) options.duration = milliseconds(10);
   UniqueFd netns;
-  if (!command.netns.empty()) {
-    netns = UniqueFd(::open(command.netns.c_str(), O_RDONLY | O_CLOEXEC));
+  if (command.netns) {
+    netns = UniqueFd(::open(command.netns->c_str(), O_RDONLY | O_CLOEXEC));
     if (!netns.valid()) {
-      print_error(errno_error(errno, "cannot open " + command.netns));
+      print_error(errno_error(errno, "cannot open " + *command.netns));
       return kExitUsage;
     }
     options.netns_fd = netns.get();
   }
+  Progress line;
   lab::probe::ProgressCallback progress;
-  if (stderr_is_terminal()) {
-    progress = [](const lab::probe::ProbeProgress& now) {
-      print_err(fmt::format("\racceptq: {:.0f} s, {} started, {} connected, {} failed ",
-                            now.elapsed_s, now.started, now.connected, now.failed));
+  if (line.is_shown()) {
+    progress = [&line](const lab::probe::ProbeProgress& now) {
+      line.show(fmt::format("{:.0f} s, {} started, {} connected, {} failed", now.elapsed_s,
+                            now.started, now.connected, now.failed));
     };
   }
   const Result<lab::probe::ProbeResult> result =
       lab::probe::probe(options, &interrupted(), progress);
-  if (progress) print_err("\r\x1b[K");
+  line.clear();
   if (!result) {
     print_error(result.error());
     return kExitUsage;
   }
-  print_out(command.json ? lab::probe::to_json(*result) : lab::probe::to_text(*result));
   const std::uint64_t connected = result->of(lab::probe::Outcome::kConnectedAtOnce) +
                                   result->of(lab::probe::Outcome::kConnectedAfterRetries);
-  return connected == result->started ? kExitNothingWrong : kExitFindings;
+  return finish(command.json ? lab::probe::to_json(*result) + "\n"
+                             : render::for_terminal(style_of_stdout(ColorWhen::kNever),
+                                                    lab::probe::to_text(*result)),
+                connected == result->started ? kExitNothingWrong : kExitFindings);
 }
 
 }  // namespace acceptq::cli

@@ -21,8 +21,9 @@ constexpr std::string_view kLeave = "\x1b[?25h\x1b[?1049l";
 
 Result<RawTerminal> RawTerminal::Open() {
   termios before{};
-  if (::isatty(STDOUT_FILENO) != 1 || ::tcgetattr(STDIN_FILENO, &before) != 0) {
-    return fail(ErrorCode::kUnsupported, "standard input and output are no terminal");
+  if (!moves_cursor(STDOUT_FILENO) || ::tcgetattr(STDIN_FILENO, &before) != 0) {
+    return fail(ErrorCode::kUnsupported,
+                "standard input and output are no terminal that moves its cursor");
   }
   termios raw = before;
   // Ctrl-C stays a signal: the way out that always works.

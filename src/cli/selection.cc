@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/unique_fd.h"
+#include "cli/commands.h"
 #include "cli/suggestions.h"
 #include "diagnose/diagnose.h"
 
@@ -54,6 +55,21 @@ bool may_hide(const facts::BlindSpot& spot, const Selector& selector) {
   return spot.scope == fmt::format("netns:{}", selector.number);
 }
 
+// Whether what the snapshot does not show of that namespace may be there nevertheless.
+bool may_be_unseen(const facts::Snapshot& snapshot, NetnsId netns) {
+  const std::string scope = fmt::format("netns:{}", netns.value());
+  return std::ranges::any_of(snapshot.blind_spots, [&](const facts::BlindSpot& spot) {
+    return spot.unobserved && (spot.scope == scope || !spot.scope.starts_with("netns:"));
+  });
+}
+
+bool is_selected(const std::vector<Selector>& selectors, const facts::Snapshot& snapshot,
+                 const facts::Listener& listener) {
+  return std::ranges::any_of(selectors, [&](const Selector& selector) {
+    return matches(selector, snapshot, listener) || selects_namespace(selector, listener.netns);
+  });
+}
+
 Error nothing_selected(const Selector& selector, const facts::Snapshot& snapshot, bool live) {
   if (live && is_gone(selector)) {
     return {ErrorCode::kNotFound, 0, fmt::format("there is no process {}", selector.name)};
@@ -79,10 +95,7 @@ Status resolve(std::vector<Selector>& selectors) {
 std::function<bool(const facts::Snapshot&, const facts::Listener&)> selected_by(
     const std::vector<Selector>& selectors) {
   return [&selectors](const facts::Snapshot& snapshot, const facts::Listener& listener) {
-    return selectors.empty() || std::ranges::any_of(selectors, [&](const Selector& selector) {
-             return matches(selector, snapshot, listener) ||
-                    selects_namespace(selector, listener.netns);
-           });
+    return selectors.empty() || is_selected(selectors, snapshot, listener);
   };
 }
 
@@ -110,10 +123,47 @@ Result<Selection> select(const std::vector<Selector>& selectors, const facts::Sn
       hidden = true;
       selection.hiding.push_back(spot);
     }
-    if (!hidden) return fail(nothing);
-    selection.warnings.push_back(nothing.context + "; it may be where acceptq could not look");
+    selection.warnings.push_back(
+        hidden ? nothing.context + "; it may be where acceptq could not look" : nothing.context);
+  }
+  const bool nothing_matched = selection.keys.empty() && selection.namespaces.empty();
+  if (!selectors.empty() && nothing_matched && selection.hiding.empty()) {
+    return fail(ErrorCode::kNotFound, fmt::format("{}", fmt::join(selection.warnings, "; ")));
   }
   return selection;
+}
+
+int code_of_selection(const Error& error) {
+  return error.code == ErrorCode::kMalformed ? kExitUsage : kExitBlind;
+}
+
+void keep_the_ended(const std::vector<Selector>& selectors, facts::Observation& observation) {
+  facts::Snapshot& after = observation.after;
+  std::set<std::string> there;
+  for (const facts::Listener& listener : after.listeners) {
+    there.insert(facts::listener_key(listener));
+  }
+  bool kept = false;
+  for (const facts::Listener& listener : observation.before.listeners) {
+    if (there.contains(facts::listener_key(listener)) ||
+        !is_selected(selectors, observation.before, listener) ||
+        may_be_unseen(after, listener.netns)) {
+      continue;
+    }
+    facts::Listener& ended = after.listeners.emplace_back(listener);
+    ended.closed = true;
+    ended.accept_queue_len = QueueLength(0);
+    for (const facts::OwnerRef& owner : listener.owners) {
+      const facts::Process* process = facts::find_process(observation.before, owner.pid);
+      if (process != nullptr) after.processes.push_back(*process);
+    }
+    if (facts::find_namespace(after, listener.netns) == nullptr) {
+      const facts::Namespace* ns = facts::find_namespace(observation.before, listener.netns);
+      if (ns != nullptr) after.namespaces.push_back(*ns);
+    }
+    kept = true;
+  }
+  if (kept) facts::normalize(after);
 }
 
 Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
@@ -150,6 +200,11 @@ Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
   // A host-wide gap says nothing about listeners that were found and seen.
   for (facts::BlindSpot& spot : after.blind_spots) {
     if (spot.scope == "host" && hiding.empty()) spot.unobserved = false;
+  }
+  for (const facts::Listener& listener : after.listeners) {
+    if (!listener.closed) continue;
+    selection->warnings.push_back(facts::listener_endpoint(listener) +
+                                  " ended while acceptq watched");
   }
   report.verdict = diagnose::overall_verdict(report);
   return std::move(selection->warnings);

@@ -33,10 +33,20 @@ struct Selection {
   }
 };
 
-// kNotFound, naming the selector, where one matches nothing and nothing may hide it. `live`: the
-// snapshot is of this host and of now.
+// A selector that matches nothing is a warning, with what there is instead; where none of them
+// matches anything, and nothing may hide it, kNotFound. `live`: the snapshot is of this host and of
+// now.
 [[nodiscard]] Result<Selection> select(const std::vector<Selector>& selectors,
                                        const facts::Snapshot& snapshot, bool live);
+
+// The exit code for an error of resolve(), select() or narrow(): a selector that means nothing is
+// bad usage; one that nothing matches, something that could not be observed.
+[[nodiscard]] int code_of_selection(const Error& error);
+
+// Selected listeners that were there at the beginning and have ended since stay in the later
+// snapshot, as closed, with their owners. (Those that ended where the later look failed are not
+// known to have ended.)
+void keep_the_ended(const std::vector<Selector>& selectors, facts::Observation& observation);
 
 // Keeps the listeners that a selector matches, in the observation and in the report alike, with
 // their findings, their namespaces and the blind spots that concern them. No selectors: everything

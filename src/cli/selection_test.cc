@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/commands.h"
+
 namespace acceptq::cli {
 namespace {
 
@@ -100,6 +102,59 @@ TEST(Narrow, FailsWhereNothingCanMatch) {
   const auto port = seen.narrow_to(":81");
   ASSERT_FALSE(port);
   EXPECT_NE(port.error().context.find("0.0.0.0:22"), std::string::npos) << port.error().context;
+}
+
+TEST(Narrow, WarnsOfOneOfSeveralThatMatchesNothing) {
+  Seen seen;
+  seen.observation.after.blind_spots.clear();
+  const auto warnings = narrow({*parse_selector(":81"), *parse_selector(":80")}, seen.observation,
+                               seen.report, false);
+  ASSERT_TRUE(warnings.has_value());
+  ASSERT_EQ(warnings->size(), 1U);
+  EXPECT_TRUE(warnings->front().starts_with("no listener matches \":81\"; seen were "));
+  EXPECT_EQ(seen.report.listeners.size(), 1U);
+  const auto none = narrow({*parse_selector(":81"), *parse_selector(":82")}, seen.observation,
+                           seen.report, false);
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().context.find(":82"), std::string::npos) << none.error().context;
+}
+
+TEST(KeepTheEnded, KeepsSelectedListenersThatAreGone) {
+  Seen seen;
+  facts::Observation& observation = seen.observation;
+  observation.after.blind_spots.clear();
+  observation.before = observation.after;
+  facts::Listener ended = listener_in(kPod, 8080);
+  ended.owners = {{.pid = Pid(77), .fd = 3}};
+  ended.accept_queue_len = QueueLength(5);
+  observation.before.listeners.push_back(ended);
+  observation.before.listeners.push_back(listener_in(kPod, 8081));
+  observation.before.processes = {{.pid = Pid(77), .comm = "web"}};
+  keep_the_ended({*parse_selector("comm:web")}, observation);
+  ASSERT_EQ(observation.after.listeners.size(), 3U);
+  const auto warnings = narrow({*parse_selector("comm:web")}, observation, seen.report, true);
+  ASSERT_TRUE(warnings.has_value());
+  EXPECT_EQ(*warnings, std::vector<std::string>{"0.0.0.0:8080 ended while acceptq watched"});
+  ASSERT_EQ(observation.after.listeners.size(), 1U);
+  EXPECT_TRUE(observation.after.listeners[0].closed);
+  EXPECT_EQ(observation.after.listeners[0].accept_queue_len, QueueLength(0));
+}
+
+TEST(KeepTheEnded, DoesNotTakeTheUnseenForEnded) {
+  Seen seen;
+  facts::Observation& observation = seen.observation;
+  observation.before = observation.after;
+  observation.before.listeners.push_back(listener_in(kPod, 8080));
+  observation.after.blind_spots = {{.id = "AQ602", .scope = "netns:7", .unobserved = true}};
+  keep_the_ended({*parse_selector(":8080")}, observation);
+  EXPECT_EQ(observation.after.listeners.size(), 2U);
+  keep_the_ended({}, observation);
+  EXPECT_EQ(observation.after.listeners.size(), 2U);
+}
+
+TEST(CodeOfSelection, TellsWhatMeansNothingFromWhatIsNotThere) {
+  EXPECT_EQ(code_of_selection({ErrorCode::kMalformed, 0, ""}), kExitUsage);
+  EXPECT_EQ(code_of_selection({ErrorCode::kNotFound, 0, ""}), kExitBlind);
 }
 
 TEST(Resolve, RefusesWhatIsNoNamespace) {

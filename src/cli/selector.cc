@@ -75,6 +75,16 @@ Result<Selector> parse_named(std::string_view text, std::string_view kind, std::
   return selector;
 }
 
+// "pid" of "pid:N" and the like; empty for any other text.
+std::string_view named_kind(std::string_view text) {
+  constexpr std::string_view kKinds[] = {"pid", "comm", "container", "pod", "netns", "unix"};
+  const std::size_t colon = text.find(':');
+  const std::string_view kind = text.substr(0, colon);
+  const bool known =
+      colon != std::string_view::npos && std::ranges::find(kKinds, kind) != std::end(kKinds);
+  return known ? kind : std::string_view{};
+}
+
 template <typename Test>
 bool any_owner(const facts::Snapshot& snapshot, const facts::Listener& listener, const Test& test) {
   return std::ranges::any_of(listener.owners, [&](const facts::OwnerRef& owner) {
@@ -85,13 +95,16 @@ bool any_owner(const facts::Snapshot& snapshot, const facts::Listener& listener,
 
 }  // namespace
 
+bool looks_like_selector(std::string_view text) {
+  return text.starts_with(':') || text.starts_with('[') || !named_kind(text).empty() ||
+         parse_endpoint(text).has_value();
+}
+
 Result<Selector> parse_selector(std::string_view text) {
   Result<Selector> selector = fail(ErrorCode::kMalformed, "");
-  const std::size_t colon = text.find(':');
-  const std::string_view kind = text.substr(0, colon);
-  constexpr std::string_view kKinds[] = {"pid", "comm", "container", "pod", "netns", "unix"};
-  if (colon != std::string_view::npos && std::ranges::find(kKinds, kind) != std::end(kKinds)) {
-    selector = parse_named(text, kind, text.substr(colon + 1));
+  const std::string_view kind = named_kind(text);
+  if (!kind.empty()) {
+    selector = parse_named(text, kind, text.substr(kind.size() + 1));
   } else {
     selector = parse_endpoint(text);
   }

@@ -28,6 +28,9 @@ struct Selector {
 // kMalformed, with the forms that there are, for anything else.
 [[nodiscard]] Result<Selector> parse_selector(std::string_view text);
 
+// Whether the text is meant as one, well-formed or not, rather than as the name of a file.
+[[nodiscard]] bool looks_like_selector(std::string_view text);
+
 // Whether the listener is one that the selector means. An address also selects the wildcard
 // listener that serves it, which for IPv4 may be an IPv6 one. kNetnsPath never matches: it is
 // turned into kNetns first.

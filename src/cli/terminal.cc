@@ -1,13 +1,16 @@
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 
 #include "base/bytes.h"
+#include "base/output_file.h"
 
 namespace acceptq::cli {
 namespace {
@@ -28,48 +31,69 @@ bool utf8_locale() {
   return false;
 }
 
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
+std::atomic<bool> output_lost{false};
 
 }  // namespace
 
-render::TermStyle style_of_stdout(ColorWhen color) {
+bool moves_cursor(int fd) {
+  const std::string_view type = environment("TERM");
+  return ::isatty(fd) == 1 && !type.empty() && type != "dumb";
+}
+
+render::TermStyle style_of(int fd, ColorWhen color) {
   render::TermStyle style;
-  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  const bool terminal = ::isatty(fd) == 1;
   style.color = color == ColorWhen::kAlways ||
                 (color == ColorWhen::kAuto && terminal && environment("NO_COLOR").empty() &&
                  environment("TERM") != "dumb");
   style.unicode = utf8_locale();
   winsize size{};
-  if (terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) {
+  if (terminal && ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) {
     constexpr int kReadable = 120;  // longer lines are hard to follow
     style.width = std::min<int>(size.ws_col, kReadable);
   }
   return style;
 }
 
-bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+render::TermStyle style_of_stdout(ColorWhen color) { return style_of(STDOUT_FILENO, color); }
+
+void occupy_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest free number is this one. O_PATH: every read and write fails with EBADF, as before.
+    static_cast<void>(::open("/", O_PATH | O_DIRECTORY));
+  }
+}
 
 void print_err(std::string_view text) { static_cast<void>(write_all(STDERR_FILENO, text)); }
 
 bool print_out(std::string_view text) {
-  if (write_all(STDOUT_FILENO, text)) return true;
-  if (errno != EPIPE) print_error(errno_error(errno, "cannot write to standard output"));
+  const int err = write_all(STDOUT_FILENO, text);
+  if (err == 0) return true;
+  if (err != EPIPE && !output_lost.exchange(true)) {
+    print_error(errno_error(err, "cannot write to standard output"));
+  }
   return false;
 }
 
 int finish(std::string_view result, int code) {
-  errno = 0;
-  return print_out(result) || errno == EPIPE ? code : kExitUsage;
+  print_out(result);
+  return exit_code(code);
 }
 
+int exit_code(int code) { return output_lost ? kExitUsage : code; }
+
 void print_error(const Error& error) { print_err("acceptq: " + printable(error.message()) + "\n"); }
+
+void Progress::show(std::string_view text) {
+  if (!shown_) return;
+  print_err("\racceptq: " + printable(text) + " ");
+  dirty_ = true;
+}
+
+void Progress::clear() {
+  if (dirty_) print_err("\r\x1b[K");
+  dirty_ = false;
+}
 
 }  // namespace acceptq::cli

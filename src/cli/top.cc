@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "cli/commands.h"
@@ -39,13 +40,26 @@ class Top {
     }
     next_frame_ns_ = monotonic_ns() + period_ns();
     if (!command_.json && !command_.batch) {
-      auto terminal = RawTerminal::Open();
-      if (terminal) return run_on(*terminal);
+      // Errors and warnings are for the screen that the user comes back to.
+      std::optional<int> code;
+      if (const auto terminal = RawTerminal::Open()) code = run_on(*terminal);
+      if (code) {
+        say_what_was_wrong();
+        return *code;
+      }
     }
-    return run_in_batch();
+    const int code = run_in_batch();
+    say_what_was_wrong();
+    return code;
   }
 
  private:
+  void say_what_was_wrong() {
+    for (const std::string& warning : std::exchange(warnings_, {})) {
+      print_error({ErrorCode::kNotFound, 0, warning});
+    }
+    if (error_) print_error(*error_);
+  }
   [[nodiscard]] std::int64_t period_ns() const {
     return static_cast<std::int64_t>(command_.every * kNsPerSecond);
   }
@@ -70,11 +84,12 @@ class Top {
       // Listeners may go while they are watched: only the first frame has to find one.
       if (frames_ == 0) {
         error_ = warnings.error();
-        is_usage_error_ = true;
         return false;
       }
       observation->after.listeners.clear();
       report = {};
+    } else if (frames_ == 0) {
+      warnings_ = *warnings;
     }
     history_.add(*observation, report);
     newest_ = render::TopFrame{.observation = std::move(*observation),
@@ -82,11 +97,6 @@ class Top {
                                .totals = view_.totals()};
     ++frames_;
     return true;
-  }
-
-  int fail_with_error() const {
-    print_error(*error_);
-    return is_usage_error_ ? kExitUsage : kExitBlind;
   }
 
   int run_on(const RawTerminal& terminal) {
@@ -140,9 +150,10 @@ class Top {
     std::uint64_t printed = 0;
     while (!interrupted() && !is_enough()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      if (!renew()) return fail_with_error();
+      if (!renew()) return kExitBlind;
       if (!newest_ || printed == frames_) continue;
       printed = frames_;
+      say_what_was_wrong();
       const std::string text =
           command_.json ? render::report_json(newest_->report, newest_->observation,
                                               render::JsonLayout::kLine)
@@ -163,7 +174,7 @@ class Top {
   std::uint64_t frames_ = 0;
   std::int64_t next_frame_ns_ = 0;
   std::optional<Error> error_;
-  bool is_usage_error_ = false;
+  std::vector<std::string> warnings_;  // not yet said
 };
 
 }  // namespace
@@ -173,7 +184,7 @@ int run_top(const TopCommand& command) {
   std::vector<Selector> selectors = command.selectors;
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
-    return kExitUsage;
+    return code_of_selection(resolved.error());
   }
   return Top(command, std::move(selectors)).run();
 }

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <map>
 
 #include "base/clock.h"
@@ -71,13 +73,30 @@ class Trace {
  private:
   [[nodiscard]] bool is_enough() const { return command_.count > 0 && shown_ >= command_.count; }
 
-  // Listeners come and go while they are traced.
+  // Listeners come and go while they are traced, and a socket stays while the processes that hold
+  // it change: a service is restarted behind its socket unit, a master ends and leaves its workers.
   const facts::Listener* listener_of(const facts::Refusal& refusal) {
     const facts::Listener* known = facts::find_listener(now_, refusal);
-    if (known != nullptr || monotonic_ns() < next_scan_ns_) return known;
-    next_scan_ns_ = monotonic_ns() + kNsPerSecond;
+    if (!has_dead_owner(known)) {
+      const bool recent = known != nullptr && monotonic_ns() < scanned_at_ns_ + kNsPerSecond;
+      if (recent || monotonic_ns() < next_scan_ns_) return known;
+    }
+    // No more than a twentieth of one core for those that cannot be found.
+    constexpr std::int64_t kRestFactor = 20;
+    constexpr std::int64_t kShortestRestNs = kNsPerSecond / 5;
+    const std::int64_t begin = monotonic_ns();
     if (auto snapshot = scanner_.scan(collect::ScanDepth::kFast)) now_ = std::move(*snapshot);
+    scanned_at_ns_ = monotonic_ns();
+    next_scan_ns_ =
+        scanned_at_ns_ + std::max(kShortestRestNs, kRestFactor * (scanned_at_ns_ - begin));
     return facts::find_listener(now_, refusal);
+  }
+
+  static bool has_dead_owner(const facts::Listener* listener) {
+    return listener != nullptr &&
+           std::ranges::any_of(listener->owners, [](const facts::OwnerRef& owner) {
+             return ::kill(owner.pid.value(), 0) != 0 && errno == ESRCH;
+           });
   }
 
   void show(const facts::Refusal& refusal) {
@@ -208,6 +227,7 @@ class Trace {
   Selection selected_;
   render::TermStyle style_;
   std::int64_t to_realtime_ns_;
+  std::int64_t scanned_at_ns_ = 0;
   std::int64_t next_scan_ns_ = 0;
   std::uint64_t shown_ = 0;
   bool output_closed_ = false;
@@ -220,7 +240,7 @@ int run_trace(const TraceCommand& command) {
   std::vector<Selector> selectors = command.selectors;
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
-    return kExitUsage;
+    return code_of_selection(resolved.error());
   }
   collect::Scanner scanner({});
   // A visit to every namespace also gives each listener its cookie, by which tracing knows it.
@@ -232,7 +252,7 @@ int run_trace(const TraceCommand& command) {
   Result<Selection> selected = select(selectors, *snapshot, true);
   if (!selected) {
     print_error(selected.error());
-    return kExitUsage;
+    return code_of_selection(selected.error());
   }
   for (const std::string& warning : selected->warnings) {
     print_error({ErrorCode::kNotFound, 0, warning});

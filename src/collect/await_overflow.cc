@@ -223,9 +223,7 @@ class Armed {
     if (incident_) observation.timeline = timeline_.by_listener();
     if (!at_incident_) at_incident_ = now_;
     handshakes_.finish(observation, *at_incident_, base.ledgers);
-    observation.seconds =
-        static_cast<double>(observation.after.monotonic_ns - observation.before.monotonic_ns) /
-        kNsPerSecond;
+    measure(observation);
     return observation;
   }
 

@@ -49,8 +49,7 @@ Result<facts::Observation> LiveView::frame() {
   last_ = observation.after;
   observation.samples = std::exchange(samples_, {});
   totals_ = handshakes_.finish(observation, observation.before, totals_);
-  observation.seconds =
-      static_cast<double>(observation.after.monotonic_ns - observation.before.monotonic_ns) / 1e9;
+  measure(observation);
   return observation;
 }
 

@@ -60,4 +60,13 @@ void carry_over(const facts::Snapshot& before, facts::Snapshot& after) {
   }
 }
 
+void measure(facts::Observation& observation) {
+  constexpr double kNsPerSecond = 1e9;
+  const facts::Snapshot& before = observation.before;
+  facts::Snapshot& after = observation.after;
+  const std::int64_t elapsed_ns = after.monotonic_ns - before.monotonic_ns;
+  observation.seconds = static_cast<double>(elapsed_ns) / kNsPerSecond;
+  if (after.realtime_ns < before.realtime_ns) after.realtime_ns = before.realtime_ns + elapsed_ns;
+}
+
 }  // namespace acceptq::collect

@@ -23,4 +23,8 @@ void complete(facts::Snapshot& before, facts::Snapshot complete);
 // sysctls that only it read are taken over.
 void carry_over(const facts::Snapshot& before, facts::Snapshot& after);
 
+// How long the observation was. Where the wall clock was set back meanwhile, the later snapshot
+// stays the later one.
+void measure(facts::Observation& observation);
+
 }  // namespace acceptq::collect

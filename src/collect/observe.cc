@@ -98,8 +98,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     observation.tracing = facts::Source::kPackets;
     std::ranges::move(tap->blind_spots(), std::back_inserter(observation.after.blind_spots));
   }
-  observation.seconds =
-      seconds_between(observation.before.monotonic_ns, observation.after.monotonic_ns);
+  measure(observation);
   return observation;
 }
 

@@ -19,6 +19,11 @@ void get(const Value& value, const char* name, T& out) {
 }
 
 template <typename T>
+void get(const Value& value, const char* name, std::optional<T>& out) {
+  value.nullable(name).read(out);
+}
+
+template <typename T>
 std::vector<T> get_all(const Value& value, const char* name, T (*read)(const Value&)) {
   std::vector<T> items;
   value.member(name).each([&](const Value& item) { items.push_back(read(item)); });
@@ -54,7 +59,7 @@ Namespace read_namespace(const Value& value) {
   ns.held_by = static_cast<HeldBy>(held_by);
   get(value, "mount_path", ns.mount_path);
   value.member("pids").each([&](const Value& item) { item.read(ns.pids.emplace_back()); });
-  if (const Value cookie = value.member("cookie"); !cookie.is_null()) {
+  if (const Value cookie = value.nullable("cookie"); !cookie.is_null()) {
     cookie.read_hex(ns.cookie.emplace());
   }
   value.member("sysctls").each_member(
@@ -124,13 +129,13 @@ Process read_process(const Value& value) {
   get(value, "uid", process.uid);
   get(value, "cgroup", process.cgroup);
   get(value, "netns", process.netns);
-  if (const Value container = value.member("container"); !container.is_null()) {
+  if (const Value container = value.nullable("container"); !container.is_null()) {
     Container& out = process.container.emplace();
     get(container, "id", out.id);
     get(container, "runtime", out.runtime);
     get(container, "name", out.name);
   }
-  if (const Value pod = value.member("pod"); !pod.is_null()) {
+  if (const Value pod = value.nullable("pod"); !pod.is_null()) {
     Pod& out = process.pod.emplace();
     get(pod, "namespace", out.ns);
     get(pod, "name", out.name);
@@ -169,7 +174,7 @@ void each_key(const Value& value, const Visit& visit) {
 Observation read_observation(const Value& value) {
   Observation observation;
   get(value, "seconds", observation.seconds);
-  if (const Value tracing = value.member("tracing"); !tracing.is_null()) {
+  if (const Value tracing = value.nullable("tracing"); !tracing.is_null()) {
     observation.tracing = read_source(tracing);
   }
   each_key(value.member("samples"), [&](const std::string& key, const Value& item) {
@@ -179,10 +184,10 @@ Observation read_observation(const Value& value) {
     get(item, "longest", queue.longest);
   });
   // Recordings of before there was tracing have none of these.
-  if (value.has("incident") && !value.member("incident").is_null()) {
-    Incident& incident = observation.incident.emplace();
-    get(value.member("incident"), "at_ns", incident.at_ns);
-    get(value.member("incident"), "waited_seconds", incident.waited_seconds);
+  if (const Value incident = value.nullable("incident"); !incident.is_null()) {
+    Incident& out = observation.incident.emplace();
+    get(incident, "at_ns", out.at_ns);
+    get(incident, "waited_seconds", out.waited_seconds);
   }
   if (value.has("timeline")) {
     each_key(value.member("timeline"), [&](const std::string& key, const Value& item) {
@@ -197,6 +202,13 @@ Observation read_observation(const Value& value) {
   if (value.has("ledgers")) observation.ledgers = get_all(value, "ledgers", read_ledger);
   observation.before = read_snapshot(value.member("before"));
   observation.after = read_snapshot(value.member("after"));
+  const auto in_order = [&](const char* name, std::int64_t before, std::int64_t after) {
+    if (after >= before) return;
+    value.member("after").member(name).wrong(
+        fmt::format("a time that is not before that of $.before.{0} ({1})", name, before));
+  };
+  in_order("monotonic_ns", observation.before.monotonic_ns, observation.after.monotonic_ns);
+  in_order("realtime_ns", observation.before.realtime_ns, observation.after.realtime_ns);
   return observation;
 }
 

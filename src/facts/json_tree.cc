@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <ranges>
+#include <tuple>
+
+#include "base/bytes.h"
 
 namespace acceptq::facts::json {
 namespace {
@@ -44,6 +46,19 @@ class TellingIterator {
   const char** reached_;
 };
 
+// The second of two members with one name; null where all names differ.
+const Member* second_of_a_name(const std::vector<Member>& members) {
+  std::vector<const Member*> sorted;
+  sorted.reserve(members.size());
+  for (const Member& member : members) sorted.push_back(&member);
+  std::ranges::sort(sorted, [](const Member* a, const Member* b) {
+    return std::tie(a->name, a->node.offset) < std::tie(b->name, b->node.offset);
+  });
+  const auto first = std::ranges::adjacent_find(
+      sorted, [](const Member* a, const Member* b) { return a->name == b->name; });
+  return first == sorted.end() ? nullptr : *std::next(first);
+}
+
 class TreeBuilder {
  public:
   using Sax = nlohmann::json_sax<nlohmann::json>;
@@ -53,7 +68,8 @@ class TreeBuilder {
   using string_t = nlohmann::json::string_t;
   using binary_t = nlohmann::json::binary_t;
 
-  TreeBuilder(std::string_view text, const char* const& reached) : text_(text), reached_(reached) {}
+  TreeBuilder(std::string_view text, const char* const& reached, std::size_t max_values)
+      : text_(text), reached_(reached), max_values_(max_values) {}
 
   bool null() { return add(nullptr); }
   bool boolean(bool value) { return add(value); }
@@ -67,7 +83,15 @@ class TreeBuilder {
     key_ = std::move(name);
     return advance();
   }
-  bool end_object() { return close(); }
+  bool end_object() {
+    const auto& members = std::get<std::vector<Member>>(stack_.back()->value);
+    if (const Member* twice = second_of_a_name(members)) {
+      error_ = fmt::format("{}: the member \"{}\" is there twice",
+                           describe_position(text_, twice->node.offset), printable(twice->name));
+      return false;
+    }
+    return close();
+  }
   bool start_array(std::size_t) { return open(std::vector<Node>{}); }
   bool end_array() { return close(); }
 
@@ -117,8 +141,15 @@ class TreeBuilder {
   }
   template <typename T>
   bool add(T&& value) {
+    if (!has_room()) return false;
     place(std::forward<T>(value));
     return advance();
+  }
+  bool has_room() {
+    if (values_++ < max_values_) return true;
+    error_ =
+        fmt::format("{}: more than {} values", describe_position(text_, token_start()), max_values_);
+    return false;
   }
   // A parent's vector does not grow while one of its elements is open, so the pointers stay good.
   template <typename T>
@@ -128,6 +159,7 @@ class TreeBuilder {
                            describe_position(text_, token_start()), kMaxDepth);
       return false;
     }
+    if (!has_room()) return false;
     stack_.push_back(&place(std::forward<T>(container)));
     return advance();
   }
@@ -141,6 +173,8 @@ class TreeBuilder {
   std::size_t event_end_ = 0;
   Node root_;
   std::vector<Node*> stack_;
+  std::size_t max_values_;
+  std::size_t values_ = 0;
   std::string key_;
   std::string error_;
 };
@@ -150,14 +184,13 @@ class TreeBuilder {
 const Node* Node::find(std::string_view name) const {
   const auto* members = std::get_if<std::vector<Member>>(&value);
   if (members == nullptr) return nullptr;
-  const auto it = std::find_if(members->rbegin(), members->rend(),
-                               [name](const Member& member) { return member.name == name; });
-  return it == members->rend() ? nullptr : &it->node;
+  const auto it = std::ranges::find(*members, name, &Member::name);
+  return it == members->end() ? nullptr : &it->node;
 }
 
-Result<Node> parse(std::string_view text) {
+Result<Node> parse(std::string_view text, std::size_t max_values) {
   const char* reached = text.data();
-  TreeBuilder builder(text, reached);
+  TreeBuilder builder(text, reached, max_values);
   const bool good =
       nlohmann::json::sax_parse(TellingIterator(text.data(), &reached),
                                 TellingIterator(text.data() + text.size(), &reached), &builder);

@@ -20,8 +20,7 @@ struct Node {
       value;  // int64_t only for negative numbers
   std::size_t offset = 0;
 
-  // The member `name` (the last one, if there are several); null where this is no object or has
-  // none.
+  // The member `name`; null where this is no object or has none.
   [[nodiscard]] const Node* find(std::string_view name) const;
 };
 
@@ -32,9 +31,13 @@ struct Member {
 
 // Arrays and objects inside one another; no schema of ours needs more than 8.
 inline constexpr std::size_t kMaxDepth = 64;
+// Values in all: a recording of 64 MiB holds half as many, and a text made to fill memory ("0,0,0")
+// is refused before it does.
+inline constexpr std::size_t kMaxValues = 6'000'000;
 
-// kMalformed with "line L, column C: …" for what is not JSON, or nested deeper than kMaxDepth.
-[[nodiscard]] Result<Node> parse(std::string_view text);
+// kMalformed with "line L, column C: …" for what is not JSON, nested deeper than kMaxDepth, of more
+// values than `max_values`, or has two members of one name in one object.
+[[nodiscard]] Result<Node> parse(std::string_view text, std::size_t max_values = kMaxValues);
 
 // "line L, column C" (both from 1, columns in bytes) of a byte of `text`.
 [[nodiscard]] std::string describe_position(std::string_view text, std::size_t offset);

@@ -64,6 +64,15 @@ class Value {
     return {*found, path, *document_};
   }
 
+  // As member(), and null where there is none: a recording of a version that did not have it yet.
+  [[nodiscard]] Value nullable(const char* name) const {
+    static const Node kNull;
+    if (!std::holds_alternative<std::vector<Member>>(node_->value) || has(name)) {
+      return member(name);
+    }
+    return {kNull, path_ + "." + name, *document_};
+  }
+
   template <std::integral T>
     requires(!std::same_as<T, bool>)
   void read(T& out) const {
@@ -151,7 +160,6 @@ class Value {
     }
   }
 
-  // Of two members with one name the last counts, as it is visited last.
   template <typename Visit>
   void each_member(const Visit& visit) const {
     const auto* members = std::get_if<std::vector<Member>>(&node_->value);

@@ -198,7 +198,7 @@ std::string to_json(const Observation& observation) {
       {"ledgers", std::move(ledgers)},
       {"before", write(observation.before)},
       {"after", write(observation.after)}};
-  return json.dump(1) + "\n";
+  return printable_json(json.dump(1)) + "\n";
 }
 
 }  // namespace acceptq::facts

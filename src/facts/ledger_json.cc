@@ -115,27 +115,27 @@ Ledger read_ledger(const Value& value) {
   ledger.cookie = SocketCookie(cookie);
   ledger.source = read_source(value.member("source"));
   value.member("since_ns").read(ledger.since_ns);
-  value.member("closed_at_ns").read(ledger.closed_at_ns);
+  value.nullable("closed_at_ns").read(ledger.closed_at_ns);
   const Value counts = value.member("counts");
   for (std::size_t i = 0; i < kLedgerTerms; ++i) {
     // Names are literals: they end where their view does.
-    counts.member(ledger_term_name(static_cast<LedgerTerm>(i)).data()).read(ledger.counts[i]);
+    counts.nullable(ledger_term_name(static_cast<LedgerTerm>(i)).data()).read(ledger.counts[i]);
   }
-  value.member("longest").read(ledger.longest);
-  value.member("syn_longest").read(ledger.syn_longest);
+  value.nullable("longest").read(ledger.longest);
+  value.nullable("syn_longest").read(ledger.syn_longest);
   ledger.depth = read_histogram(value.member("length_at_arrival"));
   ledger.delay_s = read_histogram(value.member("delay_s"));
   ledger.time_in_queue_ns = read_histogram(value.member("time_in_queue_ns"));
-  if (const Value listen = value.member("listen"); !listen.is_null()) {
+  if (const Value listen = value.nullable("listen"); !listen.is_null()) {
     ListenCall& call = ledger.listen.emplace();
-    listen.member("backlog_requested").read(call.requested);
+    listen.nullable("backlog_requested").read(call.requested);
     listen.member("somaxconn").read(call.somaxconn);
     listen.member("limit").read(call.limit);
   }
   ledger.clients = read_clients(value.member("clients"));
   ledger.prefixes = read_clients(value.member("prefixes"));
-  value.member("addresses").read(ledger.addresses);
-  value.member("gave_up").read(ledger.gave_up);
+  value.nullable("addresses").read(ledger.addresses);
+  value.nullable("gave_up").read(ledger.gave_up);
   return ledger;
 }
 

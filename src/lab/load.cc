@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/output_file.h"
 #include "lab/probe/probe.h"
 #include "lab/process.h"
 
@@ -40,8 +41,8 @@ std::atomic<bool> stop_load{false};
   const Json left =
       result ? Json{{"summary", probe::to_line(*result)}, {"probe", probe::to_json(*result)}}
              : Json{{"error", result.error().message()}};
-  const Status wrote = write_file_atomically(path, left.dump());
-  ::_exit(wrote ? 0 : 1);
+  const Result<OutputFile> file = OutputFile::Open(path);
+  ::_exit(file && file->write(left.dump()) ? 0 : 1);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "render/explain_text.h"
 
 #include <nlohmann/json.hpp>
-#include <utility>
+#include "base/bytes.h"
 
 namespace acceptq::render {
 
@@ -12,7 +12,7 @@ std::string explain_text(const TermStyle& style, const diagnose::Explanation& ex
   if (!explanation.source.empty()) {
     text += "\n" + ink(style, Ink::kDim, wrap(style, 0, "In the kernel: " + explanation.source));
   }
-  return for_terminal(style, std::move(text));
+  return for_terminal(style, text);
 }
 
 std::string explain_json(const diagnose::Explanation& explanation) {
@@ -20,7 +20,7 @@ std::string explain_json(const diagnose::Explanation& explanation) {
       {"schema", "acceptq.explanation/1"}, {"word", explanation.word}, {"kind", explanation.kind},
       {"title", explanation.title},        {"text", explanation.text}, {"next", explanation.next},
       {"source", explanation.source}};
-  return json.dump(1) + "\n";
+  return printable_json(json.dump(1)) + "\n";
 }
 
 }  // namespace acceptq::render

@@ -86,7 +86,7 @@ std::string listener_rules(const TermStyle& style, const diagnose::Report& repor
       text += wrap(style, 2, finding.id + ": " + printable(finding.explanation));
     }
   }
-  return for_terminal(style, std::move(text));
+  return for_terminal(style, text);
 }
 
 }  // namespace acceptq::render

@@ -256,7 +256,7 @@ std::string report_json(const diagnose::Report& report, const facts::Observation
                      {"listeners", std::move(listeners)},
                      {"namespaces", std::move(namespaces)},
                      {"blind_spots", std::move(blind_spots)}};
-  return json.dump(layout == JsonLayout::kLine ? -1 : 1) + "\n";
+  return printable_json(json.dump(layout == JsonLayout::kLine ? -1 : 1)) + "\n";
 }
 
 }  // namespace acceptq::render

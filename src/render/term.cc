@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/text.h"
 
 namespace acceptq::render {
@@ -25,7 +26,8 @@ std::string ink(const TermStyle& style, Ink ink, std::string_view text) {
   return std::string("\x1b[") + kCodes[static_cast<int>(ink)] + "m" + std::string(text) + "\x1b[0m";
 }
 
-std::string for_terminal(const TermStyle& style, std::string text) {
+std::string for_terminal(const TermStyle& style, std::string_view page) {
+  std::string text = printable_page(page, style.color);
   if (style.unicode || std::ranges::all_of(text, is_ascii)) return text;
   constexpr std::pair<std::string_view, std::string_view> kSpellings[] = {
       {"…", "..."}, {"–", "-"},  {"’", "'"}, {"“", "\""}, {"”", "\""}, {"·", "-"},

@@ -22,9 +22,10 @@ enum class Ink { kPlain, kBold, kDim, kRed, kYellow, kGreen };
 // Newlines in `text` stay. Ends with a newline. One column a code point.
 [[nodiscard]] std::string wrap(const TermStyle& style, int indent, std::string_view text);
 
-// `text` as it is, or, where the terminal has only ASCII, with the signs that our own sentences use
-// spelled out and every other byte as \xHH. For a whole page, once it is put together.
-[[nodiscard]] std::string for_terminal(const TermStyle& style, std::string text);
+// A whole page, once it is put together, as a terminal may get it: printable_page(), and where the
+// terminal has only ASCII, with the signs that our own sentences use spelled out and every other
+// byte as \xHH.
+[[nodiscard]] std::string for_terminal(const TermStyle& style, std::string_view page);
 
 // Columns that `text` takes (code points).
 [[nodiscard]] int columns(std::string_view text);

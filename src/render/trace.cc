@@ -132,7 +132,7 @@ std::string refusal_json(const facts::Refusal& refusal, const facts::Snapshot& s
       {"accept_queue", {{"length", refusal.length.value()}, {"limit", refusal.limit.value()}}},
       {"syn_queue", {{"length", refusal.syn_length}}},
       {"owners", owners_json(snapshot, listener)}};
-  return line.dump() + "\n";
+  return printable_json(line.dump()) + "\n";
 }
 
 std::string trace_summary_text(const TermStyle& style, const TraceSummary& summary,
@@ -151,7 +151,7 @@ std::string trace_summary_text(const TermStyle& style, const TraceSummary& summa
   for (const Loss& loss : summary.losses) {
     if (loss.count > 0) text += fmt::format("{} {}\n", loss.count, loss.what);
   }
-  return for_terminal(style, std::move(text));
+  return for_terminal(style, text);
 }
 
 std::string trace_summary_json(const TraceSummary& summary, const facts::Snapshot& snapshot) {
@@ -174,7 +174,7 @@ std::string trace_summary_json(const TraceSummary& summary, const facts::Snapsho
       {"event", "summary"},         {"schema", "acceptq.trace/1"},   {"seconds", summary.seconds},
       {"hooks", summary.hooks},     {"ledgers", std::move(ledgers)}, {"counters", std::move(books)},
       {"losses", std::move(losses)}};
-  return line.dump() + "\n";
+  return printable_json(line.dump()) + "\n";
 }
 
 }  // namespace acceptq::render

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.h"
 #include "lab/probe/probe.h"
 
 namespace acceptq::lab::probe {
@@ -168,7 +169,7 @@ std::string to_json(const ProbeResult& result) {
       {"local_errors", to_json(result.local_errors)},
       {"connect_time", to_json(result.connect_time)},
       {"first_byte_time", to_json(result.first_byte_time)}};
-  return object.dump(2);
+  return printable_json(object.dump(2));
 }
 
 }  // namespace acceptq::lab::probe
