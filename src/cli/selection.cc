@@ -187,7 +187,7 @@ Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
     return finding.netns && !namespaces.contains(*finding.netns);
   });
   std::erase_if(after.namespaces, [&](const facts::Namespace& ns) {
-    return !namespaces.contains(ns.id) && !ns.is_host;
+    return !namespaces.contains(ns.id) && ns.is_host != true;
   });
   std::erase_if(after.blind_spots, [&](const facts::BlindSpot& spot) {
     if (!spot.scope.starts_with("netns:") || std::ranges::find(hiding, spot) != hiding.end()) {

@@ -1,6 +1,4 @@
 // One scan, step by step: namespaces, listeners, counters, sysctls, and who owns what.
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -11,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "collect/bpf/listener_iterator.h"
+#include "collect/netns/initial.h"
 #include "collect/observe.h"
 #include "collect/owner_book.h"
 #include "collect/parallel.h"
@@ -20,13 +19,7 @@
 namespace acceptq::collect {
 namespace {
 
-// include/linux/proc_ns.h, PROC_PID_INIT_INO.
-constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
-
-bool in_initial_pid_namespace() {
-  struct stat status{};
-  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitialPidNamespace;
-}
+bool is_host(const NamespaceWork& work) { return work.facts.is_host == true; }
 
 }  // namespace
 
@@ -58,6 +51,9 @@ class Scanner::Impl {
         initial_pid_namespace_ && discovery->denied == 0 && !discovery->hides_processes;
     remember_hard_to_find(depth, *discovery);
     std::vector<NamespaceWork> work = start_work(std::move(discovery->handles));
+    for (NamespaceWork& item : work) {
+      item.facts.own_container = discovery->hides_host && item.handle.is_own && !is_host(item);
+    }
 
     bpf::IteratorScan iterated;
     if (iterator_) {
@@ -132,7 +128,7 @@ class Scanner::Impl {
     Result<facts::Host> host = procfs::read_host(options_.proc_root);
     if (!host) return fail(std::move(host.error()));
     host_ = std::move(*host);
-    initial_pid_namespace_ = in_initial_pid_namespace();
+    initial_pid_namespace_ = netns::in_initial_pid_namespace(options_.proc_root);
     if (options_.method != ScanMethod::kNetlink) {
       Result<bpf::ListenerIterator> iterator = bpf::ListenerIterator::Create();
       if (iterator) {
@@ -154,6 +150,16 @@ class Scanner::Impl {
            .scope = "host",
            .reason = iterator_refusal_->message(),
            .cost = "SYN queue lengths are not known, and scans are slower"});
+    }
+    if (discovery.hides_host) {
+      snapshot.blind_spots.push_back(
+          {.id = "AQ602",
+           .scope = "host",
+           .reason =
+               "acceptq runs in a PID namespace that hides the host's processes (hostPID in a "
+               "pod, docker run --pid=host)",
+           .cost = "the listeners of other containers and of the host were not seen",
+           .unobserved = true});
     }
     if (!discovery.is_partial()) return;
     std::string reason = kHidesProcesses;
@@ -218,10 +224,9 @@ class Scanner::Impl {
                         std::vector<NamespaceWork>& work) {
     // The host's sysctls first: they tell "global on this kernel" from "unreadable" elsewhere.
     std::vector<Want> wants(work.size());
-    for (std::size_t i = 0; i < work.size(); ++i) wants[i].sysctls = work[i].facts.is_host;
+    for (std::size_t i = 0; i < work.size(); ++i) wants[i].sysctls = is_host(work[i]);
     read_inside(wants, threads_, nullptr, work);
-    const auto host =
-        std::ranges::find_if(work, [](const NamespaceWork& item) { return item.facts.is_host; });
+    const auto host = std::ranges::find_if(work, is_host);
     const auto* host_sysctls = host != work.end() ? &host->facts.sysctls : nullptr;
 
     // MPTCP subflows (and everything before 5.12) have no cookie until sock_diag makes one.
@@ -238,7 +243,7 @@ class Scanner::Impl {
       wants[i] = {};
       if (!enterable) continue;
       wants[i].counters = work[i].facts.counters.empty();
-      wants[i].sysctls = everything && !work[i].facts.is_host && work[i].facts.sysctls.empty();
+      wants[i].sysctls = everything && !is_host(work[i]) && work[i].facts.sysctls.empty();
       wants[i].listeners = everything || unowned_.contains(id) || without_cookie.contains(id);
       wants[i].only_unowned = iterator_.has_value();
     }

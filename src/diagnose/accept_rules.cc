@@ -205,7 +205,7 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
           " It has been changed to {} since, but a limit is given once, in listen(), and stays.",
           *somaxconn);
     }
-    if (ns != nullptr && !ns->is_host && host_somaxconn && *host_somaxconn != limit) {
+    if (ns != nullptr && ns != host && host_somaxconn && *host_somaxconn != limit) {
       finding.explanation += fmt::format(
           " The host's value, {}, does not apply: every network namespace has its own, and a new "
           "one "

@@ -54,6 +54,7 @@ Namespace read_namespace(const Value& value) {
   Namespace ns;
   get(value, "id", ns.id);
   get(value, "is_host", ns.is_host);
+  if (value.has("own_container")) get(value, "own_container", ns.own_container);
   int held_by = 0;
   value.member("held_by").read_name({"process", "mount", "descriptor", "unknown"}, held_by);
   ns.held_by = static_cast<HeldBy>(held_by);

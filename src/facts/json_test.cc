@@ -17,6 +17,7 @@ Observation sample() {
   after.scan_method = "iterator";
   Namespace ns;
   ns.id = NetnsId(4026532567);
+  ns.own_container = true;
   ns.held_by = HeldBy::kMount;
   ns.mount_path = "/run/netns/a b";
   ns.pids = {Pid(3985)};

@@ -44,7 +44,8 @@ Json write(const Namespace& ns) {
   Json counters = Json::object();
   for (const auto& [name, value] : ns.counters) counters[name] = value;
   return {{"id", ns.id.value()},
-          {"is_host", ns.is_host},
+          {"is_host", opt(ns.is_host)},
+          {"own_container", ns.own_container},
           {"held_by", held_by_name(ns.held_by)},
           {"mount_path", escape_bytes(ns.mount_path)},
           {"pids", std::move(pids)},

@@ -42,7 +42,9 @@ enum class HeldBy { kProcess, kMount, kDescriptor, kUnknown };
 
 struct Namespace {
   NetnsId id;
-  bool is_host = false;  // the one of PID 1
+  std::optional<bool> is_host;  // the initial namespace; empty where that is not known
+  // acceptq itself ran in a container (a PID namespace other than the host's), and in this one.
+  bool own_container = false;
   HeldBy held_by = HeldBy::kUnknown;
   std::string mount_path;               // where it is bind-mounted ("/run/netns/x"), if it is
   std::vector<Pid> pids;                // some processes in it, lowest first; enough to enter it

@@ -42,7 +42,7 @@ std::vector<const Ledger*> ledgers_of(const Observation& observation) {
 }
 
 const Namespace* host_namespace(const Snapshot& snapshot) {
-  const auto it = std::ranges::find_if(snapshot.namespaces, &Namespace::is_host);
+  const auto it = std::ranges::find(snapshot.namespaces, true, &Namespace::is_host);
   return it != snapshot.namespaces.end() ? &*it : nullptr;
 }
 

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "remedy/namespace_sysctl.h"
 #include "remedy/servers.h"
 #include "remedy/syn_advise.h"
 
@@ -71,6 +72,10 @@ Remedy cause_first(const Subject& subject) {
   return remedy;
 }
 
+Setting wanted_somaxconn(const Subject& subject) {
+  return {.name = facts::kSomaxconn, .value = subject.wanted};
+}
+
 void add_pod_forms(const Subject& subject, std::vector<Remedy>& remedies) {
   remedies.push_back({.form = "pod.sysctls",
                       .summary = fmt::format(
@@ -78,9 +83,7 @@ void add_pod_forms(const Subject& subject, std::vector<Remedy>& remedies) {
                           "--allowed-unsafe-sysctls=net.core.somaxconn, else the pod fails with "
                           "SysctlForbidden).",
                           subject.wanted),
-                      .content = fmt::format("spec:\n  securityContext:\n    sysctls:\n    - name: "
-                                             "net.core.somaxconn\n      value: \"{}\"\n",
-                                             subject.wanted),
+                      .content = pod_sysctls(wanted_somaxconn(subject)),
                       .takes_effect = "new_pod",
                       .then = behind_somaxconn(subject)});
   remedies.push_back(
@@ -97,14 +100,12 @@ void add_pod_forms(const Subject& subject, std::vector<Remedy>& remedies) {
 }
 
 void add_somaxconn_forms(const Subject& subject, std::vector<Remedy>& remedies) {
-  const bool in_host = subject.ns != nullptr && subject.ns->is_host;
-  if (in_host) {
+  const Setting setting = wanted_somaxconn(subject);
+  if (subject.ns != nullptr && subject.ns->is_host == true) {
     remedies.push_back(
         {.form = "sysctl.d",
          .summary = fmt::format("Raise net.core.somaxconn of the host to {}.", subject.wanted),
-         .content = fmt::format("# /etc/sysctl.d/60-somaxconn.conf, then: sysctl "
-                                "--system\nnet.core.somaxconn = {}\n",
-                                subject.wanted),
+         .content = sysctl_file("60-somaxconn.conf", setting),
          .takes_effect = "restart",
          .then = behind_somaxconn(subject)});
     return;
@@ -117,7 +118,14 @@ void add_somaxconn_forms(const Subject& subject, std::vector<Remedy>& remedies) 
     remedies.push_back(
         {.form = "docker.sysctl",
          .summary = fmt::format("Start the container with net.core.somaxconn {}.", subject.wanted),
-         .content = fmt::format("docker run --sysctl net.core.somaxconn={} …", subject.wanted),
+         .content = docker_run(setting),
+         .takes_effect = "restart",
+         .then = behind_somaxconn(subject)});
+  } else if (subject.ns != nullptr && subject.ns->own_container) {
+    remedies.push_back(
+        {.form = "container.sysctl",
+         .summary = fmt::format("Start this container with net.core.somaxconn {}.", subject.wanted),
+         .content = container_sysctls(setting),
          .takes_effect = "restart",
          .then = behind_somaxconn(subject)});
   }
@@ -127,8 +135,7 @@ void add_somaxconn_forms(const Subject& subject, std::vector<Remedy>& remedies) 
                             "Raise net.core.somaxconn in this namespace now; {} must call listen() "
                             "again (restart it inside the same namespace).",
                             server_name(subject)),
-                        .content = fmt::format("nsenter -t {} -n sysctl -w net.core.somaxconn={}",
-                                               subject.owner->pid.value(), subject.wanted),
+                        .content = set_now(subject.ns, subject.owner->pid, setting),
                         .takes_effect = "restart",
                         .then = behind_somaxconn(subject)});
   }

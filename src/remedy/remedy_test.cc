@@ -135,6 +135,22 @@ TEST(Advise, HostAndDockerHaveFormsOfTheirOwn) {
       forms(listener_of(process("x"), 128, 128, true, diagnose::LimitSetBy::kKernel, 0)).empty());
 }
 
+// Where acceptq runs in a container, /etc/sysctl.d there is not the host's.
+TEST(Advise, InsideAContainerTheFixIsTheContainers) {
+  Case c = listener_of(process("x"), 128, 128, false, diagnose::LimitSetBy::kSomaxconn, 0);
+  facts::Namespace& ns = c.observation.after.namespaces[0];
+  ns.is_host = std::nullopt;
+  ns.own_container = true;
+  add_remedies(c.report, c.observation);
+  EXPECT_EQ(forms(c),
+            (std::vector<std::string>{"container.sysctl", "netns.sysctl", "application"}));
+  EXPECT_EQ(c.report.findings[0].remedies[1].content, "sysctl -w net.core.somaxconn=4096");
+  // Neither the host's nor this container's, as far as is known.
+  ns.own_container = false;
+  add_remedies(c.report, c.observation);
+  EXPECT_EQ(forms(c), (std::vector<std::string>{"netns.sysctl", "application"}));
+}
+
 facts::Namespace namespace_with_cookies(std::int64_t cookies) {
   facts::Namespace ns;
   ns.id = NetnsId(7);

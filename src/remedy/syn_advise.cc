@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "remedy/namespace_sysctl.h"
+
 namespace acceptq::remedy {
 namespace {
 
@@ -12,43 +14,41 @@ using diagnose::Remedy;
 
 constexpr const char* kCookiesOn =
     "Turn on SYN cookies: SYNs are answered although the SYN queue is full";
+constexpr Setting kCookiesWhenFull{.name = facts::kSyncookies, .value = 1};
 
 // A sysctl of the namespace in the form that its owner needs: to stay, and at once.
-void add_sysctl_forms(const std::string& why, const char* name, const std::string& value,
-                      const facts::Namespace& ns, const facts::Process* owner,
-                      std::vector<Remedy>& remedies) {
-  if (ns.is_host) {
-    remedies.push_back(
-        {.form = "sysctl.d",
-         .summary = why + ".",
-         .content = fmt::format("# /etc/sysctl.d/60-syn.conf, then: sysctl --system\n"
-                                "{} = {}\n",
-                                name, value),
-         .takes_effect = "now"});
+void add_sysctl_forms(const std::string& why, const Setting& setting, const facts::Namespace& ns,
+                      const facts::Process* owner, std::vector<Remedy>& remedies) {
+  if (ns.is_host == true) {
+    remedies.push_back({.form = "sysctl.d",
+                        .summary = why + ".",
+                        .content = sysctl_file("60-syn.conf", setting),
+                        .takes_effect = "now"});
     return;
   }
   std::optional<Pid> inside;
   if (!ns.pids.empty()) inside = ns.pids.front();
   if (owner != nullptr) inside = owner->pid;
   if (inside) {
-    remedies.push_back(
-        {.form = "netns.sysctl",
-         .summary = why + ", for as long as this network namespace lives.",
-         .content = fmt::format("nsenter -t {} -n sysctl -w {}={}", inside->value(), name, value),
-         .takes_effect = "now"});
+    remedies.push_back({.form = "netns.sysctl",
+                        .summary = why + ", for as long as this network namespace lives.",
+                        .content = set_now(&ns, *inside, setting),
+                        .takes_effect = "now"});
   }
   if (owner != nullptr && owner->pod) {
-    remedies.push_back(
-        {.form = "pod.sysctls",
-         .summary = "The same for the pods to come.",
-         .content = fmt::format("spec:\n  securityContext:\n    sysctls:\n    - name: "
-                                "{}\n      value: \"{}\"\n",
-                                name, value),
-         .takes_effect = "new_pod"});
+    remedies.push_back({.form = "pod.sysctls",
+                        .summary = "The same for the pods to come.",
+                        .content = pod_sysctls(setting),
+                        .takes_effect = "new_pod"});
   } else if (owner != nullptr && owner->container) {
     remedies.push_back({.form = "docker.sysctl",
                         .summary = "The same for the container when it starts again.",
-                        .content = fmt::format("docker run --sysctl {}={} …", name, value),
+                        .content = docker_run(setting),
+                        .takes_effect = "restart"});
+  } else if (ns.own_container) {
+    remedies.push_back({.form = "container.sysctl",
+                        .summary = "The same for this container when it starts again.",
+                        .content = container_sysctls(setting),
                         .takes_effect = "restart"});
   }
 }
@@ -71,10 +71,10 @@ std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::
                                    "SYN-ACKs on their way. Longer queues do not help.",
                         .takes_effect = "now"});
     if (cookies_are_off(ns)) {
-      add_sysctl_forms(kCookiesOn, facts::kSyncookies, "1", ns, owner, remedies);
+      add_sysctl_forms(kCookiesOn, kCookiesWhenFull, ns, owner, remedies);
     }
   } else if (finding.id == "AQ201" || finding.id == "AQ205") {
-    add_sysctl_forms(kCookiesOn, facts::kSyncookies, "1", ns, owner, remedies);
+    add_sysctl_forms(kCookiesOn, kCookiesWhenFull, ns, owner, remedies);
   }
   return remedies;
 }

@@ -51,10 +51,11 @@ std::string owner_name(const facts::Snapshot& snapshot, const facts::Listener& l
 
 std::string namespace_owner(const facts::Snapshot& snapshot, const facts::Listener& listener) {
   const facts::Namespace* ns = facts::find_namespace(snapshot, listener.netns);
-  if (ns != nullptr && ns->is_host) return "the host's";
+  if (ns != nullptr && ns->is_host == true) return "the host's";
   const facts::Process* process = first_owner(snapshot, listener);
   if (process != nullptr && process->pod) return "the pod's own";
   if (process != nullptr && process->container) return "the container's own";
+  if (ns != nullptr && ns->own_container) return "this container's";
   return "its own";
 }
 

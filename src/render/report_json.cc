@@ -212,7 +212,7 @@ Json namespace_json(const facts::Observation& observation, const facts::Namespac
     counters[name] = {{"total", value}, {"delta", opt(delta.delta(name))}};
   }
   return {{"id", ns.id.value()},
-          {"is_host", ns.is_host},
+          {"is_host", opt(ns.is_host)},
           {"held_by", facts::held_by_name(ns.held_by)},
           {"mount_path", ns.mount_path.empty() ? Json(nullptr) : Json(escape_bytes(ns.mount_path))},
           {"sysctls", std::move(sysctls)},

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "collect/attended.h"
+#include "collect/netns/initial.h"
 #include "collect/netns/mountinfo.h"
 
 namespace acceptq::collect::netns {
@@ -39,6 +40,8 @@ std::optional<std::uint64_t> outside_identity(const std::string& process_dir) {
   if (::stat((process_dir + "/net/stat").c_str(), &status) != 0) return std::nullopt;
   return status.st_ino;
 }
+
+constexpr std::int32_t kKthreadd = 2;  // in the initial PID namespace
 
 using PlaceSeen = std::pair<NetnsId, std::string>;  // a namespace, and a path that leads there
 
@@ -181,7 +184,7 @@ class Finder {
     const std::string name = std::to_string(pid);
     Handle& handle = add(*seen->net, facts::HeldBy::kProcess, {.path = proc(name) + "/ns/net"});
     if (handle.pids.size() < kPidsKept) handle.pids.emplace_back(pid);
-    if (pid == 1) host_ = seen->net;
+    if (pid == kKthreadd) kthreadd_ = seen->net;
     if (seen->mount_namespace) mount_namespaces_.try_emplace(*seen->mount_namespace, name);
   }
 
@@ -203,24 +206,26 @@ class Finder {
     }
   }
 
+  [[nodiscard]] std::optional<std::uint64_t> identity_of(NetnsId id, const Handle& handle) const {
+    if (own_ == id) return outside_identity(proc("thread-self"));
+    if (handle.pids.empty()) return std::nullopt;
+    return outside_identity(proc(std::to_string(handle.pids.front().value())));
+  }
+
   // Which namespaces the processes live in whose links may not be read.
   void place_denied() {
     discovery_.denied = denied_.size();
     if (denied_.empty()) return;
     std::map<std::uint64_t, NetnsId> known;
     for (const auto& [id, handle] : handles_) {
-      const std::string pid = own_ == id            ? "thread-self"
-                              : handle.pids.empty() ? ""
-                                                    : std::to_string(handle.pids.front().value());
-      if (pid.empty()) continue;
-      if (const auto identity = outside_identity(proc(pid))) known.emplace(*identity, id);
+      if (const auto identity = identity_of(id, handle)) known.emplace(*identity, id);
     }
     std::set<std::uint64_t> unknown;
     for (const std::int32_t pid : denied_) {
       const auto identity = outside_identity(proc(std::to_string(pid)));
       const auto it = identity ? known.find(*identity) : known.end();
       if (it != known.end()) {
-        if (pid == 1) host_ = it->second;
+        if (pid == kKthreadd) kthreadd_ = it->second;
         continue;
       }
       ++discovery_.hidden_processes;
@@ -229,10 +234,26 @@ class Finder {
     discovery_.hidden_namespaces = unknown.size();
   }
 
-  Discovery finish() {
-    if (!host_) host_ = own_;
+  // Tells the host's namespace from the others, as far as that is known.
+  void find_host() {
+    const bool kernel_threads = shows_kernel_threads(options_.proc_root);
+    std::optional<NetnsId> host = kernel_threads ? kthreadd_ : std::nullopt;
+    if (handles_.contains(kInitialNetns)) host = kInitialNetns;
+    std::optional<std::uint64_t> identity;
+    if (!host && kernel_threads) identity = outside_identity(proc(std::to_string(kKthreadd)));
     for (auto& [id, handle] : handles_) {
-      handle.is_host = host_ == id;
+      if (host) {
+        handle.is_host = host == id;
+      } else if (identity && identity_of(id, handle)) {
+        handle.is_host = false;  // else it would be the one where kthreadd was found
+      }
+    }
+  }
+
+  Discovery finish() {
+    find_host();
+    discovery_.hides_host = !in_initial_pid_namespace(options_.proc_root);
+    for (auto& [id, handle] : handles_) {
       handle.is_own = own_ == id;
       discovery_.handles.push_back(std::move(handle));
     }
@@ -241,7 +262,7 @@ class Finder {
 
   const DiscoverOptions& options_;
   std::optional<NetnsId> own_;
-  std::optional<NetnsId> host_;
+  std::optional<NetnsId> kthreadd_;  // where that lives
   std::map<NetnsId, Handle> handles_;
   std::map<std::uint64_t, std::string> mount_namespaces_;  // one process in each
   std::vector<std::int32_t> denied_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,8 @@ struct Entrance {
 
 struct Handle {
   NetnsId id;
-  bool is_host = false;  // PID 1's; where that cannot be told, the caller's own
-  bool is_own = false;   // the calling thread's: nothing to enter
+  std::optional<bool> is_host;  // the initial one; empty where that cannot be told
+  bool is_own = false;          // the calling thread's: nothing to enter
   facts::HeldBy held_by = facts::HeldBy::kUnknown;
   std::vector<Entrance> entrances;  // at most kEntrancesKept: if a process ends, another may do
   std::string mount_path;           // "/run/netns/x" where it is bind-mounted
@@ -45,7 +46,9 @@ struct Discovery {
   std::size_t hidden_processes = 0;
   std::size_t hidden_namespaces = 0;  // the namespaces that these are known to live in
   std::vector<Pid> stuck;             // did not answer (attended.h); as if denied
-  bool hides_processes = false;       // /proc does not list everybody's processes (hidepid)
+  // The PID namespace is not the host's: /proc lists the processes of one container.
+  bool hides_host = false;
+  bool hides_processes = false;  // /proc does not list everybody's processes (hidepid)
 
   // Whether a namespace may exist that is not in `handles` though processes live in it.
   [[nodiscard]] bool is_partial() const { return hidden_processes > 0 || hides_processes; }

@@ -100,7 +100,7 @@ TEST(Discover, OwnNamespace) {
   EXPECT_EQ(own->held_by, facts::HeldBy::kProcess);
   EXPECT_FALSE(own->pids.empty());
   EXPECT_EQ(std::ranges::count_if(found->handles, &Handle::is_own), 1);
-  EXPECT_LE(std::ranges::count_if(found->handles, &Handle::is_host), 1);
+  EXPECT_LE(std::ranges::count(found->handles, true, &Handle::is_host), 1);
   EXPECT_TRUE(std::ranges::is_sorted(found->handles, {}, &Handle::id));
   for (const Handle& handle : found->handles) {
     EXPECT_THAT(handle.pids, SizeIs(testing::Le(kPidsKept)));
@@ -127,7 +127,7 @@ TEST(Discover, ByProcess) {
   EXPECT_EQ(handle->entrances[0].name(),
             "/proc/" + std::to_string(child.pid().value()) + "/ns/net");
   EXPECT_FALSE(handle->is_own);
-  EXPECT_FALSE(handle->is_host);
+  EXPECT_EQ(handle->is_host, false);
 }
 
 TEST(Discover, ByDescriptorOnlyWhenAsked) {
@@ -239,7 +239,7 @@ TEST(Discover, APrivilegedCallerSeesAll) {
   const auto found = discover_namespaces({});
   ASSERT_TRUE(found) << found.error().message();
   EXPECT_FALSE(found->is_partial());
-  EXPECT_EQ(std::ranges::count_if(found->handles, &Handle::is_host), 1);
+  EXPECT_EQ(std::ranges::count(found->handles, true, &Handle::is_host), 1);
 }
 
 TEST(ForEachNamespace, OwnNeedsNoPrivilege) {

@@ -1,0 +1,27 @@
+// A sysctl of one network namespace, written out for whoever can set it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/units.h"
+#include "facts/namespace.h"
+
+namespace acceptq::remedy {
+
+struct Setting {
+  std::string_view name;  // "net.core.somaxconn"
+  std::int64_t value = 0;
+};
+
+// A file below /etc/sysctl.d.
+[[nodiscard]] std::string sysctl_file(std::string_view file, const Setting& setting);
+[[nodiscard]] std::string pod_sysctls(const Setting& setting);
+[[nodiscard]] std::string docker_run(const Setting& setting);
+// For a container of which only the inside is seen: both of the above.
+[[nodiscard]] std::string container_sysctls(const Setting& setting);
+// The command that sets it at once in the namespace that `inside` lives in.
+[[nodiscard]] std::string set_now(const facts::Namespace* ns, Pid inside, const Setting& setting);
+
+}  // namespace acceptq::remedy
