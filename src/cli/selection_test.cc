@@ -41,7 +41,7 @@ struct Seen {
     report.findings = {{.id = "AQ101", .listener = key(1)},
                        {.id = "AQ107", .netns = kPod},
                        {.id = "AQ102", .netns = kHost},
-                       {.id = "AQ202"}};
+                       {.id = "AQ204"}};
   }
   [[nodiscard]] std::string key(std::size_t i) const {
     return facts::listener_key(observation.after.listeners[i]);
@@ -61,7 +61,7 @@ struct Seen {
 TEST(Narrow, KeepsEverythingWithoutSelectors) {
   Seen seen;
   ASSERT_TRUE(narrow({}, seen.observation, seen.report, false));
-  EXPECT_EQ(seen.ids(), "AQ101 AQ107 AQ102 AQ202 | netns:99 netns:7 host ");
+  EXPECT_EQ(seen.ids(), "AQ101 AQ107 AQ102 AQ204 | netns:99 netns:7 host ");
 }
 
 TEST(Narrow, KeepsWhatConcernsTheSelected) {
@@ -72,14 +72,16 @@ TEST(Narrow, KeepsWhatConcernsTheSelected) {
   ASSERT_EQ(seen.report.listeners.size(), 1U);
   EXPECT_EQ(seen.report.listeners[0].key, seen.key(0));
   EXPECT_EQ(seen.report.verdict, Verdict::kOverflowing);
-  EXPECT_EQ(seen.ids(), "AQ101 AQ107 AQ202 | netns:7 host ");
+  EXPECT_EQ(seen.ids(), "AQ101 AQ107 AQ204 | netns:7 host ");
 }
 
 TEST(Narrow, JudgesTheSelectedAlone) {
   Seen seen;
   ASSERT_TRUE(seen.narrow_to(":22"));
-  EXPECT_EQ(seen.report.verdict, Verdict::kHealthy);
-  EXPECT_EQ(seen.ids(), "AQ102 AQ202 | host ");
+  EXPECT_EQ(seen.report.listeners[0].verdict, Verdict::kHealthy);
+  // Of its namespace, which is in the report as well.
+  EXPECT_EQ(seen.report.verdict, Verdict::kOverflowed);
+  EXPECT_EQ(seen.ids(), "AQ102 AQ204 | host ");
 }
 
 TEST(Narrow, WarnsWhereTheSelectedMayBeHidden) {

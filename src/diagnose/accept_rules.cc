@@ -13,182 +13,51 @@ namespace {
 
 using facts::Protocol;
 
-Finding finding_about(const char* id, const ListenerState& state) {
-  Finding finding = make_finding(id);
-  finding.listener = state.report.key;
-  finding.netns = state.listener->netns;
-  return finding;
-}
-
-std::string connections(std::uint32_t count) {
-  return count == 1 ? "1 connection" : fmt::format("{} connections", count);
-}
-
 std::string connections_wait(std::uint32_t count) {
   return connections(count) + (count == 1 ? " waits" : " wait");
 }
 
-std::string fullness(const ListenerState& state) {
-  const auto& fraction = state.report.full_fraction;
-  if (!fraction) return "";
-  if (*fraction >= 1) return " It was full in every sample.";
-  if (*fraction <= 0) return " No sample saw it full, so it fills for moments only.";
-  return fmt::format(" It was full in {:.0f} % of the samples.", *fraction * 100);
+// Full all the time, and nothing came, left or was refused: a placeholder that nobody is meant to
+// speak to looks like this (kube-proxy's for node ports), a server that hangs at night, too.
+bool is_silent(const ListenerState& state) {
+  return state.refusals && state.refusals->total() == 0 && state.before != nullptr &&
+         state.report.full_fraction.value_or(1) >= 1 &&
+         state.before->accept_queue_len == state.listener->accept_queue_len &&
+         state.report.longest == state.listener->accept_queue_len &&
+         state.report.left_queue.value_or(0) == 0;
 }
 
-Evidence queue_evidence(const ListenerState& state, const char* name, std::int64_t value) {
-  return {.name = name, .total = value, .unit = "connections", .source = state.report.key};
-}
-
-void add_queue_evidence(const ListenerState& state, Finding& finding) {
-  finding.evidence.push_back(
-      queue_evidence(state, "accept_queue.length", state.listener->accept_queue_len.value()));
-  if (state.listener->limit) {
-    finding.evidence.push_back(
-        queue_evidence(state, "accept_queue.limit", state.listener->limit->value()));
-  }
-}
-
-void add_counter_evidence(const ListenerState& state, Finding& finding) {
-  finding.evidence.push_back(counter_evidence(state.ns, "TcpExtListenOverflows"));
-  finding.evidence.push_back(counter_evidence(state.ns, "TcpExtListenDrops"));
-  if (state.listener->drops) {
-    Evidence own{.name = "sk_drops",
-                 .total = *state.listener->drops,
-                 .unit = "packets",
-                 .source = state.report.key};
-    if (state.report.socket_drops_delta) {
-      own.delta = static_cast<std::int64_t>(*state.report.socket_drops_delta);
-    }
-    finding.evidence.push_back(std::move(own));
-  }
-}
-
-// "97 attempts to connect from 57 addresses".
-std::string attempts(const Refused& refused) {
-  std::string text = "new handshakes";
-  if (refused.attempts) {
-    text = counted(*refused.attempts, "attempt to connect", "attempts to connect");
-  }
-  if (refused.addresses) text += " from " + counted(*refused.addresses, "address", "addresses");
-  return text;
-}
-
-// What became of those that were refused.
-std::string aftermath(const Refused& refused) {
-  std::string text;
-  if (refused.recovered.value_or(0) > 0) {
-    text += fmt::format(" {} of these attempts came through later.", *refused.recovered);
-  }
-  if (refused.gave_up.value_or(0) > 0) {
-    text += fmt::format(" {} were given up.", *refused.gave_up);
-  }
-  return text;
-}
-
-// How many packets, and how sure it is that they were this listener's.
-std::string refused_sentence(const facts::Observation& observation, const ListenerState& state) {
-  const Refused& refused = state.report.refused;
-  if (state.ledger != nullptr && refused.source == state.ledger->source) {
-    return fmt::format(
-        "In {:.1f} s the kernel refused {} packets for it ({} at SYN, {} at the final ACK), of {}",
-        observation.seconds, refused.total.value_or(0), refused.at_syn.value_or(0),
-        refused.at_ack.value_or(0), attempts(refused));
-  }
-  if (refused.source == facts::Source::kCounters) {
-    return fmt::format("In {:.1f} s the kernel refused {} packets of new handshakes for it",
-                       observation.seconds, refused.total.value_or(0));
-  }
-  return fmt::format(
-      "In {:.1f} s the kernel refused {} packets of new handshakes in this network namespace, and "
-      "this listener's own drop counter, which counts some packets twice, grew by {}",
-      observation.seconds, state.ns.grew("TcpExtListenDrops"),
-      state.report.socket_drops_delta.value_or(0));
-}
-
-// What the counters exclude, as an expert would.
-std::string exclusion(const ListenerState& state) {
-  std::string text;
-  const std::uint64_t overflows = state.ns.grew("TcpExtListenOverflows");
-  const std::uint64_t drops = state.ns.grew("TcpExtListenDrops");
-  if (drops > 0 && overflows > 0) {
-    text += fmt::format(
-        " ListenOverflows grew by {} and ListenDrops by {}: {}.", overflows, drops,
-        overflows == drops
-            ? "every refusal was for a full accept queue"
-            : fmt::format("{:.0f} % of the refusals were for a full accept queue",
-                          100.0 * static_cast<double>(overflows) / static_cast<double>(drops)));
-  }
-  if (state.report.cookies && *state.report.cookies != Cookies::kOff) {
-    text += " SYN cookies are on, so a full SYN queue is not what refuses them.";
-  }
-  return text;
-}
-
-// Whether what refuses is the accept queue. AQ107 and AQ20x speak of what else does.
-bool accept_queue_refuses(const ListenerState& state) {
-  return state.overflows.value_or(state.ns.grew("TcpExtListenOverflows")) > 0;
-}
-
-void add_overflowing(const facts::Observation& observation, const ListenerState& state,
-                     std::vector<Finding>& findings) {
-  Finding finding = finding_about("AQ101", state);
-  const bool sure =
-      state.report.refused.source == facts::Source::kCounters || state.ledger != nullptr;
-  finding.confidence = sure ? 1.0 : 0.9;
-  std::string room = "its limit could not be read";
-  if (state.listener->limit) {
-    room = fmt::format("the limit is {}, so {} fit", state.listener->limit->value(),
-                       facts::accept_queue_capacity(*state.listener->limit));
-  }
-  finding.explanation = fmt::format(
-      "{}, because its accept queue was full: up to {} waited for accept() ({}).{}{}{} "
-      "Clients whose first packet (SYN) was refused get no answer and try again, first after 1 s; "
-      "those refused at the last step believe to be connected.",
-      refused_sentence(observation, state), connections(state.report.longest.value()), room,
-      fullness(state), aftermath(state.report.refused), exclusion(state));
-  if (state.listener->closed) finding.explanation += " It was closed while acceptq watched.";
-  add_counter_evidence(state, finding);
-  add_queue_evidence(state, finding);
-  findings.push_back(std::move(finding));
-}
-
-void add_past(const facts::Observation& observation, const ListenerState& state,
-              std::vector<Finding>& findings) {
-  Finding finding = finding_about("AQ102", state);
-  finding.explanation = fmt::format(
-      "{} packets of handshakes were refused for a full accept queue in this network namespace "
-      "since "
-      "it was made; when is not known{}.",
-      state.ns.total("TcpExtListenOverflows").value_or(0),
-      observation.seconds > 0 ? fmt::format(", none in the last {:.1f} s", observation.seconds)
-                              : "");
-  add_counter_evidence(state, finding);
-  findings.push_back(std::move(finding));
-}
-
-void add_at_risk(const ListenerState& state, std::vector<Finding>& findings) {
-  if (!state.listener->limit) return;
+void add_full_or_close(const ListenerState& state, std::vector<Finding>& findings) {
   const QueueLimit limit = *state.listener->limit;
-  const bool full = facts::sampled_full(state.listener->accept_queue_len, limit);
+  const bool full = is_full_now(state);
   Finding finding = finding_about(full ? "AQ108" : "AQ103", state);
+  const std::uint64_t capacity = facts::accept_queue_capacity(limit);
   if (full) {
-    finding.explanation = fmt::format(
-        "{} for accept() where {} fit. No packet was refused while acceptq watched: the next ones "
-        "will be.{}",
-        connections_wait(state.listener->accept_queue_len.value()),
-        facts::accept_queue_capacity(limit), fullness(state));
+    finding.explanation = fmt::format("{} for accept() where {} {}.",
+                                      connections_wait(state.listener->accept_queue_len.value()),
+                                      capacity, capacity == 1 ? "fits" : "fit");
+    if (state.seconds && state.refusals && state.refusals->total() == 0) {
+      finding.explanation += " No packet was refused while acceptq watched: the next ones will be.";
+    } else {
+      finding.explanation += " The next ones will be refused.";
+    }
+    finding.explanation += fullness(state);
+    if (is_silent(state)) {
+      finding.severity = Severity::kNotice;
+      finding.explanation +=
+          " Nothing came and nothing was accepted meanwhile, so nobody suffers now.";
+    }
   } else {
-    finding.explanation =
-        fmt::format("Up to {} waited for accept() where {} fit. Nothing was refused yet.",
-                    connections(state.report.longest.value()), facts::accept_queue_capacity(limit));
+    finding.explanation = fmt::format("Up to {} waited for accept() where {} fit.",
+                                      connections(state.report.longest.value()), capacity);
+    if (state.seconds) finding.explanation += " Its accept queue refused nothing yet.";
   }
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
 }
 
 // AQ104 or AQ105, or the candidates where it cannot be told.
-void add_limit(const facts::Observation& observation, const ListenerState& state,
+void add_limit(const facts::Observation& observation, const ListenerState& state, Severity at_most,
                std::vector<Finding>& findings) {
   if (!state.listener->limit) return;
   const std::uint32_t limit = state.listener->limit->value();
@@ -198,6 +67,7 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
   const auto& somaxconn = state.report.somaxconn;
   if (state.report.limit_set_by == LimitSetBy::kSomaxconn) {
     Finding finding = finding_about("AQ104", state);
+    finding.severity = std::min(finding.severity, at_most);
     finding.explanation = fmt::format(
         "The queue's limit of {} is net.core.somaxconn of its own network namespace.", limit);
     if (somaxconn && *somaxconn != limit) {
@@ -220,6 +90,7 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
     findings.push_back(std::move(finding));
   } else if (state.report.limit_set_by == LimitSetBy::kApplication) {
     Finding finding = finding_about("AQ105", state);
+    finding.severity = std::min(finding.severity, at_most);
     finding.confidence = state.listener->backlog_requested ? 1.0 : 0.95;
     finding.explanation = fmt::format(
         "The queue's limit of {} is what the application itself asked for in listen(): "
@@ -231,6 +102,7 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
     findings.push_back(std::move(finding));
   } else if (!state.limit_candidates.empty() && !state.report.stale && !state.kernel_owned) {
     Finding finding = finding_about("AQ105", state);
+    finding.severity = std::min(finding.severity, at_most);
     finding.title = "the queue's limit is the application's own, or an older somaxconn";
     finding.confidence = 0.5;
     finding.explanation = fmt::format(
@@ -273,7 +145,7 @@ void add_unix(const ListenerState& state, std::vector<Finding>& findings) {
 }
 
 // One full member of a group whose others have room.
-void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
+void add_skew(const ListenerState& state, const std::vector<ListenerState>& all, Severity at_most,
               std::vector<Finding>& findings) {
   if (!state.report.reuseport_group) return;
   std::size_t members = 0;
@@ -286,6 +158,7 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   }
   if (idle == 0) return;
   Finding finding = finding_about("AQ111", state);
+  finding.severity = std::min(finding.severity, at_most);
   finding.explanation = fmt::format(
       "{} sockets share {} with SO_REUSEPORT. This one is full; {} of the others never held more "
       "than "
@@ -297,39 +170,42 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
 
 }  // namespace
 
-void add_accept_queue_findings(const facts::Observation& observation, const ListenerState& state,
+void add_accept_queue_findings(const facts::Observation& observation,
+                               const listenpath::KernelRules& rules, const ListenerState& state,
                                const std::vector<ListenerState>& all,
                                std::vector<Finding>& findings) {
   const Verdict verdict = state.report.verdict;
-  const bool overflowing = verdict == Verdict::kOverflowing && accept_queue_refuses(state);
   if (state.report.stale == true) add_stale(state, findings);
   if (state.listener->protocol == Protocol::kUnix) {
     if (verdict == Verdict::kAtRisk) {
       add_unix(state, findings);
-      add_limit(observation, state, findings);
+      add_limit(observation, state, Severity::kWarning, findings);
     }
     return;
   }
-  if (overflowing) add_overflowing(observation, state, findings);
-  if (verdict == Verdict::kOverflowed) add_past(observation, state, findings);
-  if (verdict == Verdict::kAtRisk) add_at_risk(state, findings);
-  if (!overflowing && verdict != Verdict::kAtRisk) return;
-  add_limit(observation, state, findings);
-  add_skew(state, all, findings);
+  const std::size_t first = findings.size();
+  add_refusal_findings(state, rules, findings);
+  if (verdict == Verdict::kSlow) add_slow(state, findings);
+  // Where its accept queue refuses, that it is full is said.
+  if (!state.by_accept_queue && (is_full_now(state) || is_close_to_limit(state))) {
+    add_full_or_close(state, findings);
+  }
+  const bool of_accept_queue = std::any_of(
+      findings.begin() + static_cast<std::ptrdiff_t>(first), findings.end(),
+      [](const Finding& f) { return f.id == "AQ101" || f.id == "AQ103" || f.id == "AQ108"; });
+  if (!of_accept_queue) return;
+  // The limit is no worse than what it led to.
+  Severity severity = Severity::kNotice;
+  for (std::size_t i = first; i < findings.size(); ++i) {
+    severity = std::max(severity, findings[i].severity);
+  }
+  add_limit(observation, state, std::min(severity, Severity::kWarning), findings);
+  add_skew(state, all, severity, findings);
   if (state.kernel_owned) {
     Finding finding = finding_about("AQ112", state);
     finding.explanation =
         "No descriptor of any process refers to this socket: the kernel owns it, or it is on its "
-        "way "
-        "between processes, or io_uring holds it.";
-    findings.push_back(std::move(finding));
-  }
-  if (overflowing && sysctl_value(state.ns.after(), facts::kAbortOnOverflow) == 1) {
-    Finding finding = finding_about("AQ109", state);
-    finding.explanation =
-        "net.ipv4.tcp_abort_on_overflow is 1 in this namespace: clients whose final ACK is refused "
-        "are reset.";
-    finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kAbortOnOverflow));
+        "way between processes, or io_uring holds it.";
     findings.push_back(std::move(finding));
   }
 }

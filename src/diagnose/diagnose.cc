@@ -1,6 +1,7 @@
 #include "diagnose/diagnose.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -29,27 +30,52 @@ void sort_findings(const std::vector<ListenerReport>& listeners, std::vector<Fin
 
 }  // namespace
 
+Verdict verdict_of_finding(std::string_view id) {
+  struct Row {
+    std::string_view id;
+    Verdict verdict;
+  };
+  static constexpr Row kRows[] = {
+      {"AQ101", Verdict::kOverflowing}, {"AQ102", Verdict::kOverflowed},
+      {"AQ103", Verdict::kAtRisk},      {"AQ107", Verdict::kDroppedElsewhere},
+      {"AQ108", Verdict::kAtRisk},      {"AQ110", Verdict::kAtRisk},
+      {"AQ113", Verdict::kSlow},        {"AQ201", Verdict::kOverflowing},
+      {"AQ202", Verdict::kAtRisk},      {"AQ203", Verdict::kAtRisk},
+      {"AQ205", Verdict::kOverflowing}, {"AQ401", Verdict::kDroppedElsewhere},
+      {"AQ604", Verdict::kUnknown},     {"AQ606", Verdict::kUnknown},
+      {"AQ608", Verdict::kUnknown},
+  };
+  const auto* row = std::ranges::find(kRows, id, &Row::id);
+  return row != std::end(kRows) ? row->verdict : Verdict::kHealthy;
+}
+
 Verdict overall_verdict(const Report& report) {
   // A host without listeners has nothing to be wrong with.
-  Verdict verdict = report.listeners.empty() ? Verdict::kHealthy : Verdict::kUnknown;
+  Verdict verdict = Verdict::kHealthy;
   for (const ListenerReport& listener : report.listeners) {
     verdict = std::min(verdict, listener.verdict);
   }
-  const bool overflow = std::ranges::any_of(
-      report.findings, [](const Finding& finding) { return finding.id == "AQ101"; });
-  return overflow ? Verdict::kOverflowing : verdict;
+  for (const Finding& finding : report.findings) {
+    // That something is not known of a listener is that listener's own verdict.
+    const Verdict meant = verdict_of_finding(finding.id);
+    if (!finding.listener && meant != Verdict::kUnknown) verdict = std::min(verdict, meant);
+  }
+  return verdict;
 }
 
 Report diagnose(const facts::Observation& observation) {
   const listenpath::KernelRules rules = listenpath::rules_for(observation.after.host.kernel);
   std::vector<ListenerState> states = listener_states(observation, rules);
-  judge_listeners(observation, states);
+  judge_listeners(rules, states);
   Report report;
   for (const ListenerState& state : states) {
-    add_accept_queue_findings(observation, state, states, report.findings);
+    add_accept_queue_findings(observation, rules, state, states, report.findings);
   }
-  for (const facts::Namespace& ns : observation.after.namespaces) {
-    add_namespace_findings(observation, rules, ns.id, states, report.findings);
+  std::set<NetnsId> namespaces;
+  for (const facts::Namespace& ns : observation.after.namespaces) namespaces.insert(ns.id);
+  for (const ListenerState& state : states) namespaces.insert(state.listener->netns);
+  for (const NetnsId id : namespaces) {
+    add_namespace_findings(observation, rules, id, states, report.findings);
   }
   for (ListenerState& state : states) report.listeners.push_back(std::move(state.report));
   report.verdict = overall_verdict(report);

@@ -1,6 +1,8 @@
 // Facts in, verdict out. Pure: the same observation always gives the same report.
 #pragma once
 
+#include <string_view>
+
 #include "diagnose/report.h"
 #include "facts/snapshot.h"
 
@@ -10,8 +12,11 @@ namespace acceptq::diagnose {
 // left unsaid. Remedies are added by remedy::add_remedies.
 [[nodiscard]] Report diagnose(const facts::Observation& observation);
 
-// The worst verdict of its listeners; overflow that no open listener explains is overflow all the
-// same.
+// The verdict that a finding of this number stands for: kHealthy where it only explains another.
+[[nodiscard]] Verdict verdict_of_finding(std::string_view id);
+
+// The worst verdict of its listeners and of the findings about namespaces: overflow that no open
+// listener explains is overflow all the same.
 [[nodiscard]] Verdict overall_verdict(const Report& report);
 
 }  // namespace acceptq::diagnose

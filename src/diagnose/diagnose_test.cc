@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include "diagnose/diagnose_test_support.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -11,68 +11,6 @@ namespace {
 using facts::Listener;
 using facts::Namespace;
 using facts::Observation;
-
-constexpr NetnsId kHost{4026531840};
-constexpr NetnsId kPod{4026532567};
-
-Namespace make_namespace(NetnsId id, std::int64_t somaxconn,
-                         const std::map<std::string, std::uint64_t, std::less<>>& counters = {}) {
-  Namespace ns;
-  ns.id = id;
-  ns.is_host = id == kHost;
-  const auto value = [](std::int64_t v) {
-    return facts::Sysctl{.state = facts::SysctlState::kValue, .value = v};
-  };
-  ns.sysctls = {{facts::kSomaxconn, value(somaxconn)}, {facts::kMaxSynBacklog, value(2048)},
-                {facts::kSyncookies, value(1)},        {facts::kAbortOnOverflow, value(0)},
-                {facts::kSynackRetries, value(5)},     {facts::kFastopen, value(1)}};
-  ns.counters = {{"TcpExtListenOverflows", 0},  {"TcpExtListenDrops", 0},
-                 {"TcpExtTCPReqQFullDrop", 0},  {"TcpExtTCPReqQFullDoCookies", 0},
-                 {"TcpExtSyncookiesSent", 0},   {"TcpExtSyncookiesRecv", 0},
-                 {"TcpExtSyncookiesFailed", 0}, {"TcpPassiveOpens", 0}};
-  for (const auto& [name, count] : counters) ns.counters[name] = count;
-  ns.counters_source = "/proc/3985/net/netstat";
-  return ns;
-}
-
-Listener make_listener(std::uint16_t port, std::uint32_t length, std::uint32_t limit,
-                       std::uint32_t drops, NetnsId netns = kPod) {
-  Listener listener;
-  listener.netns = netns;
-  listener.port = port;
-  listener.cookie = SocketCookie(std::uint64_t{port} * 16);
-  listener.inode = SocketInode(port);
-  listener.accept_queue_len = QueueLength(length);
-  listener.limit = QueueLimit(limit);
-  listener.drops = drops;
-  listener.owners = {{.pid = Pid(3985), .fd = 6}};
-  listener.owners_complete = true;
-  return listener;
-}
-
-// A pod beside a host whose somaxconn is 32768.
-Observation observe(std::vector<Listener> before, Namespace ns_before, std::vector<Listener> after,
-                    Namespace ns_after, double seconds = 2) {
-  Observation observation;
-  observation.seconds = seconds;
-  observation.before.host.kernel = observation.after.host.kernel = "6.1.0-56-amd64";
-  observation.before.listeners = std::move(before);
-  observation.after.listeners = std::move(after);
-  observation.before.namespaces = {make_namespace(kHost, 32768), std::move(ns_before)};
-  observation.after.namespaces = {make_namespace(kHost, 32768), std::move(ns_after)};
-  facts::normalize(observation.before);
-  facts::normalize(observation.after);
-  return observation;
-}
-
-const Finding* find(const Report& report, std::string_view id) {
-  const auto it = std::ranges::find(report.findings, id, &Finding::id);
-  return it != report.findings.end() ? &*it : nullptr;
-}
-
-bool says(const Finding* finding, std::string_view words) {
-  return finding != nullptr && finding->explanation.find(words) != std::string::npos;
-}
 
 Observation seed_step_1() {
   Observation observation = observe(
@@ -90,7 +28,7 @@ Observation seed_step_1() {
 }
 
 TEST(Seed, FirstTheNamespacesSomaxconnBinds) {
-  const Report report = diagnose(seed_step_1());
+  const Report report = report_of(seed_step_1());
   EXPECT_EQ(report.verdict, Verdict::kOverflowing);
   ASSERT_EQ(report.listeners.size(), 1U);
   const ListenerReport& listener = report.listeners[0];
@@ -119,8 +57,8 @@ TEST(Seed, ThenTheApplicationsBacklogBinds) {
     return make_namespace(kPod, 8096,
                           {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
   };
-  const Report report = diagnose(observe({make_listener(80, 512, 511, 10)}, pod(10),
-                                         {make_listener(80, 512, 511, 60)}, pod(60)));
+  const Report report = report_of(observe({make_listener(80, 512, 511, 10)}, pod(10),
+                                          {make_listener(80, 512, 511, 60)}, pod(60)));
   EXPECT_EQ(report.verdict, Verdict::kOverflowing);
   EXPECT_EQ(report.listeners[0].limit_set_by, LimitSetBy::kApplication);
   EXPECT_TRUE(says(find(report, "AQ105"), "511 is what the application itself asked for"));
@@ -128,9 +66,9 @@ TEST(Seed, ThenTheApplicationsBacklogBinds) {
 }
 
 TEST(Healthy, BusyServerGivesNoFinding) {
-  const Report report = diagnose(observe({make_listener(80, 3, 511, 0)}, make_namespace(kPod, 4096),
-                                         {make_listener(80, 17, 511, 0)},
-                                         make_namespace(kPod, 4096, {{"TcpPassiveOpens", 90000}})));
+  const Report report = report_of(observe(
+      {make_listener(80, 3, 511, 0)}, make_namespace(kPod, 4096), {make_listener(80, 17, 511, 0)},
+      make_namespace(kPod, 4096, {{"TcpPassiveOpens", 90000}})));
   EXPECT_EQ(report.verdict, Verdict::kHealthy);
   EXPECT_TRUE(report.findings.empty());
 }
@@ -138,7 +76,7 @@ TEST(Healthy, BusyServerGivesNoFinding) {
 TEST(Past, CountersThatDoNotMoveAreANotice) {
   const Namespace pod =
       make_namespace(kPod, 4096, {{"TcpExtListenOverflows", 412}, {"TcpExtListenDrops", 412}});
-  const Report report = diagnose(
+  const Report report = report_of(
       observe({make_listener(80, 0, 511, 412)}, pod, {make_listener(80, 0, 511, 412)}, pod));
   EXPECT_EQ(report.verdict, Verdict::kOverflowed);
   ASSERT_EQ(report.findings.size(), 1U);
@@ -152,7 +90,7 @@ TEST(Attribution, TwoThatOverflowShareNoCounter) {
     return make_namespace(kPod, 4096,
                           {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
   };
-  const Report report = diagnose(observe(
+  const Report report = report_of(observe(
       {make_listener(80, 6, 5, 0), make_listener(81, 8, 7, 0), make_listener(82, 0, 5, 3)}, pod(0),
       {make_listener(80, 6, 5, 30), make_listener(81, 8, 7, 12), make_listener(82, 0, 5, 3)},
       pod(40)));
@@ -171,8 +109,8 @@ TEST(Attribution, DuplicateSynsAtANeighbourAreNoOverflow) {
                           {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
   };
   const Report report =
-      diagnose(observe({make_listener(80, 6, 5, 0), make_listener(81, 1, 511, 0)}, pod(0),
-                       {make_listener(80, 6, 5, 40), make_listener(81, 1, 511, 1)}, pod(40)));
+      report_of(observe({make_listener(80, 6, 5, 0), make_listener(81, 1, 511, 0)}, pod(0),
+                        {make_listener(80, 6, 5, 40), make_listener(81, 1, 511, 1)}, pod(40)));
   EXPECT_EQ(report.listeners[0].verdict, Verdict::kOverflowing);
   EXPECT_NE(report.listeners[1].verdict, Verdict::kOverflowing);
 }
@@ -182,8 +120,8 @@ TEST(Attribution, OverflowOfAListenerThatClosedIsStillReported) {
     return make_namespace(kPod, 4096,
                           {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
   };
-  const Report report = diagnose(observe({make_listener(80, 6, 5, 0), make_listener(81, 0, 5, 0)},
-                                         pod(0), {make_listener(81, 0, 5, 0)}, pod(40)));
+  const Report report = report_of(observe({make_listener(80, 6, 5, 0), make_listener(81, 0, 5, 0)},
+                                          pod(0), {make_listener(81, 0, 5, 0)}, pod(40)));
   EXPECT_EQ(report.verdict, Verdict::kOverflowing);
   const Finding* finding = find(report, "AQ101");
   ASSERT_NE(finding, nullptr);
@@ -197,14 +135,14 @@ TEST(Counters, WrapAndRestart) {
                           {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
   };
   const Report wrapped =
-      diagnose(observe({make_listener(80, 6, 5, 0xFFFFFFFE)}, pod(0xFFFFFFFFFFFFFFFEU),
-                       {make_listener(80, 6, 5, 8)}, pod(8)));
+      report_of(observe({make_listener(80, 6, 5, 0xFFFFFFFE)}, pod(0xFFFFFFFFFFFFFFFEU),
+                        {make_listener(80, 6, 5, 8)}, pod(8)));
   EXPECT_EQ(wrapped.listeners[0].refused.total, 10U);
   Namespace before = pod(500);
   before.cookie = 1;
   Namespace after = pod(8);
   after.cookie = 2;
-  const Report restarted = diagnose(
+  const Report restarted = report_of(
       observe({make_listener(80, 6, 5, 500)}, before, {make_listener(80, 6, 5, 8)}, after));
   EXPECT_NE(find(restarted, "AQ608"), nullptr);
   EXPECT_EQ(restarted.listeners[0].refused.total, std::nullopt);
@@ -231,7 +169,7 @@ TEST(Limits, WhoSetThem) {
     Listener listener = make_listener(80, 0, row.limit, 0);
     if (row.kernel_owned) listener.owners.clear();
     const Namespace pod = make_namespace(kPod, row.somaxconn);
-    const Report report = diagnose(observe({listener}, pod, {listener}, pod));
+    const Report report = report_of(observe({listener}, pod, {listener}, pod));
     EXPECT_EQ(report.listeners[0].limit_set_by, row.by) << row.limit << " " << row.somaxconn;
     EXPECT_EQ(report.listeners[0].stale, row.stale) << row.limit << " " << row.somaxconn;
   }
@@ -239,7 +177,7 @@ TEST(Limits, WhoSetThem) {
 
 TEST(Limits, StaleWhereTheChangeWasSeen) {
   const Listener listener = make_listener(80, 129, 128, 0);
-  const Report report = diagnose(
+  const Report report = report_of(
       observe({listener}, make_namespace(kPod, 128), {listener}, make_namespace(kPod, 8096)));
   EXPECT_EQ(report.listeners[0].stale, true);
   EXPECT_EQ(report.listeners[0].limit_set_by, LimitSetBy::kSomaxconn);
@@ -252,7 +190,7 @@ TEST(Unix, FullQueueHasNoCounters) {
   listener.path = "/run/php-fpm.sock";
   listener.drops.reset();
   const Namespace pod = make_namespace(kPod, 4096);
-  const Report report = diagnose(observe({listener}, pod, {listener}, pod));
+  const Report report = report_of(observe({listener}, pod, {listener}, pod));
   EXPECT_EQ(report.verdict, Verdict::kAtRisk);
   EXPECT_TRUE(says(find(report, "AQ110"), "4 connections wait"));
   EXPECT_NE(find(report, "AQ105"), nullptr);
@@ -269,56 +207,14 @@ TEST(Reuseport, OneFullMemberIsNamed) {
     return make_namespace(kPod, 4096,
                           {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
   };
-  const Report report = diagnose(observe({full, idle}, pod(0), {full_after, idle}, pod(20)));
+  const Report report = report_of(observe({full, idle}, pod(0), {full_after, idle}, pod(20)));
   EXPECT_TRUE(says(find(report, "AQ111"), "2 sockets share"));
   EXPECT_TRUE(report.listeners[0].reuseport_group.has_value());
 }
 
-TEST(Syn, FloodAndBurstAndCookiesOff) {
-  const auto run = [](const std::map<std::string, std::uint64_t, std::less<>>& counters,
-                      std::int64_t syncookies) {
-    Namespace before = make_namespace(kPod, 4096);
-    Namespace after = make_namespace(kPod, 4096, counters);
-    before.sysctls[facts::kSyncookies].value = after.sysctls[facts::kSyncookies].value = syncookies;
-    return diagnose(
-        observe({make_listener(80, 0, 511, 0)}, before, {make_listener(80, 0, 511, 0)}, after));
-  };
-  const Report flood = run({{"TcpExtTCPReqQFullDoCookies", 50000},
-                            {"TcpExtSyncookiesSent", 50000},
-                            {"TcpExtSyncookiesRecv", 12}},
-                           1);
-  EXPECT_NE(find(flood, "AQ203"), nullptr);
-  EXPECT_EQ(find(flood, "AQ202"), nullptr);
-  const Report burst = run({{"TcpExtTCPReqQFullDoCookies", 500},
-                            {"TcpExtSyncookiesSent", 500},
-                            {"TcpExtSyncookiesRecv", 480}},
-                           1);
-  EXPECT_NE(find(burst, "AQ202"), nullptr);
-  EXPECT_EQ(find(burst, "AQ203"), nullptr);
-  const Report off = run({{"TcpExtTCPReqQFullDrop", 70}, {"TcpExtListenDrops", 70}}, 0);
-  EXPECT_NE(find(off, "AQ201"), nullptr);
-  EXPECT_EQ(find(off, "AQ205"), nullptr);
-  // Nothing is wrong with its accept queue, and nothing about that queue is said.
-  EXPECT_EQ(find(off, "AQ105"), nullptr);
-  EXPECT_EQ(find(off, "AQ203"), nullptr);
-  const Report flood_off = run({{"TcpExtListenDrops", 3850}, {"TcpPassiveOpens", 4}}, 0);
-  EXPECT_TRUE(says(find(flood_off, "AQ203"), "4 handshakes were completed"));
-  const Report crowd_off = run({{"TcpExtListenDrops", 3850}, {"TcpPassiveOpens", 4000}}, 0);
-  EXPECT_EQ(find(crowd_off, "AQ203"), nullptr);
-  const Report reserve = run({{"TcpExtListenDrops", 70}}, 0);
-  EXPECT_NE(find(reserve, "AQ205"), nullptr);
-  const Report other = run({{"TcpExtListenDrops", 70}}, 1);
-  EXPECT_NE(find(other, "AQ107"), nullptr);
-  const Report always = run({{"TcpExtTCPReqQFullDoCookies", 60},
-                             {"TcpExtSyncookiesSent", 60},
-                             {"TcpExtSyncookiesRecv", 60}},
-                            2);
-  EXPECT_TRUE(always.findings.empty());
-}
-
 TEST(SingleSnapshot, SaysFullButNotOverflowing) {
   const Namespace pod = make_namespace(kPod, 128);
-  const Report report = diagnose(
+  const Report report = report_of(
       observe({make_listener(80, 129, 128, 5)}, pod, {make_listener(80, 129, 128, 5)}, pod, 0));
   EXPECT_EQ(report.verdict, Verdict::kAtRisk);
   EXPECT_NE(find(report, "AQ108"), nullptr);
@@ -329,18 +225,6 @@ TEST(Empty, HostWithoutListenersIsHealthy) {
   const Report report = diagnose(Observation{});
   EXPECT_EQ(report.verdict, Verdict::kHealthy);
   EXPECT_TRUE(report.findings.empty());
-}
-
-facts::Ledger make_ledger(const Listener& listener, std::uint64_t at_syn, std::uint64_t at_ack) {
-  facts::Ledger ledger;
-  ledger.netns = listener.netns;
-  ledger.port = listener.port;
-  ledger.cookie = listener.cookie;
-  ledger.set(facts::LedgerTerm::kSynRefusedAcceptFull, at_syn);
-  ledger.set(facts::LedgerTerm::kAckRefusedFull, at_ack);
-  ledger.set(facts::LedgerTerm::kAttemptsRefused, at_syn);
-  ledger.addresses = 2;
-  return ledger;
 }
 
 // Counters are the namespace's, and sk_drops counts some packets twice: ledgers tell listeners
@@ -357,7 +241,7 @@ TEST(Diagnose, TakesLedgersBeforeCounters) {
   observation.ledgers[1].time_in_queue_ns = {{.below = 2'500'000'000, .count = 95},
                                              {.below = 2'600'000'000, .count = 5}};
   observation.ledgers[1].set(facts::LedgerTerm::kAcceptedUntimed, 11);
-  const Report report = diagnose(observation);
+  const Report report = report_of(observation);
   const ListenerReport& first = report.listeners[0];
   EXPECT_EQ(first.verdict, Verdict::kOverflowing);
   EXPECT_EQ(first.refused.total, 40U);
@@ -384,15 +268,15 @@ TEST(Diagnose, GivesNoTimeInQueueWhereTooFewWereTimed) {
   ledger.time_in_queue_ns = {{.below = 1'000'000, .count = 89}};
   ledger.set(facts::LedgerTerm::kAcceptedUntimed, 11);
   observation.ledgers = {ledger};
-  EXPECT_FALSE(diagnose(observation).listeners[0].time_in_queue.has_value());
+  EXPECT_FALSE(report_of(observation).listeners[0].time_in_queue.has_value());
 }
 
 TEST(Diagnose, KnowsThatNothingWasRefusedWhereItTraced) {
   Observation observation = observe({make_listener(80, 0, 128, 0)}, make_namespace(kPod, 128),
                                     {make_listener(80, 0, 128, 0)}, make_namespace(kPod, 128));
-  EXPECT_EQ(diagnose(observation).listeners[0].refused.attempts, std::nullopt);
+  EXPECT_EQ(report_of(observation).listeners[0].refused.attempts, std::nullopt);
   observation.tracing = facts::Source::kFunctions;
-  const Refused& refused = diagnose(observation).listeners[0].refused;
+  const Refused& refused = report_of(observation).listeners[0].refused;
   EXPECT_EQ(refused.at_syn, 0U);
   EXPECT_EQ(refused.attempts, 0U);
 }

@@ -142,6 +142,9 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
     ListenerReport& report = state.report;
     const Listener& listener = *state.listener;
     if (listener.protocol != Protocol::kTcp) continue;
+    state.only_listener = tcp_listeners[listener.netns] == 1;
+    if (observation.seconds <= 0) continue;  // one moment says nothing of what changes
+    state.seconds = observation.seconds;
     if (state.before != nullptr && state.before->drops && listener.drops) {
       report.socket_drops_delta = socket_drops_growth(*state.before->drops, *listener.drops);
     }
@@ -149,25 +152,26 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
     const bool alone = suspects[listener.netns] == 1;
     const auto listen_drops = state.ns.delta("TcpExtListenDrops");
     if (state.ns.comparable() && own && alone && listen_drops) {
-      state.overflows = state.ns.delta("TcpExtListenOverflows");
-      state.drops = listen_drops;
-      report.refused = {.total = listen_drops, .source = facts::Source::kCounters};
+      state.refusals = refusals_of(state.ns, rules);
+      report.refused = {.total = state.refusals->total(), .source = facts::Source::kCounters};
     } else if (report.socket_drops_delta == 0U || (listen_drops == 0U && state.ns.comparable())) {
-      state.overflows = 0;
-      state.drops = 0;
+      state.refusals = Refusals{};
       report.refused = {.total = 0, .source = facts::Source::kCounters};
     } else if (report.socket_drops_delta) {
       report.refused = {.total = report.socket_drops_delta, .source = facts::Source::kSocketDrops};
     }
-    if (tcp_listeners[listener.netns] != 1 || observation.seconds <= 0) continue;
-    // Connections completed in this namespace are this listener's, as its only one.
+    if (!state.only_listener) continue;
+    // Cookies, and connections completed in this namespace, are this listener's, as its only one.
+    state.cookies_sent = state.ns.delta("TcpExtSyncookiesSent");
     if (const auto opens = state.ns.delta("TcpPassiveOpens"); opens && state.before != nullptr) {
       const double growth = double{1} * listener.accept_queue_len.value() -
                             double{1} * state.before->accept_queue_len.value();
       const double refused = static_cast<double>(report.refused.total.value_or(0));
       const double completed = static_cast<double>(*opens);
       report.arrivals_per_s = (completed + refused) / observation.seconds;
-      report.accepts_per_s = std::max(0.0, completed - growth) / observation.seconds;
+      const double left = std::max(0.0, completed - growth);
+      report.left_queue = static_cast<std::uint64_t>(left);
+      report.accepts_per_s = left / observation.seconds;
     }
   }
 }
@@ -189,7 +193,7 @@ std::optional<TimeInQueue> time_in_queue(const facts::Ledger& ledger) {
 }
 
 bool refused_by_counters(const ListenerState& state) {
-  return state.drops.value_or(state.ns.grew("TcpExtListenDrops")) > 0;
+  return state.refusals ? state.refusals->total() > 0 : state.ns.grew("TcpExtListenDrops") > 0;
 }
 
 // What tracing counted is better than what is concluded from counters.
@@ -230,10 +234,8 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
         continue;
       }
     } else {
-      state.drops = refused;
-      state.overflows = ledger[kSynRefusedAcceptFull].value_or(0) +
-                        ledger[kAckRefusedFull].value_or(0) +
-                        ledger[kCookieAckRefusedFull].value_or(0);
+      state.refusals = refusals_of(ledger);
+      if (ledger[kSynCookie]) state.cookies_sent = ledger[kSynCookie];
     }
     report.refused = {.total = refused,
                       .at_syn = at_syn,
@@ -249,7 +251,14 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     if (!queued || !accepted || observation.seconds <= 0) continue;
     report.arrivals_per_s = static_cast<double>(*queued + refused) / observation.seconds;
     report.accepts_per_s = static_cast<double>(*accepted) / observation.seconds;
+    report.left_queue = *accepted;
   }
+}
+
+void estimate_wait(ListenerReport& report, QueueLength length) {
+  constexpr double kMsPerSecond = 1000;
+  if (length.value() == 0 || report.accepts_per_s.value_or(0) <= 0) return;
+  report.estimated_wait_ms = length.value() / *report.accepts_per_s * kMsPerSecond;
 }
 
 void group_reuseport(std::vector<ListenerState>& states) {
@@ -290,6 +299,9 @@ std::vector<ListenerState> listener_states(const facts::Observation& observation
   }
   attribute_drops(states, observation, rules);
   take_ledgers(observation, states);
+  for (ListenerState& state : states) {
+    estimate_wait(state.report, state.listener->accept_queue_len);
+  }
   group_reuseport(states);
   return states;
 }

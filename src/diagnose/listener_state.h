@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "diagnose/deltas.h"
+#include "diagnose/refusals.h"
 #include "diagnose/report.h"
 #include "facts/snapshot.h"
 #include "listenpath/kernel.h"
@@ -22,10 +23,17 @@ struct ListenerState {
   NamespaceDelta ns;
   ListenerReport report;
   bool kernel_owned = false;  // no descriptor of any process refers to it
-  // Packets refused for a full accept queue, and all: by its ledger, or the growth of its
-  // namespace's ListenOverflows and ListenDrops where they are this listener's alone.
-  std::optional<std::uint64_t> overflows;
-  std::optional<std::uint64_t> drops;
+  // By its ledger, or by what its namespace's counters grew where that is this listener's alone;
+  // empty where other listeners can have had a share, or there was no time to watch.
+  std::optional<Refusals> refusals;
+  // What refused its handshakes: known, or concluded from its own sk_drops and what the counters of
+  // its namespace say of all listeners there.
+  bool by_accept_queue = false;
+  bool by_syn_queue = false;
+  bool by_other = false;
+  std::optional<std::uint64_t> cookies_sent;  // where they were its own
+  std::optional<double> seconds;              // that it was watched
+  bool only_listener = false;                 // for TCP in its namespace, then and now
   // Values other than the application's choice that the limit may have come from; only where
   // limit_set_by is unknown: "the kernel's default", "the host's somaxconn" …
   std::vector<std::string> limit_candidates;

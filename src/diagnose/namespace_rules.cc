@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "diagnose/catalogue.h"
 #include "diagnose/rules.h"
 
@@ -16,14 +17,28 @@ constexpr const char* kCookiesSent = "TcpExtSyncookiesSent";
 constexpr const char* kCookiesRecv = "TcpExtSyncookiesRecv";
 constexpr const char* kCookiesFailed = "TcpExtSyncookiesFailed";
 
+constexpr const char* kDeferDrop = "TcpExtTCPDeferAcceptDrop";
+
 constexpr const char* kPassiveOpens = "TcpPassiveOpens";
 
 // Fewer SYNs than this say nothing of who sends them.
 constexpr std::uint64_t kFloodSyns = 100;
 // Of a flood's handshakes, at most this share is completed. Real clients complete nearly all.
 constexpr double kFloodCompleted = 0.25;
+// Of real clients' cookies, at least this share comes back, and they got through.
+constexpr double kCookiesThatReturn = 0.75;
+// Fewer handshakes that nobody answers are clients that went away.
+constexpr std::uint64_t kUnanswered = 10;
 // Invalid cookies worth a word.
 constexpr std::uint64_t kManyInvalid = 10;
+
+bool comes_to_nothing(std::uint64_t completed, std::uint64_t all) {
+  return static_cast<double>(completed) <= kFloodCompleted * static_cast<double>(all);
+}
+
+bool is_flood_of_cookies(std::uint64_t sent, std::uint64_t received) {
+  return sent >= kFloodSyns && comes_to_nothing(received, sent);
+}
 
 class NamespaceRules {
  public:
@@ -35,167 +50,276 @@ class NamespaceRules {
         ns_(namespace_delta(observation, id)),
         findings_(findings) {
     for (const ListenerState& state : all) {
-      if (state.listener->netns == id && state.listener->protocol == facts::Protocol::kTcp) {
-        states_.push_back(&state);
-      }
+      if (state.listener->netns != id) continue;
+      all_.push_back(&state);
+      if (state.listener->protocol == facts::Protocol::kTcp) states_.push_back(&state);
     }
   }
 
   void add() {
-    if (!ns_.comparable()) {
-      add_unclear();
-      return;
-    }
-    add_unexplained_overflow();
-    add_other_drops();
+    add_unknown();
+    if (!ns_.comparable()) return;
+    add_past();
+    add_unexplained();
     add_cookies();
+    add_flood_without_cookies();
+    add_deferred();
   }
 
  private:
-  Finding finding_here(const char* id, std::initializer_list<const char*> counters) {
+  using Counters = std::initializer_list<const char*>;
+
+  // About one listener, or, where it is null, about the namespace.
+  Finding finding_here(const char* id, const ListenerState* about, Counters counters) {
     Finding finding = make_finding(id);
     finding.netns = id_;
-    // The listener's name where there is only one that it can be.
-    const ListenerState* suspect = nullptr;
-    std::size_t suspects = 0;
-    for (const ListenerState* state : states_) {
-      if (states_.size() == 1 || state->report.socket_drops_delta.value_or(0) > 0) {
-        suspect = state;
-        ++suspects;
-      }
-    }
-    if (suspects == 1) finding.listener = suspect->report.key;
+    if (about != nullptr) finding.listener = about->report.key;
     for (const char* counter : counters) finding.evidence.push_back(counter_evidence(ns_, counter));
     return finding;
   }
 
-  void add_unclear() {
-    const std::uint64_t overflows = ns_.total(kOverflows).value_or(0);
-    if (overflows == 0 || observation_.seconds <= 0) return;
-    Finding finding = finding_here("AQ608", {kOverflows, kDrops});
-    finding.explanation = fmt::format(
-        "This network namespace was not there when acceptq began to watch, or is another one by "
-        "now. "
-        "{} packets of handshakes were refused in it for a full accept queue since it was made.",
-        overflows);
-    findings_.push_back(std::move(finding));
+  // The one listener for which `holds`; null where there is none, or several.
+  template <typename Predicate>
+  const ListenerState* only(Predicate holds) const {
+    const ListenerState* found = nullptr;
+    for (const ListenerState* state : states_) {
+      if (!holds(*state)) continue;
+      if (found != nullptr) return nullptr;
+      found = state;
+    }
+    return found;
   }
 
-  void add_unexplained_overflow() {
-    const std::uint64_t overflows = ns_.grew(kOverflows);
-    const bool explained = std::ranges::any_of(states_, [](const ListenerState* state) {
-      return state->report.verdict == Verdict::kOverflowing;
-    });
-    if (overflows == 0 || explained) return;
-    Finding finding = finding_here("AQ101", {kOverflows, kDrops});
-    finding.listener.reset();
-    finding.explanation = fmt::format(
-        "In {:.1f} s {} packets of new handshakes were refused in this network namespace because "
-        "an "
-        "accept queue was full, but none of the listeners that are open now accounts for them: the "
-        "one that did was closed meanwhile, or filled for moments only.",
-        observation_.seconds, overflows);
-    finding.confidence = 0.9;
-    findings_.push_back(std::move(finding));
+  [[nodiscard]] bool any(bool ListenerState::* holds) const {
+    return std::ranges::any_of(states_, [&](const ListenerState* state) { return state->*holds; });
   }
 
-  void add_other_drops() {
-    const std::uint64_t overflows = ns_.grew(kOverflows);
-    std::uint64_t drops = ns_.grew(kDrops);
-    if (rules_.cookies_count_as_drops) drops -= std::min(drops, ns_.grew(kCookiesSent));
-    if (drops <= overflows) return;
-    std::uint64_t others = drops - overflows;
-    const std::uint64_t syn_full = std::min(others, ns_.grew(kQueueFullDrop));
-    if (syn_full > 0) {
-      Finding finding = finding_here("AQ201", {kQueueFullDrop, kDrops});
-      finding.explanation = fmt::format(
-          "In {:.1f} s {} SYNs were refused because the SYN queue was full: "
-          "net.ipv4.tcp_syncookies "
-          "is 0, so the kernel does not answer without keeping state.",
-          observation_.seconds, syn_full);
-      finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
+  // What keeps a verdict from being given. A notice: the report's blind spots say what it costs.
+  void add_unknown() {
+    const auto unknown = [&](facts::Protocol protocol) {
+      return std::ranges::any_of(all_, [&](const ListenerState* state) {
+        return state->listener->protocol == protocol && state->report.verdict == Verdict::kUnknown;
+      });
+    };
+    const auto add = [&](const char* id, Counters counters, std::string explanation) {
+      Finding finding = finding_here(id, nullptr, counters);
+      finding.severity = Severity::kNotice;
+      finding.explanation = std::move(explanation);
       findings_.push_back(std::move(finding));
+    };
+    if (unknown(facts::Protocol::kUnix)) {
+      add("AQ604", {},
+          "The limits of Unix sockets in this network namespace are not known, and so not whether "
+          "their queues are full.");
     }
-    const bool cookies_off = sysctl_value(ns_.after(), facts::kSyncookies) == 0;
-    if (cookies_off) add_flood_without_cookies(others);
-    others -= syn_full;
-    if (others == 0) return;
-    Finding finding = finding_here(cookies_off ? "AQ205" : "AQ107", {kDrops, kOverflows});
-    if (cookies_off) {
-      finding.explanation = fmt::format(
-          "In {:.1f} s {} SYNs were refused before any queue was full. With "
-          "net.ipv4.tcp_syncookies 0 "
-          "the kernel keeps the last quarter of net.ipv4.tcp_max_syn_backlog ({}) for clients it "
-          "knows.",
-          observation_.seconds, others,
-          sysctl_value(ns_.after(), facts::kMaxSynBacklog).value_or(0));
-      finding.confidence = 0.8;  // no memory and no route look the same
-      finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kMaxSynBacklog));
-    } else {
-      finding.explanation = fmt::format(
-          "In {:.1f} s {} packets of handshakes were refused though no queue was full (ListenDrops "
-          "grew "
-          "by {}, ListenOverflows by {}): no memory for the request, no route back to the client, "
-          "a "
-          "security module, or an ICMP error for a half-open connection.",
-          observation_.seconds, others, ns_.grew(kDrops), overflows);
+    const bool unclear = unknown(facts::Protocol::kTcp);
+    if (ns_.comparable()) {
+      if (unclear) {
+        add("AQ606", {},
+            "Neither the counters of this network namespace nor those of its sockets are known, "
+            "and "
+            "so not whether packets were refused.");
+      }
+      return;
     }
+    if (!unclear && (ns_.total(kOverflows).value_or(0) == 0 || observation_.seconds <= 0)) return;
+    add("AQ608", {kOverflows, kDrops},
+        fmt::format(
+            "This network namespace was not there when acceptq began to watch, or is another "
+            "one by now. {} packets of handshakes were refused in it for a full accept queue "
+            "since it was made.",
+            ns_.total(kOverflows).value_or(0)));
+  }
+
+  void add_past() {
+    const std::uint64_t overflows = ns_.total(kOverflows).value_or(0);
+    if (states_.empty() || overflows == 0 || ns_.grew(kOverflows) > 0) return;
+    const ListenerState* alone =
+        states_.size() == 1 && refused_before(*states_.front()) ? states_.front() : nullptr;
+    Finding finding = finding_here("AQ102", alone, {kOverflows, kDrops});
+    finding.explanation = fmt::format(
+        "{} of handshakes {} refused for a full accept queue in this network namespace since it "
+        "was "
+        "made; when is not known{}.{}",
+        counted(overflows, "packet", "packets"), overflows == 1 ? "was" : "were",
+        observation_.seconds > 0 ? fmt::format(", none in the last {:.1f} s", observation_.seconds)
+                                 : "",
+        alone != nullptr ? ""
+                         : " The counter does not tell its listeners apart, those that are gone "
+                           "included.");
     findings_.push_back(std::move(finding));
   }
 
-  // Without cookies nothing tells whether a refused client is real: that few of the others complete
-  // their handshakes does.
-  void add_flood_without_cookies(std::uint64_t refused) {
-    const std::uint64_t completed = ns_.grew(kPassiveOpens);
-    const double share = static_cast<double>(completed) / static_cast<double>(completed + refused);
-    if (refused < kFloodSyns || share > kFloodCompleted) return;
-    Finding finding = finding_here("AQ203", {kDrops, kOverflows, kPassiveOpens});
-    finding.confidence = 0.6;
-    finding.explanation = fmt::format(
-        "In {:.1f} s {} SYNs were refused for want of room in the SYN queue while {} handshakes "
-        "were completed: what fills it are handshakes that nobody completes.",
-        observation_.seconds, refused, completed);
-    finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
-    findings_.push_back(std::move(finding));
+  // Refusals of a kind that no open listener accounts for.
+  void add_unexplained() {
+    const Refusals here = refusals_of(ns_, rules_);
+    const auto add = [&](const char* id, std::uint64_t packets, Counters counters,
+                         std::string_view what) {
+      Finding finding = finding_here(id, nullptr, counters);
+      finding.severity = refusal_severity(packets, ns_.grew(kPassiveOpens));
+      finding.confidence = 0.9;
+      finding.explanation = fmt::format(
+          "In {:.1f} s {} of new handshakes {} refused in this network namespace {}, and none of "
+          "the "
+          "listeners that are open now accounts for {}.",
+          observation_.seconds, counted(packets, "packet", "packets"),
+          packets == 1 ? "was" : "were", what, packets == 1 ? "it" : "them");
+      findings_.push_back(std::move(finding));
+    };
+    if (here.accept_queue > 0 && !any(&ListenerState::by_accept_queue)) {
+      add("AQ101", here.accept_queue, {kOverflows, kDrops}, "because an accept queue was full");
+      findings_.back().explanation +=
+          " The one that did was closed meanwhile, or filled for moments only.";
+    }
+    const bool by_syn_queue = any(&ListenerState::by_syn_queue);
+    if (here.syn_queue > 0 && !by_syn_queue) {
+      add("AQ201", here.syn_queue, {kQueueFullDrop, kDrops},
+          "because a SYN queue was full and net.ipv4.tcp_syncookies is 0");
+      findings_.back().evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
+    }
+    // With cookies off no counter tells the reserve from what else refuses.
+    if (here.reserve > 0 && !by_syn_queue && !any(&ListenerState::by_other)) {
+      add("AQ205", here.reserve, {kDrops, kOverflows},
+          "before any queue was full; with net.ipv4.tcp_syncookies 0 the kernel keeps the last "
+          "quarter of net.ipv4.tcp_max_syn_backlog for clients that it knows");
+      findings_.back().confidence = 0.8;  // no memory and no route look the same
+      findings_.back().evidence.push_back(sysctl_evidence(ns_.after(), facts::kMaxSynBacklog));
+    }
+    if (here.other > 0 && !any(&ListenerState::by_other)) {
+      add("AQ107", here.other, {kDrops, kOverflows}, "though no queue was full");
+    }
   }
 
   void add_cookies() {
+    bool named = false;
+    for (const ListenerState* state : states_) {
+      if (!answers_by_cookies(*state)) continue;
+      named = true;
+      const auto valid = state->ledger != nullptr
+                             ? (*state->ledger)[facts::LedgerTerm::kCookieValid]
+                             : std::nullopt;
+      add_cookies_of(state, *state->cookies_sent, valid.value_or(ns_.grew(kCookiesRecv)));
+    }
+    const bool always = sysctl_value(ns_.after(), facts::kSyncookies) == 2;
     const std::uint64_t sent = ns_.grew(kCookiesSent);
     const std::uint64_t received = ns_.grew(kCookiesRecv);
+    if (!named && sent > 0 && (!always || is_flood_of_cookies(sent, received))) {
+      add_cookies_of(nullptr, sent, received);
+    }
     const std::uint64_t failed = ns_.grew(kCookiesFailed);
-    const bool always = sysctl_value(ns_.after(), facts::kSyncookies) == 2;
-    const double returned =
-        sent == 0 ? 0 : static_cast<double>(received) / static_cast<double>(sent);
-    if (sent >= kFloodSyns && returned <= kFloodCompleted) {
-      Finding finding = finding_here("AQ203", {kCookiesSent, kCookiesRecv, kDoCookies});
+    if (failed < kManyInvalid) return;
+    Finding finding = finding_here("AQ204", nullptr, {kCookiesFailed, kCookiesRecv});
+    finding.explanation = fmt::format("In {:.1f} s {} packets carried no valid SYN cookie.",
+                                      observation_.seconds, failed);
+    findings_.push_back(std::move(finding));
+  }
+
+  void add_cookies_of(const ListenerState* about, std::uint64_t sent, std::uint64_t valid) {
+    // A client whose ACK was refused shows its cookie again with each packet that it sends.
+    const std::uint64_t received = std::min(valid, sent);
+    if (is_flood_of_cookies(sent, received)) {
+      Finding finding = finding_here("AQ203", about, {kCookiesSent, kCookiesRecv, kDoCookies});
       finding.confidence = 0.8;
       finding.explanation = fmt::format(
           "In {:.1f} s {} SYNs were answered by a SYN cookie and only {} of the answers came back "
           "({:.0f} %). Real clients answer nearly all.",
-          observation_.seconds, sent, received, returned * 100);
+          observation_.seconds, sent, received,
+          100.0 * static_cast<double>(received) / static_cast<double>(sent));
       findings_.push_back(std::move(finding));
-    } else if (sent > 0 && !always) {
-      Finding finding = finding_here("AQ202", {kDoCookies, kCookiesSent, kCookiesRecv});
-      finding.explanation = fmt::format(
-          "In {:.1f} s the SYN queue was full for {} SYNs, which were answered by a cookie; {} of "
-          "the "
-          "answers came back.",
-          observation_.seconds, sent, received);
-      findings_.push_back(std::move(finding));
+      return;
     }
-    if (failed >= kManyInvalid) {
-      Finding finding = finding_here("AQ204", {kCookiesFailed, kCookiesRecv});
-      finding.explanation = fmt::format("In {:.1f} s {} packets carried no valid SYN cookie.",
-                                        observation_.seconds, failed);
-      findings_.push_back(std::move(finding));
+    Finding finding = finding_here("AQ202", about, {kDoCookies, kCookiesSent, kCookiesRecv});
+    // Those that come back got through.
+    const double returned = static_cast<double>(received) / static_cast<double>(sent);
+    if (returned < kCookiesThatReturn) finding.severity = Severity::kWarning;
+    finding.explanation = fmt::format(
+        "In {:.1f} s the SYN queue was full for {}, which {} answered by a cookie; {} of the "
+        "answers "
+        "came back.",
+        observation_.seconds, counted(sent, "SYN", "SYNs"), sent == 1 ? "was" : "were", received);
+    findings_.push_back(std::move(finding));
+  }
+
+  // Handshakes that were answered and have waited for the client's ACK for over a second.
+  struct Unanswered {
+    std::uint64_t waiting = 0;   // in SYN queues now
+    std::uint64_t repeated = 0;  // SYN-ACKs
+    std::uint64_t expired = 0;
+    std::uint64_t acked = 0;  // final ACKs came, and were refused: such requests stay, too
+  };
+
+  [[nodiscard]] Unanswered unanswered() const {
+    using enum facts::LedgerTerm;
+    Unanswered sum;
+    for (const ListenerState* state : states_) {
+      const std::uint64_t all = state->listener->syn_queue_len.value_or(0);
+      sum.waiting +=
+          all - std::min<std::uint64_t>(all, state->listener->syn_queue_young.value_or(all));
+      if (state->ledger == nullptr) continue;
+      sum.repeated += (*state->ledger)[kSynackRetransmitted].value_or(0);
+      sum.expired += (*state->ledger)[kRequestExpired].value_or(0);
+      sum.acked += (*state->ledger)[kAckRefusedFull].value_or(0);
     }
+    sum.acked = std::max(sum.acked, ns_.grew(kOverflows));
+    return sum;
+  }
+
+  [[nodiscard]] bool defers() const {
+    return ns_.grew(kDeferDrop) > 0 || std::ranges::any_of(states_, [](const ListenerState* state) {
+             return state->listener->defer_accept.value_or(0) > 0;
+           });
+  }
+
+  // A refused SYN cannot complete and tells nothing of its sender. One that was answered, and whose
+  // answer nobody acknowledges, does.
+  void add_flood_without_cookies() {
+    if (sysctl_value(ns_.after(), facts::kSyncookies) != 0 || defers()) return;
+    const std::uint64_t refused = refusals_of(ns_, rules_).total();
+    const Unanswered silent = unanswered();
+    const std::uint64_t clients = silent.waiting + silent.expired;
+    const std::uint64_t completed = ns_.grew(kPassiveOpens) + silent.acked;
+    if (refused < kFloodSyns || clients < kUnanswered ||
+        !comes_to_nothing(completed, completed + clients)) {
+      return;
+    }
+    const ListenerState* about =
+        only([](const ListenerState& state) { return state.by_syn_queue; });
+    Finding finding = finding_here("AQ203", about, {kDrops, kOverflows, kPassiveOpens});
+    finding.confidence = 0.6;
+    finding.explanation = fmt::format(
+        "{} in the SYN queue {} unanswered for over a second{}{}, and in {:.1f} s {} completed: "
+        "what "
+        "fills it are handshakes that nobody completes.",
+        counted(silent.waiting, "handshake", "handshakes"), silent.waiting == 1 ? "is" : "are",
+        silent.repeated > 0 ? fmt::format(", {} SYN-ACKs were repeated", silent.repeated) : "",
+        silent.expired > 0 ? fmt::format(", {} requests expired", silent.expired) : "",
+        observation_.seconds, counted(completed, "handshake was", "handshakes were"));
+    finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
+    findings_.push_back(std::move(finding));
+  }
+
+  // Where a SYN queue is full of handshakes that are complete but for the first byte.
+  void add_deferred() {
+    const bool crowded =
+        ns_.grew(kQueueFullDrop) + ns_.grew(kDoCookies) > 0 || any(&ListenerState::by_syn_queue);
+    const std::uint64_t deferred = ns_.grew(kDeferDrop);
+    if (!crowded || deferred == 0) return;
+    const ListenerState* about = only(
+        [](const ListenerState& state) { return state.listener->defer_accept.value_or(0) > 0; });
+    Finding finding = finding_here("AQ206", about, {kDeferDrop, kQueueFullDrop, kDoCookies});
+    finding.explanation = fmt::format(
+        "In {:.1f} s {} came without data to a listener with TCP_DEFER_ACCEPT: those clients are "
+        "connected, and stay in the SYN queue until they send something.",
+        observation_.seconds, counted(deferred, "final ACK", "final ACKs"));
+    findings_.push_back(std::move(finding));
   }
 
   const facts::Observation& observation_;
   const listenpath::KernelRules& rules_;
   NetnsId id_;
   NamespaceDelta ns_;
-  std::vector<const ListenerState*> states_;
+  std::vector<const ListenerState*> all_;     // of this namespace
+  std::vector<const ListenerState*> states_;  // of them, TCP's
   std::vector<Finding>& findings_;
 };
 

@@ -17,8 +17,18 @@ namespace acceptq::diagnose {
 // Least first.
 enum class Severity { kNotice, kWarning, kCritical };
 
-// Worst first: a report's verdict is the first of its listeners' in this order.
-enum class Verdict { kOverflowing, kOverflowed, kDroppedElsewhere, kAtRisk, kHealthy, kUnknown };
+// Worst first: a report's verdict is the first in this order of its listeners' and of those that
+// its findings about a whole namespace stand for. The verdict is the fact; how bad it is, a
+// finding's severity says.
+enum class Verdict {
+  kOverflowing,       // its accept queue or its SYN queue refused handshakes
+  kSlow,              // nothing was refused, but connections wait over a second for accept()
+  kDroppedElsewhere,  // handshakes died for another reason than a full queue
+  kAtRisk,
+  kUnknown,
+  kOverflowed,  // refused only before the observation
+  kHealthy,
+};
 
 enum class LimitSetBy { kSomaxconn, kApplication, kKernel, kAcceptq, kUnknown };
 
@@ -99,7 +109,10 @@ struct ListenerReport {
   std::optional<double> arrivals_per_s;
   std::optional<double> accepts_per_s;
   Refused refused;
+  std::optional<std::uint64_t> left_queue;  // connections that accept() took while it was watched
   std::optional<TimeInQueue> time_in_queue;
+  // Of one that comes now: the queue's length by the rate at which connections leave it.
+  std::optional<double> estimated_wait_ms;
   std::optional<std::uint64_t> socket_drops_delta;
   std::optional<std::string> reuseport_group;  // facts::reuseport_key, where it has other members
 };

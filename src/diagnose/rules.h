@@ -1,6 +1,7 @@
 // The rules: each looks at one listener or one namespace and adds the findings that hold.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "diagnose/deltas.h"
@@ -11,22 +12,52 @@
 
 namespace acceptq::diagnose {
 
-// Sets the verdict of each state's report.
-void judge_listeners(const facts::Observation& observation, std::vector<ListenerState>& states);
+// Sets the verdict of each state's report, and what refused its handshakes.
+void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerState>& states);
 
-// AQ101 … AQ112 for one TCP or Unix listener.
-void add_accept_queue_findings(const facts::Observation& observation, const ListenerState& state,
+// Of the accept queue: seen full at any moment, and at the last one.
+[[nodiscard]] bool was_full(const ListenerState& state);
+[[nodiscard]] bool is_full_now(const ListenerState& state);
+[[nodiscard]] bool is_close_to_limit(const ListenerState& state);
+// Ten connections or more left the queue, and they waited, or one that comes now will wait, for
+// more than a second.
+[[nodiscard]] bool is_slow(const ListenerState& state);
+// Overflows of before that can only have been its own: it is alone in its namespace.
+[[nodiscard]] bool refused_before(const ListenerState& state);
+// Its SYN queue was full, and SYN cookies stood in.
+[[nodiscard]] bool answers_by_cookies(const ListenerState& state);
+
+// AQ101 … AQ113 for one TCP or Unix listener, AQ201 and AQ205 where its own SYN queue refused.
+void add_accept_queue_findings(const facts::Observation& observation,
+                               const listenpath::KernelRules& rules, const ListenerState& state,
                                const std::vector<ListenerState>& all,
                                std::vector<Finding>& findings);
 
-// AQ107, AQ20x, and overflow that no open listener explains, for one namespace with TCP listeners.
+// Of the above, those of a listener that refused packets; and of one whose clients wait.
+void add_refusal_findings(const ListenerState& state, const listenpath::KernelRules& rules,
+                          std::vector<Finding>& findings);
+void add_slow(const ListenerState& state, std::vector<Finding>& findings);
+
+// AQ102, AQ107, AQ20x, what is not known, and refusals that no open listener explains, for one
+// namespace.
 void add_namespace_findings(const facts::Observation& observation,
                             const listenpath::KernelRules& rules, NetnsId id,
                             const std::vector<ListenerState>& all, std::vector<Finding>& findings);
+
+// A finding with its listener.
+[[nodiscard]] Finding finding_about(const char* id, const ListenerState& state);
 
 // A counter as evidence.
 [[nodiscard]] Evidence counter_evidence(const NamespaceDelta& ns, const char* counter);
 // A sysctl as evidence; its total is empty where it could not be read.
 [[nodiscard]] Evidence sysctl_evidence(const facts::Namespace* ns, const char* name);
+// Length and limit of the accept queue; the counters of refusals and the socket's own.
+void add_queue_evidence(const ListenerState& state, Finding& finding);
+void add_counter_evidence(const ListenerState& state, Finding& finding);
+
+// "1 connection", "129 connections".
+[[nodiscard]] std::string connections(std::uint64_t count);
+// " It was full in 40 % of the samples."; empty where it was not sampled.
+[[nodiscard]] std::string fullness(const ListenerState& state);
 
 }  // namespace acceptq::diagnose

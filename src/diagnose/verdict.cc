@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <map>
+
 #include "diagnose/rules.h"
 
 namespace acceptq::diagnose {
@@ -8,65 +11,109 @@ namespace {
 constexpr double kClose = 0.8;
 constexpr std::uint64_t kSmallestThatCanBeClose = 10;
 
-bool seen_full(const ListenerState& state) {
+// What the listener alone is known to have refused.
+void take_own_refusals(ListenerState& state) {
+  state.by_accept_queue = state.refusals->accept_queue > 0;
+  state.by_syn_queue = state.refusals->by_syn_queue() > 0;
+  state.by_other = state.refusals->other > 0;
+}
+
+// Where only the namespace's counters and the socket's own sk_drops are known. The latter grows by
+// duplicate SYNs and resets too, where nothing is refused: an overflow is that of the listeners
+// whose queue was seen full, and where none was, of the one that accounts for most.
+void conclude_refusals(const listenpath::KernelRules& rules, bool another_was_full,
+                       ListenerState& state) {
+  const std::uint64_t own = state.report.socket_drops_delta.value_or(0);
+  const Refusals here = refusals_of(state.ns, rules);
+  if (own == 0 || here.total() == 0) return;
+  const bool most = own * 2 > here.total();
+  state.by_accept_queue = here.accept_queue > 0 && (was_full(state) || (most && !another_was_full));
+  if (!most || state.by_accept_queue) return;
+  state.by_syn_queue = here.by_syn_queue() > 0;
+  state.by_other = here.other > 0 && !state.by_syn_queue;
+}
+
+// Its counters have no beginning, or there are none at all.
+bool is_blind(const ListenerState& state) {
+  if (state.refusals || state.listener->drops == 0U) return false;
+  return !state.ns.comparable() || (!state.ns.total("TcpExtListenDrops") && !state.listener->drops);
+}
+
+Verdict judge_tcp(const ListenerState& state) {
+  if (state.by_accept_queue || state.by_syn_queue) return Verdict::kOverflowing;
+  if (is_slow(state)) return Verdict::kSlow;
+  if (state.by_other) return Verdict::kDroppedElsewhere;
+  if (is_full_now(state) || is_close_to_limit(state) || answers_by_cookies(state)) {
+    return Verdict::kAtRisk;
+  }
+  if (is_blind(state)) return Verdict::kUnknown;
+  return refused_before(state) ? Verdict::kOverflowed : Verdict::kHealthy;
+}
+
+Verdict judge_unix(const ListenerState& state) {
+  if (!state.listener->limit) return Verdict::kUnknown;
+  // The kernel counts nothing: only a queue that is full now, or was for most samples, tells.
+  if (is_full_now(state) || state.report.full_fraction.value_or(0) > 0.5) return Verdict::kAtRisk;
+  return Verdict::kHealthy;
+}
+
+}  // namespace
+
+bool was_full(const ListenerState& state) {
   const auto& limit = state.listener->limit;
   return limit && facts::sampled_full(state.report.longest, *limit);
 }
 
-bool full_now(const ListenerState& state) {
+bool is_full_now(const ListenerState& state) {
   const auto& limit = state.listener->limit;
   return limit && facts::sampled_full(state.listener->accept_queue_len, *limit);
 }
 
-bool refuses(const ListenerState& state) {
-  if (state.drops) return *state.drops > 0;
-  // Not this listener's counters alone. Its own sk_drops also grows by duplicate SYNs, where
-  // nothing is lost, so it takes a queue that was seen full, or most of what the namespace refused.
-  const std::uint64_t own = state.report.socket_drops_delta.value_or(0);
-  const std::uint64_t refused = state.ns.grew("TcpExtListenDrops");
-  return refused > 0 && own > 0 && (seen_full(state) || own * 2 > refused);
-}
-
-bool refused_before(const ListenerState& state, bool only_listener) {
-  const auto overflows = state.ns.total("TcpExtListenOverflows");
-  if (overflows.value_or(0) == 0) return false;
-  return state.listener->drops ? *state.listener->drops > 0 : only_listener;
-}
-
-bool close_to_limit(const ListenerState& state) {
+bool is_close_to_limit(const ListenerState& state) {
   if (!state.listener->limit) return false;
   const std::uint64_t capacity = facts::accept_queue_capacity(*state.listener->limit);
   return capacity >= kSmallestThatCanBeClose &&
          double{1} * state.report.longest.value() >= kClose * static_cast<double>(capacity);
 }
 
-Verdict judge_tcp(const ListenerState& state, bool only_listener) {
-  if (refuses(state)) return Verdict::kOverflowing;
-  if (full_now(state)) return Verdict::kAtRisk;
-  if (refused_before(state, only_listener)) return Verdict::kOverflowed;
-  if (close_to_limit(state)) return Verdict::kAtRisk;
-  const bool blind = !state.ns.total("TcpExtListenDrops") && !state.listener->drops;
-  return blind ? Verdict::kUnknown : Verdict::kHealthy;
+bool is_slow(const ListenerState& state) {
+  constexpr std::uint64_t kFewest = 10;
+  constexpr double kSlowMs = 1000;
+  // A measured median is the upper bound of its bucket, at most a quarter above the lower one.
+  constexpr double kBucket = 1.25;
+  if (state.report.left_queue.value_or(0) < kFewest) return false;
+  if (const auto& time = state.report.time_in_queue) return time->p50_ms > kSlowMs * kBucket;
+  return state.report.estimated_wait_ms.value_or(0) > kSlowMs;
 }
 
-Verdict judge_unix(const ListenerState& state) {
-  if (!state.listener->limit) return Verdict::kUnknown;
-  // The kernel counts nothing: only a queue that is full now, or was for most samples, tells.
-  if (full_now(state) || state.report.full_fraction.value_or(0) > 0.5) return Verdict::kAtRisk;
-  return Verdict::kHealthy;
+bool refused_before(const ListenerState& state) {
+  // The counters tell of all listeners that the namespace ever had.
+  return state.only_listener && state.listener->drops != 0U && state.ns.comparable() &&
+         state.ns.total("TcpExtListenOverflows").value_or(0) > 0 &&
+         state.ns.grew("TcpExtListenOverflows") == 0;
 }
 
-}  // namespace
+bool answers_by_cookies(const ListenerState& state) {
+  return state.cookies_sent.value_or(0) > 0 && state.report.cookies == Cookies::kWhenFull;
+}
 
-void judge_listeners(const facts::Observation& observation, std::vector<ListenerState>& states) {
-  std::map<NetnsId, int> listeners;
-  for (const facts::Listener& listener : observation.after.listeners) {
-    if (listener.protocol == facts::Protocol::kTcp) ++listeners[listener.netns];
+void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerState>& states) {
+  std::map<NetnsId, bool> some_was_full;
+  for (const ListenerState& state : states) {
+    const bool refused = state.report.socket_drops_delta.value_or(0) > 0;
+    if (refused && was_full(state)) some_was_full[state.listener->netns] = true;
   }
   for (ListenerState& state : states) {
-    state.report.verdict = state.listener->protocol == facts::Protocol::kUnix
-                               ? judge_unix(state)
-                               : judge_tcp(state, listeners[state.listener->netns] == 1);
+    if (state.listener->protocol == facts::Protocol::kUnix) {
+      state.report.verdict = judge_unix(state);
+      continue;
+    }
+    if (state.refusals) {
+      take_own_refusals(state);
+    } else {
+      conclude_refusals(rules, some_was_full[state.listener->netns], state);
+    }
+    state.report.verdict = judge_tcp(state);
   }
 }
 

@@ -112,6 +112,9 @@ Listener read_listener(const Value& value) {
   get(value, "limit", listener.limit);
   get(value, "syn_queue_len", listener.syn_queue_len);
   get(value, "syn_queue_young", listener.syn_queue_young);
+  if (value.has("defer_accept")) get(value, "defer_accept", listener.defer_accept);
+  if (value.has("waiting_seen")) get(value, "waiting_seen", listener.waiting_seen);
+  if (value.has("waiting_hung_up")) get(value, "waiting_hung_up", listener.waiting_hung_up);
   get(value, "drops", listener.drops);
   get(value, "backlog_requested", listener.backlog_requested);
   if (value.has("closed")) get(value, "closed", listener.closed);

@@ -52,10 +52,15 @@ struct Listener {
   std::optional<std::uint32_t> uid;
   std::optional<std::uint64_t> cgroup_id;  // cgroup v2 id of the socket
 
-  QueueLength accept_queue_len;                    // sk_ack_backlog
-  std::optional<QueueLimit> limit;                 // sk_max_ack_backlog
-  std::optional<std::uint32_t> syn_queue_len;      // request sockets in SYN_RECV
-  std::optional<std::uint32_t> syn_queue_young;    // those without a SYN-ACK timeout yet
+  QueueLength accept_queue_len;                  // sk_ack_backlog
+  std::optional<QueueLimit> limit;               // sk_max_ack_backlog
+  std::optional<std::uint32_t> syn_queue_len;    // request sockets in SYN_RECV
+  std::optional<std::uint32_t> syn_queue_young;  // those without a SYN-ACK timeout yet
+  std::optional<std::uint32_t> defer_accept;     // TCP_DEFER_ACCEPT, in SYN-ACKs to repeat; 0: off
+  // Of those in the accept queue, how many were looked at, and whose client has closed its side or
+  // reset the connection: they hold their place until accept() takes them.
+  std::optional<std::uint32_t> waiting_seen;
+  std::optional<std::uint32_t> waiting_hung_up;
   std::optional<std::uint32_t> drops;              // sk_drops: over-counts, and wraps at 2^32
   std::optional<std::uint32_t> backlog_requested;  // what listen() was called with, where traced
 

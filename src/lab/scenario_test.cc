@@ -109,8 +109,8 @@ TEST(Scenario, SaysWhereAndWhy) {
 TEST(Scenario, ExpectsOnlyWhatAcceptqCanSay) {
   const Bad cases[] = {
       {"verdict: overflowin",
-       "t.yaml:9:19: expect: \"verdict\" must be one of overflowing, overflowed, "
-       "dropped_elsewhere, at_risk, healthy, unknown, not \"overflowin\""},
+       "t.yaml:9:19: expect: \"verdict\" must be one of overflowing, slow, "
+       "dropped_elsewhere, at_risk, unknown, overflowed, healthy, not \"overflowin\""},
       {"limit_set_by: app",
        "t.yaml:9:24: expect: \"limit_set_by\" must be one of somaxconn, application, kernel, "
        "acceptq, unknown, not \"app\""},

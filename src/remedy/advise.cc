@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "remedy/combine.h"
 #include "remedy/namespace_sysctl.h"
 #include "remedy/servers.h"
 #include "remedy/syn_advise.h"
@@ -53,6 +54,14 @@ std::string behind_somaxconn(const Subject& subject) {
   return fmt::format(
       "{}'s own backlog, the number that it passes to listen(), may be the next limit.",
       server_name(subject));
+}
+
+Remedy slow_accept() {
+  return {.form = "cause",
+          .summary =
+              "Find out why accept() is slow, or let more workers accept: a longer queue only "
+              "makes clients wait longer.",
+          .takes_effect = "now"};
 }
 
 Remedy cause_first(const Subject& subject) {
@@ -244,7 +253,9 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
             : facts::find_process(observation.after, listener->owners.front().pid);
     const std::optional<NetnsId> netns = listener != nullptr ? listener->netns : finding.netns;
     const facts::Namespace* ns = netns ? facts::find_namespace(observation.after, *netns) : nullptr;
-    if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
+    if (finding.id == "AQ113") {
+      finding.remedies = {slow_accept()};
+    } else if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
       const auto limit = listener->limit ? std::optional(listener->limit->value()) : std::nullopt;
       const ServerMatch match = owner != nullptr ? find_server(*owner, limit) : ServerMatch{};
       finding.remedies = advise({.listener = *listener,
@@ -258,6 +269,7 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
       finding.remedies = syn_remedies(finding, *ns, owner);
     }
   }
+  combine_remedies(report);
 }
 
 }  // namespace acceptq::remedy

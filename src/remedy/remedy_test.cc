@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "remedy/advise.h"
+#include "remedy/combine.h"
 #include "remedy/servers.h"
 #include "remedy/syn_advise.h"
 
@@ -197,6 +198,25 @@ TEST(SynRemedies, AFloodIsFilteredFirst) {
   EXPECT_EQ(forms(syn_remedies(finding_of("AQ203"), namespace_with_cookies(0), nullptr)),
             (Forms{"cause", "netns.sysctl"}));
   EXPECT_TRUE(syn_remedies(finding_of("AQ107"), namespace_with_cookies(0), nullptr).empty());
+}
+
+TEST(CombineRemedies, CookiesComeFirstWhateverElseIsFound) {
+  diagnose::Report report;
+  for (const char* id : {"AQ101", "AQ201", "AQ109"}) {
+    report.findings.push_back(finding_of(id));
+    report.findings.back().listener = "tcp:7:0.0.0.0:80#1";
+  }
+  report.findings[0].remedies = {{.form = "application"}};
+  report.findings[1].remedies =
+      syn_remedies(finding_of("AQ201"), namespace_with_cookies(0), nullptr);
+  report.findings[2].remedies =
+      syn_remedies(finding_of("AQ109"), namespace_with_cookies(0), nullptr);
+  combine_remedies(report);
+  const auto& remedies = report.findings[0].remedies;
+  ASSERT_EQ(forms(remedies),
+            (std::vector<std::string>{"netns.sysctl", "application", "netns.sysctl"}));
+  EXPECT_NE(remedies[0].content.find("tcp_syncookies=1"), std::string::npos);
+  EXPECT_NE(remedies[2].content.find("tcp_abort_on_overflow=0"), std::string::npos);
 }
 
 }  // namespace

@@ -36,8 +36,12 @@ void add_sysctl_forms(const std::string& why, const Setting& setting, const fact
                         .takes_effect = "now"});
   }
   if (owner != nullptr && owner->pod) {
+    const bool safe = setting.name == std::string_view(facts::kSyncookies);
     remedies.push_back({.form = "pod.sysctls",
-                        .summary = "The same for the pods to come.",
+                        .summary = std::string("The same for the pods to come ") +
+                                   (safe ? "(a safe sysctl, which every kubelet allows)."
+                                         : "(the kubelet must allow it: "
+                                           "--allowed-unsafe-sysctls)."),
                         .content = pod_sysctls(setting),
                         .takes_effect = "new_pod"});
   } else if (owner != nullptr && owner->container) {
@@ -75,6 +79,9 @@ std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::
     }
   } else if (finding.id == "AQ201" || finding.id == "AQ205") {
     add_sysctl_forms(kCookiesOn, kCookiesWhenFull, ns, owner, remedies);
+  } else if (finding.id == "AQ109") {
+    add_sysctl_forms("Let the kernel try again instead of resetting the client",
+                     {.name = facts::kAbortOnOverflow, .value = 0}, ns, owner, remedies);
   }
   return remedies;
 }

@@ -114,7 +114,11 @@ std::string clients_text(const ListenerReport& report) {
 }
 
 std::string time_in_queue_text(const ListenerReport& report) {
-  if (!report.time_in_queue) return "";
+  if (!report.time_in_queue) {
+    if (!report.estimated_wait_ms) return "";
+    return fmt::format("about {} if one comes now: the queue's length by the rate of accept()",
+                       duration_text(*report.estimated_wait_ms));
+  }
   return fmt::format("{} for half, {} for 99 %, between handshake and accept()",
                      duration_text(report.time_in_queue->p50_ms),
                      duration_text(report.time_in_queue->p99_ms));

@@ -8,7 +8,6 @@
 namespace acceptq::render {
 namespace {
 
-// kUnknown is the last of each.
 template <typename Word>
 std::vector<std::string> names_up_to(Word last) {
   std::vector<std::string> names;
@@ -25,16 +24,18 @@ const char* name_of(diagnose::Verdict verdict) {
   switch (verdict) {
     case kOverflowing:
       return "overflowing";
-    case kOverflowed:
-      return "overflowed";
+    case kSlow:
+      return "slow";
     case kDroppedElsewhere:
       return "dropped_elsewhere";
     case kAtRisk:
       return "at_risk";
-    case kHealthy:
-      return "healthy";
     case kUnknown:
       return "unknown";
+    case kOverflowed:
+      return "overflowed";
+    case kHealthy:
+      return "healthy";
   }
   return "unknown";
 }
@@ -82,7 +83,7 @@ const char* name_of(diagnose::Cookies cookies) {
   return "off";
 }
 
-std::vector<std::string> verdict_names() { return names_up_to(diagnose::Verdict::kUnknown); }
+std::vector<std::string> verdict_names() { return names_up_to(diagnose::Verdict::kHealthy); }
 
 std::vector<std::string> limit_set_by_names() {
   return names_up_to(diagnose::LimitSetBy::kUnknown);

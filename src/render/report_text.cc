@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "render/headline.h"
 #include "render/listener_block.h"
 #include "render/listener_names.h"
 #include "render/names.h"
@@ -32,47 +33,16 @@ class Page {
   }
 
   std::string text() {
-    std::string text = headline() + "\n" + host_line();
+    const Headline head = headline(report_, observation_);
+    std::string lines = wrap(style_, 0, head.text);
+    lines.pop_back();  // its last newline: no colour reaches into the next line
+    std::string text = ink(style_, head.ink, lines) + "\n" + host_line();
     text += blocks();  // first: what it shows, table and notices leave out
     text += table() + notices() + blind_spots();
     return text;
   }
 
  private:
-  [[nodiscard]] std::size_t count(Verdict verdict) const {
-    return static_cast<std::size_t>(
-        std::ranges::count(report_.listeners, verdict, &ListenerReport::verdict));
-  }
-
-  [[nodiscard]] std::string headline() const {
-    const std::size_t losing = count(Verdict::kOverflowing);
-    const std::size_t at_risk = count(Verdict::kAtRisk);
-    if (losing > 0) {
-      return ink(
-          style_, Ink::kRed,
-          counted(losing, "listener is losing connections", "listeners are losing connections"));
-    }
-    if (report_.verdict == Verdict::kOverflowing) {
-      return ink(style_, Ink::kRed, "connections are being lost");
-    }
-    const bool warned = std::ranges::any_of(report_.findings, [](const Finding& finding) {
-      return finding.severity > Severity::kNotice;
-    });
-    if (at_risk > 0) {
-      return ink(style_, Ink::kYellow,
-                 counted(at_risk, "listener is at its limit or close to it",
-                         "listeners are at their limit or close to it"));
-    }
-    if (warned) return ink(style_, Ink::kYellow, "something needs a look");
-    if (report_.listeners.empty()) return "no listener was found";
-    const bool blind =
-        std::ranges::any_of(observation_.after.blind_spots, &facts::BlindSpot::unobserved);
-    if (blind || count(Verdict::kUnknown) > 0) {
-      return "nothing wrong was found in what could be seen";
-    }
-    return ink(style_, Ink::kGreen, "no listener is losing connections");
-  }
-
   // Broken only between its parts.
   [[nodiscard]] std::string host_line() const {
     const facts::Snapshot& after = observation_.after;
@@ -132,9 +102,13 @@ class Page {
     if (warns_of("AQ1")) {
       text += "\n" + wrap(style_, 0,
                           "A finished connection waits in its listener's accept queue until the "
-                          "program takes it with accept(). While the queue is full, the kernel "
-                          "drops what arrives, and the program's log says nothing: clients try "
-                          "again for seconds, then give up.");
+                          "program takes it with accept(). " +
+                              std::string(report_.verdict == Verdict::kSlow
+                                              ? "Its client sees it open, and hears nothing until "
+                                                "then."
+                                              : "While the queue is full, the kernel drops what "
+                                                "arrives, and the program's log says nothing: "
+                                                "clients try again for seconds, then give up."));
     }
     if (warns_of("AQ2")) {
       text += "\n" + wrap(style_, 0,

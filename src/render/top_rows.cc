@@ -20,8 +20,10 @@ std::string lower(std::string text) {
 }
 
 bool is_busy(const TopRow& row) {
-  return row.verdict < diagnose::Verdict::kHealthy || row.longest > 0 ||
-         row.refused_per_s.value_or(0) > 0 || row.accepts_per_s.value_or(0) > 0;
+  const bool told =
+      row.verdict < diagnose::Verdict::kHealthy && row.verdict != diagnose::Verdict::kUnknown;
+  return told || row.longest > 0 || row.refused_per_s.value_or(0) > 0 ||
+         row.accepts_per_s.value_or(0) > 0;
 }
 
 // Larger is worse. What is equal goes by name, so that rows do not dance.
@@ -40,7 +42,7 @@ auto rank(const TopRow& row, TopSort sort) {
     case TopSort::kAccepted:
       return Rank(row.accepts_per_s.value_or(0), refused, 0);
     case TopSort::kWaited:
-      return Rank(row.p99_ms.value_or(0), refused, 0);
+      return Rank(row.p99_ms.value_or(row.estimated_wait_ms.value_or(0)), refused, 0);
     case TopSort::kName:
       break;
   }
@@ -65,6 +67,7 @@ TopRow row_of(const facts::Observation& observation, const facts::Listener& list
     row.p50_ms = report.time_in_queue->p50_ms;
     row.p99_ms = report.time_in_queue->p99_ms;
   }
+  row.estimated_wait_ms = report.estimated_wait_ms;
   if (const auto* lengths = history.lengths(report.key)) {
     row.trend.assign(lengths->begin(), lengths->end());
   }

@@ -48,6 +48,7 @@ struct TopRow {
   std::optional<double> accepts_per_s;
   std::optional<double> p50_ms;
   std::optional<double> p99_ms;
+  std::optional<double> estimated_wait_ms;
   std::vector<std::uint32_t> trend;  // longest lengths, oldest first
 
   [[nodiscard]] double fullness() const;  // of the longest length, 0…1; 0 without a limit

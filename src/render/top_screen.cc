@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "facts/json.h"
+#include "render/headline.h"
 #include "render/ledger_text.h"
 #include "render/listener_block.h"
 #include "render/names.h"
@@ -72,6 +73,11 @@ std::string wait_text(const std::optional<double>& ms) {
   return *ms < 99'950 ? fmt::format("{:.1f}s", *ms / 1000) : fmt::format("{:.0f}s", *ms / 1000);
 }
 
+// "~2.5s": what one that comes now will wait.
+std::string estimate_text(const std::optional<double>& ms) {
+  return ms ? "~" + wait_text(ms) : "-";
+}
+
 // A wildcard address takes room and says nothing.
 std::string short_endpoint(const std::string& endpoint) {
   for (const std::string_view any : {"0.0.0.0:", "[::]:"}) {
@@ -110,7 +116,8 @@ std::string list_row(const TermStyle& style, const Layout& layout, const TopRow&
       bar(style, row.fullness(), layout.bar),
       fit(row.limit ? sparkline(style, trend, capacity) : "", layout.trend),
       set_by(row.limit_set_by), rate_text(row.refused_per_s), rate_text(row.accepts_per_s),
-      wait_text(row.p50_ms), wait_text(row.p99_ms));
+      row.p50_ms ? wait_text(row.p50_ms) : estimate_text(row.estimated_wait_ms),
+      wait_text(row.p99_ms));
 }
 
 std::string title(const TermStyle& style, const TopFrame& frame) {
@@ -127,18 +134,15 @@ std::string title(const TermStyle& style, const TopFrame& frame) {
 }
 
 std::string status(const TermStyle& style, const TopFrame& frame, const TopState& state) {
-  const auto losing = static_cast<std::size_t>(std::ranges::count(
-      frame.report.listeners, Verdict::kOverflowing, &diagnose::ListenerReport::verdict));
-  std::string text = losing == 0 ? "nothing is being refused"
-                                 : counted(losing, "listener is losing connections",
-                                           "listeners are losing connections");
+  const Headline head = headline(frame.report, frame.observation);
+  std::string text = head.text;
   text += fmt::format(", sorted by {}", name_of(state.choice.sort));
   if (!state.choice.busy_only) text += ", all shown";
   if (!state.choice.filter.empty() || state.typing_filter) {
     text += ", only /" + printable(state.choice.filter) + (state.typing_filter ? "_" : "");
   }
   if (state.paused) text += ", PAUSED";
-  return ink(style, losing > 0 ? Ink::kRed : Ink::kPlain, clip(text, style.width));
+  return ink(style, head.ink, clip(text, style.width));
 }
 
 std::vector<std::string> help_lines() {
@@ -156,6 +160,7 @@ std::vector<std::string> help_lines() {
           "  REF/s      refused packets of handshakes a second, retries included",
           "  ACC/s      connections that accept() took, a second",
           "  P50, P99   how long connections waited for accept(): half of them, 99 %",
+          "             (~: not measured, but the length by the rate of accept())",
           "  -          not known: see `acceptq check` for the reason"};
 }
 
@@ -202,7 +207,7 @@ std::vector<std::string> list_lines(const TermStyle& style, std::size_t room, co
     std::string line = clip((is_selected ? ">" : " ") + list_row(style, layout, row), style.width);
     if (row.verdict == Verdict::kOverflowing) {
       line = ink(style, Ink::kRed, line);
-    } else if (row.verdict == Verdict::kAtRisk) {
+    } else if (row.verdict <= Verdict::kAtRisk) {
       line = ink(style, Ink::kYellow, line);
     } else if (is_selected) {
       line = ink(style, Ink::kBold, line);

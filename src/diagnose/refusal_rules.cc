@@ -1,0 +1,256 @@
+// Findings about a listener that refused packets of handshakes: by which queue, or why else.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "diagnose/catalogue.h"
+#include "diagnose/rules.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using enum facts::LedgerTerm;
+
+// "97 attempts to connect from 57 addresses".
+std::string attempts(const Refused& refused) {
+  std::string text = "new handshakes";
+  if (refused.attempts) {
+    text = counted(*refused.attempts, "attempt to connect", "attempts to connect");
+  }
+  if (refused.addresses) text += " from " + counted(*refused.addresses, "address", "addresses");
+  return text;
+}
+
+// What became of those that were refused.
+std::string aftermath(const Refused& refused) {
+  std::string text;
+  const std::uint64_t recovered = refused.recovered.value_or(0);
+  const std::uint64_t gave_up = refused.gave_up.value_or(0);
+  if (recovered > 0) {
+    if (recovered == refused.attempts) {
+      text += recovered == 1 ? " It came through later." : " All came through later.";
+    } else {
+      text += fmt::format(" {} of these attempts came through later.", recovered);
+    }
+  }
+  if (gave_up > 0) text += fmt::format(" {} {} given up.", gave_up, gave_up == 1 ? "was" : "were");
+  return text;
+}
+
+// Whether nothing else refused more of its packets.
+bool is_main(const Refusals& refusals, std::uint64_t count) {
+  return count == std::max({refusals.accept_queue, refusals.by_syn_queue(), refusals.other});
+}
+
+// No worse than what became of all that were refused, and no alarm for a small part of them.
+Severity severity_of(const ListenerState& state, const Refusals& refusals, std::uint64_t count) {
+  constexpr std::uint64_t kSmallPart = 10;
+  const Severity severity = refusal_severity(state);
+  return count * kSmallPart < refusals.total() ? std::min(severity, Severity::kWarning) : severity;
+}
+
+// How many packets were refused for one reason, and how sure it is that they were this listener's.
+std::string refused_sentence(const ListenerState& state, const Refusals& refusals,
+                             std::uint64_t count) {
+  const Refused& refused = state.report.refused;
+  const double seconds = state.seconds.value_or(0);
+  const std::string packets = counted(count, "packet", "packets");
+  if (!state.refusals) {
+    return fmt::format(
+        "In {:.1f} s the kernel refused {} of new handshakes in this network namespace, and this "
+        "listener's own drop counter, which counts some packets twice, grew by {}",
+        seconds, packets, state.report.socket_drops_delta.value_or(0));
+  }
+  if (count < refusals.total()) {
+    return fmt::format("In {:.1f} s the kernel refused {} of new handshakes for it ({} in all)",
+                       seconds, packets, refusals.total());
+  }
+  if (state.ledger != nullptr && count == refused.total) {
+    return fmt::format(
+        "In {:.1f} s the kernel refused {} for it ({} at SYN, {} at the final ACK), of {}", seconds,
+        packets, refused.at_syn.value_or(0), refused.at_ack.value_or(0), attempts(refused));
+  }
+  return fmt::format("In {:.1f} s the kernel refused {} of new handshakes for it", seconds,
+                     packets);
+}
+
+// What the counters exclude, as an expert would.
+std::string exclusion(const ListenerState& state) {
+  std::string text;
+  const std::uint64_t overflows = state.ns.grew("TcpExtListenOverflows");
+  const std::uint64_t drops = state.ns.grew("TcpExtListenDrops");
+  if (drops > 0 && overflows > 0) {
+    text += fmt::format(
+        " {}ListenOverflows grew by {} and ListenDrops by {}: {}.",
+        state.only_listener ? "" : "In this network namespace ", overflows, drops,
+        overflows == drops
+            ? "every refusal was for a full accept queue"
+            : fmt::format("{:.0f} % of the refusals were for a full accept queue",
+                          100.0 * static_cast<double>(overflows) / static_cast<double>(drops)));
+  }
+  if (state.report.cookies && *state.report.cookies != Cookies::kOff) {
+    text += " SYN cookies are on, so a full SYN queue is not what refuses them.";
+  }
+  return text;
+}
+
+// What the clients live through, by the step at which they were refused.
+std::string for_clients(const Refused& refused) {
+  const bool at_syn = refused.at_syn != 0U;
+  const bool at_ack = refused.at_ack != 0U;
+  std::string text;
+  if (at_syn) {
+    text +=
+        " Clients whose first packet (SYN) was refused get no answer and try again, first after "
+        "1 s.";
+  }
+  if (at_ack) {
+    text +=
+        " Those refused at the last step (the final ACK) have a connection of which the server "
+        "knows nothing.";
+  }
+  return text;
+}
+
+// Of all that were refused; said once, where most of them are spoken of.
+std::string outcome(const ListenerState& state, const Refusals& refusals, std::uint64_t count) {
+  if (!is_main(refusals, count)) return "";
+  return aftermath(state.report.refused) + for_clients(state.report.refused);
+}
+
+bool nobody_accepts(const ListenerState& state) {
+  return state.report.left_queue == 0U && state.listener->accept_queue_len.value() > 0;
+}
+
+void add_overflowing(const ListenerState& state, const Refusals& refusals,
+                     std::vector<Finding>& findings) {
+  Finding finding = finding_about("AQ101", state);
+  finding.severity = severity_of(state, refusals, refusals.accept_queue);
+  finding.confidence = state.refusals ? 1.0 : 0.9;
+  std::string room = "its limit could not be read";
+  if (state.listener->limit) {
+    const std::uint64_t capacity = facts::accept_queue_capacity(*state.listener->limit);
+    room = fmt::format("the limit is {}, so {} {}", state.listener->limit->value(), capacity,
+                       capacity == 1 ? "fits" : "fit");
+  }
+  finding.explanation =
+      fmt::format("{}, because its accept queue was full: up to {} waited for accept() ({}).{}{}{}",
+                  refused_sentence(state, refusals, refusals.accept_queue),
+                  connections(state.report.longest.value()), room, fullness(state),
+                  outcome(state, refusals, refusals.accept_queue), exclusion(state));
+  if (nobody_accepts(state)) {
+    finding.explanation += " accept() took none of those that wait: nobody accepts from it.";
+  }
+  if (state.listener->closed) finding.explanation += " It was closed while acceptq watched.";
+  add_counter_evidence(state, finding);
+  add_queue_evidence(state, finding);
+  findings.push_back(std::move(finding));
+}
+
+void add_syn_queue_full(const ListenerState& state, const Refusals& refusals,
+                        std::vector<Finding>& findings) {
+  // The reserve is a part of the queue: where the whole was full, too, it is one thing to say.
+  const bool full = refusals.syn_queue > 0;
+  Finding finding = finding_about(full ? "AQ201" : "AQ205", state);
+  finding.severity = severity_of(state, refusals, refusals.by_syn_queue());
+  const std::string clients = outcome(state, refusals, refusals.by_syn_queue());
+  const std::string sentence = refused_sentence(state, refusals, refusals.by_syn_queue());
+  if (full) {
+    std::string room;
+    if (const auto& capacity = state.report.syn_queue_capacity) {
+      room = fmt::format(": it has room for {}", counted(*capacity, "handshake", "handshakes"));
+    }
+    finding.explanation = fmt::format(
+        "{}, because its SYN queue was full{}. net.ipv4.tcp_syncookies is 0, so the kernel does "
+        "not "
+        "answer without keeping state.{}",
+        sentence, room, clients);
+  } else {
+    finding.confidence =
+        state.ledger != nullptr ? 1.0 : 0.8;  // no memory and no route look the same
+    finding.explanation = fmt::format(
+        "{}, before any queue was full. With net.ipv4.tcp_syncookies 0 the kernel keeps the last "
+        "quarter of net.ipv4.tcp_max_syn_backlog ({}) for clients it knows.{}",
+        sentence, sysctl_value(state.ns.after(), facts::kMaxSynBacklog).value_or(0), clients);
+    finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kMaxSynBacklog));
+  }
+  if (!state.refusals) finding.confidence = 0.8;
+  finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kSyncookies));
+  finding.evidence.push_back(counter_evidence(state.ns, "TcpExtTCPReqQFullDrop"));
+  finding.evidence.push_back(counter_evidence(state.ns, "TcpExtListenDrops"));
+  findings.push_back(std::move(finding));
+}
+
+// "3 for want of memory, 2 by a security module"; what is left where nothing tells them apart.
+std::string other_reasons(const ListenerState& state) {
+  std::string text;
+  if (state.ledger != nullptr) {
+    const auto add = [&](facts::LedgerTerm term, std::string_view why) {
+      const std::uint64_t count = (*state.ledger)[term].value_or(0);
+      if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, why);
+    };
+    add(kSynRefusedNoMemory, "for want of memory");
+    add(kSynRefusedNoRoute, "for want of a route back to the client");
+    add(kSynRefusedSecurity, "by a security module");
+    if (!text.empty()) return text;
+  }
+  return "what is left is no route back to the client, no memory for the request, a security "
+         "module, "
+         "or an ICMP error for a half-open connection";
+}
+
+void add_other(const ListenerState& state, const Refusals& refusals,
+               std::vector<Finding>& findings) {
+  Finding finding = finding_about("AQ107", state);
+  finding.severity = severity_of(state, refusals, refusals.other);
+  if (!state.refusals) finding.confidence = 0.8;
+  finding.explanation = fmt::format("{}, though no queue was full: {}.{}",
+                                    refused_sentence(state, refusals, refusals.other),
+                                    other_reasons(state), outcome(state, refusals, refusals.other));
+  add_counter_evidence(state, finding);
+  add_queue_evidence(state, finding);
+  findings.push_back(std::move(finding));
+}
+
+// A final ACK of a request is answered by a reset (tcp_check_req); one of a SYN cookie, of which
+// nothing was kept, is dropped (tcp_get_cookie_sock, every version).
+void add_abort(const ListenerState& state, std::vector<Finding>& findings) {
+  Finding finding = finding_about("AQ109", state);
+  finding.explanation = "net.ipv4.tcp_abort_on_overflow is 1 in this network namespace. ";
+  const auto reset = state.ledger != nullptr ? (*state.ledger)[kAckReset] : std::nullopt;
+  const std::uint64_t at_ack = state.report.refused.at_ack.value_or(0);
+  const std::uint64_t of_cookies =
+      state.ledger != nullptr ? (*state.ledger)[kCookieAckRefusedFull].value_or(0) : 0;
+  if (reset && state.report.refused.at_ack) {
+    finding.explanation += fmt::format(
+        "Of {} that {} refused, {} answered by a reset", counted(at_ack, "final ACK", "final ACKs"),
+        at_ack == 1 ? "was" : "were", *reset == 0 ? "none was" : counted(*reset, "was", "were"));
+    finding.explanation +=
+        of_cookies > 0
+            ? fmt::format("; {} answered a SYN cookie, and such are dropped without a word.",
+                          of_cookies)
+            : std::string(".");
+  } else {
+    finding.explanation +=
+        "A client whose final ACK is refused is reset, unless that ACK answers a SYN cookie: then "
+        "it is dropped without a word.";
+  }
+  finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kAbortOnOverflow));
+  findings.push_back(std::move(finding));
+}
+
+}  // namespace
+
+void add_refusal_findings(const ListenerState& state, const listenpath::KernelRules& rules,
+                          std::vector<Finding>& findings) {
+  const Refusals refusals = state.refusals ? *state.refusals : refusals_of(state.ns, rules);
+  if (state.by_accept_queue) add_overflowing(state, refusals, findings);
+  if (state.by_syn_queue) add_syn_queue_full(state, refusals, findings);
+  if (state.by_other) add_other(state, refusals, findings);
+  if (state.by_accept_queue && sysctl_value(state.ns.after(), facts::kAbortOnOverflow) == 1) {
+    add_abort(state, findings);
+  }
+}
+
+}  // namespace acceptq::diagnose

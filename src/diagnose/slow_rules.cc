@@ -1,0 +1,41 @@
+// AQ113: nothing need be refused for clients to give up.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "diagnose/rules.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+// "2.4 s", "189 s".
+std::string seconds(double ms) {
+  constexpr double kMsPerSecond = 1000;
+  constexpr double kWholeFrom = 10'000;
+  return fmt::format(fmt::runtime(ms < kWholeFrom ? "{:.1f} s" : "{:.0f} s"), ms / kMsPerSecond);
+}
+
+}  // namespace
+
+void add_slow(const ListenerState& state, std::vector<Finding>& findings) {
+  Finding finding = finding_about("AQ113", state);
+  const ListenerReport& report = state.report;
+  const std::uint32_t length = state.listener->accept_queue_len.value();
+  if (const auto& time = report.time_in_queue) {
+    finding.explanation = fmt::format(
+        "Half of the connections that accept() took had waited about {} or longer in the accept "
+        "queue.",
+        seconds(time->p50_ms));
+  } else {
+    finding.explanation = fmt::format(
+        "{} for accept(), and {:.3g} are taken a second: one that comes now waits about {}.",
+        counted(length, "connection waits", "connections wait"), report.accepts_per_s.value_or(0),
+        seconds(report.estimated_wait_ms.value_or(0)));
+  }
+  finding.explanation +=
+      " Clients are connected at once and then wait for the server's first byte: a probe of 1 s "
+      "fails, and whoever has less patience than that gives up, while the server works on.";
+  add_queue_evidence(state, finding);
+  findings.push_back(std::move(finding));
+}
+
+}  // namespace acceptq::diagnose

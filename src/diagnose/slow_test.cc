@@ -1,0 +1,70 @@
+// Connections that wait: measured, estimated, and when it is a finding.
+#include <gtest/gtest.h>
+
+#include "diagnose/diagnose_test_support.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::Observation;
+
+Observation waiting(std::uint32_t length, std::uint32_t limit, std::uint64_t accepted) {
+  return observe({make_listener(80, length, limit, 0)}, make_namespace(kPod, 4096),
+                 {make_listener(80, length, limit, 0)},
+                 make_namespace(kPod, 4096, {{"TcpPassiveOpens", accepted}}));
+}
+
+TEST(Slow, ByLengthAndRateOfAccept) {
+  const Report probes = report_of(waiting(12, 2048, 10));
+  EXPECT_EQ(probes.verdict, Verdict::kSlow);
+  EXPECT_DOUBLE_EQ(*probes.listeners[0].estimated_wait_ms, 2400);
+  EXPECT_TRUE(says(find(probes, "AQ113"), "12 connections wait for accept(), and 5 are taken"));
+  EXPECT_TRUE(says(find(probes, "AQ113"), "a probe of 1 s fails"));
+  EXPECT_EQ(find(probes, "AQ113")->severity, Severity::kWarning);
+  const Report hidden = report_of(waiting(945, 4000, 10));
+  EXPECT_EQ(hidden.verdict, Verdict::kSlow);
+  EXPECT_TRUE(says(find(hidden, "AQ113"), "189 s"));
+}
+
+TEST(Slow, TakesTenThatLeft) {
+  EXPECT_EQ(report_of(waiting(12, 2048, 9)).verdict, Verdict::kHealthy);
+  const Report none = report_of(waiting(12, 2048, 0));
+  EXPECT_EQ(none.verdict, Verdict::kHealthy);
+  EXPECT_EQ(none.listeners[0].estimated_wait_ms, std::nullopt);
+  EXPECT_EQ(report_of(waiting(12, 2048, 1000)).verdict, Verdict::kHealthy);
+  EXPECT_EQ(report_of(waiting(0, 2048, 1000)).listeners[0].estimated_wait_ms, std::nullopt);
+}
+
+TEST(Slow, WhatWasMeasuredCounts) {
+  const auto run = [](std::uint64_t half_ns) {
+    Observation observation = waiting(12, 2048, 10);
+    observation.tracing = facts::Source::kFunctions;
+    facts::Ledger ledger = make_ledger(observation.after.listeners[0], 0, 0);
+    ledger.set(facts::LedgerTerm::kAckQueued, 10);
+    ledger.set(facts::LedgerTerm::kAccepted, 10);
+    ledger.time_in_queue_ns = {{.below = half_ns, .count = 9},
+                               {.below = 9'000'000'000, .count = 1}};
+    observation.ledgers = {ledger};
+    return report_of(observation);
+  };
+  EXPECT_EQ(run(80'000'000).verdict, Verdict::kHealthy);
+  EXPECT_EQ(run(1'048'576'000).verdict, Verdict::kHealthy);  // 0.92 s and more
+  const Report slow = run(2'621'440'000);
+  EXPECT_EQ(slow.verdict, Verdict::kSlow);
+  EXPECT_TRUE(says(find(slow, "AQ113"), "had waited about 2.6 s"));
+}
+
+// Where its queue refuses, that is what is found; how long the others wait is a number beside it.
+TEST(Slow, IsNoFindingOfAQueueThatRefuses) {
+  Observation observation = waiting(129, 128, 20);
+  observation.after.listeners[0].drops = 30;
+  observation.after.namespaces[1].counters["TcpExtListenOverflows"] = 30;
+  observation.after.namespaces[1].counters["TcpExtListenDrops"] = 30;
+  const Report report = report_of(observation);
+  EXPECT_EQ(report.verdict, Verdict::kOverflowing);
+  EXPECT_EQ(find(report, "AQ113"), nullptr);
+  EXPECT_DOUBLE_EQ(*report.listeners[0].estimated_wait_ms, 12900);
+}
+
+}  // namespace
+}  // namespace acceptq::diagnose

@@ -1,0 +1,97 @@
+// SYN queues: floods, bursts, cookies, the reserve, and TCP_DEFER_ACCEPT.
+#include <gtest/gtest.h>
+
+#include "diagnose/diagnose_test_support.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::Listener;
+using facts::Namespace;
+
+struct Given {
+  Counters counters;
+  std::int64_t syncookies = 1;
+  std::uint32_t unanswered = 0;  // handshakes in the SYN queue whose SYN-ACK was repeated
+  std::uint32_t defer_accept = 0;
+};
+
+Report run(const Given& given) {
+  Namespace before = make_namespace(kPod, 4096);
+  Namespace after = make_namespace(kPod, 4096, given.counters);
+  before.sysctls[facts::kSyncookies].value = given.syncookies;
+  after.sysctls[facts::kSyncookies].value = given.syncookies;
+  before.counters["TcpExtTCPDeferAcceptDrop"];
+  const auto drops = given.counters.find("TcpExtListenDrops");
+  Listener listener = make_listener(80, 0, 511, 0);
+  Listener later = listener;
+  later.drops = drops != given.counters.end() ? static_cast<std::uint32_t>(drops->second) : 0;
+  later.syn_queue_len = given.unanswered + 3;
+  later.syn_queue_young = 3;
+  later.defer_accept = given.defer_accept;
+  return report_of(observe({listener}, before, {later}, after));
+}
+
+TEST(SynQueue, CookiesThatNobodyReturnsAreAFlood) {
+  const Report flood = run({.counters = {{"TcpExtTCPReqQFullDoCookies", 50000},
+                                         {"TcpExtSyncookiesSent", 50000},
+                                         {"TcpExtSyncookiesRecv", 12}}});
+  EXPECT_NE(find(flood, "AQ203"), nullptr);
+  EXPECT_EQ(find(flood, "AQ202"), nullptr);
+  EXPECT_EQ(flood.verdict, Verdict::kAtRisk);
+}
+
+TEST(SynQueue, CookiesThatComeBackAreANotice) {
+  const Report burst = run({.counters = {{"TcpExtTCPReqQFullDoCookies", 500},
+                                         {"TcpExtSyncookiesSent", 500},
+                                         {"TcpExtSyncookiesRecv", 480}}});
+  ASSERT_NE(find(burst, "AQ202"), nullptr);
+  EXPECT_EQ(find(burst, "AQ202")->severity, Severity::kNotice);
+  EXPECT_EQ(find(burst, "AQ203"), nullptr);
+  EXPECT_EQ(burst.verdict, Verdict::kAtRisk);
+  const Report always = run({.counters = {{"TcpExtTCPReqQFullDoCookies", 60},
+                                          {"TcpExtSyncookiesSent", 60},
+                                          {"TcpExtSyncookiesRecv", 60}},
+                             .syncookies = 2});
+  EXPECT_TRUE(always.findings.empty());
+}
+
+TEST(SynQueue, FullAndCookiesOff) {
+  const Report off = run(
+      {.counters = {{"TcpExtTCPReqQFullDrop", 70}, {"TcpExtListenDrops", 70}}, .syncookies = 0});
+  EXPECT_EQ(off.verdict, Verdict::kOverflowing);
+  EXPECT_NE(find(off, "AQ201"), nullptr);
+  // Nothing is wrong with its accept queue, and nothing about that queue is said.
+  for (const char* id : {"AQ101", "AQ105", "AQ203", "AQ205"}) {
+    EXPECT_EQ(find(off, id), nullptr) << id;
+  }
+  const Report reserve = run({.counters = {{"TcpExtListenDrops", 70}}, .syncookies = 0});
+  EXPECT_NE(find(reserve, "AQ205"), nullptr);
+  EXPECT_EQ(reserve.verdict, Verdict::kOverflowing);
+}
+
+// A refused SYN cannot complete: however many there are, they are no evidence.
+TEST(SynQueue, RefusedSynsAreNoFlood) {
+  const Counters refused = {{"TcpExtTCPReqQFullDrop", 3850}, {"TcpExtListenDrops", 3850}};
+  EXPECT_EQ(find(run({.counters = refused, .syncookies = 0}), "AQ203"), nullptr);
+  const Report flood = run({.counters = refused, .syncookies = 0, .unanswered = 17});
+  EXPECT_TRUE(says(find(flood, "AQ203"), "17 handshakes in the SYN queue are unanswered"));
+  Counters crowd = refused;
+  crowd["TcpPassiveOpens"] = 4000;
+  EXPECT_EQ(find(run({.counters = crowd, .syncookies = 0, .unanswered = 17}), "AQ203"), nullptr);
+}
+
+TEST(SynQueue, DeferredHandshakesAreNoFlood) {
+  const Report deferred = run({.counters = {{"TcpExtTCPReqQFullDrop", 3850},
+                                            {"TcpExtListenDrops", 3850},
+                                            {"TcpExtTCPDeferAcceptDrop", 512}},
+                               .syncookies = 0,
+                               .unanswered = 500,
+                               .defer_accept = 3});
+  EXPECT_EQ(find(deferred, "AQ203"), nullptr);
+  EXPECT_TRUE(says(find(deferred, "AQ206"), "512 final ACKs came without data"));
+  EXPECT_EQ(find(deferred, "AQ206")->listener, deferred.listeners[0].key);
+}
+
+}  // namespace
+}  // namespace acceptq::diagnose

@@ -1,0 +1,87 @@
+#include "render/headline.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "diagnose/diagnose.h"
+
+namespace acceptq::render {
+namespace {
+
+using diagnose::Finding;
+using diagnose::Report;
+using diagnose::Severity;
+using diagnose::Verdict;
+
+// The worst that a finding of the report's own verdict says: what only explains it is left out.
+Severity severity_of(const Report& report) {
+  Severity severity = Severity::kNotice;
+  for (const Finding& finding : report.findings) {
+    if (diagnose::verdict_of_finding(finding.id) != report.verdict) continue;
+    severity = std::max(severity, finding.severity);
+  }
+  return severity;
+}
+
+struct Words {
+  std::string_view one;
+  std::string_view many;
+  std::string_view of_namespace;  // no listener has the verdict
+};
+
+Words words_of(Verdict verdict, Severity severity) {
+  switch (verdict) {
+    case Verdict::kOverflowing:
+      if (severity == Severity::kCritical) {
+        return {"listener is losing connections", "listeners are losing connections",
+                "connections are being lost"};
+      }
+      if (severity == Severity::kWarning) {
+        return {"listener refuses connections now and then",
+                "listeners refuse connections now and then",
+                "connections are refused now and then"};
+      }
+      return {"listener refused connections, which came through when they tried again",
+              "listeners refused connections, which came through when they tried again",
+              "connections were refused"};
+    case Verdict::kSlow:
+      return {"listener lets connections wait for over a second",
+              "listeners let connections wait for over a second", ""};
+    case Verdict::kDroppedElsewhere:
+      return {"listener does not get all of its connections, for another reason than a full queue",
+              "listeners do not get all of their connections, for another reason than a full queue",
+              "connections are lost for another reason than a full queue"};
+    case Verdict::kAtRisk:
+      return {"listener is at its limit or close to it",
+              "listeners are at their limit or close to it", "a SYN queue is at its limit"};
+    case Verdict::kUnknown:
+    case Verdict::kOverflowed:
+    case Verdict::kHealthy:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+Headline headline(const Report& report, const facts::Observation& observation) {
+  const Severity severity = severity_of(report);
+  const Words words = words_of(report.verdict, severity);
+  if (!words.one.empty()) {
+    constexpr Ink kInks[] = {Ink::kPlain, Ink::kYellow, Ink::kRed};
+    const auto count = static_cast<std::size_t>(
+        std::ranges::count(report.listeners, report.verdict, &diagnose::ListenerReport::verdict));
+    return {
+        .text = count > 0 ? counted(count, words.one, words.many) : std::string(words.of_namespace),
+        .ink = kInks[static_cast<std::size_t>(severity)]};
+  }
+  if (report.listeners.empty()) return {.text = "no listener was found"};
+  const bool blind =
+      std::ranges::any_of(observation.after.blind_spots, &facts::BlindSpot::unobserved);
+  const bool unknown = std::ranges::any_of(
+      report.listeners, [](const auto& listener) { return listener.verdict == Verdict::kUnknown; });
+  if (blind || unknown) return {.text = "nothing wrong was found in what could be seen"};
+  return {.text = "no listener is losing connections", .ink = Ink::kGreen};
+}
+
+}  // namespace acceptq::render
