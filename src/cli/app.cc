@@ -155,6 +155,8 @@ void define_check(CLI::App& app, Parsed& parsed) {
       ->needs(until);
   check->add_flag("--json", options.json, "print the report as JSON, schema acceptq.report/1");
   check->add_flag("--all", options.all, "list every listener");
+  check->add_flag("--verbose,-v", options.verbose,
+                  "say all that is known of each listener in trouble, and every way to help it");
   add_text(*check, "--save", options.save,
            "also write what was observed to FILE (-: to stdout, the report then to stderr)")
       ->type_name("FILE");

@@ -181,9 +181,11 @@ int run_check(const CheckOptions& options) {
   // One of the two only can have standard output, and a recording must be alone there.
   const bool aside = save && save->is_stdout();
   const render::TermStyle style = style_of(aside ? STDERR_FILENO : STDOUT_FILENO, options.color);
-  const std::string text = options.json ? render::report_json(report, *observation)
-                                        : render::report_text(report, *observation,
-                                                              {.style = style, .all = options.all});
+  const std::string text =
+      options.json
+          ? render::report_json(report, *observation)
+          : render::report_text(report, *observation,
+                                {.style = style, .all = options.all, .verbose = options.verbose});
   if (!aside) return finish(text, code);
   print_err(text);
   return code;

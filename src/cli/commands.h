@@ -30,6 +30,7 @@ struct CheckOptions {
   std::string exec;             // a command to run when it comes; empty: none
   bool json = false;
   bool all = false;
+  bool verbose = false;
   std::optional<std::string> save;  // a file; "-": standard output
   std::vector<std::string> from;
   FailOn fail_on = FailOn::kWarning;

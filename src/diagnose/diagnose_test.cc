@@ -251,7 +251,7 @@ TEST(Diagnose, TakesLedgersBeforeCounters) {
   EXPECT_EQ(first.refused.source, facts::Source::kFunctions);
   ASSERT_TRUE(first.time_in_queue.has_value());
   EXPECT_DOUBLE_EQ(first.time_in_queue->p50_ms, 2500);
-  EXPECT_DOUBLE_EQ(first.time_in_queue->p99_ms, 2600);
+  EXPECT_DOUBLE_EQ(first.time_in_queue->p99_ms.value_or(0), 2600);
   const ListenerReport& second = report.listeners[1];
   EXPECT_EQ(second.verdict, Verdict::kOverflowing);
   EXPECT_EQ(second.refused.total, 5U);

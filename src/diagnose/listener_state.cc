@@ -186,10 +186,13 @@ std::optional<TimeInQueue> time_in_queue(const facts::Ledger& ledger) {
   const std::uint64_t untimed = ledger[facts::LedgerTerm::kAcceptedUntimed].value_or(0);
   constexpr std::uint64_t kOneIn = 10;
   if (timed == 0 || untimed * kOneIn > timed + untimed) return std::nullopt;
-  return TimeInQueue{
+  TimeInQueue time{
       .p50_ms = milliseconds(facts::quantile(ledger.time_in_queue_ns, 0.5).value_or(0)),
-      .p99_ms = milliseconds(facts::quantile(ledger.time_in_queue_ns, 0.99).value_or(0)),
       .source = ledger.source};
+  if (const auto p99 = facts::quantile(ledger.time_in_queue_ns, 0.99)) {
+    time.p99_ms = milliseconds(*p99);
+  }
+  return time;
 }
 
 bool refused_by_counters(const ListenerState& state) {

@@ -91,7 +91,7 @@ struct Refused {
 // How long connections waited for accept().
 struct TimeInQueue {
   double p50_ms = 0;
-  double p99_ms = 0;
+  std::optional<double> p99_ms;  // empty where too few left the queue to tell
   facts::Source source = facts::Source::kFunctions;
 };
 

@@ -121,6 +121,7 @@ std::optional<std::uint64_t> quantile(const Histogram& histogram, double share) 
   std::uint64_t total = 0;
   for (const Bucket& bucket : histogram) total += bucket.count;
   if (total == 0) return std::nullopt;
+  if (share > 0.5 && share < 1 && (1 - share) * static_cast<double>(total) < 1) return std::nullopt;
   const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(total)));
   std::uint64_t seen = 0;
   for (const Bucket& bucket : histogram) {

@@ -81,7 +81,8 @@ inline constexpr std::size_t kMostClients = 10;
 // Without empty buckets, ascending.
 using Histogram = std::vector<Bucket>;
 
-// The value below which a share of all lies: the upper bound of its bucket. Empty without values.
+// The value below which a share of all lies: the upper bound of its bucket. Empty without values, and
+// for a share above one half where not one value can lie beyond it: two say nothing of 99 %.
 [[nodiscard]] std::optional<std::uint64_t> quantile(const Histogram& histogram, double share);
 
 // What listen() was called with, and what it gave.

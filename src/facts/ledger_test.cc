@@ -28,6 +28,8 @@ TEST(Quantile, IsTheUpperBoundOfItsBucket) {
   EXPECT_EQ(quantile(histogram, 0.99), 20U);
   EXPECT_EQ(quantile(histogram, 1.0), 40U);
   EXPECT_EQ(quantile({}, 0.5), std::nullopt);
+  EXPECT_EQ(quantile({{.below = 40, .count = 2}}, 0.5), 40U);
+  EXPECT_EQ(quantile({{.below = 40, .count = 2}}, 0.99), std::nullopt) << "of two values";
 }
 
 TEST(RefusedSums, AreUnknownWhereATermIs) {

@@ -73,9 +73,11 @@ void add_row(const TermStyle& style, std::string_view name, const std::string& r
 
 std::string milliseconds(std::uint64_t ns) { return duration_text(static_cast<double>(ns) / 1e6); }
 
-std::string queue_row(const Ledger& ledger) {
-  std::string row =
-      fmt::format("{} at the longest", ledger.longest.value_or(QueueLength(0)).value());
+// A ledger knows the length at arrivals alone: what waited before the first is the listener's.
+std::string queue_row(const Ledger& ledger, const facts::Listener* listener) {
+  QueueLength longest = ledger.longest.value_or(QueueLength(0));
+  if (listener != nullptr) longest = std::max(longest, listener->accept_queue_len);
+  std::string row = fmt::format("{} at the longest", longest.value());
   if (!ledger.listen) return row;
   row += fmt::format(", limit {} by somaxconn {}", ledger.listen->limit, ledger.listen->somaxconn);
   if (ledger.listen->requested) {
@@ -152,11 +154,10 @@ std::string ledger_text(const TermStyle& style, const Ledger& ledger,
               some(value(ledger, kClosedWaiting), "reset when the listener was closed")});
   const auto p50 = facts::quantile(ledger.time_in_queue_ns, 0.5);
   const auto p99 = facts::quantile(ledger.time_in_queue_ns, 0.99);
-  if (p50 && p99) {
-    taken += fmt::format("; waited {} (half), {} (99 %)", milliseconds(*p50), milliseconds(*p99));
-  }
+  if (p50) taken += fmt::format("; waited {} (half)", milliseconds(*p50));
+  if (p99) taken += fmt::format(", {} (99 %)", milliseconds(*p99));
   add_row(style, "accept()", taken, text);
-  add_row(style, "queue", queue_row(ledger), text);
+  add_row(style, "queue", queue_row(ledger, listener), text);
   add_row(style, "clients", clients_row(ledger), text);
   return text;
 }

@@ -38,6 +38,11 @@ std::string workload_name(const facts::Snapshot& snapshot, const facts::Listener
   return printable(process->comm);
 }
 
+std::string program_name(const facts::Snapshot& snapshot, const facts::Listener& listener) {
+  const facts::Process* process = first_owner(snapshot, listener);
+  return process != nullptr ? printable(process->comm) : workload_name(snapshot, listener);
+}
+
 std::string owner_name(const facts::Snapshot& snapshot, const facts::Listener& listener) {
   const facts::Process* process = first_owner(snapshot, listener);
   if (process == nullptr) return "";

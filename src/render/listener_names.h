@@ -11,6 +11,10 @@ namespace acceptq::render {
 [[nodiscard]] std::string workload_name(const facts::Snapshot& snapshot,
                                         const facts::Listener& listener);
 
+// "nginx": the program of its first owner; else as workload_name.
+[[nodiscard]] std::string program_name(const facts::Snapshot& snapshot,
+                                       const facts::Listener& listener);
+
 // "nginx (pid 3985 and 2 more)"; empty where no process is known.
 [[nodiscard]] std::string owner_name(const facts::Snapshot& snapshot,
                                      const facts::Listener& listener);

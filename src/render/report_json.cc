@@ -124,7 +124,7 @@ Json syn_queue_json(const facts::Listener& listener, const ListenerReport& repor
 
 Json time_in_queue_json(const std::optional<diagnose::TimeInQueue>& time) {
   return {{"p50_ms", time ? Json(time->p50_ms) : Json(nullptr)},
-          {"p99_ms", time ? Json(time->p99_ms) : Json(nullptr)},
+          {"p99_ms", time ? opt(time->p99_ms) : Json(nullptr)},
           {"source", time ? Json(facts::source_name(time->source)) : Json(nullptr)}};
 }
 

@@ -2,6 +2,8 @@
 // names that nobody chose well, narrow terminals.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "render/listener_rule.h"
 #include "render/report_json.h"
@@ -87,6 +89,67 @@ TEST(ReportText, ARemedyMayHaveNothingToCopy) {
   const std::string text = c.text({});
   EXPECT_NE(text.find("1. Find out why.\n"), std::string::npos) << text;
   EXPECT_NE(text.find("2. Raise it.\n"), std::string::npos) << text;
+}
+
+std::size_t lines_of(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+TEST(ReportText, SaysWhatIsAlikeOnce) {
+  Case c;
+  for (int i = 0; i < 40; ++i) {
+    c.add("/run/worker-" + std::to_string(i) + ".sock", Verdict::kOverflowing, 129);
+    c.find(Severity::kCritical, "Clients are refused.");
+  }
+  const std::string text = c.text({});
+  EXPECT_NE(text.find("40 listeners of no process are in the same trouble"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("and 35 more, with --verbose"), std::string::npos) << text;
+  EXPECT_LT(lines_of(text), 25U) << text;
+  EXPECT_EQ(occurrences(text, "AQ101"), 1U) << text;
+  const std::string all = report_text(c.report, c.observation, {.verbose = true});
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_EQ(occurrences(all, "worker-" + std::to_string(i) + ".sock"), 1U) << all;
+  }
+}
+
+TEST(ReportText, StaysShortWhereEachTroubleIsItsOwn) {
+  Case c;
+  for (int i = 0; i < 40; ++i) {
+    c.add("/run/worker-" + std::to_string(i) + ".sock", Verdict::kOverflowing, 129);
+    c.observation.after.listeners.back().limit = QueueLimit(100 + static_cast<std::uint32_t>(i));
+    c.find(Severity::kCritical, "Clients are refused.");
+  }
+  const std::string text = c.text({});
+  EXPECT_NE(text.find("30 more listeners are in trouble"), std::string::npos) << text;
+}
+
+TEST(ListenerBlock, TakesFewLinesHoweverMuchThereIsToSay) {
+  Case c;
+  c.add("/run/bad.sock", Verdict::kOverflowing, 129);
+  c.find(Severity::kCritical, "Clients are refused.");
+  const std::string content = "a: line\nand: another\nand: another\nand: another\nand: another\n";
+  for (const char* form : {"cause", "pod.sysctls", "netns.sysctl", "application"}) {
+    c.report.findings.back().remedies.push_back(
+        {.form = form, .summary = "Do this first.", .content = content, .then = "do that."});
+  }
+  c.find(Severity::kWarning, std::string(900, 'x') + " and so on");
+  c.report.findings.back().id = "AQ111";
+  c.report.findings.back().explanation = "One is full. The others are not.";
+  diagnose::ListenerReport& listener = c.report.listeners.back();
+  listener.refused = {.total = 412, .at_syn = 400, .at_ack = 12, .attempts = 40};
+  listener.arrivals_per_s = 257;
+  listener.accepts_per_s = 51;
+  listener.time_in_queue = {.p50_ms = 2500, .p99_ms = 2600.0};
+  listener.full_fraction = 1;
+  listener.limit_set_by = diagnose::LimitSetBy::kApplication;
+  const std::string text = c.text({});
+  const std::string block = text.substr(text.find("/run/bad.sock"));
+  EXPECT_LE(lines_of(block), 14U) << text;
+  EXPECT_NE(block.find("1. Do this first."), std::string::npos) << text;
+  EXPECT_NE(block.find("with --verbose"), std::string::npos) << text;
+  EXPECT_NE(block.find("One is full."), std::string::npos) << text;
+  EXPECT_EQ(block.find("The others"), std::string::npos) << text;
 }
 
 TEST(ReportText, KeepsTheTableWithinTheWidth) {

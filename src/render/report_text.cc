@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -22,6 +23,9 @@ using diagnose::ListenerReport;
 using diagnose::Report;
 using diagnose::Severity;
 using diagnose::Verdict;
+
+// Blocks of listeners in trouble in a report that is not verbose.
+constexpr std::size_t kMostBlocks = 10;
 
 class Page {
  public:
@@ -96,10 +100,25 @@ class Page {
     });
   }
 
+  // Of a TCP listener's: who waits for a Unix socket does not try again by itself.
+  [[nodiscard]] bool warns_of_accept_queue() const {
+    return std::ranges::any_of(report_.findings, [](const Finding& finding) {
+      return finding.severity > Severity::kNotice && finding.id.starts_with("AQ1") &&
+             finding.id != "AQ110" && finding.listener && finding.listener->starts_with("tcp:");
+    });
+  }
+
   // For whoever has never heard of these queues.
   [[nodiscard]] std::string primer() const {
     std::string text;
-    if (warns_of("AQ1")) {
+    if (warns_of("AQ110")) {
+      text += "\n" + wrap(style_, 0,
+                          "A connection to a Unix socket waits in its listener's queue until the "
+                          "program takes it with accept(). While the queue is full, connect() "
+                          "waits, or fails at once where its caller does not want to wait "
+                          "(EAGAIN).");
+    }
+    if (warns_of_accept_queue()) {
       text += "\n" + wrap(style_, 0,
                           "A finished connection waits in its listener's accept queue until the "
                           "program takes it with accept(). " +
@@ -120,14 +139,58 @@ class Page {
     return text;
   }
 
+  // Equal ones together, each group where its worst member stands.
+  [[nodiscard]] std::vector<std::vector<ListenerInTrouble>> groups(
+      const std::vector<std::size_t>& indexes) const {
+    using Likeness = std::tuple<std::string, Verdict, std::string, std::optional<QueueLimit>,
+                                diagnose::LimitSetBy>;
+    std::map<Likeness, std::size_t> places;
+    std::vector<std::vector<ListenerInTrouble>> groups;
+    for (const std::size_t i : indexes) {
+      const facts::Listener& listener = observation_.after.listeners[i];
+      const ListenerReport& report = report_.listeners[i];
+      const auto& findings = by_listener_.at(report.key);
+      std::string ids;
+      for (const Finding* finding : findings) ids += finding->id + " ";
+      const auto [place, is_new] =
+          places.try_emplace(Likeness(program_name(observation_.after, listener), report.verdict,
+                                      ids, listener.limit, report.limit_set_by),
+                             groups.size());
+      if (is_new || options_.verbose) {
+        place->second = groups.size();
+        groups.emplace_back();
+      }
+      groups[place->second].push_back({&listener, &report, &findings});
+    }
+    return groups;
+  }
+
+  [[nodiscard]] std::string block(const std::vector<ListenerInTrouble>& group) const {
+    if (group.size() > 1) return listener_group_block(style_, observation_, group);
+    const auto& [listener, report, findings] = group.front();
+    return options_.verbose
+               ? listener_block(style_, observation_, *listener, *report, *findings)
+               : short_listener_block(style_, observation_, *listener, *report, *findings);
+  }
+
   std::string blocks() {
     std::string text;
     const std::vector<std::size_t> troubled = in_trouble();
     text += primer();
-    for (const std::size_t i : troubled) {
-      text += "\n" + listener_block(style_, observation_, observation_.after.listeners[i],
-                                    report_.listeners[i], by_listener_[report_.listeners[i].key]);
-      shown_.push_back(report_.listeners[i].key);
+    std::size_t left_out = 0;
+    for (const std::vector<ListenerInTrouble>& group : groups(troubled)) {
+      for (const ListenerInTrouble& each : group) shown_.insert(each.report->key);
+      if (!options_.verbose && blocks_shown_ == kMostBlocks) {
+        left_out += group.size();
+        continue;
+      }
+      ++blocks_shown_;
+      text += "\n" + block(group);
+    }
+    if (left_out > 0) {
+      text += "\n" + wrap(style_, 0,
+                          counted(left_out, "more listener is", "more listeners are") +
+                              " in trouble (--verbose shows all)");
     }
     for (const Finding& finding : report_.findings) {
       if (!finding.listener && finding.severity > Severity::kNotice) {
@@ -146,7 +209,7 @@ class Page {
     std::vector<std::size_t> rows;
     std::size_t others = 0;
     for (std::size_t i = 0; i < report_.listeners.size(); ++i) {
-      if (std::ranges::find(shown_, report_.listeners[i].key) != shown_.end()) continue;
+      if (shown_.contains(report_.listeners[i].key)) continue;
       if (worth_a_look(i)) {
         rows.push_back(i);
       } else {
@@ -185,16 +248,29 @@ class Page {
     return text;
   }
 
+  // Those of one kind together, unless there is only one.
   [[nodiscard]] std::string notices() const {
-    std::string text;
+    std::map<std::string, std::vector<const Finding*>> by_id;
     for (const Finding& finding : report_.findings) {
       if (finding.severity != Severity::kNotice) continue;
-      if (finding.listener && std::ranges::find(shown_, *finding.listener) != shown_.end())
+      if (finding.listener && shown_.contains(*finding.listener)) continue;
+      by_id[finding.id].push_back(&finding);
+    }
+    std::string text;
+    for (const auto& [id, findings] : by_id) {
+      if (findings.size() > 1 && !options_.verbose) {
+        const Finding& first = *findings.front();
+        text += wrap(style_, 2,
+                     fmt::format("{} {} times: {}{} …", id, findings.size(), first.title,
+                                 first.listener ? ": " + where_is(*first.listener) : ""));
         continue;
-      const std::string where = finding.listener ? where_is(*finding.listener) + ": " : "";
-      text += wrap(style_, 2,
-                   fmt::format("{} {}{}. {}", finding.id, where, finding.title,
-                               printable(finding.explanation)));
+      }
+      for (const Finding* finding : findings) {
+        const std::string where = finding->listener ? where_is(*finding->listener) + ": " : "";
+        text += wrap(
+            style_, 2,
+            fmt::format("{} {}{}. {}", id, where, finding->title, printable(finding->explanation)));
+      }
     }
     return text.empty() ? "" : "\n" + ink(style_, Ink::kDim, "notices") + "\n" + text;
   }
@@ -242,7 +318,8 @@ class Page {
   const TextOptions& options_;
   const TermStyle& style_;
   std::map<std::string, std::vector<const Finding*>> by_listener_;
-  std::vector<std::string> shown_;
+  std::set<std::string> shown_;
+  std::size_t blocks_shown_ = 0;
 };
 
 }  // namespace

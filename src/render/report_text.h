@@ -12,7 +12,8 @@ namespace acceptq::render {
 
 struct TextOptions {
   TermStyle style;
-  bool all = false;  // list every listener, not only those worth a look
+  bool all = false;      // list every listener, not only those worth a look
+  bool verbose = false;  // every listener in trouble by itself, with all that is known of it
 };
 
 [[nodiscard]] std::string report_text(const diagnose::Report& report,

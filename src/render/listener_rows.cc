@@ -1,0 +1,169 @@
+#include "render/listener_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "diagnose/deltas.h"
+#include "render/listener_names.h"
+#include "render/names.h"
+
+namespace acceptq::render {
+
+using diagnose::LimitSetBy;
+using diagnose::ListenerReport;
+using diagnose::Severity;
+
+namespace {
+
+// The samples of an armed watch are those of its last seconds: a timeline tells more, and
+// differently.
+std::string fullness(const ListenerReport& report, bool shows_timeline) {
+  const auto& share = report.full_fraction;
+  if (!share) return "";
+  if (shows_timeline || *share <= 0) {
+    return fmt::format("{} at most", report.longest.value());
+  }
+  if (*share >= 1) return "full the whole time";
+  return fmt::format("full in {:.0f} % of the samples", std::clamp(*share * 100, 1.0, 99.0));
+}
+
+}  // namespace
+
+std::string mark(const TermStyle& style, Severity severity) {
+  switch (severity) {
+    case Severity::kCritical:
+      return ink(style, Ink::kRed, style.unicode ? "✖" : "X");
+    case Severity::kWarning:
+      return ink(style, Ink::kYellow, style.unicode ? "▲" : "!");
+    case Severity::kNotice:
+      return style.unicode ? "·" : "-";
+  }
+  return "";
+}
+
+// "  label          text, wrapped under itself"
+std::string row(const TermStyle& style, std::string_view label, std::string_view text) {
+  const std::string_view words = trim(text);
+  if (words.empty()) return "";
+  const std::string lines = wrap(style, kLabel + 2, words);
+  const std::string head = "  " + ink(style, Ink::kDim, fit(label, kLabel));
+  return head + lines.substr(kLabel + 2);
+}
+
+std::string queue_text(const TermStyle& style, const facts::Listener& listener,
+                       const ListenerReport& report, bool shows_timeline) {
+  const std::uint32_t length = listener.accept_queue_len.value();
+  if (!listener.limit) {
+    return fmt::format("{} waiting; the limit could not be read", length);
+  }
+  const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
+  constexpr int kBar = 20;
+  const double share = static_cast<double>(length) / static_cast<double>(capacity);
+  return fmt::format("{} of {} {} {}", length, listener.limit->value(), bar(style, share, kBar),
+                     fullness(report, shows_timeline));
+}
+
+// Only where something waits there: handshakes of healthy clients are done in a round trip.
+std::string syn_queue_text(const TermStyle& style, const facts::Listener& listener,
+                           const ListenerReport& report) {
+  if (listener.syn_queue_len.value_or(0) == 0) return "";
+  const std::uint32_t length = *listener.syn_queue_len;
+  std::string text = fmt::format("{} handshakes under way", length);
+  if (const auto& capacity = report.syn_queue_capacity; capacity && *capacity > 0) {
+    constexpr int kBar = 20;
+    const double share = static_cast<double>(length) / static_cast<double>(*capacity);
+    text = fmt::format("{} of {} {}", length, *capacity, bar(style, share, kBar));
+  }
+  if (report.cookies == diagnose::Cookies::kOff) text += " SYN cookies are off";
+  return text;
+}
+
+std::string refused_text(const facts::Observation& observation, const ListenerReport& report) {
+  if (!report.refused.total || observation.seconds <= 0) return "";
+  const double per_second = static_cast<double>(*report.refused.total) / observation.seconds;
+  std::string text = fmt::format("{} packets in {:.1f} s ({:.0f}/s)", *report.refused.total,
+                                 observation.seconds, per_second);
+  if (report.refused.source == facts::Source::kSocketDrops) {
+    text += " at most: the socket's own count, where some packets count twice";
+  }
+  if (report.refused.at_syn && report.refused.at_ack && *report.refused.total > 0) {
+    text += fmt::format(", {} at SYN and {} at the final ACK", *report.refused.at_syn,
+                        *report.refused.at_ack);
+  }
+  return text;
+}
+
+// "10.0.0.3 (41 attempts), 10.0.0.4 (7), and 55 more"
+std::string clients_text(const ListenerReport& report) {
+  constexpr std::size_t kMost = 3;
+  const diagnose::Refused& refused = report.refused;
+  std::string text;
+  std::size_t shown = 0;
+  for (const facts::RefusedClient& client : refused.top) {
+    if (shown == kMost) break;
+    text += fmt::format("{}{} ({}{})", shown == 0 ? "" : ", ", client.address.to_string(),
+                        client.attempts,
+                        shown > 0 ? "" : (client.attempts == 1 ? " attempt" : " attempts"));
+    ++shown;
+  }
+  const std::uint64_t all = refused.addresses.value_or(refused.top.size());
+  if (all > shown) text += fmt::format(" and {} more", all - shown);
+  return text;
+}
+
+std::string time_in_queue_text(const ListenerReport& report) {
+  if (!report.time_in_queue) {
+    if (!report.estimated_wait_ms) return "";
+    return fmt::format("about {} for one that comes now, by the rate of accept()",
+                       duration_text(*report.estimated_wait_ms));
+  }
+  std::string text = duration_text(report.time_in_queue->p50_ms) + " for half";
+  if (const auto& p99 = report.time_in_queue->p99_ms) {
+    text += fmt::format(", {} for 99 %", duration_text(*p99));
+  }
+  return text + ", between handshake and accept()";
+}
+
+std::string limit_text(const facts::Observation& observation, const facts::Listener& listener,
+                       const ListenerReport& report) {
+  const facts::Snapshot& after = observation.after;
+  const std::string whose = namespace_owner(after, listener);
+  const std::string somaxconn = report.somaxconn ? std::to_string(*report.somaxconn) : "unknown";
+  const facts::Namespace* ns = facts::find_namespace(after, listener.netns);
+  const facts::Namespace* host = facts::host_namespace(after);
+  switch (report.limit_set_by) {
+    case LimitSetBy::kSomaxconn: {
+      std::string text =
+          fmt::format("net.core.somaxconn = {} in {} network namespace",
+                      report.stale == true ? listener.limit->value() : *report.somaxconn, whose);
+      if (report.stale == true) text += fmt::format(" at the time of listen() ({} now)", somaxconn);
+      const auto of_host = diagnose::sysctl_value(host, facts::kSomaxconn);
+      if (ns != host && of_host && of_host != report.somaxconn) {
+        text += fmt::format(" (the host's {} does not apply)", *of_host);
+      }
+      return text;
+    }
+    case LimitSetBy::kApplication:
+      return fmt::format(
+          "the application: it asked for {} (net.core.somaxconn of {} namespace is {})",
+          listener.limit->value(), whose, somaxconn);
+    case LimitSetBy::kKernel:
+      return "the kernel: its own listeners are not clamped by somaxconn";
+    case LimitSetBy::kAcceptq:
+      return "acceptq, which resized the queue";
+    case LimitSetBy::kUnknown:
+      break;
+  }
+  if (!listener.limit) return "";
+  return fmt::format("not certain: the application, or an older somaxconn ({} now)", somaxconn);
+}
+
+std::string rates_text(const ListenerReport& report) {
+  if (!report.arrivals_per_s || !report.accepts_per_s) return "";
+  return fmt::format("{:.0f} connections/s of {:.0f}/s that arrive, retries included",
+                     *report.accepts_per_s, *report.arrivals_per_s);
+}
+
+}  // namespace acceptq::render

@@ -1,0 +1,75 @@
+#include "render/remedy_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "render/listener_rows.h"
+
+namespace acceptq::render {
+namespace {
+
+using diagnose::Remedy;
+
+std::string summary_text(const TermStyle& style, const std::vector<Remedy>& remedies,
+                         std::size_t i) {
+  return row(style, i == 0 ? "what to do" : "",
+             fmt::format("{}. {}", i + 1, printable(remedies[i].summary)));
+}
+
+std::string content_text(const TermStyle& style, const Remedy& remedy) {
+  // The content of this form is a sentence; all others' is text to copy, which keeps its lines.
+  if (remedy.form == "cause") return row(style, "", "   " + printable(remedy.content));
+  std::string text;
+  for (std::string_view rest = remedy.content; !rest.empty();) {
+    text += std::string(kLabel + 7, ' ') + printable(next_line(rest)) + "\n";
+  }
+  return text;
+}
+
+// Several ways to the same end: what comes then is said once, behind the last of them.
+std::string then_text(const TermStyle& style, const std::vector<Remedy>& remedies, std::size_t i) {
+  const bool said_later = i + 1 < remedies.size() && remedies[i + 1].then == remedies[i].then;
+  if (remedies[i].then.empty() || said_later) return "";
+  return row(style, "", fmt::format("   Then {}", printable(remedies[i].then)));
+}
+
+int lines_of(std::string_view text) { return static_cast<int>(std::ranges::count(text, '\n')); }
+
+}  // namespace
+
+std::string remedies_text(const TermStyle& style, const std::vector<Remedy>& remedies) {
+  std::string text;
+  for (std::size_t i = 0; i < remedies.size(); ++i) {
+    text += summary_text(style, remedies, i) + content_text(style, remedies[i]) +
+            then_text(style, remedies, i);
+  }
+  return text;
+}
+
+std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& remedies, int lines) {
+  if (std::string all = remedies_text(style, remedies); lines_of(all) <= lines) return all;
+  std::string text;
+  std::size_t shown = 0;
+  bool left_out = false;
+  for (; shown < remedies.size(); ++shown) {
+    const std::string summary = summary_text(style, remedies, shown);
+    if (shown > 0 && lines_of(text + summary) >= lines) break;
+    text += summary;
+    const std::string rest =
+        content_text(style, remedies[shown]) + then_text(style, remedies, shown);
+    if (lines_of(text + rest) < lines) {
+      text += rest;
+    } else {
+      left_out = true;
+    }
+  }
+  const std::size_t more = remedies.size() - shown;
+  if (more > 0) return text + row(style, "", fmt::format("{} more with --verbose", more));
+  return text + (left_out ? row(style, "", "how: --verbose") : "");
+}
+
+}  // namespace acceptq::render
