@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "collect/observation_parts.h"
 #include "collect/traced_handshakes.h"
+#include "collect/troubled_owners.h"
 
 namespace acceptq::collect {
 namespace {
@@ -223,6 +224,7 @@ class Armed {
     if (incident_) observation.timeline = timeline_.by_listener();
     if (!at_incident_) at_incident_ = now_;
     handshakes_.finish(observation, *at_incident_, base.ledgers);
+    describe_troubled_owners(options_.scan, observation);
     measure(observation);
     return observation;
   }

@@ -13,6 +13,7 @@
 #include "collect/observation_parts.h"
 #include "collect/packets/packet_tap.h"
 #include "collect/traced_handshakes.h"
+#include "collect/troubled_owners.h"
 
 namespace acceptq::collect {
 namespace {
@@ -98,6 +99,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     observation.tracing = facts::Source::kPackets;
     std::ranges::move(tap->blind_spots(), std::back_inserter(observation.after.blind_spots));
   }
+  describe_troubled_owners(options.scan, observation);
   measure(observation);
   return observation;
 }

@@ -145,6 +145,10 @@ Process read_process(const Value& value) {
     get(pod, "name", out.name);
     get(pod, "uid", out.uid);
   }
+  // Recordings of before these were read have none of them.
+  if (value.has("program")) get(value, "program", process.program);
+  if (value.has("open_files")) get(value, "open_files", process.open_files);
+  if (value.has("open_files_limit")) get(value, "open_files_limit", process.open_files_limit);
   return process;
 }
 

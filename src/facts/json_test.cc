@@ -47,6 +47,9 @@ Observation sample() {
   process.comm = "ng\"\xfeinx";
   process.container = Container{.id = "49b4", .runtime = "containerd"};
   process.pod = Pod{.ns = "default", .name = "web"};
+  process.program = "uvicorn";
+  process.open_files = 63;
+  process.open_files_limit = 64;
   after.processes = {process};
   after.blind_spots = {
       {.id = "AQ602", .scope = "host", .reason = "r", .cost = "c", .unobserved = true}};

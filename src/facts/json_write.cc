@@ -111,7 +111,10 @@ Json write(const Process& process) {
           {"cgroup", opt_bytes(process.cgroup)},
           {"netns", process.netns ? Json(process.netns->value()) : Json(nullptr)},
           {"container", std::move(container)},
-          {"pod", std::move(pod)}};
+          {"pod", std::move(pod)},
+          {"program", opt_bytes(process.program)},
+          {"open_files", opt(process.open_files)},
+          {"open_files_limit", opt(process.open_files_limit)}};
 }
 
 template <typename T>

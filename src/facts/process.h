@@ -36,6 +36,11 @@ struct Process {
   std::optional<NetnsId> netns;       // of its main thread
   std::optional<Container> container;
   std::optional<Pod> pod;
+  // Of owners of a listener in trouble alone, where they could be read.
+  std::optional<std::string>
+      program;  // what its command line runs: "uvicorn" of python3 -m uvicorn
+  std::optional<std::uint32_t> open_files;        // descriptors that it has
+  std::optional<std::uint32_t> open_files_limit;  // its soft RLIMIT_NOFILE
 
   friend bool operator==(const Process&, const Process&) = default;
 };

@@ -27,6 +27,17 @@ std::optional<std::string_view> status_line(std::string_view text, std::string_v
   return std::nullopt;
 }
 
+// Whether a release ("6.1.0-56-amd64") is MAJOR.MINOR or later; false where it is not understood.
+bool is_at_least(std::string_view release, int wanted_major, int wanted_minor) {
+  int major = 0;
+  int minor = 0;
+  const char* const end = release.data() + release.size();
+  const std::from_chars_result first = std::from_chars(release.data(), end, major);
+  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.') return false;
+  if (std::from_chars(first.ptr + 1, end, minor).ec != std::errc{}) return false;
+  return major > wanted_major || (major == wanted_major && minor >= wanted_minor);
+}
+
 // Names the process in errors, which otherwise only say "stat".
 tl::unexpected<Error> in_dir(const std::string& dir, Error error) {
   error.context = dir + ": " + error.context;
@@ -147,13 +158,11 @@ std::optional<SocketInode> parse_socket_link(std::string_view target) {
 }
 
 ExeLink exe_link_for(std::string_view release) {
-  int major = 0;
-  int minor = 0;
-  const char* const end = release.data() + release.size();
-  const std::from_chars_result first = std::from_chars(release.data(), end, major);
-  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.') return ExeLink::kLeaveOut;
-  if (std::from_chars(first.ptr + 1, end, minor).ec != std::errc{}) return ExeLink::kLeaveOut;
-  return major > 4 || (major == 4 && minor >= 1) ? ExeLink::kRead : ExeLink::kLeaveOut;
+  return is_at_least(release, 4, 1) ? ExeLink::kRead : ExeLink::kLeaveOut;
+}
+
+CommandLine command_line_for(std::string_view release) {
+  return is_at_least(release, 5, 3) ? CommandLine::kRead : CommandLine::kLeaveOut;
 }
 
 Result<facts::Process> read_process(const std::string& proc_root, Pid pid, ExeLink exe) {

@@ -4,7 +4,7 @@
 // can be left behind (attended.h): `stat` and the links `exe` and `ns/net` wait for a process that
 // is inside execve(). `comm`, `status` and `cgroup` never wait. `cmdline`, `environ`, `maps` and
 // `smaps` take the process's mmap lock, which a page fault on dead storage holds for as long as the
-// storage is dead; they are not read.
+// storage is dead; they are not read here (owner_details.h).
 // Before 4.1 the link `exe` took it too (get_mm_exe_file, kernel/fork.c; made lock-free by "mm:
 // rcu-protected get_mm_exe_file()"), so there it is left out.
 #pragma once
@@ -46,9 +46,16 @@ struct StatusFields {
 
 enum class ExeLink { kRead, kLeaveOut };
 
-// kRead where a kernel of this release ("6.1.0-56-amd64") reads the link without the mmap lock. The
-// one place that goes by version: whether a lock is taken cannot be probed without taking it.
+// kRead where a kernel of this release ("6.1.0-56-amd64") reads the link without the mmap lock.
+// This and the next go by version: whether a lock is taken cannot be probed without taking it.
 [[nodiscard]] ExeLink exe_link_for(std::string_view release);
+
+enum class CommandLine { kRead, kLeaveOut };
+
+// kRead where a thread that waits for the mmap lock to read `cmdline` can be killed, so that one
+// that was left behind does not hold up the end of acceptq: from 5.3 on (access_remote_vm, mm/
+// memory.c, "mm: use down_read_killable for locking mmap_sem in access_remote_vm").
+[[nodiscard]] CommandLine command_line_for(std::string_view release);
 
 // The process, with container id, runtime and pod UID as its cgroup tells them; no names yet.
 // What may not be read is empty (exe and netns of other users' processes); fails where the process

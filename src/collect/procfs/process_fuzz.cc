@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "collect/procfs/owner_details.h"
 #include "collect/procfs/process.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -14,5 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)parse_netns_link(text);
   (void)parse_socket_link(text);
   (void)exe_link_for(text);
+  (void)program_of(text);
+  (void)parse_open_files_limit(text);
   return 0;
 }

@@ -78,6 +78,13 @@ TEST(ExeLinkFor, LeavesOutWhereItTookTheLock) {
   EXPECT_EQ(exe_link_for("6"), ExeLink::kLeaveOut);
 }
 
+TEST(CommandLineFor, LeavesOutWhereAReaderCannotBeKilled) {
+  EXPECT_EQ(command_line_for("4.18.0-553.el8.x86_64"), CommandLine::kLeaveOut);
+  EXPECT_EQ(command_line_for("5.2.21"), CommandLine::kLeaveOut);
+  EXPECT_EQ(command_line_for("5.10.0-30-amd64"), CommandLine::kRead);
+  EXPECT_EQ(command_line_for(""), CommandLine::kLeaveOut);
+}
+
 TEST(ReadProcess, PutsARecordedProcessTogether) {
   const Result<facts::Process> process = read_process(kNode, Pid(3990));
   ASSERT_TRUE(process.has_value()) << process.error().message();

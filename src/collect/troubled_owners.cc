@@ -1,0 +1,77 @@
+#include "collect/troubled_owners.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "collect/attended.h"
+#include "collect/parallel.h"
+#include "collect/procfs/owner_details.h"
+
+namespace acceptq::collect {
+namespace {
+
+using EarlierListeners = std::map<std::string, const facts::Listener*>;
+
+bool in_trouble(const facts::Observation& observation, const EarlierListeners& earlier,
+                const facts::Listener& listener) {
+  constexpr std::uint32_t kMany = 8;  // that wait, though more may fit
+  const std::string key = facts::listener_key(listener);
+  QueueLength longest = listener.accept_queue_len;
+  if (const auto samples = observation.samples.find(key); samples != observation.samples.end()) {
+    longest = std::max(longest, samples->second.longest);
+  }
+  const bool half_full =
+      listener.limit && std::uint64_t{longest.value()} * 2 >= listener.limit->value();
+  if (longest.value() >= kMany || (longest.value() > 0 && half_full)) return true;
+  const auto before = earlier.find(key);
+  return before != earlier.end() && before->second->drops != listener.drops;
+}
+
+}  // namespace
+
+std::vector<Pid> troubled_owners(const facts::Observation& observation) {
+  constexpr std::size_t kOfOneListener = 8;
+  constexpr std::size_t kInAll = 64;
+  EarlierListeners earlier;
+  for (const facts::Listener& listener : observation.before.listeners) {
+    earlier.emplace(facts::listener_key(listener), &listener);
+  }
+  std::set<Pid> pids;
+  for (const facts::Listener& listener : observation.after.listeners) {
+    if (!in_trouble(observation, earlier, listener)) continue;
+    std::set<Pid> own;
+    for (const facts::OwnerRef& owner : listener.owners) {
+      if (own.size() < kOfOneListener) own.insert(owner.pid);
+    }
+    pids.insert(own.begin(), own.end());
+    if (pids.size() >= kInAll) break;
+  }
+  return {pids.begin(), pids.end()};
+}
+
+void describe_troubled_owners(const ScanOptions& options, facts::Observation& observation) {
+  const auto asked = std::make_shared<std::vector<facts::Process>>();
+  for (const Pid pid : troubled_owners(observation)) {
+    const facts::Process* process = facts::find_process(observation.after, pid);
+    if (process != nullptr) asked->push_back(*process);
+  }
+  const auto told = attended_map<facts::Process>(
+      asked->size(), thread_count(options.threads),
+      [asked, root = options.proc_root,
+       command_line = procfs::command_line_for(observation.after.host.kernel)](std::size_t i) {
+        facts::Process process = (*asked)[i];
+        procfs::read_owner_details(root, command_line, process);
+        return process;
+      });
+  // Those that did not answer stay as they are: AQ610 is about more than these details.
+  for (const std::optional<facts::Process>& process : told) {
+    if (!process) continue;
+    *std::ranges::lower_bound(observation.after.processes, process->pid, {}, &facts::Process::pid) =
+        *process;
+  }
+}
+
+}  // namespace acceptq::collect
