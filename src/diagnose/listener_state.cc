@@ -54,10 +54,15 @@ void describe_syn_queue(const listenpath::KernelRules& rules, ListenerState& sta
 
 // A somaxconn, other than the present one, that can have been in force when listen() was called.
 std::vector<std::string> earlier_somaxconn(const facts::Observation& observation,
+                                           const listenpath::KernelRules& rules,
                                            const ListenerState& state, std::int64_t limit) {
   std::vector<std::string> candidates;
-  if (limit == 128) candidates.emplace_back("the default of namespaces before Linux 5.4");
-  if (limit == 4096) candidates.emplace_back("the default of namespaces from Linux 5.4 on");
+  constexpr std::int64_t kOldDefault = 128;  // before Linux 5.4, and in many settings ever since
+  if (limit == rules.default_somaxconn) {
+    candidates.emplace_back("this kernel's default");
+  } else if (limit == kOldDefault) {
+    candidates.emplace_back("a usual setting");
+  }
   const facts::Namespace* host = facts::host_namespace(observation.after);
   if (host != nullptr && host->id != state.listener->netns &&
       sysctl_value(host, facts::kSomaxconn) == limit) {
@@ -66,7 +71,8 @@ std::vector<std::string> earlier_somaxconn(const facts::Observation& observation
   return candidates;
 }
 
-void attribute_limit(const facts::Observation& observation, ListenerState& state) {
+void attribute_limit(const facts::Observation& observation, const listenpath::KernelRules& rules,
+                     ListenerState& state) {
   const Listener& listener = *state.listener;
   ListenerReport& report = state.report;
   report.somaxconn = sysctl_value(state.ns.after(), facts::kSomaxconn);
@@ -108,7 +114,7 @@ void attribute_limit(const facts::Observation& observation, ListenerState& state
     state.limit_candidates.emplace_back("a larger somaxconn at the time of listen()");
     return;
   }
-  state.limit_candidates = earlier_somaxconn(observation, state, limit);
+  state.limit_candidates = earlier_somaxconn(observation, rules, state, limit);
   if (state.limit_candidates.empty()) report.limit_set_by = LimitSetBy::kApplication;
 }
 
@@ -297,7 +303,7 @@ std::vector<ListenerState> listener_states(const facts::Observation& observation
     state.kernel_owned = listener.owners.empty() && listener.owners_complete;
     describe_queue(observation, state);
     describe_syn_queue(rules, state);
-    attribute_limit(observation, state);
+    attribute_limit(observation, rules, state);
     states.push_back(std::move(state));
   }
   attribute_drops(states, observation, rules);
