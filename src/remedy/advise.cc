@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "remedy/combine.h"
-#include "remedy/namespace_sysctl.h"
-#include "remedy/servers.h"
+#include "remedy/holder_advice.h"
+#include "remedy/limit_forms.h"
+#include "remedy/subject.h"
 #include "remedy/syn_advise.h"
 
 namespace acceptq::remedy {
@@ -23,215 +24,76 @@ using diagnose::Remedy;
 
 constexpr std::array<std::string_view, 7> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105",
                                                       "AQ108", "AQ110", "AQ202"};
-// A queue that is full in this share of the samples does not suffer from bursts.
-constexpr double kFullAllTheTime = 0.5;
-constexpr std::uint32_t kUsual = 4096;  // the kernel's own default from Linux 5.4 on
 
-// Everything that advice about one listener is made from.
-struct Subject {
-  const facts::Listener& listener;
-  const ListenerReport& report;
-  const facts::Namespace* ns;
-  const facts::Process* owner;       // the first; null where there is none
-  const Server* server;              // null where the owner is not known by name
-  std::vector<const Server*> alike;  // ServerMatch's
-  std::uint32_t wanted;              // an example of a larger limit
-};
-
-std::string server_name(const Subject& subject) {
-  if (subject.server != nullptr) return subject.server->name;
-  return subject.owner != nullptr ? subject.owner->comm : "the application";
+// Whether a longer queue would change nothing at all: nobody is known to take anything from it.
+bool is_longer_of_no_use(const Subject& subject) {
+  return is_full_all_the_time(subject) && subject.accepts == Accepts::kNo &&
+         subject.acceptor == nullptr && subject.holders.first() != nullptr;
 }
 
-// What limits the queue once somaxconn is out of the way.
-std::string behind_somaxconn(const Subject& subject) {
-  const std::uint32_t limit = subject.listener.limit->value();
-  const Server* server = subject.server;
-  if (server != nullptr && server->default_backlog && *server->default_backlog > limit) {
-    return fmt::format("{}'s own backlog, {} by default, becomes the limit: raise both.",
-                       server->name, *server->default_backlog);
-  }
-  return fmt::format(
-      "{}'s own backlog, the number that it passes to listen(), may be the next limit.",
-      server_name(subject));
-}
-
-Remedy slow_accept() {
-  return {.form = "cause",
-          .summary =
-              "Find out why accept() is slow, or let more workers accept: a longer queue only "
-              "makes clients wait longer.",
-          .takes_effect = "now"};
-}
-
-Remedy cause_first(const Subject& subject) {
-  Remedy remedy{.form = "cause",
-                .summary =
-                    "Find out why accept() is slow: the queue is full most of the time, so a "
-                    "longer one only makes clients wait longer.",
-                .takes_effect = "now"};
-  const auto& accepts = subject.report.accepts_per_s;
-  if (accepts && *accepts > 0) {
-    remedy.content = fmt::format(
-        "{:.3g} connections per second are accepted: a queue of {} would mean a wait of {:.0f} s.",
-        *accepts, subject.wanted, subject.wanted / *accepts);
-  } else if (accepts) {
-    remedy.content = "Nothing was accepted while acceptq watched: is the server stopped or stuck?";
-  }
-  return remedy;
-}
-
-Setting wanted_somaxconn(const Subject& subject) {
-  return {.name = facts::kSomaxconn, .value = subject.wanted};
-}
-
-void add_pod_forms(const Subject& subject, std::vector<Remedy>& remedies) {
-  remedies.push_back({.form = "pod.sysctls",
-                      .summary = fmt::format(
-                          "Set net.core.somaxconn to {} for the pod (the kubelet must allow it: "
-                          "--allowed-unsafe-sysctls=net.core.somaxconn, else the pod fails with "
-                          "SysctlForbidden).",
-                          subject.wanted),
-                      .content = pod_sysctls(wanted_somaxconn(subject)),
-                      .takes_effect = "new_pod",
-                      .then = behind_somaxconn(subject)});
-  remedies.push_back(
-      {.form = "pod.init_container",
-       .summary = "Where the kubelet does not allow it: a privileged init container sets it before "
-                  "the server starts.",
-       .content = fmt::format(
-           "spec:\n  initContainers:\n  - name: somaxconn\n    image: busybox\n    command: "
-           "[\"sysctl\", \"-w\", \"net.core.somaxconn={}\"]\n    securityContext:\n      "
-           "privileged: true\n",
-           subject.wanted),
-       .takes_effect = "new_pod",
-       .then = behind_somaxconn(subject)});
-}
-
-void add_somaxconn_forms(const Subject& subject, std::vector<Remedy>& remedies) {
-  const Setting setting = wanted_somaxconn(subject);
-  if (subject.ns != nullptr && subject.ns->is_host == true) {
-    remedies.push_back(
-        {.form = "sysctl.d",
-         .summary = fmt::format("Raise net.core.somaxconn of the host to {}.", subject.wanted),
-         .content = sysctl_file("60-somaxconn.conf", setting),
-         .takes_effect = "restart",
-         .then = behind_somaxconn(subject)});
-    return;
-  }
-  const bool in_pod = subject.owner != nullptr && subject.owner->pod.has_value();
-  const bool in_container = subject.owner != nullptr && subject.owner->container.has_value();
-  if (in_pod) {
-    add_pod_forms(subject, remedies);
-  } else if (in_container) {
-    remedies.push_back(
-        {.form = "docker.sysctl",
-         .summary = fmt::format("Start the container with net.core.somaxconn {}.", subject.wanted),
-         .content = docker_run(setting),
-         .takes_effect = "restart",
-         .then = behind_somaxconn(subject)});
-  } else if (subject.ns != nullptr && subject.ns->own_container) {
-    remedies.push_back(
-        {.form = "container.sysctl",
-         .summary = fmt::format("Start this container with net.core.somaxconn {}.", subject.wanted),
-         .content = container_sysctls(setting),
-         .takes_effect = "restart",
-         .then = behind_somaxconn(subject)});
-  }
-  if (subject.owner != nullptr) {
-    remedies.push_back({.form = "netns.sysctl",
-                        .summary = fmt::format(
-                            "Raise net.core.somaxconn in this namespace now; {} must call listen() "
-                            "again (restart it inside the same namespace).",
-                            server_name(subject)),
-                        .content = set_now(subject.ns, subject.owner->pid, setting),
-                        .takes_effect = "restart",
-                        .then = behind_somaxconn(subject)});
-  }
-}
-
-// What is known of the backlog that the application passes to listen().
-std::string present_backlog(const Subject& subject) {
-  const std::uint32_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
-  const auto& usual = subject.server->default_backlog;
-  if (subject.report.limit_set_by == LimitSetBy::kSomaxconn) {
-    return usual ? fmt::format("{} by default", *usual) : fmt::format("{} or more", limit);
-  }
-  return usual == limit ? fmt::format("{} is its default", limit) : fmt::format("now {}", limit);
-}
-
-// "Apache Tomcat (acceptCount) or Akka HTTP (backlog)": enough to know one's own again.
-std::string settings_of(const std::vector<const Server*>& servers) {
-  constexpr std::size_t kNamed = 4;
-  std::string text;
-  for (std::size_t i = 0; i < servers.size() && i < kNamed; ++i) {
-    text += i == 0 ? "" : i + 1 < servers.size() ? ", " : " or ";
-    text += servers[i]->name;
-    if (!servers[i]->key.empty()) text += fmt::format(" ({})", servers[i]->key);
-  }
-  return servers.size() > kNamed ? text + " and others" : text;
-}
-
-void add_application_form(const Subject& subject, std::vector<Remedy>& remedies) {
-  const Server* server = subject.server;
-  Remedy remedy{.form = "application", .takes_effect = "restart"};
-  const std::uint32_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
-  const auto& somaxconn = subject.report.somaxconn;
-  if (somaxconn && std::cmp_less(*somaxconn, subject.wanted)) {
-    remedy.then = fmt::format(
-        "net.core.somaxconn of its namespace, {}, becomes the limit: raise both.", *somaxconn);
-  } else if (somaxconn) {
-    remedy.then = fmt::format("net.core.somaxconn of its namespace, {}, allows it.", *somaxconn);
-  }
-  if (!subject.alike.empty()) {
-    remedy.summary = fmt::format(
-        "Have {} pass a larger backlog to listen(). Its limit of {} is the "
-        "default of {}.",
-        subject.owner->comm, limit, settings_of(subject.alike));
-  } else if (server == nullptr) {
-    const bool clamped = subject.report.limit_set_by == LimitSetBy::kSomaxconn;
-    remedy.summary = fmt::format("Have {} pass a larger backlog to listen() ({} {}).",
-                                 server_name(subject), clamped ? "at least" : "now", limit);
-  } else if (server->key.empty()) {
-    remedy.summary = fmt::format("{} has no setting for its backlog.", server->name);
-  } else {
-    const bool reload = server->apply == ApplyBy::kReload;
-    remedy.summary =
-        fmt::format("Raise {}'s own backlog ({}): {}. It takes effect after a {}.", server->name,
-                    present_backlog(subject), server->key, reload ? "reload" : "restart");
-    remedy.content = server->example;
-    remedy.takes_effect = reload ? "reload" : "restart";
-  }
-  remedies.push_back(std::move(remedy));
+// net.core.somaxconn was raised after listen(), and that was seen.
+bool was_raised(const Subject& subject) {
+  return subject.report.stale == true && subject.report.somaxconn && subject.listener.limit &&
+         std::cmp_less(subject.listener.limit->value(), *subject.report.somaxconn);
 }
 
 std::vector<Remedy> advise(const Subject& subject) {
+  if (is_at_cap(subject)) return {raise_cap(subject)};
   std::vector<Remedy> remedies;
-  if (subject.report.full_fraction.value_or(0) >= kFullAllTheTime) {
-    remedies.push_back(cause_first(subject));
-  }
-  if (!subject.listener.limit) return remedies;
+  if (is_full_all_the_time(subject)) remedies.push_back(cause_first(subject));
+  add_descriptor_hint(subject, remedies);
+  if (!subject.listener.limit || is_longer_of_no_use(subject)) return remedies;
+  const bool raised = was_raised(subject);
   switch (subject.report.limit_set_by) {
     case LimitSetBy::kSomaxconn:
-      add_somaxconn_forms(subject, remedies);
+      if (raised) add_restart_form(subject, remedies);
+      if (!raised || std::cmp_less(*subject.report.somaxconn, subject.wanted)) {
+        add_somaxconn_forms(subject, remedies);
+      }
       add_application_form(subject, remedies);
       break;
     case LimitSetBy::kApplication:
     case LimitSetBy::kUnknown:
+      if (lacks_restart(subject)) add_restart_form(subject, remedies);
       add_application_form(subject, remedies);
       break;
     case LimitSetBy::kKernel:
     case LimitSetBy::kAcceptq:
       break;
   }
+  add_cap_hint(subject, remedies);
   return remedies;
 }
 
-// At least the kernel's default, and at least twice what there is.
-std::uint32_t wanted_limit(const facts::Listener& listener) {
-  constexpr std::uint32_t kCeiling = 65535;
-  const std::uint32_t limit = listener.limit ? listener.limit->value() : 0;
-  return std::clamp(std::min(limit, kCeiling) * 2, kUsual, kCeiling);
+// For a queue that is not full, but long to wait in.
+std::vector<Remedy> advise_slow(const Subject& subject) {
+  std::vector<Remedy> remedies = {
+      {.form = "cause",
+       .summary =
+           "Find out why accept() is slow, or let more workers accept: a longer queue only makes "
+           "clients wait longer.",
+       .takes_effect = "now"}};
+  add_descriptor_hint(subject, remedies);
+  add_cap_hint(subject, remedies);
+  return remedies;
+}
+
+// A limit that is less than its server usually asks for need not be the server's wish, as the value
+// alone lets one think (diagnose does not know servers).
+void doubt_limit(const Subject& subject, diagnose::Finding& finding) {
+  const std::uint32_t limit = subject.listener.limit->value();
+  finding.title = "the queue's limit is an older somaxconn, or the application's own";
+  finding.confidence = 0.5;
+  finding.explanation = fmt::format(
+      "The queue's limit is {0} though net.core.somaxconn of its network namespace is {1}. {2}: "
+      "either somaxconn was {0} when it called listen() and has been raised since, or it is "
+      "configured to ask for {0}.",
+      limit, *subject.report.somaxconn, usual_request(*subject.server.server));
+}
+
+const facts::Process* first_holder(const facts::Observation& observation,
+                                   const facts::Listener* listener) {
+  return listener != nullptr ? facts::holders_of(observation.after, *listener).first() : nullptr;
 }
 
 }  // namespace
@@ -241,32 +103,31 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
   for (std::size_t i = 0; i < report.listeners.size(); ++i) index[report.listeners[i].key] = i;
   for (diagnose::Finding& finding : report.findings) {
     const facts::Listener* listener = nullptr;
-    const ListenerReport* told = nullptr;
+    ListenerReport* told = nullptr;
     if (const auto it = finding.listener ? index.find(*finding.listener) : index.end();
         it != index.end()) {
       listener = &observation.after.listeners[it->second];
       told = &report.listeners[it->second];
     }
-    const facts::Process* owner =
-        listener == nullptr || listener->owners.empty()
-            ? nullptr
-            : facts::find_process(observation.after, listener->owners.front().pid);
+    if (listener != nullptr && finding.id == "AQ113") {
+      finding.remedies = advise_slow(subject_of(observation, *listener, *told));
+      continue;
+    }
+    if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
+      const Subject subject = subject_of(observation, *listener, *told);
+      if (lacks_restart(subject)) {
+        if (told->limit_set_by == LimitSetBy::kApplication) {
+          told->limit_set_by = LimitSetBy::kUnknown;
+        }
+        if (finding.id == "AQ105") doubt_limit(subject, finding);
+      }
+      finding.remedies = advise(subject);
+      continue;
+    }
     const std::optional<NetnsId> netns = listener != nullptr ? listener->netns : finding.netns;
     const facts::Namespace* ns = netns ? facts::find_namespace(observation.after, *netns) : nullptr;
-    if (finding.id == "AQ113") {
-      finding.remedies = {slow_accept()};
-    } else if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
-      const auto limit = listener->limit ? std::optional(listener->limit->value()) : std::nullopt;
-      const ServerMatch match = owner != nullptr ? find_server(*owner, limit) : ServerMatch{};
-      finding.remedies = advise({.listener = *listener,
-                                 .report = *told,
-                                 .ns = ns,
-                                 .owner = owner,
-                                 .server = match.server,
-                                 .alike = match.alike,
-                                 .wanted = wanted_limit(*listener)});
-    } else if (ns != nullptr) {
-      finding.remedies = syn_remedies(finding, *ns, owner);
+    if (ns != nullptr) {
+      finding.remedies = syn_remedies(finding, *ns, first_holder(observation, listener));
     }
   }
   combine_remedies(report);

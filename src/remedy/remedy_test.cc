@@ -25,35 +25,75 @@ TEST(KnownServers, EveryRowIsUsable) {
   }
 }
 
-TEST(FindServer, GoesByProcessNameThenByDefault) {
-  const auto name = [](const facts::Process& owner, std::uint32_t limit) {
-    return find_server(owner, limit).server->name;
-  };
-  EXPECT_EQ(name(process("nginx"), 511), "nginx");
-  EXPECT_EQ(name(process("nginx"), 16384), "Kong Gateway");
-  EXPECT_EQ(name(process("redis-server"), 128), "Redis");
-  EXPECT_EQ(name(process("php-fpm8.2"), 511), "PHP-FPM");
-  EXPECT_EQ(name(process("x", "/usr/sbin/nginx (deleted)"), 511), "nginx");
-  EXPECT_EQ(find_server(process("my-own"), 511).server, nullptr);
-  EXPECT_TRUE(find_server(process("nginx"), 511).alike.empty());
+facts::Process running(const char* program, const char* comm, const char* exe) {
+  facts::Process p = process(comm, exe);
+  p.program = program;
+  return p;
 }
 
-// One default is that of many programs of the same interpreter: none of them is called by name.
-TEST(FindServer, SaysWhatElseItMayBe) {
-  const ServerMatch tomcat = find_server(process("java"), 100);
-  ASSERT_GE(tomcat.alike.size(), 2U);
-  EXPECT_EQ(tomcat.alike[0]->name, "Apache Tomcat");
-  EXPECT_EQ(tomcat.server, find_server(process("java"), 12345).server);
-  EXPECT_GE(find_server(process("python3"), 50).alike.size(), 2U);
+TEST(FindServer, GoesByTheProgramThenByTheProcessThenByItsFile) {
+  const auto name = [](const facts::Process& owner, std::uint32_t limit) {
+    const Server* server = find_server(owner, limit).server;
+    return server != nullptr ? server->name : "none";
+  };
+  EXPECT_EQ(name(process("nginx"), 511), "nginx");
+  EXPECT_EQ(name(process("redis-server"), 128), "Redis");
+  EXPECT_EQ(name(process("x", "/usr/sbin/nginx (deleted)"), 511), "nginx");
+  EXPECT_EQ(name(process("my-own"), 511), "none");
+  EXPECT_TRUE(find_server(process("nginx"), 511).alike.empty());
+  const char* python = "/usr/bin/python3.11";
+  EXPECT_EQ(name(process("gunicorn", python), 128), "Gunicorn");
+  EXPECT_EQ(name(running("gunicorn", "python3", python), 128), "Gunicorn");
+  EXPECT_EQ(name(running("uvicorn", "python3", python), 100), "Uvicorn");
+  EXPECT_EQ(name(running("hypercorn", "python3", python), 100), "Hypercorn");
+  EXPECT_EQ(name(running("waitress", "python3", python), 5), "Waitress");
+  EXPECT_EQ(name(running("sanic", "python3", python), 5), "Sanic");
+  EXPECT_EQ(name(running("org.apache.catalina.startup.Bootstrap", "java", "/opt/jdk/bin/java"), 7),
+            "Apache Tomcat");
+}
+
+// A number is no name: python with 10 is not Django, and nginx with 16384 not Kong.
+TEST(FindServer, AnInterpreterWithANumberIsAGuess) {
+  const ServerMatch django = find_server(process("python3", "/usr/bin/python3.11"), 10);
+  EXPECT_EQ(django.server, nullptr);
+  ASSERT_EQ(django.alike.size(), 1U);
+  EXPECT_EQ(django.alike[0]->name, "Django runserver");
+  const ServerMatch kong = find_server(process("nginx"), 16384);
+  EXPECT_EQ(kong.server->name, "nginx");
+  ASSERT_EQ(kong.alike.size(), 1U);
+  EXPECT_EQ(kong.alike[0]->name, "Kong Gateway");
+  EXPECT_EQ(find_server(running("serve.py", "python3", "/usr/bin/python3"), 1024).server, nullptr);
+  EXPECT_GE(find_server(process("java"), 100).alike.size(), 2U);
   EXPECT_TRUE(find_server(process("python3"), 77).alike.empty());
 }
 
+TEST(FindServer, PhpFpmAsksForSomaxconnFrom82On) {
+  EXPECT_TRUE(find_server(process("php-fpm8.2"), 4096).server->asks_somaxconn);
+  const ServerMatch old = find_server(process("php-fpm7.4"), 511);
+  EXPECT_FALSE(old.server->asks_somaxconn);
+  EXPECT_EQ(old.server->default_backlog, std::nullopt);
+}
+
+TEST(FillExample, UsesTheListenersOwnValues) {
+  const Server* nginx = find_server(process("nginx"), {}).server;
+  EXPECT_EQ(fill_example(*nginx, {.endpoint = "[::]:8443", .port = 8443, .backlog = 8192}),
+            "listen [::]:8443 backlog=8192;");
+  const Server* node = find_server(process("node"), {}).server;
+  EXPECT_EQ(fill_example(*node, {.endpoint = "unix:/x", .port = {}, .backlog = 8192}), "");
+  for (const Server& server : known_servers()) {
+    EXPECT_EQ(server.example.find("\\n"), std::string::npos) << server.name;
+    EXPECT_EQ(server.example.find("default_server"), std::string::npos) << server.name;
+  }
+}
+
 TEST(ParseServers, SaysWhichLineIsWrong) {
-  const std::string head = "name,comm,default_backlog,key,example,apply,source,verified\n";
-  EXPECT_TRUE(parse_servers(head + "a,b|c*,5,k,\"x \"\"y\"\", z\",reload,s,no\n").has_value());
-  for (const char* bad :
-       {"a,b,5,k,e,reload,s\n", "a,b,x,k,e,reload,s,no\n", "a,b,5,k,e,sometimes,s,no\n",
-        "a,b,5,k,\"e,reload,s,no\n", "a,b,5,k,e,reload,s,maybe\n"}) {
+  const std::string head =
+      "name,comm,default_backlog,key,example,cap,limit_at_cap,apply,source,verified\n";
+  EXPECT_TRUE(
+      parse_servers(head + "a,b|c*,somaxconn,k,\"x \"\"y\"\", z\",,0,reload,s,no\n").has_value());
+  for (const char* bad : {"a,b,5,k,e,,,reload,s\n", "a,b,x,k,e,,,reload,s,no\n",
+                          "a,b,5,k,e,,x,reload,s,no\n", "a,b,5,k,e,,,sometimes,s,no\n",
+                          "a,b,5,k,\"e,,,reload,s,no\n", "a,b,5,k,e,,,reload,s,maybe\n"}) {
     const auto parsed = parse_servers(head + bad);
     ASSERT_FALSE(parsed.has_value()) << bad;
     EXPECT_NE(parsed.error().context.find("line 2"), std::string::npos);
@@ -150,6 +190,145 @@ TEST(Advise, InsideAContainerTheFixIsTheContainers) {
   ns.own_container = false;
   add_remedies(c.report, c.observation);
   EXPECT_EQ(forms(c), (std::vector<std::string>{"netns.sysctl", "application"}));
+}
+
+// The text of all remedies of the finding.
+std::string advice(const Case& c) {
+  std::string text;
+  for (const auto& remedy : c.report.findings[0].remedies) {
+    text += remedy.summary + "\n" + remedy.content + "\n" + remedy.then + "\n";
+  }
+  return text;
+}
+
+// `c` again, with more that was seen of it.
+void watched(Case& c, double seconds, double accepts_per_s) {
+  c.observation.seconds = seconds;
+  c.report.listeners[0].accepts_per_s = accepts_per_s;
+  add_remedies(c.report, c.observation);
+}
+
+void add_holder(Case& c, facts::Process holder, Pid pid) {
+  holder.pid = pid;
+  c.observation.after.listeners[0].owners.push_back({.pid = pid, .fd = 3});
+  c.observation.after.processes.push_back(std::move(holder));
+  facts::normalize(c.observation.after);
+}
+
+// What holds a descriptor need not know of it: nobody is told to change a helper.
+TEST(Advise, ALeakedDescriptorIsNotToldToListen) {
+  Case c = listener_of(process("sleep"), 16, 4096, false, diagnose::LimitSetBy::kApplication, 1.0);
+  watched(c, 2.0, 0);
+  EXPECT_EQ(forms(c), std::vector<std::string>{"cause"});
+  EXPECT_NE(advice(c).find("held by sleep (pid 3985, descriptor 6)"), std::string::npos);
+  EXPECT_NE(advice(c).find("FD_CLOEXEC"), std::string::npos);
+  // Unless it is seen to accept.
+  watched(c, 2.0, 5);
+  EXPECT_NE(advice(c).find("Have sleep pass a larger backlog to listen() (now 16)"),
+            std::string::npos)
+      << advice(c);
+  // Nothing is known after a moment.
+  watched(c, 0.0, 0);
+  EXPECT_NE(advice(c).find("Have the server pass"), std::string::npos) << advice(c);
+}
+
+TEST(Advise, ASocketUnitIsConfiguredThere) {
+  Case c = listener_of(process("my-own"), 64, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
+  add_holder(c, process("systemd", "/usr/lib/systemd/systemd"), Pid(1));
+  watched(c, 2.0, 3);
+  EXPECT_EQ(forms(c), (std::vector<std::string>{"cause", "application"}));
+  EXPECT_NE(advice(c).find("Raise Backlog= of the socket unit"), std::string::npos) << advice(c);
+  EXPECT_EQ(advice(c).find("Have systemd"), std::string::npos);
+  // The service has called listen() again, with its own default.
+  Case node = listener_of(process("node"), 511, 4096, true, diagnose::LimitSetBy::kApplication, 1);
+  add_holder(node, process("systemd", "/usr/lib/systemd/systemd"), Pid(1));
+  watched(node, 2.0, 3);
+  EXPECT_NE(advice(node).find("Raise Node.js's own backlog (511 is its default)"),
+            std::string::npos)
+      << advice(node);
+  EXPECT_NE(advice(node).find("port:80, backlog:4096"), std::string::npos) << advice(node);
+}
+
+TEST(Advise, OfSeveralProgramsNoneIsNamed) {
+  Case c =
+      listener_of(process("one", "/one"), 64, 4096, true, diagnose::LimitSetBy::kApplication, 0);
+  add_holder(c, process("two", "/two"), Pid(4000));
+  watched(c, 2.0, 3);
+  EXPECT_NE(advice(c).find("Have the server pass"), std::string::npos) << advice(c);
+  // One is a server by its name.
+  Case nginx = listener_of(process("nginx"), 64, 4096, true, diagnose::LimitSetBy::kUnknown, 0);
+  add_holder(nginx, process("sleep"), Pid(4000));
+  watched(nginx, 2.0, 3);
+  EXPECT_NE(advice(nginx).find("listen 0.0.0.0:80 backlog=4096;"), std::string::npos)
+      << advice(nginx);
+}
+
+// Redis asks for 511, and got 128 before somaxconn was raised.
+TEST(Advise, WhatIsMissingMayBeARestart) {
+  const Case c =
+      listener_of(process("redis-server"), 128, 4096, true, diagnose::LimitSetBy::kUnknown, 0);
+  EXPECT_EQ(forms(c), (std::vector<std::string>{"restart", "application"}));
+  EXPECT_NE(advice(c).find("Redis asks for 511 by default"), std::string::npos) << advice(c);
+  // 100 is no usual somaxconn: it is in the server's configuration.
+  EXPECT_EQ(forms(listener_of(process("redis-server"), 100, 4096, true,
+                              diagnose::LimitSetBy::kApplication, 0)),
+            std::vector<std::string>{"application"});
+  // A server that only ever asks for somaxconn has no such choice.
+  const Case go =
+      listener_of(process("traefik"), 100, 4096, true, diagnose::LimitSetBy::kApplication, 0);
+  EXPECT_EQ(forms(go), std::vector<std::string>{"restart"});
+  EXPECT_EQ(go.report.listeners[0].limit_set_by, diagnose::LimitSetBy::kUnknown);
+  // What was traced is certain, and a server's own default is its own.
+  EXPECT_EQ(forms(listener_of(process("redis-server"), 511, 4096, true,
+                              diagnose::LimitSetBy::kApplication, 0)),
+            std::vector<std::string>{"application"});
+}
+
+TEST(Advise, WhoAsksForSomaxconnNeedsNothingElse) {
+  const Case c =
+      listener_of(process("php-fpm8.2"), 4096, 4096, true, diagnose::LimitSetBy::kSomaxconn, 0);
+  EXPECT_EQ(forms(c), std::vector<std::string>{"sysctl.d"});
+  EXPECT_NE(advice(c).find("net.core.somaxconn = 8192"), std::string::npos) << advice(c);
+  EXPECT_NE(advice(c).find("asks for all that somaxconn allows"), std::string::npos) << advice(c);
+}
+
+TEST(Advise, AGuessIsShownAsAGuess) {
+  Case c = listener_of(process("python3", "/usr/bin/python3.11"), 10, 4096, true,
+                       diagnose::LimitSetBy::kApplication, 0);
+  watched(c, 2.0, 3);
+  EXPECT_NE(advice(c).find("10 is the default of Django runserver, if it is one of them"),
+            std::string::npos)
+      << advice(c);
+}
+
+TEST(Advise, MemcachedAtItsLimitOfConnections) {
+  Case c =
+      listener_of(process("memcached"), 0, 4096, false, diagnose::LimitSetBy::kApplication, 1.0);
+  watched(c, 2.0, 0);
+  EXPECT_EQ(forms(c), std::vector<std::string>{"cap"});
+  EXPECT_NE(advice(c).find("-c (connections)"), std::string::npos) << advice(c);
+  EXPECT_EQ(advice(c).find("-b"), std::string::npos) << advice(c);
+  // Before that, its backlog is like any other's.
+  EXPECT_EQ(forms(listener_of(process("memcached"), 1024, 4096, false,
+                              diagnose::LimitSetBy::kApplication, 0)),
+            std::vector<std::string>{"application"});
+}
+
+TEST(Advise, NamesWhatElseBoundsTheServer) {
+  facts::Process haproxy = process("haproxy");
+  haproxy.open_files = 64;
+  haproxy.open_files_limit = 64;
+  const Case c = listener_of(haproxy, 1024, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
+  EXPECT_EQ(forms(c), (std::vector<std::string>{"cause", "limits", "application", "cap"}));
+  EXPECT_NE(advice(c).find("64 of 64 are in use"), std::string::npos) << advice(c);
+  EXPECT_NE(advice(c).find("maxconn"), std::string::npos) << advice(c);
+}
+
+// Neither the limit that there is nor less than was seen.
+TEST(Advise, AdvisesMoreThanThereIs) {
+  const Case large =
+      listener_of(process("x"), 65535, 65535, true, diagnose::LimitSetBy::kSomaxconn, 0);
+  EXPECT_NE(advice(large).find("net.core.somaxconn = 131070"), std::string::npos) << advice(large);
 }
 
 facts::Namespace namespace_with_cookies(std::int64_t cookies) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "base/text.h"
 #include "remedy/servers_csv.h"
@@ -11,8 +12,9 @@
 namespace acceptq::remedy {
 namespace {
 
-constexpr std::string_view kHeader = "name,comm,default_backlog,key,example,apply,source,verified";
-constexpr std::size_t kColumns = 8;
+constexpr std::string_view kHeader =
+    "name,comm,default_backlog,key,example,cap,limit_at_cap,apply,source,verified";
+constexpr std::size_t kColumns = 10;
 
 // One line of CSV (RFC 4180, without newlines inside quotes).
 std::optional<std::vector<std::string>> split_csv(std::string_view line) {
@@ -34,26 +36,46 @@ std::optional<std::vector<std::string>> split_csv(std::string_view line) {
   return quoted ? std::nullopt : std::optional(std::move(fields));
 }
 
+// "511"; nothing for an empty field. False where it is no number.
+bool parse_optional(const std::string& field, std::optional<std::uint32_t>& out) {
+  if (field.empty()) return true;
+  out = parse_int<std::uint32_t>(field);
+  return out.has_value();
+}
+
+// Examples of several lines are one line in the table.
+std::string with_line_breaks(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool line_break = text.substr(at).starts_with("\\n");
+    result += line_break ? '\n' : text[at];
+    if (line_break) ++at;
+  }
+  return result;
+}
+
 std::optional<Server> parse_row(std::vector<std::string> fields) {
   Server server;
   server.name = std::move(fields[0]);
   for (const std::string_view name : split(fields[1], '|')) {
     if (!name.empty()) server.comm.emplace_back(name);
   }
-  if (!fields[2].empty()) {
-    server.default_backlog = parse_int<std::uint32_t>(fields[2]);
-    if (!server.default_backlog) return std::nullopt;
-  }
-  server.key = std::move(fields[3]);
-  server.example = std::move(fields[4]);
-  if (fields[5] == "reload") {
-    server.apply = ApplyBy::kReload;
-  } else if (fields[5] != "restart") {
+  server.asks_somaxconn = fields[2] == "somaxconn";
+  if (!server.asks_somaxconn && !parse_optional(fields[2], server.default_backlog)) {
     return std::nullopt;
   }
-  server.source = std::move(fields[6]);
-  if (fields[7] != "yes" && fields[7] != "no") return std::nullopt;
-  server.verified = fields[7] == "yes";
+  server.key = std::move(fields[3]);
+  server.example = with_line_breaks(fields[4]);
+  server.cap = std::move(fields[5]);
+  if (!parse_optional(fields[6], server.limit_at_cap)) return std::nullopt;
+  if (fields[7] == "reload") {
+    server.apply = ApplyBy::kReload;
+  } else if (fields[7] != "restart") {
+    return std::nullopt;
+  }
+  server.source = std::move(fields[8]);
+  if (fields[9] != "yes" && fields[9] != "no") return std::nullopt;
+  server.verified = fields[9] == "yes";
   return server;
 }
 
@@ -61,6 +83,15 @@ bool fits(std::string_view pattern, std::string_view name) {
   if (pattern.ends_with('*')) return name.starts_with(pattern.substr(0, pattern.size() - 1));
   return name == pattern;
 }
+
+bool fits_one(std::span<const std::string> patterns, std::string_view name) {
+  return std::ranges::any_of(patterns,
+                             [&](const std::string& pattern) { return fits(pattern, name); });
+}
+
+// Programs that are told by what they run, not by their own name.
+const std::vector<std::string> kInterpreters = {"python*", "pypy*",    "ruby*",
+                                                "java",    "beam.smp", "dotnet"};
 
 std::string_view basename_of(std::string_view path) {
   path = path.substr(0, path.find(' '));  // "/usr/sbin/nginx (deleted)"
@@ -88,7 +119,7 @@ Result<std::vector<Server>> parse_servers(std::string_view csv) {
     if (!fields) return malformed("a quote is not closed");
     if (fields->size() != kColumns) return malformed("the number of columns is wrong");
     std::optional<Server> server = parse_row(std::move(*fields));
-    if (!server) return malformed("default_backlog, apply or verified is not understood");
+    if (!server) return malformed("a number, apply or verified is not understood");
     servers.push_back(std::move(*server));
   }
   return servers;
@@ -105,19 +136,38 @@ std::span<const Server> known_servers() {
 
 ServerMatch find_server(const facts::Process& process, std::optional<std::uint32_t> limit) {
   const std::string_view exe = process.exe ? basename_of(*process.exe) : std::string_view{};
-  ServerMatch match;
-  for (const Server& server : known_servers()) {
-    const bool named = std::ranges::any_of(server.comm, [&](const std::string& pattern) {
-      return fits(pattern, process.comm) || (!exe.empty() && fits(pattern, exe));
-    });
+  const std::string_view program = process.program ? *process.program : std::string_view{};
+  for (const std::string_view name : {program, std::string_view(process.comm), exe}) {
+    if (name.empty()) continue;
+    ServerMatch match;
+    bool named = false;
+    for (const Server& server : known_servers()) {
+      if (!fits_one(server.comm, name)) continue;
+      if (!named && !fits_one(kInterpreters, name)) match.server = &server;
+      named = true;
+      if (limit && server.default_backlog == limit) match.alike.push_back(&server);
+    }
     if (!named) continue;
-    if (match.server == nullptr) match.server = &server;
-    if (limit && server.default_backlog == limit) match.alike.push_back(&server);
+    if (match.server != nullptr && match.server->default_backlog == limit) match.alike.clear();
+    return match;
   }
-  const bool general = match.server != nullptr && match.server->default_backlog == limit;
-  if (!general && match.alike.size() == 1) match.server = match.alike.front();
-  if (general || match.alike.size() == 1) match.alike.clear();
-  return match;
+  return {};
+}
+
+std::string fill_example(const Server& server, const ExampleValues& values) {
+  if (!values.port && server.example.find("{port}") != std::string::npos) return "";
+  const std::pair<std::string_view, std::string> places[] = {
+      {"{endpoint}", values.endpoint},
+      {"{port}", values.port ? std::to_string(*values.port) : ""},
+      {"{n}", std::to_string(values.backlog)}};
+  std::string text = server.example;
+  for (const auto& [place, value] : places) {
+    for (std::size_t at = text.find(place); at != std::string::npos;
+         at = text.find(place, at + value.size())) {
+      text.replace(at, place.size(), value);
+    }
+  }
+  return text;
 }
 
 }  // namespace acceptq::remedy

@@ -20,8 +20,12 @@ struct Server {
   std::string name;
   std::vector<std::string> comm;  // names of its processes; '*' at the end stands for anything
   std::optional<std::uint32_t> default_backlog;  // empty: depends, or asks for somaxconn
+  bool asks_somaxconn = false;                   // by default it asks for all that somaxconn allows
   std::string key;                               // its own setting; empty: there is none
-  std::string example;                           // that setting, written out
+  std::string example;  // that setting, written out, with the places of ExampleValues
+  // Its own bound on connections or on those who serve them: there it accepts no more.
+  std::string cap;
+  std::optional<std::uint32_t> limit_at_cap;  // its listener's then, where it changes that
   ApplyBy apply = ApplyBy::kRestart;
   std::string source;     // where the facts are from
   bool verified = false;  // the default was seen in a test of this project
@@ -33,16 +37,27 @@ struct Server {
 // The compiled-in table.
 [[nodiscard]] std::span<const Server> known_servers();
 
-// What a process may be by its name, and by the limit of its listener.
+// What a process is by its name: by that of the program that it runs, else its own (comm), else its
+// executable's.
 struct ServerMatch {
-  // Null where no row has the name. Of several (nginx, OpenResty; all that runs in one interpreter)
-  // the first, which is the most general, unless only one other has the limit as its default.
+  // The first row of that name, which is the most general. Null where no row has it, or where the
+  // name is an interpreter's, which may run any of many servers.
   const Server* server = nullptr;
-  // Where the first has another default, and several others have this one: those.
+  // Other rows of the same name whose default the limit is: a guess, no more.
   std::vector<const Server*> alike;
 };
 
 [[nodiscard]] ServerMatch find_server(const facts::Process& process,
                                       std::optional<std::uint32_t> limit);
+
+// What the places of an example stand for: {endpoint}, {port} and {n}.
+struct ExampleValues {
+  std::string endpoint;               // "0.0.0.0:80"
+  std::optional<std::uint16_t> port;  // a Unix socket has none
+  std::uint32_t backlog = 0;
+};
+
+// The example with the listener's own values; empty where one of them is missing.
+[[nodiscard]] std::string fill_example(const Server& server, const ExampleValues& values);
 
 }  // namespace acceptq::remedy

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "facts/holders.h"
 #include "render/listener_names.h"
 #include "render/listener_rows.h"
 #include "render/remedy_text.h"
@@ -22,6 +23,15 @@ using diagnose::Severity;
 // Findings of which the rows above them say all that is particular to the listener.
 constexpr std::array<std::string_view, 7> kToldByRows{"AQ101", "AQ103", "AQ104", "AQ105",
                                                       "AQ106", "AQ108", "AQ113"};
+
+// Whether those who hold the socket are one program, and something was taken from its queue, as
+// far as was seen.
+bool is_known_to_accept(const facts::Observation& observation, const facts::Listener& listener,
+                        const ListenerReport& report) {
+  constexpr double kLongEnough = 1;  // seconds
+  const bool silent = report.accepts_per_s == 0.0 && observation.seconds >= kLongEnough;
+  return !silent && facts::holders_of(observation.after, listener).one_program() != nullptr;
+}
 
 Severity worst_severity(const std::vector<const Finding*>& findings) {
   Severity severity = Severity::kNotice;
@@ -42,18 +52,23 @@ const std::vector<diagnose::Remedy>& remedies_of(const std::vector<const Finding
 }
 
 // Whose, and where.
-std::string title(const TermStyle& style, const facts::Snapshot& after,
-                  const facts::Listener& listener, Severity severity) {
+std::string title(const TermStyle& style, const facts::Observation& observation,
+                  const facts::Listener& listener, const ListenerReport& report,
+                  Severity severity) {
+  const facts::Snapshot& after = observation.after;
   const std::string workload = workload_name(after, listener);
   const std::string owner = owner_name(after, listener);
   std::string text = mark(style, severity) + " ";
   // A plain process is called by its own name, which the owner says again, with the pid.
   const bool named_twice = owner.starts_with(workload + " (");
-  text += ink(style, Ink::kBold, named_twice ? owner : workload);
-  if (!owner.empty() && !named_twice) text += "   " + owner;
+  const std::string holders = owner.empty() || is_known_to_accept(observation, listener, report)
+                                  ? owner
+                                  : "held by " + owner;
+  text += ink(style, Ink::kBold, named_twice ? holders : workload);
+  if (!owner.empty() && !named_twice) text += "   " + holders;
   const std::string endpoint = printable(facts::listener_endpoint(listener));
   const int wanted =
-      2 + (named_twice ? 0 : columns(workload) + 3) + columns(owner) + 3 + columns(endpoint);
+      2 + (named_twice ? 0 : columns(workload) + 3) + columns(holders) + 3 + columns(endpoint);
   text += wanted > style.width ? "\n  " : "   ";
   text += ink(style, Ink::kBold, endpoint) + "\n";
   return text;
@@ -117,7 +132,7 @@ std::string findings_row(const TermStyle& style, const std::vector<const Finding
 std::string listener_block(const TermStyle& style, const facts::Observation& observation,
                            const facts::Listener& listener, const ListenerReport& report,
                            const std::vector<const Finding*>& findings) {
-  std::string text = title(style, observation.after, listener, worst_severity(findings)) +
+  std::string text = title(style, observation, listener, report, worst_severity(findings)) +
                      numbers(style, observation, listener, report);
   for (const Finding* finding : findings) {
     text += row(style, finding->id, printable(finding->explanation));
@@ -128,7 +143,7 @@ std::string listener_block(const TermStyle& style, const facts::Observation& obs
 std::string short_listener_block(const TermStyle& style, const facts::Observation& observation,
                                  const facts::Listener& listener, const ListenerReport& report,
                                  const std::vector<const Finding*>& findings) {
-  const std::string text = title(style, observation.after, listener, worst_severity(findings)) +
+  const std::string text = title(style, observation, listener, report, worst_severity(findings)) +
                            short_numbers(style, observation, listener, report, findings) +
                            findings_row(style, findings);
   const auto lines = static_cast<int>(std::ranges::count(text, '\n'));

@@ -2,19 +2,46 @@
 
 #include <fmt/format.h>
 
-#include <set>
+#include <algorithm>
+#include <vector>
 
 #include "base/bytes.h"
+#include "facts/holders.h"
 
 namespace acceptq::render {
 namespace {
 
 const facts::Process* first_owner(const facts::Snapshot& snapshot,
                                   const facts::Listener& listener) {
-  for (const facts::OwnerRef& owner : listener.owners) {
-    if (const facts::Process* process = facts::find_process(snapshot, owner.pid)) return process;
+  return facts::holders_of(snapshot, listener).first();
+}
+
+// Processes of one program: "gunicorn (pid 7624 and 2 more)".
+struct Group {
+  const facts::Process* first;
+  std::size_t size = 1;
+};
+
+std::string group_name(const Group& group) {
+  std::string text =
+      fmt::format("{} (pid {}", printable(group.first->comm), group.first->pid.value());
+  if (group.size > 1) text += fmt::format(" and {} more", group.size - 1);
+  return text + ")";
+}
+
+std::vector<Group> groups_of(const facts::Holders& holders) {
+  std::vector<Group> groups;
+  for (const facts::Process* process : holders.servers) {
+    const auto group = std::ranges::find_if(
+        groups, [&](const Group& one) { return facts::same_program(*one.first, *process); });
+    if (group == groups.end()) {
+      groups.push_back({.first = process});
+    } else {
+      ++group->size;
+    }
   }
-  return nullptr;
+  if (holders.manager != nullptr) groups.push_back({.first = holders.manager});
+  return groups;
 }
 
 }  // namespace
@@ -44,14 +71,19 @@ std::string program_name(const facts::Snapshot& snapshot, const facts::Listener&
 }
 
 std::string owner_name(const facts::Snapshot& snapshot, const facts::Listener& listener) {
-  const facts::Process* process = first_owner(snapshot, listener);
-  if (process == nullptr) return "";
-  std::set<Pid> pids;
-  for (const facts::OwnerRef& owner : listener.owners) pids.insert(owner.pid);
-  if (pids.size() == 1)
-    return fmt::format("{} (pid {})", printable(process->comm), process->pid.value());
-  return fmt::format("{} (pid {} and {} more)", printable(process->comm), process->pid.value(),
-                     pids.size() - 1);
+  constexpr std::size_t kNamed = 3;
+  const std::vector<Group> groups = groups_of(facts::holders_of(snapshot, listener));
+  std::string text;
+  std::size_t others = 0;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (i < kNamed) {
+      text += (i == 0 ? "" : ", ") + group_name(groups[i]);
+    } else {
+      others += groups[i].size;
+    }
+  }
+  if (others > 0) text += fmt::format(" and {} more", others);
+  return text;
 }
 
 std::string namespace_owner(const facts::Snapshot& snapshot, const facts::Listener& listener) {

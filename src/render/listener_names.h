@@ -15,7 +15,8 @@ namespace acceptq::render {
 [[nodiscard]] std::string program_name(const facts::Snapshot& snapshot,
                                        const facts::Listener& listener);
 
-// "nginx (pid 3985 and 2 more)"; empty where no process is known.
+// "nginx (pid 3985 and 2 more)"; "node (pid 694), systemd (pid 1)" where several programs hold the
+// socket; empty where no process is known.
 [[nodiscard]] std::string owner_name(const facts::Snapshot& snapshot,
                                      const facts::Listener& listener);
 

@@ -1,0 +1,113 @@
+#include "remedy/holder_advice.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+namespace acceptq::remedy {
+namespace {
+
+using diagnose::Remedy;
+
+// "sleep (pid 731, descriptor 3) and 2 more".
+std::string holders_text(const Subject& subject) {
+  const facts::Process& first = *subject.holders.first();
+  const auto owner = std::ranges::find(subject.listener.owners, first.pid, &facts::OwnerRef::pid);
+  std::string text = fmt::format("{} (pid {}, descriptor {})", first.comm, first.pid.value(),
+                                 owner != subject.listener.owners.end() ? owner->fd : -1);
+  const std::size_t all =
+      subject.holders.servers.size() + (subject.holders.manager != nullptr ? 1 : 0);
+  if (all > 1) text += fmt::format(" and {} more", all - 1);
+  return text;
+}
+
+// Nobody accepts, and none of the holders is known to be the server.
+Remedy find_the_server(const Subject& subject) {
+  Remedy remedy{.form = "cause",
+                .summary =
+                    "Find out who should accept: nobody did while acceptq watched, and a "
+                    "longer queue is of no use then.",
+                .takes_effect = "now"};
+  if (subject.holders.servers.empty()) {
+    remedy.content =
+        "systemd holds the listener for a socket unit whose service is not there: systemctl "
+        "list-sockets shows which, and systemctl status what became of it.";
+    return remedy;
+  }
+  remedy.content = fmt::format(
+      "The socket is held by {}. If that is the server, see where it is stopped or stuck. If it "
+      "only inherited the descriptor from a server that has ended, end it and start the server "
+      "again, and have the server open its sockets with SOCK_CLOEXEC (or set FD_CLOEXEC).",
+      holders_text(subject));
+  return remedy;
+}
+
+}  // namespace
+
+Remedy cause_first(const Subject& subject) {
+  if (subject.accepts == Accepts::kNo && subject.acceptor == nullptr &&
+      subject.holders.first() != nullptr) {
+    return find_the_server(subject);
+  }
+  Remedy remedy{.form = "cause",
+                .summary =
+                    "Find out why accept() is slow: the queue is full most of the time, so a "
+                    "longer one only makes clients wait longer.",
+                .takes_effect = "now"};
+  const double accepted = subject.report.accepts_per_s.value_or(0);
+  if (subject.accepts == Accepts::kYes) {
+    remedy.content = fmt::format(
+        "{:.3g} connections per second are accepted: a queue of {} would mean a wait of {:.0f} s.",
+        accepted, subject.wanted, subject.wanted / accepted);
+  } else if (subject.accepts == Accepts::kNo) {
+    remedy.content = "Nothing was accepted while acceptq watched: is the server stopped or stuck?";
+  }
+  return remedy;
+}
+
+Remedy raise_cap(const Subject& subject) {
+  const Server& server = *subject.server.server;
+  return {.form = "cap",
+          .summary = fmt::format(
+              "Raise {0}'s own limit, {1}, or close idle clients: at that limit, or when its "
+              "descriptors are used up, {0} calls listen() with {2}, and accepts again when a "
+              "client leaves. Its backlog and somaxconn have nothing to do with it.",
+              server.name, server.cap, *server.limit_at_cap),
+          .takes_effect = "restart"};
+}
+
+void add_descriptor_hint(const Subject& subject, std::vector<Remedy>& remedies) {
+  for (const facts::Process* process : subject.holders.servers) {
+    if (!process->open_files || !process->open_files_limit) continue;
+    if (*process->open_files < *process->open_files_limit) continue;
+    constexpr std::uint32_t kAtLeast = 1024;  // the usual soft limit
+    const std::uint32_t more = std::max(std::uint32_t{kAtLeast}, *process->open_files_limit * 2);
+    remedies.push_back(
+        {.form = "limits",
+         .summary = fmt::format("See whether {} (pid {}) has run out of descriptors: {} of {} are "
+                                "in use, and accept() "
+                                "fails where none is left, however long the queue is.",
+                                process->comm, process->pid.value(), *process->open_files,
+                                *process->open_files_limit),
+         .content = fmt::format("prlimit --pid {} --nofile={}:{}\n"
+                                "# to stay: LimitNOFILE= of its unit, or ulimit -n",
+                                process->pid.value(), more, more),
+         .takes_effect = "now"});
+    return;  // the others of its program have the same limit
+  }
+}
+
+void add_cap_hint(const Subject& subject, std::vector<Remedy>& remedies) {
+  const Server* server = subject.server.server;
+  if (server == nullptr || server->cap.empty() || !is_full_all_the_time(subject)) return;
+  remedies.push_back(
+      {.form = "cap",
+       .summary = fmt::format(
+           "Beside the backlog, look at {}'s own bound, {}: there it accepts no more, and a longer "
+           "queue changes nothing.",
+           server->name, server->cap),
+       .takes_effect = "now"});
+}
+
+}  // namespace acceptq::remedy

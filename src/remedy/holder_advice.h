@@ -1,0 +1,25 @@
+// What to look at in the processes that hold a listener: whether one of them accepts, and what may
+// keep it from that.
+#pragma once
+
+#include <vector>
+
+#include "diagnose/report.h"
+#include "remedy/subject.h"
+
+namespace acceptq::remedy {
+
+// For a queue that is full all the time: the cause comes before a longer queue. Names the holders
+// where none is known to accept.
+[[nodiscard]] diagnose::Remedy cause_first(const Subject& subject);
+
+// For a listener that has the limit which its server gives it at its cap.
+[[nodiscard]] diagnose::Remedy raise_cap(const Subject& subject);
+
+// A hint, not a claim, where a process has used up its descriptors.
+void add_descriptor_hint(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
+
+// A hint, not a claim: the server's own cap, where the queue is full all the time.
+void add_cap_hint(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
+
+}  // namespace acceptq::remedy

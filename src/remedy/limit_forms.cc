@@ -1,0 +1,250 @@
+#include "remedy/limit_forms.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "remedy/namespace_sysctl.h"
+
+namespace acceptq::remedy {
+namespace {
+
+using diagnose::LimitSetBy;
+using diagnose::Remedy;
+
+Setting wanted_somaxconn(const Subject& subject) {
+  return {.name = facts::kSomaxconn, .value = subject.wanted};
+}
+
+// What limits the queue once somaxconn is out of the way.
+std::string behind_somaxconn(const Subject& subject) {
+  const std::uint32_t limit = subject.listener.limit->value();
+  const Server* server = subject.server.server;
+  if (server != nullptr && server->asks_somaxconn) {
+    return fmt::format("{} asks for all that somaxconn allows when it is started.", server->name);
+  }
+  if (server != nullptr && server->default_backlog && *server->default_backlog > limit) {
+    if (*server->default_backlog >= subject.wanted) {
+      return fmt::format("{}'s own backlog, {} by default, allows it.", server->name,
+                         *server->default_backlog);
+    }
+    return fmt::format("{}'s own backlog, {} by default, becomes the limit: raise both.",
+                       server->name, *server->default_backlog);
+  }
+  return fmt::format(
+      "{}'s own backlog, the number that it passes to listen(), may be the next limit.",
+      server_name(subject));
+}
+
+void add_pod_forms(const Subject& subject, std::vector<Remedy>& remedies) {
+  remedies.push_back({.form = "pod.sysctls",
+                      .summary = fmt::format(
+                          "Set net.core.somaxconn to {} for the pod (the kubelet must allow it: "
+                          "--allowed-unsafe-sysctls=net.core.somaxconn, else the pod fails with "
+                          "SysctlForbidden).",
+                          subject.wanted),
+                      .content = pod_sysctls(wanted_somaxconn(subject)),
+                      .takes_effect = "new_pod",
+                      .then = behind_somaxconn(subject)});
+  remedies.push_back(
+      {.form = "pod.init_container",
+       .summary = "Where the kubelet does not allow it: a privileged init container sets it before "
+                  "the server starts.",
+       .content = fmt::format(
+           "spec:\n  initContainers:\n  - name: somaxconn\n    image: busybox\n    command: "
+           "[\"sysctl\", \"-w\", \"net.core.somaxconn={}\"]\n    securityContext:\n      "
+           "privileged: true\n",
+           subject.wanted),
+       .takes_effect = "new_pod",
+       .then = behind_somaxconn(subject)});
+}
+
+// What is known of the backlog that the server passes to listen().
+std::string present_backlog(const Subject& subject, const Server& server) {
+  const std::uint32_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
+  const auto& usual = server.default_backlog;
+  if (subject.report.limit_set_by == LimitSetBy::kSomaxconn || lacks_restart(subject)) {
+    return usual ? fmt::format("{} by default", *usual) : fmt::format("{} or more", limit);
+  }
+  return usual == limit ? fmt::format("{} is its default", limit) : fmt::format("now {}", limit);
+}
+
+// "Apache Tomcat (acceptCount) or Akka HTTP (backlog)": enough to know one's own again.
+std::string settings_of(const std::vector<const Server*>& servers) {
+  constexpr std::size_t kNamed = 4;
+  std::string text;
+  for (std::size_t i = 0; i < servers.size() && i < kNamed; ++i) {
+    text += i == 0 ? "" : i + 1 < servers.size() ? ", " : " or ";
+    text += servers[i]->name;
+    if (!servers[i]->key.empty()) text += fmt::format(" ({})", servers[i]->key);
+  }
+  return servers.size() > kNamed ? text + " and others" : text;
+}
+
+void add_unit_form(const Subject& subject, const std::string& then, std::vector<Remedy>& remedies) {
+  std::string summary =
+      "Raise Backlog= of the socket unit: systemd made this listener (systemctl list-sockets shows "
+      "the unit).";
+  if (!subject.holders.servers.empty()) {
+    summary += fmt::format(" Where {} calls listen() again, its own backlog counts instead.",
+                           subject.holders.servers.front()->comm);
+  }
+  remedies.push_back({.form = "application",
+                      .summary = std::move(summary),
+                      .content = fmt::format("[Socket]\nBacklog={}", subject.wanted),
+                      .takes_effect = "restart",
+                      .then = then});
+}
+
+std::string behind_backlog(const Subject& subject) {
+  const auto& somaxconn = subject.report.somaxconn;
+  if (!somaxconn) return "";
+  if (std::cmp_less(*somaxconn, subject.wanted)) {
+    return fmt::format("net.core.somaxconn of its namespace, {}, becomes the limit: raise both.",
+                       *somaxconn);
+  }
+  return fmt::format("net.core.somaxconn of its namespace, {}, allows it.", *somaxconn);
+}
+
+// Of a server that the table does not know.
+Remedy unknown_server_form(const Subject& subject) {
+  const std::uint32_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
+  const bool clamped = subject.report.limit_set_by == LimitSetBy::kSomaxconn;
+  Remedy remedy{
+      .form = "application",
+      .summary = fmt::format("Have {} pass a larger backlog to listen()", server_name(subject)),
+      .takes_effect = "restart"};
+  remedy.summary += clamped ? fmt::format(", unless it asks for {} already.", subject.wanted)
+                            : fmt::format(" (now {}).", limit);
+  if (!subject.server.alike.empty() && !clamped) {
+    remedy.summary += fmt::format(" {} is the default of {}, if it is one of them.", limit,
+                                  settings_of(subject.server.alike));
+  }
+  return remedy;
+}
+
+Remedy known_server_form(const Subject& subject, const Server& server) {
+  Remedy remedy{.form = "application", .takes_effect = "restart"};
+  if (server.key.empty()) {
+    remedy.summary = fmt::format("{} has no setting for its backlog.", server.name);
+    return remedy;
+  }
+  const bool reload = server.apply == ApplyBy::kReload;
+  remedy.summary =
+      fmt::format("Raise {}'s own backlog ({}): {}. It takes effect after a {}.", server.name,
+                  present_backlog(subject, server), server.key, reload ? "reload" : "restart");
+  if (!subject.server.alike.empty()) {
+    remedy.summary +=
+        fmt::format(" (Its limit is the default of {}.)", settings_of(subject.server.alike));
+  }
+  const bool tcp = subject.listener.protocol == facts::Protocol::kTcp;
+  remedy.content =
+      fill_example(server, {.endpoint = facts::listener_endpoint(subject.listener),
+                            .port = tcp ? std::optional(subject.listener.port) : std::nullopt,
+                            .backlog = subject.wanted});
+  remedy.takes_effect = reload ? "reload" : "restart";
+  return remedy;
+}
+
+}  // namespace
+
+std::string usual_request(const Server& server) {
+  return server.asks_somaxconn
+             ? fmt::format("{} asks for all that somaxconn allows", server.name)
+             : fmt::format("{} asks for {} by default", server.name, *server.default_backlog);
+}
+
+bool lacks_restart(const Subject& subject) {
+  const Server* server = subject.server.server;
+  const auto& limit = subject.listener.limit;
+  const auto& somaxconn = subject.report.somaxconn;
+  if (server == nullptr || !limit || !somaxconn || subject.listener.backlog_requested) return false;
+  if (subject.holders.manager != nullptr) return false;  // whose request it is is not known
+  if (std::cmp_greater_equal(limit->value(), *somaxconn)) return false;
+  if (server->asks_somaxconn && server->key.empty()) return true;  // it cannot ask for less
+  const bool usual_somaxconn = subject.report.limit_set_by == LimitSetBy::kUnknown;
+  return usual_somaxconn &&
+         (server->asks_somaxconn || server->default_backlog.value_or(0) > limit->value());
+}
+
+void add_restart_form(const Subject& subject, std::vector<Remedy>& remedies) {
+  const std::uint32_t limit = subject.listener.limit->value();
+  const std::int64_t somaxconn = *subject.report.somaxconn;
+  Remedy remedy{.form = "restart", .takes_effect = "restart"};
+  if (lacks_restart(subject)) {
+    const Server& server = *subject.server.server;
+    remedy.summary = fmt::format(
+        "Restart {}: probably no more is missing. {}, so net.core.somaxconn was {} when it called "
+        "listen(). It is {} now.",
+        server.name, usual_request(server), limit, somaxconn);
+  } else {
+    remedy.summary =
+        fmt::format("Restart {}: net.core.somaxconn was {} when it called listen() and is {} now.",
+                    server_name(subject), limit, somaxconn);
+  }
+  const Server* server = subject.server.server;
+  if (server != nullptr && server->default_backlog &&
+      std::cmp_less(*server->default_backlog, somaxconn)) {
+    remedy.then = fmt::format("{}'s own backlog, {} by default, becomes the limit.", server->name,
+                              *server->default_backlog);
+  }
+  remedies.push_back(std::move(remedy));
+}
+
+void add_somaxconn_forms(const Subject& subject, std::vector<Remedy>& remedies) {
+  const Setting setting = wanted_somaxconn(subject);
+  if (subject.ns != nullptr && subject.ns->is_host == true) {
+    remedies.push_back(
+        {.form = "sysctl.d",
+         .summary = fmt::format("Raise net.core.somaxconn of the host to {}.", subject.wanted),
+         .content = sysctl_file("60-somaxconn.conf", setting),
+         .takes_effect = "restart",
+         .then = behind_somaxconn(subject)});
+    return;
+  }
+  const facts::Process* inside = subject.holders.first();
+  if (inside != nullptr && inside->pod) {
+    add_pod_forms(subject, remedies);
+  } else if (inside != nullptr && inside->container) {
+    remedies.push_back(
+        {.form = "docker.sysctl",
+         .summary = fmt::format("Start the container with net.core.somaxconn {}.", subject.wanted),
+         .content = docker_run(setting),
+         .takes_effect = "restart",
+         .then = behind_somaxconn(subject)});
+  } else if (subject.ns != nullptr && subject.ns->own_container) {
+    remedies.push_back(
+        {.form = "container.sysctl",
+         .summary = fmt::format("Start this container with net.core.somaxconn {}.", subject.wanted),
+         .content = container_sysctls(setting),
+         .takes_effect = "restart",
+         .then = behind_somaxconn(subject)});
+  }
+  if (inside != nullptr) {
+    remedies.push_back({.form = "netns.sysctl",
+                        .summary = fmt::format(
+                            "Raise net.core.somaxconn in this namespace now; {} must call listen() "
+                            "again (restart it inside the same namespace).",
+                            server_name(subject)),
+                        .content = set_now(subject.ns, inside->pid, setting),
+                        .takes_effect = "restart",
+                        .then = behind_somaxconn(subject)});
+  }
+}
+
+void add_application_form(const Subject& subject, std::vector<Remedy>& remedies) {
+  const Server* server = subject.server.server;
+  const std::string then = behind_backlog(subject);
+  const bool by_unit = subject.holders.manager != nullptr;
+  // The number is the server's own where it is the server's default: it has called listen() again.
+  const bool own_call = server != nullptr && subject.listener.limit &&
+                        server->default_backlog == subject.listener.limit->value();
+  if (by_unit && !own_call) return add_unit_form(subject, then, remedies);
+  if (server != nullptr && server->asks_somaxconn && !by_unit) return;  // nothing to be raised
+  remedies.push_back(server != nullptr ? known_server_form(subject, *server)
+                                       : unknown_server_form(subject));
+  remedies.back().then = then;
+}
+
+}  // namespace acceptq::remedy

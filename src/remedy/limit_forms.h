@@ -1,0 +1,28 @@
+// How to give a listener a longer queue: the knob that binds now, and the one behind it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "diagnose/report.h"
+#include "remedy/subject.h"
+
+namespace acceptq::remedy {
+
+// net.core.somaxconn of the listener's namespace, for whoever can set it.
+void add_somaxconn_forms(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
+
+// The server's own backlog, or the socket unit's.
+void add_application_form(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
+
+// Whether the limit is less than somaxconn and less than this server usually asks for, though it is
+// a usual somaxconn: then that was in force when the server called listen().
+[[nodiscard]] bool lacks_restart(const Subject& subject);
+
+// Where that is so, or somaxconn was seen to be raised.
+void add_restart_form(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
+
+// "Redis asks for 511 by default".
+[[nodiscard]] std::string usual_request(const Server& server);
+
+}  // namespace acceptq::remedy

@@ -1,0 +1,44 @@
+// Everything that advice about one listener is made from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "diagnose/report.h"
+#include "facts/holders.h"
+#include "facts/snapshot.h"
+#include "remedy/servers.h"
+
+namespace acceptq::remedy {
+
+// Whether anything left the queue by accept() while it was watched.
+enum class Accepts { kYes, kNo, kUnknown };
+
+struct Subject {
+  const facts::Listener& listener;
+  const diagnose::ListenerReport& report;
+  const facts::Namespace* ns;
+  facts::Holders holders;
+  Accepts accepts;
+  // The process that can be told to change something: its program is seen to accept, or is a server
+  // that is known by name. Null where nothing shows which of the holders accepts, if any does.
+  const facts::Process* acceptor;
+  ServerMatch server;    // the acceptor's
+  std::uint32_t wanted;  // an example of a larger limit
+};
+
+[[nodiscard]] Subject subject_of(const facts::Observation& observation,
+                                 const facts::Listener& listener,
+                                 const diagnose::ListenerReport& report);
+
+// "Redis", "my-own", "the server".
+[[nodiscard]] std::string server_name(const Subject& subject);
+
+// Whether the queue is full in so many samples that bursts do not explain it.
+[[nodiscard]] bool is_full_all_the_time(const Subject& subject);
+
+// Whether the listener has the limit that its server gives it at its own cap, so that the cap is to
+// be raised and not the backlog.
+[[nodiscard]] bool is_at_cap(const Subject& subject);
+
+}  // namespace acceptq::remedy
