@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@
 #include "base/unique_fd.h"
 #include "collect/procfs/counters.h"
 #include "collect/procfs/host.h"
+#include "collect/procfs/owner_details.h"
 #include "collect/procfs/owners.h"
 #include "collect/procfs/process.h"
 
@@ -213,6 +215,28 @@ TEST(Process, AZombieStillHasAName) {
     EXPECT_FALSE(process->exe);
   }
   ::waitpid(pid, nullptr, 0);
+}
+
+TEST(OwnerDetails, OfThisProcess) {
+  Result<facts::Process> process = read_process("/proc", Pid(::getpid()));
+  ASSERT_TRUE(process.has_value());
+  read_owner_details("/proc", CommandLine::kRead, *process);
+  EXPECT_EQ(process->program, "collect_procfs_system_test");
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(process->open_files_limit, limit.rlim_cur);
+  const std::uint32_t before = process->open_files.value_or(0);
+  const UniqueFd more(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  read_owner_details("/proc", CommandLine::kRead, *process);
+  EXPECT_EQ(process->open_files, before + 1);
+}
+
+TEST(OwnerDetails, NothingOfAnotherProcessWithItsNumber) {
+  Result<facts::Process> process = read_process("/proc", Pid(::getpid()));
+  ASSERT_TRUE(process.has_value());
+  ++process->start_ticks;
+  read_owner_details("/proc", CommandLine::kRead, *process);
+  EXPECT_FALSE(process->program || process->open_files || process->open_files_limit);
 }
 
 TEST(Host, AgreesWithUname) {
