@@ -244,7 +244,8 @@ void add_application_form(const Subject& subject, std::vector<Remedy>& remedies)
   if (server != nullptr && server->asks_somaxconn && !by_unit) return;  // nothing to be raised
   remedies.push_back(server != nullptr ? known_server_form(subject, *server)
                                        : unknown_server_form(subject));
-  remedies.back().then = then;
+  const bool has_setting = server == nullptr || !server->key.empty();
+  if (has_setting) remedies.back().then = then;
 }
 
 }  // namespace acceptq::remedy

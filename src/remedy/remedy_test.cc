@@ -52,6 +52,14 @@ TEST(FindServer, GoesByTheProgramThenByTheProcessThenByItsFile) {
             "Apache Tomcat");
 }
 
+TEST(FindServer, BusyboxHasManyNames) {
+  const facts::Process httpd = running("httpd", "busybox", "/bin/busybox");
+  EXPECT_EQ(find_server(httpd, 9).server->name, "busybox httpd");
+  EXPECT_EQ(find_server(process("httpd", "/bin/busybox"), 9).server->name, "busybox httpd");
+  EXPECT_EQ(find_server(process("httpd", "/usr/sbin/httpd"), 511).server->name, "Apache httpd");
+  EXPECT_EQ(find_server(running("nc", "busybox", "/bin/busybox"), 9).server, nullptr);
+}
+
 // A number is no name: python with 10 is not Django, and nginx with 16384 not Kong.
 TEST(FindServer, AnInterpreterWithANumberIsAGuess) {
   const ServerMatch django = find_server(process("python3", "/usr/bin/python3.11"), 10);

@@ -137,7 +137,11 @@ std::span<const Server> known_servers() {
 ServerMatch find_server(const facts::Process& process, std::optional<std::uint32_t> limit) {
   const std::string_view exe = process.exe ? basename_of(*process.exe) : std::string_view{};
   const std::string_view program = process.program ? *process.program : std::string_view{};
-  for (const std::string_view name : {program, std::string_view(process.comm), exe}) {
+  // One file with many programs in it, whose names are those of others: its httpd is not Apache's.
+  const std::string applet = fmt::format("busybox {}", program.empty() ? process.comm : program);
+  std::vector<std::string_view> names = {program, process.comm, exe};
+  if (exe == "busybox") names = {applet};
+  for (const std::string_view name : names) {
     if (name.empty()) continue;
     ServerMatch match;
     bool named = false;

@@ -38,7 +38,7 @@ struct Server {
 [[nodiscard]] std::span<const Server> known_servers();
 
 // What a process is by its name: by that of the program that it runs, else its own (comm), else its
-// executable's.
+// executable's; of busybox by "busybox httpd".
 struct ServerMatch {
   // The first row of that name, which is the most general. Null where no row has it, or where the
   // name is an interpreter's, which may run any of many servers.

@@ -35,6 +35,7 @@ constexpr Interpreter kInterpreters[] = {
     {"pypy", "-m", "-c", {"-W", "-X"}},
     {"ruby", "", "-e", {"-r", "-I", "-C", "-E"}},
     {"perl", "", "-e", {"-I", "-M"}},
+    {"busybox", "", "", {}},
     {"java",
      "-jar",
      "",

@@ -25,6 +25,7 @@ TEST(ProgramOf, FindsWhatAnInterpreterRuns) {
   EXPECT_EQ(program({"java", "-Xmx1g", "-cp", "a.jar:b.jar", "-Dx=y",
                      "org.apache.catalina.startup.Bootstrap", "start"}),
             "org.apache.catalina.startup.Bootstrap");
+  EXPECT_EQ(program({"/bin/busybox", "httpd", "-f", "-p", "8080"}), "httpd");
   EXPECT_EQ(program({"/opt/jdk/bin/java", "-jar", "/srv/start.jar"}), "start.jar");
 }
 
