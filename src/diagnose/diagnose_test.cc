@@ -148,6 +148,17 @@ TEST(Counters, WrapAndRestart) {
   EXPECT_EQ(restarted.listeners[0].refused.total, std::nullopt);
 }
 
+// 128 was the default of kernels before 5.4, and is one of many settings since.
+TEST(Limits, AnOldDefaultIsOneOnOldKernelsOnly) {
+  Observation observation = observe({make_listener(80, 129, 128, 0)}, make_namespace(kPod, 8096),
+                                    {make_listener(80, 129, 128, 0)}, make_namespace(kPod, 8096));
+  const Report now = diagnose(observation);
+  EXPECT_TRUE(says(find(now, "AQ105"), "128 at that time (a usual setting)"));
+  EXPECT_FALSE(says(find(now, "AQ105"), "5.4"));
+  observation.after.host.kernel = "4.19.0-27-amd64";
+  EXPECT_TRUE(says(find(diagnose(observation), "AQ105"), "this kernel's default"));
+}
+
 TEST(Limits, WhoSetThem) {
   struct Row {
     std::uint32_t limit;
