@@ -47,6 +47,19 @@ std::vector<packets::TapChoice> tap_choices(const ObserveOptions& options, const
   return choices;
 }
 
+// Sleeps; packets are taken all the while, since the buffer that they wait in holds a fraction of a
+// second of a busy port.
+void rest_until(std::int64_t end_ns, packets::PacketTap* tap) {
+  constexpr std::int64_t kTapPeriodNs = 20'000'000;
+  while (true) {
+    if (tap != nullptr) tap->take();
+    const std::int64_t left = end_ns - monotonic_ns();
+    if (left <= 0) return;
+    std::this_thread::sleep_for(
+        std::chrono::nanoseconds(tap == nullptr ? left : std::min(left, kTapPeriodNs)));
+  }
+}
+
 }  // namespace
 
 Result<facts::Observation> observe(const ObserveOptions& options) {
@@ -81,11 +94,9 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
       add_sample(listener, observation.samples);
     }
     handshakes.tend();
-    if (tap) tap->take();
-    const std::int64_t cost = monotonic_ns() - now;
-    const std::int64_t pause = std::max(kShortestPeriodNs, cost * kRestFactor);
-    std::this_thread::sleep_for(
-        std::chrono::nanoseconds(std::max<std::int64_t>(0, std::min(pause, end - now - cost))));
+    const std::int64_t done = monotonic_ns();
+    const std::int64_t pause = std::max(kShortestPeriodNs, (done - now) * kRestFactor);
+    rest_until(std::min(done + pause, end), tap ? &*tap : nullptr);
   }
   Result<facts::Snapshot> after = scanner.scan(ScanDepth::kFast);
   if (!after) return fail(std::move(after.error()));
@@ -97,7 +108,8 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     tap->take();
     observation.ledgers = tap->ledgers(observation.after);
     observation.tracing = facts::Source::kPackets;
-    std::ranges::move(tap->blind_spots(), std::back_inserter(observation.after.blind_spots));
+    std::ranges::move(tap->blind_spots(observation.before, observation.after),
+                      std::back_inserter(observation.after.blind_spots));
   }
   describe_troubled_owners(options.scan, observation);
   measure(observation);

@@ -238,6 +238,45 @@ TEST(Empty, HostWithoutListenersIsHealthy) {
   EXPECT_TRUE(report.findings.empty());
 }
 
+// Packets show that a SYN got no answer, and not why: what is refused, the counters say.
+TEST(Diagnose, BelievesPacketsAsFarAsTheCountersGo) {
+  using enum facts::LedgerTerm;
+  struct Row {
+    std::uint32_t counted;  // by ListenDrops and the socket
+    std::optional<std::uint64_t> total, at_syn, at_ack, attempts;
+    std::uint64_t unanswered;
+  };
+  const Row rows[] = {
+      {.counted = 0, .total = 0, .unanswered = 12},
+      {.counted = 10, .total = 10, .at_syn = 7, .at_ack = 3, .unanswered = 5},
+      {.counted = 50, .total = 15, .at_syn = 12, .at_ack = 3, .attempts = 9, .unanswered = 0},
+  };
+  for (const Row& row : rows) {
+    Observation observation =
+        observe({make_listener(80, 129, 128, 0)}, make_namespace(kPod, 128),
+                {make_listener(80, 129, 128, row.counted)},
+                make_namespace(kPod, 128, {{"TcpExtListenDrops", row.counted}}));
+    observation.tracing = facts::Source::kPackets;
+    facts::Ledger ledger;
+    ledger.netns = kPod;
+    ledger.port = 80;
+    ledger.cookie = observation.after.listeners[0].cookie;
+    ledger.source = facts::Source::kPackets;
+    ledger.set(kSynRefusedOther, 12);
+    ledger.set(kAckRefusedOther, 3);
+    ledger.set(kAttemptsRefused, 9);
+    ledger.syn_unanswered = 12;
+    observation.ledgers = {ledger};
+    const ListenerReport listener = diagnose(observation).listeners.at(0);
+    EXPECT_EQ(listener.refused.total, row.total) << row.counted;
+    EXPECT_EQ(listener.refused.at_syn, row.at_syn) << row.counted;
+    EXPECT_EQ(listener.refused.at_ack, row.at_ack) << row.counted;
+    EXPECT_EQ(listener.refused.attempts, row.attempts) << row.counted;
+    EXPECT_EQ(listener.syn_unanswered, row.unanswered) << row.counted;
+    EXPECT_EQ(listener.refused.at_least, row.counted > 0) << row.counted;
+  }
+}
+
 // Counters are the namespace's, and sk_drops counts some packets twice: ledgers tell listeners
 // apart.
 TEST(Diagnose, TakesLedgersBeforeCounters) {

@@ -201,8 +201,35 @@ std::optional<TimeInQueue> time_in_queue(const facts::Ledger& ledger) {
   return time;
 }
 
-bool refused_by_counters(const ListenerState& state) {
-  return state.refusals ? state.refusals->total() > 0 : state.ns.grew("TcpExtListenDrops") > 0;
+// A SYN that gets no answer may have died in a firewall: packets prove no more refusals than the
+// kernel's counters have grown by.
+void take_packets(const facts::Ledger& ledger, ListenerState& state) {
+  using enum facts::LedgerTerm;
+  ListenerReport& report = state.report;
+  const std::uint64_t at_syn = facts::refused_at_syn(ledger).value_or(0);
+  const std::uint64_t at_ack = facts::refused_at_ack(ledger).value_or(0);
+  const std::optional<std::uint64_t> drops =
+      state.refusals ? std::optional(state.refusals->total()) : state.ns.delta("TcpExtListenDrops");
+  const std::uint64_t proven = std::min(at_syn + at_ack, drops.value_or(0));
+  const std::uint64_t proven_at_ack = std::min(at_ack, proven);
+  const std::uint64_t proven_at_syn = proven - proven_at_ack;
+  if (drops) report.syn_unanswered = ledger.syn_unanswered.value_or(at_syn) - proven_at_syn;
+  if (proven == 0) {
+    state.ledger = nullptr;
+    return;
+  }
+  report.refused = {.total = proven,
+                    .at_syn = proven_at_syn,
+                    .at_ack = proven_at_ack,
+                    .source = ledger.source,
+                    .at_least = true};
+  // Which of the attempts were refused and which died elsewhere is not known where both happened.
+  if (proven < at_syn + at_ack) return;
+  report.refused.attempts = ledger[kAttemptsRefused];
+  report.refused.recovered = ledger[kAttemptsRecovered];
+  report.refused.gave_up = ledger.gave_up;
+  report.refused.addresses = ledger.addresses;
+  report.refused.top = ledger.clients;
 }
 
 // What tracing counted is better than what is concluded from counters.
@@ -237,15 +264,11 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     if (!at_syn || !at_ack) continue;
     const std::uint64_t refused = *at_syn + *at_ack;
     if (ledger.source == facts::Source::kPackets) {
-      // A SYN that gets no answer may have died in a firewall: packets alone prove no refusal.
-      if (refused == 0 || !refused_by_counters(state)) {
-        state.ledger = nullptr;
-        continue;
-      }
-    } else {
-      state.refusals = refusals_of(ledger);
-      if (ledger[kSynCookie]) state.cookies_sent = ledger[kSynCookie];
+      take_packets(ledger, state);
+      continue;
     }
+    state.refusals = refusals_of(ledger);
+    if (ledger[kSynCookie]) state.cookies_sent = ledger[kSynCookie];
     report.refused = {.total = refused,
                       .at_syn = at_syn,
                       .at_ack = at_ack,

@@ -86,6 +86,7 @@ struct Refused {
   std::optional<std::uint64_t> addresses;
   std::vector<facts::RefusedClient> top;  // most attempts first
   std::optional<facts::Source> source;
+  bool at_least = false;  // there may have been more: the source does not show all
 };
 
 // How long connections waited for accept().
@@ -110,6 +111,9 @@ struct ListenerReport {
   std::optional<double> accepts_per_s;
   Refused refused;
   std::optional<std::uint64_t> left_queue;  // connections that accept() took while it was watched
+  // SYNs that got no answer though no counter says that the listener refused them; only where
+  // packets were looked at.
+  std::optional<std::uint64_t> syn_unanswered;
   std::optional<TimeInQueue> time_in_queue;
   // Of one that comes now: the queue's length by the rate at which connections leave it.
   std::optional<double> estimated_wait_ms;

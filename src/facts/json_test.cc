@@ -79,6 +79,7 @@ Observation sample() {
       {.address = *IpAddress::parse("2001:db8::"), .prefix_bits = 48, .packets = 3, .attempts = 1}};
   ledger.addresses = 4;
   ledger.gave_up = 1;
+  ledger.syn_unanswered = 5;
   observation.ledgers = {ledger, Ledger{}};
   observation.incident = Incident{.at_ns = 1'000'000'007, .waited_seconds = 3600.5};
   observation.timeline["tcp:1:[::1]:443#bae1"] = {

@@ -147,8 +147,8 @@ class TreeBuilder {
   }
   bool has_room() {
     if (values_++ < max_values_) return true;
-    error_ =
-        fmt::format("{}: more than {} values", describe_position(text_, token_start()), max_values_);
+    error_ = fmt::format("{}: more than {} values", describe_position(text_, token_start()),
+                         max_values_);
     return false;
   }
   // A parent's vector does not grow while one of its elements is open, so the pointers stay good.

@@ -131,6 +131,9 @@ struct Ledger {
   // Refused attempts that have neither come through nor been repeated in twice the time in which a
   // client repeats them.
   std::optional<std::uint64_t> gave_up;
+  // Of Source::kPackets alone: SYNs that passed an interface and got no answer within 100 ms,
+  // whether the listener refused them or they never reached it.
+  std::optional<std::uint64_t> syn_unanswered;
 
   [[nodiscard]] std::optional<std::uint64_t> operator[](LedgerTerm term) const {
     return counts[static_cast<std::size_t>(term)];

@@ -101,7 +101,8 @@ Json ledger_to_json(const Ledger& ledger) {
           {"clients", write(ledger.clients)},
           {"prefixes", write(ledger.prefixes)},
           {"addresses", opt(ledger.addresses)},
-          {"gave_up", opt(ledger.gave_up)}};
+          {"gave_up", opt(ledger.gave_up)},
+          {"syn_unanswered", opt(ledger.syn_unanswered)}};
 }
 
 Ledger read_ledger(const Value& value) {
@@ -136,6 +137,7 @@ Ledger read_ledger(const Value& value) {
   ledger.prefixes = read_clients(value.member("prefixes"));
   value.nullable("addresses").read(ledger.addresses);
   value.nullable("gave_up").read(ledger.gave_up);
+  value.nullable("syn_unanswered").read(ledger.syn_unanswered);
   return ledger;
 }
 

@@ -88,6 +88,7 @@ std::string numbers(const TermStyle& style, const facts::Observation& observatio
          row(style, "", timeline) +
          row(style, "SYN queue", syn_queue_text(style, listener, report)) +
          row(style, "refused", refused_text(observation, report)) +
+         row(style, "unanswered", unanswered_text(report)) +
          row(style, "clients", clients_text(report)) + row(style, "accepted", rates_text(report)) +
          row(style, "waited", time_in_queue_text(report)) +
          row(style, "limit set by", limit_text(observation, listener, report));
@@ -109,6 +110,7 @@ std::string short_numbers(const TermStyle& style, const facts::Observation& obse
     refused += "; " + clients;
   }
   text += row(style, "refused", refused);
+  text += row(style, "unanswered", unanswered_text(report));
   text += row(style, "accepted", rates_text(report));
   text += row(style, "waited", time_in_queue_text(report));
   return text + row(style, "limit set by", limit_text(observation, listener, report));

@@ -83,8 +83,9 @@ std::string syn_queue_text(const TermStyle& style, const facts::Listener& listen
 std::string refused_text(const facts::Observation& observation, const ListenerReport& report) {
   if (!report.refused.total || observation.seconds <= 0) return "";
   const double per_second = static_cast<double>(*report.refused.total) / observation.seconds;
-  std::string text = fmt::format("{} packets in {:.1f} s ({:.0f}/s)", *report.refused.total,
-                                 observation.seconds, per_second);
+  const bool more = report.refused.at_least && *report.refused.total > 0;
+  std::string text = fmt::format("{}{} packets in {:.1f} s ({:.0f}/s)", more ? "at least " : "",
+                                 *report.refused.total, observation.seconds, per_second);
   if (report.refused.source == facts::Source::kSocketDrops) {
     text += " at most: the socket's own count, where some packets count twice";
   }
@@ -93,6 +94,14 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
                         *report.refused.at_ack);
   }
   return text;
+}
+
+std::string unanswered_text(const ListenerReport& report) {
+  if (report.syn_unanswered.value_or(0) == 0) return "";
+  return fmt::format(
+      "{} SYNs got no answer, though the kernel counts no refusal of them: they died "
+      "before they reached the listener, or their answers did",
+      *report.syn_unanswered);
 }
 
 // "10.0.0.3 (41 attempts), 10.0.0.4 (7), and 55 more"

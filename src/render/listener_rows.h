@@ -25,6 +25,7 @@ inline constexpr int kLabel = 15;
                                          const diagnose::ListenerReport& report);
 [[nodiscard]] std::string refused_text(const facts::Observation& observation,
                                        const diagnose::ListenerReport& report);
+[[nodiscard]] std::string unanswered_text(const diagnose::ListenerReport& report);
 [[nodiscard]] std::string clients_text(const diagnose::ListenerReport& report);
 [[nodiscard]] std::string rates_text(const diagnose::ListenerReport& report);
 [[nodiscard]] std::string time_in_queue_text(const diagnose::ListenerReport& report);

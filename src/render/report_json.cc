@@ -147,7 +147,8 @@ Json refused_json(const diagnose::Refused& refused) {
           {"gave_up", opt(refused.gave_up)},
           {"addresses", opt(refused.addresses)},
           {"top", std::move(top)},
-          {"source", opt_source(refused.source)}};
+          {"source", opt_source(refused.source)},
+          {"at_least", refused.at_least}};
 }
 
 // Lengths by the time since the incident.
@@ -199,6 +200,7 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
       {"time_in_queue", time_in_queue_json(report.time_in_queue)},
       {"estimated_wait_ms", opt(report.estimated_wait_ms)},
       {"refused", refused_json(report.refused)},
+      {"syn_unanswered", opt(report.syn_unanswered)},
       {"socket_drops", {{"total", opt(listener.drops)}, {"delta", opt(report.socket_drops_delta)}}},
       {"owners", std::move(owners)},
       {"owners_complete", listener.owners_complete}};

@@ -154,13 +154,15 @@ TEST(Check, TellsRefusedAttemptsByTheirPackets) {
   EXPECT_EQ(refused["source"], "packets");
   EXPECT_GT(refused["packets"]["at_syn"], 5) << refused;
   EXPECT_GT(refused["packets"]["at_ack"], 0) << refused;
+  EXPECT_EQ(refused["at_least"], true);
+  EXPECT_EQ(listener_report["syn_unanswered"], 0) << "the kernel counted each of them";
   EXPECT_TRUE(std::string(refused["top"].at(0)["address"]).starts_with("10.9.0.")) << refused;
 }
 
 TEST(Trace, NamesASelectorThatMatchesNothing) {
   if (!may_unshare()) GTEST_SKIP() << "needs root";
   const Output traced = run_program({kProgram, "trace", "comm:no-such-program", "--for", "1s"});
-  EXPECT_EQ(traced.exit_code, 2);
+  EXPECT_EQ(traced.exit_code, 3);
   EXPECT_NE(traced.err.find("no listener matches \"comm:no-such-program\""), std::string::npos);
 }
 

@@ -52,6 +52,8 @@ void HandshakeBook::add(const HandshakePacket& packet) {
     add_synack(known->second, packet);
   } else if (packet.rst && known->second.acked_ns != 0) {
     known->second.reset = true;
+  } else if (packet.rst && known->second.synacks == 0) {
+    known->second.turned_away = true;
   }
 }
 
@@ -99,7 +101,7 @@ void HandshakeBook::make_room() {
     }
     const bool is_over = attempt.acked_ns != 0;
     if (!is_over) ++forgotten_;
-    settle(it->first, attempt, limit + kSameNs, settled_);
+    settle(it->first, attempt, limit + kAnswerNs, settled_);
     it = attempts_.erase(it);
   }
 }
@@ -110,7 +112,8 @@ void HandshakeBook::settle(
   Tally& tally = tallies[{key.address, key.port}];
   tally.address = key.address;
   tally.port = key.port;
-  const bool waits_in_vain = attempt.synacks == 0 && now_ns - attempt.syn_ns >= kSameNs;
+  const bool waits_in_vain =
+      attempt.synacks == 0 && !attempt.turned_away && now_ns - attempt.syn_ns >= kAnswerNs;
   const std::uint64_t unanswered = attempt.unanswered + (waits_in_vain ? 1 : 0);
   tally.syns += attempt.syns;
   tally.synacks += attempt.synacks > 0 ? 1 : 0;
@@ -132,7 +135,8 @@ void HandshakeBook::settle(
   // As bpf::gave_up: twice the time in which a client repeats a SYN.
   constexpr std::uint32_t kMostDoublings = 5;
   const std::uint32_t doublings = std::min(attempt.syns - 1, kMostDoublings);
-  if (attempt.synacks == 0 && now_ns - attempt.syn_ns > 2 * (kNsPerSecond << doublings)) {
+  if (attempt.synacks == 0 && !attempt.turned_away &&
+      now_ns - attempt.syn_ns > 2 * (kNsPerSecond << doublings)) {
     ++tally.gave_up;
   }
 }

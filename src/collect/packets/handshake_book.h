@@ -12,6 +12,9 @@
 
 namespace acceptq::collect::packets {
 
+// A SYN without an answer for so long has none.
+inline constexpr std::int64_t kAnswerNs = 100'000'000;
+
 struct BookOptions {
   std::vector<std::uint16_t> ports;  // of listeners: packets to and from others are not looked at
   std::vector<facts::IpAddress>
@@ -69,6 +72,7 @@ class HandshakeBook {
     std::uint32_t unanswered = 0;  // SYNs before the last that got no answer
     std::uint32_t unheard = 0;
     bool reset = false;
+    bool turned_away = false;  // the SYN was answered by a RST
   };
 
   void add_syn(const Key& key, const HandshakePacket& packet);

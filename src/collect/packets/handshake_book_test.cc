@@ -86,6 +86,17 @@ TEST(HandshakeBook, CountsSynsWithoutAnswer) {
   EXPECT_EQ(tally.clients.begin()->second.attempts, 1U);
 }
 
+TEST(HandshakeBook, TakesAResetForAnAnswer) {
+  HandshakeBook book = make_book();
+  Wire wire(book);
+  wire.syn(0);
+  wire.reset(kMs);
+  const Tally tally = only(book, 9 * kSecond);
+  EXPECT_EQ(tally.syns, 1U);
+  EXPECT_EQ(tally.unanswered_syns, 0U);
+  EXPECT_EQ(tally.gave_up, 0U);
+}
+
 TEST(HandshakeBook, KnowsWhoCameThroughLater) {
   HandshakeBook book = make_book();
   Wire wire(book);

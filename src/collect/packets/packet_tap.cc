@@ -22,6 +22,9 @@
 namespace acceptq::collect::packets {
 namespace {
 
+// In one go from one namespace: more than its buffer holds.
+constexpr std::size_t kMostAtOnce = 65536;
+
 // What this namespace calls its own; everything else passes through.
 std::vector<facts::IpAddress> local_addresses() {
   std::vector<facts::IpAddress> addresses;
@@ -98,8 +101,19 @@ facts::Ledger& ledger_of(const facts::Listener& listener, std::int64_t since_ns,
     ledger.since_ns = since_ns;
     ledger.addresses = 0;
     ledger.gave_up = 0;
+    ledger.syn_unanswered = 0;
   }
   return ledger;
+}
+
+// Whether cookies were sent in between, as far as is known.
+bool may_have_sent_cookies(const facts::Namespace* before, const facts::Namespace* after) {
+  if (before == nullptr || after == nullptr) return true;
+  constexpr const char* kSent = "TcpExtSyncookiesSent";
+  const auto then = before->counters.find(kSent);
+  const auto now = after->counters.find(kSent);
+  return then == before->counters.end() || now == after->counters.end() ||
+         now->second != then->second;
 }
 
 void add(facts::LedgerTerm term, std::uint64_t count, facts::Ledger& ledger) {
@@ -118,6 +132,7 @@ void add_tally(const Tally& tally, facts::Ledger& ledger) {
   add(kAttemptsRefused, tally.attempts_refused, ledger);
   add(kAttemptsRecovered, tally.attempts_recovered, ledger);
   *ledger.gave_up += tally.gave_up;
+  *ledger.syn_unanswered += tally.unanswered_syns;
   *ledger.addresses += tally.clients.size();
   for (const auto& [address, client] : tally.clients) ledger.clients.push_back(client);
   for (const auto& [below, count] : tally.delay_s) {
@@ -163,7 +178,9 @@ void PacketTap::open(const TapChoice& choice, Place& place) {
 
 void PacketTap::take() {
   for (Place& place : places_) {
-    while (place.socket.valid()) {
+    // What has come by now, and no more: on a busy port there is always a next one.
+    const std::int64_t until = monotonic_ns();
+    for (std::size_t taken = 0; place.socket.valid() && taken < kMostAtOnce; ++taken) {
       std::array<std::uint8_t, 128> bytes{};
       alignas(cmsghdr) std::array<char, 64> control{};
       sockaddr_ll from{};
@@ -185,6 +202,7 @@ void PacketTap::take() {
       const std::int64_t stamped = timestamp_of(message);
       packet->at_ns = stamped != 0 ? stamped + to_monotonic_ns_ : monotonic_ns();
       place.book.add(*packet);
+      if (packet->at_ns >= until) break;
     }
     tpacket_stats stats{};
     socklen_t length = sizeof stats;
@@ -197,7 +215,8 @@ void PacketTap::take() {
 
 std::vector<facts::Ledger> PacketTap::ledgers(const facts::Snapshot& snapshot) const {
   std::map<std::string, facts::Ledger> by_listener;
-  const std::int64_t now = monotonic_ns();
+  // What came after the counters were read is in none of them.
+  const std::int64_t now = std::min(monotonic_ns(), snapshot.monotonic_ns + kAnswerNs);
   for (const Place& place : places_) {
     for (const Tally& tally : place.book.tallies(now)) {
       facts::Ledger wanted;
@@ -218,7 +237,8 @@ std::vector<facts::Ledger> PacketTap::ledgers(const facts::Snapshot& snapshot) c
   return ledgers;
 }
 
-std::vector<facts::BlindSpot> PacketTap::blind_spots() const {
+std::vector<facts::BlindSpot> PacketTap::blind_spots(const facts::Snapshot& before,
+                                                     const facts::Snapshot& after) const {
   std::vector<facts::BlindSpot> spots;
   for (const Place& place : places_) {
     const std::string scope = "netns:" + std::to_string(place.id.value());
@@ -228,13 +248,23 @@ std::vector<facts::BlindSpot> PacketTap::blind_spots() const {
                        .reason = place.error->message(),
                        .cost = "handshakes of this namespace were not followed"});
     }
+    if (place.error) continue;
     const std::uint64_t lost = place.dropped + place.book.forgotten();
-    if (lost == 0) continue;
-    spots.push_back(
-        {.id = "AQ611",
-         .scope = scope,
-         .reason = std::to_string(lost) + " packets came faster than they could be read",
-         .cost = "what they would have told is missing"});
+    if (lost > 0) {
+      spots.push_back(
+          {.id = "AQ611",
+           .scope = scope,
+           .reason = std::to_string(lost) + " packets came faster than they could be read",
+           .cost = "what they would have told is missing"});
+    }
+    if (may_have_sent_cookies(facts::find_namespace(before, place.id),
+                              facts::find_namespace(after, place.id))) {
+      spots.push_back({.id = "AQ611",
+                       .scope = scope,
+                       .reason = "handshakes by SYN cookie: the answer to a final ACK that was "
+                                 "refused is the same as to one that was taken, none",
+                       .cost = "final ACKs of SYN cookies that were refused are not counted"});
+    }
   }
   return spots;
 }

@@ -28,15 +28,16 @@ class PacketTap {
   // Opens one packet socket in each namespace. Where that fails, the blind spot says so.
   explicit PacketTap(std::span<const TapChoice> choices);
 
-  // Takes what has come. To be called every few dozen milliseconds: what comes in between waits in
-  // a buffer of some thousand packets.
+  // Takes what has come until it is called, and never waits for more. To be called every few dozen
+  // milliseconds: what comes in between waits in a buffer of some thousand packets.
   void take();
 
   // One ledger, of Source::kPackets, for each listener of the snapshot that packets came to.
   [[nodiscard]] std::vector<facts::Ledger> ledgers(const facts::Snapshot& snapshot) const;
 
-  // What could not be opened, and what was lost.
-  [[nodiscard]] std::vector<facts::BlindSpot> blind_spots() const;
+  // What could not be opened, what was lost, and what packets do not show.
+  [[nodiscard]] std::vector<facts::BlindSpot> blind_spots(const facts::Snapshot& before,
+                                                          const facts::Snapshot& after) const;
 
  private:
   struct Place {
