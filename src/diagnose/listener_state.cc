@@ -213,7 +213,10 @@ void take_packets(const facts::Ledger& ledger, ListenerState& state) {
   const std::uint64_t proven = std::min(at_syn + at_ack, drops.value_or(0));
   const std::uint64_t proven_at_ack = std::min(at_ack, proven);
   const std::uint64_t proven_at_syn = proven - proven_at_ack;
-  if (drops) report.syn_unanswered = ledger.syn_unanswered.value_or(at_syn) - proven_at_syn;
+  if (drops && ledger.syn_unanswered) {
+    report.syn_unanswered =
+        *ledger.syn_unanswered - std::min(*ledger.syn_unanswered, proven_at_syn);
+  }
   if (proven == 0) {
     state.ledger = nullptr;
     return;

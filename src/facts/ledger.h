@@ -132,7 +132,8 @@ struct Ledger {
   // client repeats them.
   std::optional<std::uint64_t> gave_up;
   // Of Source::kPackets alone: SYNs that passed an interface and got no answer within 100 ms,
-  // whether the listener refused them or they never reached it.
+  // whether the listener refused them or they never reached it. Empty where packets were lost on
+  // the way to acceptq: the answers may be among them.
   std::optional<std::uint64_t> syn_unanswered;
 
   [[nodiscard]] std::optional<std::uint64_t> operator[](LedgerTerm term) const {

@@ -132,7 +132,7 @@ void add_tally(const Tally& tally, facts::Ledger& ledger) {
   add(kAttemptsRefused, tally.attempts_refused, ledger);
   add(kAttemptsRecovered, tally.attempts_recovered, ledger);
   *ledger.gave_up += tally.gave_up;
-  *ledger.syn_unanswered += tally.unanswered_syns;
+  if (ledger.syn_unanswered) *ledger.syn_unanswered += tally.unanswered_syns;
   *ledger.addresses += tally.clients.size();
   for (const auto& [address, client] : tally.clients) ledger.clients.push_back(client);
   for (const auto& [below, count] : tally.delay_s) {
@@ -224,7 +224,11 @@ std::vector<facts::Ledger> PacketTap::ledgers(const facts::Snapshot& snapshot) c
       wanted.address = tally.address;
       wanted.port = tally.port;
       const facts::Listener* listener = facts::find_listener(snapshot, wanted);
-      if (listener != nullptr) add_tally(tally, ledger_of(*listener, place.since_ns, by_listener));
+      if (listener == nullptr) continue;
+      facts::Ledger& ledger = ledger_of(*listener, place.since_ns, by_listener);
+      add_tally(tally, ledger);
+      // The answer may be among what was lost.
+      if (place.dropped > 0) ledger.syn_unanswered.reset();
     }
   }
   std::vector<facts::Ledger> ledgers;
