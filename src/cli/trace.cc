@@ -115,8 +115,9 @@ class Trace {
   }
 
   int summarize(double seconds) {
-    auto after = scanner_.scan(collect::ScanDepth::kFast);
+    // In this order no ledger holds more than its namespace's counters grew by.
     auto ledgers = tracer_.books();
+    auto after = scanner_.scan(collect::ScanDepth::kFast);
     if (!after || !ledgers) {
       print_error(after ? ledgers.error() : after.error());
       return kExitBlind;
@@ -124,6 +125,7 @@ class Trace {
     render::TraceSummary summary{.seconds = seconds, .hooks = hooks_text()};
     summary.books = books(*ledgers, *after);
     for (facts::Ledger& ledger : *ledgers) {
+      facts::keep_most_refused(ledger);
       if (command_.selectors.empty() || is_selected(ledger, *after)) {
         summary.ledgers.push_back(std::move(ledger));
       }
@@ -140,7 +142,8 @@ class Trace {
         {"refused attempts forgotten: counted again if they come back", lost.attempts},
         {"connections whose time in the queue was not measured", lost.waiting},
         {"accept() calls whose listener could not be told", lost.accepts},
-        {"SYNs whose listener could not be told", lost.packets}};
+        {"SYNs whose listener could not be told", lost.packets},
+        {"refused packets that the kernel counted and tracing did not see", lost.refusals}};
     const facts::Snapshot known = with_the_gone(std::move(*after));
     return finish(command_.json ? render::trace_summary_json(summary, known)
                                 : render::trace_summary_text(style_, summary, known),

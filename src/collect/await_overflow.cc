@@ -129,7 +129,8 @@ class Armed {
   };
 
   Status prepare() {
-    Result<facts::Snapshot> first = scanner_.scan(ScanDepth::kFirst);
+    Result<facts::Snapshot> first =
+        scanner_.scan(ScanDepth::kFirst, {.after = [this] { opening_ = handshakes_.books(); }});
     if (!first) return fail(std::move(first.error()));
     if (first->scan_method == "iterator") {
       Result<facts::Snapshot> whole = scanner_.scan(ScanDepth::kComplete);
@@ -138,7 +139,7 @@ class Armed {
     }
     now_ = *first;
     first_ = *first;
-    bases_.push_back({.snapshot = std::move(*first), .ledgers = {}});
+    bases_.push_back({.snapshot = std::move(*first), .ledgers = opening_});
     return {};
   }
 
@@ -154,15 +155,19 @@ class Armed {
       dense_.done(now, monotonic_ns());
     }
     if (!rolling_.is_due(now)) return {};
-    Result<facts::Snapshot> snapshot = scanner_.scan(ScanDepth::kFast);
+    // Of the bases, one is always at least kBeforeNs old.
+    const bool is_base = refused_ns_ == 0 && now - bases_.back().snapshot.monotonic_ns >= kBeforeNs;
+    std::vector<facts::Ledger> opening;
+    Result<facts::Snapshot> snapshot = scanner_.scan(ScanDepth::kFast, {.after = [&] {
+                                                       if (is_base) opening = handshakes_.books();
+                                                     }});
     if (!snapshot) return fail(std::move(snapshot.error()));
     carry_over(first_, *snapshot);
     facts::normalize(*snapshot);
     if (!handshakes_.is_tracing()) watch_counters(*snapshot);
     now_ = std::move(*snapshot);
-    // Of the bases, one is always at least kBeforeNs old.
-    if (refused_ns_ == 0 && now - bases_.back().snapshot.monotonic_ns >= kBeforeNs) {
-      bases_.push_back({.snapshot = now_, .ledgers = handshakes_.books()});
+    if (is_base) {
+      bases_.push_back({.snapshot = now_, .ledgers = std::move(opening)});
       if (bases_.size() > 2) bases_.pop_front();
     }
     rolling_.done(now, monotonic_ns());
@@ -210,20 +215,23 @@ class Armed {
   }
 
   Result<facts::Observation> finish() {
-    Result<facts::Snapshot> after = scanner_.scan(ScanDepth::kFast);
+    std::vector<facts::Ledger> closing;
+    Result<facts::Snapshot> after =
+        scanner_.scan(ScanDepth::kFast, {.before = [&] { closing = handshakes_.books(); }});
     if (!after) return fail(std::move(after.error()));
     facts::Observation observation;
     observation.after = std::move(*after);
     carry_over(first_, observation.after);
     facts::normalize(observation.after);
-    Base base = incident_ ? std::move(bases_.front()) : Base{.snapshot = first_, .ledgers = {}};
+    Base base = incident_ ? std::move(bases_.front())
+                          : Base{.snapshot = first_, .ledgers = std::move(opening_)};
     observation.before = std::move(base.snapshot);
     observation.incident = incident_;
     observation.samples = std::move(samples_);
     timeline_.forget_before(observation.before.monotonic_ns);
     if (incident_) observation.timeline = timeline_.by_listener();
     if (!at_incident_) at_incident_ = now_;
-    handshakes_.finish(observation, *at_incident_, base.ledgers);
+    handshakes_.finish(observation, *at_incident_, base.ledgers, closing);
     describe_troubled_owners(options_.scan, observation);
     measure(observation);
     return observation;
@@ -233,6 +241,7 @@ class Armed {
   Scanner scanner_;
   TracedHandshakes handshakes_;
   facts::Snapshot first_;
+  std::vector<facts::Ledger> opening_;  // as the first ended
   facts::Snapshot now_;
   std::optional<facts::Snapshot> at_incident_;
   std::deque<Base> bases_;

@@ -13,7 +13,8 @@ LiveView::LiveView(const ScanOptions& scan, const bpf::TraceOptions& trace)
 
 Status LiveView::begin() {
   handshakes_.start();
-  Result<facts::Snapshot> first = scanner_.scan(ScanDepth::kFirst);
+  Result<facts::Snapshot> first =
+      scanner_.scan(ScanDepth::kFirst, {.after = [this] { opening_ = handshakes_.books(); }});
   if (!first) return fail(std::move(first.error()));
   if (first->scan_method == "iterator") {
     Result<facts::Snapshot> whole = scanner_.scan(ScanDepth::kComplete);
@@ -39,7 +40,10 @@ void LiveView::tend() {
 }
 
 Result<facts::Observation> LiveView::frame() {
-  Result<facts::Snapshot> now = scanner_.scan(ScanDepth::kFast);
+  std::vector<facts::Ledger> opening;
+  Result<facts::Snapshot> now =
+      scanner_.scan(ScanDepth::kFast, {.before = [this] { totals_ = handshakes_.books(); },
+                                       .after = [&] { opening = handshakes_.books(); }});
   if (!now) return fail(std::move(now.error()));
   facts::Observation observation;
   observation.before = std::move(last_);
@@ -48,7 +52,8 @@ Result<facts::Observation> LiveView::frame() {
   facts::normalize(observation.after);
   last_ = observation.after;
   observation.samples = std::exchange(samples_, {});
-  totals_ = handshakes_.finish(observation, observation.before, totals_);
+  handshakes_.finish(observation, observation.before, opening_, totals_);
+  opening_ = std::move(opening);
   measure(observation);
   return observation;
 }

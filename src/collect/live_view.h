@@ -35,6 +35,7 @@ class LiveView {
   TracedHandshakes handshakes_;
   facts::Snapshot first_;
   facts::Snapshot last_;
+  std::vector<facts::Ledger> opening_;  // as the last frame ended
   std::vector<facts::Ledger> totals_;
   std::map<std::string, facts::QueueSamples> samples_;
   std::int64_t next_sample_ns_ = 0;

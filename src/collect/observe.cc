@@ -68,7 +68,9 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   TracedHandshakes handshakes(options.trace);
   facts::Observation observation;
   handshakes.start();
-  Result<facts::Snapshot> before = scanner.scan(ScanDepth::kFirst);
+  std::vector<facts::Ledger> opening;
+  Result<facts::Snapshot> before =
+      scanner.scan(ScanDepth::kFirst, {.after = [&] { opening = handshakes.books(); }});
   if (!before) return fail(std::move(before.error()));
   observation.before = std::move(*before);
   if (observation.before.scan_method == "iterator") {
@@ -98,12 +100,14 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     const std::int64_t pause = std::max(kShortestPeriodNs, (done - now) * kRestFactor);
     rest_until(std::min(done + pause, end), tap ? &*tap : nullptr);
   }
-  Result<facts::Snapshot> after = scanner.scan(ScanDepth::kFast);
+  std::vector<facts::Ledger> closing;
+  Result<facts::Snapshot> after =
+      scanner.scan(ScanDepth::kFast, {.before = [&] { closing = handshakes.books(); }});
   if (!after) return fail(std::move(after.error()));
   observation.after = std::move(*after);
   carry_over(observation.before, observation.after);
   facts::normalize(observation.after);
-  handshakes.finish(observation, observation.before);
+  handshakes.finish(observation, observation.before, opening, closing);
   if (tap) {
     tap->take();
     observation.ledgers = tap->ledgers(observation.after);

@@ -40,6 +40,13 @@ enum class ScanDepth {
   kComplete,
 };
 
+// Called in a scan right before and right after the counters of all namespaces are read: what is
+// compared with them is best looked at then.
+struct BesideCounters {
+  std::function<void()> before;
+  std::function<void()> after;
+};
+
 // Scans again and again with what it loaded once. Never throws, never blocks on a socket's lock, on
 // a process's memory or on its mounts. Not thread-safe.
 class Scanner {
@@ -53,7 +60,7 @@ class Scanner {
   // in the snapshot's blind spots. Fails only where nothing at all can be scanned (no /proc, or an
   // explicit method that this kernel refuses).
   // After a complete scan, fast ones go on looking after the sockets that only it could find.
-  [[nodiscard]] Result<facts::Snapshot> scan(ScanDepth depth);
+  [[nodiscard]] Result<facts::Snapshot> scan(ScanDepth depth, const BesideCounters& beside = {});
 
   // Lengths of the accept queues alone, as cheaply as this scanner can: listeners without owners.
   // `watched` narrows it to namespaces where something can happen, for methods that have to visit

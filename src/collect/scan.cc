@@ -30,7 +30,7 @@ class Scanner::Impl {
         threads_(thread_count(options_.threads)),
         owners_(options_, threads_) {}
 
-  Result<facts::Snapshot> scan(ScanDepth depth) {
+  Result<facts::Snapshot> scan(ScanDepth depth, const BesideCounters& beside) {
     if (const Status ready = prepare(); !ready) return fail(ready.error());
     if (depth == ScanDepth::kFirst) depth = iterator_ ? ScanDepth::kFast : ScanDepth::kComplete;
     facts::Snapshot snapshot;
@@ -62,8 +62,10 @@ class Scanner::Impl {
       iterated = std::move(*result);
       take_namespaces(iterated, work);
     }
+    if (beside.before) beside.before();
     read_counters_from_outside(options_.proc_root, threads_, work);
     read_rest_inside(iterated, depth, work);
+    if (beside.after) beside.after();
     const OwnerBook::Seen seen = by_pid(std::move(iterated.processes));
     gather_listeners(std::move(iterated.listeners), work, snapshot);
     // The iterator brought them along.
@@ -325,7 +327,9 @@ Scanner::Scanner(Scanner&&) noexcept = default;
 Scanner& Scanner::operator=(Scanner&&) noexcept = default;
 Scanner::~Scanner() = default;
 
-Result<facts::Snapshot> Scanner::scan(ScanDepth depth) { return impl_->scan(depth); }
+Result<facts::Snapshot> Scanner::scan(ScanDepth depth, const BesideCounters& beside) {
+  return impl_->scan(depth, beside);
+}
 
 std::optional<netns::Handle> Scanner::entrance(NetnsId id) const { return impl_->entrance(id); }
 

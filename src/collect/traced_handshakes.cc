@@ -93,24 +93,23 @@ void TracedHandshakes::give_up(const Error& error) {
   tracer_.reset();
 }
 
-std::vector<facts::Ledger> TracedHandshakes::finish(facts::Observation& observation,
-                                                    const facts::Snapshot& known,
-                                                    const std::vector<facts::Ledger>& base) {
-  std::vector<facts::Ledger> all = books();
+void TracedHandshakes::finish(facts::Observation& observation, const facts::Snapshot& known,
+                              const std::vector<facts::Ledger>& base,
+                              const std::vector<facts::Ledger>& books) {
   if (tracer_) observation.tracing = tracer_->source();
-  observation.ledgers.reserve(all.size());
-  for (const facts::Ledger& ledger : all) {
+  observation.ledgers.reserve(books.size());
+  for (const facts::Ledger& ledger : books) {
     const auto earlier = std::ranges::find_if(base, [&](const facts::Ledger& old) {
       return old.netns == ledger.netns && old.port == ledger.port &&
              old.address == ledger.address && old.since_ns == ledger.since_ns;
     });
     observation.ledgers.push_back(earlier != base.end() ? facts::ledger_growth(*earlier, ledger)
                                                         : ledger);
+    facts::keep_most_refused(observation.ledgers.back());
   }
   keep_the_closed(known, observation);
   take_over_backlogs(observation);
   note_shortfall(observation.after);
-  return all;
 }
 
 void TracedHandshakes::note_shortfall(facts::Snapshot& snapshot) {

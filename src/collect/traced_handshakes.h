@@ -29,12 +29,14 @@ class TracedHandshakes {
             const std::function<void(const facts::Refusal&)>& take);
   // What was counted so far.
   [[nodiscard]] std::vector<facts::Ledger> books();
-  // Puts into the observation what was counted since `base` (earlier books(), or none), what it
-  // says of listeners, and what could not be traced. Listeners that were closed meanwhile with
-  // refused packets stay in it, as `known` shows them.
-  // Returns what was counted in all: books().
-  std::vector<facts::Ledger> finish(facts::Observation& observation, const facts::Snapshot& known,
-                                    const std::vector<facts::Ledger>& base = {});
+  // Puts into the observation what was counted between two books(), what it says of listeners, and
+  // what could not be traced. Listeners that were closed meanwhile with refused packets stay in it,
+  // as `known` shows them.
+  // The base is to be taken after the counters of the earlier snapshot were read, and the books
+  // before those of the later one (BesideCounters): then no ledger holds more than the counters
+  // grew by.
+  void finish(facts::Observation& observation, const facts::Snapshot& known,
+              const std::vector<facts::Ledger>& base, const std::vector<facts::Ledger>& books);
 
  private:
   void give_up(const Error& error);

@@ -277,6 +277,21 @@ TEST(Diagnose, BelievesPacketsAsFarAsTheCountersGo) {
   }
 }
 
+// As older recordings have it: resets beside healthy clients.
+TEST(Diagnose, DoesNotBelieveLedgersThatHoldMoreThanTheCountersGrew) {
+  const Namespace pod = make_namespace(kPod, 4096, {{"TcpExtListenDrops", 0}});
+  Observation observation =
+      observe({make_listener(80, 0, 511, 0)}, pod, {make_listener(80, 0, 511, 600)}, pod);
+  facts::Ledger ledger = make_ledger(observation.after.listeners[0], 146, 0);
+  ledger.source = facts::Source::kTracepoints;
+  observation.tracing = facts::Source::kTracepoints;
+  observation.ledgers = {ledger};
+  const Report report = diagnose(observation);
+  EXPECT_EQ(report.verdict, Verdict::kHealthy);
+  EXPECT_EQ(report.listeners.at(0).refused.total, 0U);
+  EXPECT_EQ(report.listeners.at(0).refused.source, facts::Source::kCounters);
+}
+
 // Counters are the namespace's, and sk_drops counts some packets twice: ledgers tell listeners
 // apart.
 TEST(Diagnose, TakesLedgersBeforeCounters) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "listenpath/limits.h"
@@ -235,12 +236,34 @@ void take_packets(const facts::Ledger& ledger, ListenerState& state) {
   report.refused.top = ledger.clients;
 }
 
+// Namespaces whose ledgers hold more refused packets than their counters grew by, beyond what comes
+// between the two readings: these ledgers are wrong, and the counters are not. (Tracing by
+// tracepoints once took a SYN behind a reset for a refused one.)
+std::set<NetnsId> overcounted(const facts::Observation& observation,
+                              const std::vector<const facts::Ledger*>& ledgers) {
+  std::map<NetnsId, std::uint64_t> claimed;
+  for (const facts::Ledger* ledger : ledgers) {
+    if (ledger == nullptr || ledger->source != facts::Source::kTracepoints) continue;
+    claimed[ledger->netns] +=
+        facts::refused_at_syn(*ledger).value_or(0) + facts::refused_at_ack(*ledger).value_or(0);
+  }
+  std::set<NetnsId> namespaces;
+  for (const auto& [netns, packets] : claimed) {
+    const auto grew = namespace_delta(observation, netns).delta("TcpExtListenDrops");
+    constexpr std::uint64_t kBetween = 10;
+    if (grew && packets > *grew + *grew / 10 + kBetween) namespaces.insert(netns);
+  }
+  return namespaces;
+}
+
 // What tracing counted is better than what is concluded from counters.
 void take_ledgers(const facts::Observation& observation, std::vector<ListenerState>& states) {
   using enum facts::LedgerTerm;
   const std::vector<const facts::Ledger*> ledgers = facts::ledgers_of(observation);
+  const std::set<NetnsId> wrong = overcounted(observation, ledgers);
   for (std::size_t i = 0; i < states.size(); ++i) {
     ListenerState& state = states[i];
+    if (wrong.contains(state.listener->netns)) continue;
     state.ledger = ledgers[i];
     if (state.ledger == nullptr) {
       // Traced, and nothing came.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
+#include <map>
 #include <tuple>
 
 #include "facts/snapshot.h"
@@ -94,6 +95,19 @@ void subtract(const Histogram& before, Histogram& after) {
   std::erase_if(after, [](const Bucket& bucket) { return bucket.count == 0; });
 }
 
+// Clients that have been forgotten meanwhile, and were met again, begin anew.
+void subtract(const std::vector<RefusedClient>& before, std::vector<RefusedClient>& after) {
+  std::map<IpAddress, const RefusedClient*> known;
+  for (const RefusedClient& client : before) known[client.address] = &client;
+  for (RefusedClient& client : after) {
+    const auto old = known.find(client.address);
+    if (old == known.end() || old->second->packets > client.packets) continue;
+    client.packets -= old->second->packets;
+    client.attempts -= std::min(client.attempts, old->second->attempts);
+  }
+  std::erase_if(after, [](const RefusedClient& client) { return client.packets == 0; });
+}
+
 }  // namespace
 
 std::string_view ledger_term_name(LedgerTerm term) {
@@ -104,11 +118,20 @@ std::string_view refusal_reason(LedgerTerm term) {
   return kTerms[static_cast<std::size_t>(term)].reason;
 }
 
+std::string refusal_reason_of_ack(LedgerTerm term) {
+  using enum LedgerTerm;
+  const bool by_cookie = term == kCookieAckRefusedFull || term == kCookieAckRefusedOther;
+  return std::string(refusal_reason(term)) + (by_cookie ? " at the ACK of a cookie" : "");
+}
+
 const Listener* find_listener(const Snapshot& snapshot, const Refusal& refusal) {
   return find(snapshot, refusal.netns, refusal.cookie, refusal.address, refusal.port);
 }
 
 const Listener* find_listener(const Snapshot& snapshot, const Ledger& ledger) {
+  const Namespace* ns = find_namespace(snapshot, ledger.netns);
+  const bool is_known = ns != nullptr && ns->cookie && ledger.netns_cookie;
+  if (is_known && ns->cookie != ledger.netns_cookie) return nullptr;
   return find(snapshot, ledger.netns, ledger.cookie, ledger.address, ledger.port);
 }
 
@@ -140,6 +163,15 @@ Ledger ledger_growth(const Ledger& before, const Ledger& after) {
   subtract(before.depth, growth.depth);
   subtract(before.delay_s, growth.delay_s);
   subtract(before.time_in_queue_ns, growth.time_in_queue_ns);
+  subtract(before.clients, growth.clients);
+  subtract(before.prefixes, growth.prefixes);
+  if (growth.addresses) growth.addresses = growth.clients.size();
+  // Those that had given up and came back after all are no longer among the later ones.
+  if (before.gave_up && growth.gave_up) {
+    growth.gave_up = *growth.gave_up >= *before.gave_up
+                         ? std::optional(*growth.gave_up - *before.gave_up)
+                         : std::nullopt;
+  }
   return growth;
 }
 
@@ -149,6 +181,11 @@ void keep_most_refused(std::vector<RefusedClient>& clients) {
            std::tuple(a.attempts, a.packets, b.address);
   });
   if (clients.size() > kMostClients) clients.resize(kMostClients);
+}
+
+void keep_most_refused(Ledger& ledger) {
+  keep_most_refused(ledger.clients);
+  keep_most_refused(ledger.prefixes);
 }
 
 std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger) {

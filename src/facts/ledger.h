@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -107,6 +108,7 @@ struct RefusedClient {
 struct Ledger {
   // Whose it is: what a Listener of a snapshot has.
   NetnsId netns;
+  std::optional<std::uint64_t> netns_cookie;  // tells namespaces apart that have one inode in turn
   IpAddress address;
   std::uint16_t port = 0;
   std::uint32_t ifindex = 0;
@@ -123,8 +125,8 @@ struct Ledger {
   Histogram time_in_queue_ns;  // from the insertion to accept()
   std::optional<ListenCall> listen;  // the last that was seen
 
-  // Whose packets were refused: those with most attempts, at most kMostClients, most first; by
-  // address, and by /24 or /48.
+  // Whose packets were refused, by address, and by /24 or /48. In an observation those with most
+  // attempts, at most kMostClients, most first.
   std::vector<RefusedClient> clients;
   std::vector<RefusedClient> prefixes;
   std::optional<std::uint64_t> addresses;  // how many in all; empty: more than could be told apart
@@ -144,12 +146,13 @@ struct Ledger {
   friend bool operator==(const Ledger&, const Ledger&) = default;
 };
 
-// What was counted between two looks at one ledger. Lengths are the later ones: how long a queue
-// was at most in between is not known. Clients, too: they are told apart by attempts, not by time.
+// What was counted between two looks at one ledger that hold all of its clients. Lengths are the
+// later ones: how long a queue was at most in between is not known.
 [[nodiscard]] Ledger ledger_growth(const Ledger& before, const Ledger& after);
 
 // Puts those with most refused attempts first, and keeps kMostClients of them.
 void keep_most_refused(std::vector<RefusedClient>& clients);
+void keep_most_refused(Ledger& ledger);  // its clients and prefixes
 
 // Sums of the terms that are known; empty where none is.
 [[nodiscard]] std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger);
@@ -189,7 +192,10 @@ struct Refusal {
 // "syn", "ack", "cookie_ack".
 [[nodiscard]] std::string_view stage_name(Stage stage);
 
-// "accept queue full", "SYN queue full" …; empty for terms that are no refusal.
+// "accept queue full", "SYN queue full" …, the same at each stage; empty for terms that are no
+// refusal.
 [[nodiscard]] std::string_view refusal_reason(LedgerTerm term);
+// The same for people, where reasons of final ACKs and of the ACKs of cookies stand side by side.
+[[nodiscard]] std::string refusal_reason_of_ack(LedgerTerm term);
 
 }  // namespace acceptq::facts

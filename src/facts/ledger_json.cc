@@ -84,6 +84,8 @@ Json ledger_to_json(const Ledger& ledger) {
               {"limit", ledger.listen->limit}};
   }
   return {{"netns", ledger.netns.value()},
+          {"netns_cookie",
+           ledger.netns_cookie ? Json(fmt::format("{:x}", *ledger.netns_cookie)) : Json(nullptr)},
           {"address", ledger.address.to_string()},
           {"port", ledger.port},
           {"ifindex", ledger.ifindex},
@@ -108,6 +110,9 @@ Json ledger_to_json(const Ledger& ledger) {
 Ledger read_ledger(const Value& value) {
   Ledger ledger;
   value.member("netns").read(ledger.netns);
+  if (value.has("netns_cookie") && !value.member("netns_cookie").is_null()) {
+    value.member("netns_cookie").read_hex(ledger.netns_cookie.emplace());
+  }
   read_address(value.member("address"), ledger.address);
   value.member("port").read(ledger.port);
   value.member("ifindex").read(ledger.ifindex);

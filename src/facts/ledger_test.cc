@@ -40,5 +40,47 @@ TEST(RefusedSums, AreUnknownWhereATermIs) {
   EXPECT_EQ(refused_at_ack(ledger), 4U);
 }
 
+RefusedClient client(const char* address, std::uint64_t packets, std::uint64_t attempts) {
+  return {.address = IpAddress::parse(address).value_or(IpAddress()),
+          .prefix_bits = 32,
+          .packets = packets,
+          .attempts = attempts};
+}
+
+TEST(LedgerGrowth, IsOfTheIntervalInEveryPart) {
+  Ledger before;
+  before.set(LedgerTerm::kAttemptsRefused, 9);
+  before.gave_up = 4;
+  before.addresses = 2;
+  before.clients = {client("10.0.0.1", 12, 6), client("10.0.0.2", 5, 3)};
+  Ledger after = before;
+  after.set(LedgerTerm::kAttemptsRefused, 11);
+  after.gave_up = 5;
+  after.addresses = 3;
+  after.clients = {client("10.0.0.1", 12, 6), client("10.0.0.2", 8, 4), client("10.0.0.3", 1, 1)};
+  const Ledger growth = ledger_growth(before, after);
+  EXPECT_EQ(growth[LedgerTerm::kAttemptsRefused], 2U);
+  EXPECT_EQ(growth.gave_up, 1U);
+  EXPECT_EQ(growth.addresses, 2U);
+  EXPECT_EQ(growth.clients, (std::vector{client("10.0.0.2", 3, 1), client("10.0.0.3", 1, 1)}));
+}
+
+TEST(LedgerGrowth, DoesNotKnowHowManyGaveUpWhereSomeCameBack) {
+  Ledger before;
+  before.gave_up = 4;
+  Ledger after;
+  after.gave_up = 3;
+  EXPECT_EQ(ledger_growth(before, after).gave_up, std::nullopt);
+}
+
+// Of a client that was forgotten and met again, what was counted since is all that is known.
+TEST(LedgerGrowth, TakesForgottenClientsForNewOnes) {
+  Ledger before;
+  before.clients = {client("10.0.0.1", 12, 6)};
+  Ledger after;
+  after.clients = {client("10.0.0.1", 2, 1)};
+  EXPECT_EQ(ledger_growth(before, after).clients, after.clients);
+}
+
 }  // namespace
 }  // namespace acceptq::facts

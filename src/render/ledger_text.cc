@@ -44,7 +44,7 @@ std::string refusals_of(const Ledger& ledger, facts::LedgerTerm first, facts::Le
     if (count == 0) continue;
     total += count;
     reasons +=
-        fmt::format("{}{} {}", reasons.empty() ? "" : ", ", count, facts::refusal_reason(term));
+        fmt::format("{}{} {}", reasons.empty() ? "" : ", ", count, facts::refusal_reason_of_ack(term));
   }
   return total == 0 ? "" : fmt::format("{} refused ({})", total, reasons);
 }

@@ -170,6 +170,11 @@ void TunClients::send_stray_ack(const TunClient& client) {
 
 void TunClients::send_reset(const TunClient& client) { send(client, TH_RST, client.isn + 1, 0); }
 
+void TunClients::send_stray_reset(const TunClient& client) {
+  constexpr std::uint32_t kBeyondAnyWindow = 0x100000;
+  send(client, TH_RST, client.isn + 1 + kBeyondAnyWindow, 0);
+}
+
 void TunClients::send_unreachable(const TunClient& client) {
   const bool v4 = version_ == IpVersion::kV4;
   // Which errors end a request: tcp_v4_err(), icmpv6_err_convert().

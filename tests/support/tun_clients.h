@@ -39,6 +39,7 @@ class TunClients {
   void send_data(const TunClient& client);       // … with one byte
   void send_stray_ack(const TunClient& client);  // one with a wrong number
   void send_reset(const TunClient& client);
+  void send_stray_reset(const TunClient& client);  // out of the window of its request
   void send_unreachable(const TunClient& client);  // an ICMP error for the last SYN-ACK
   // A new client's packet that begins no connection: TH_RST, TH_FIN, 0 …
   TunClient& send_unasked(std::uint8_t flags, bool with_data = false);

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/clock.h"
 #include "collect/bpf/handshake_tracer.h"
 #include "collect/procfs/counters.h"
 #include "listenpath/ledger_counters.h"
@@ -59,6 +60,7 @@ class LedgerFixture : public ::testing::TestWithParam<std::tuple<How, IpVersion>
     ASSERT_TRUE(tracer.has_value()) << tracer.error().message();
     tracer_ = &*tracer;
     tracer_->start();
+    begun_ns_ = monotonic_ns();
     version_ = std::get<1>(GetParam());
   }
 
@@ -95,7 +97,8 @@ class LedgerFixture : public ::testing::TestWithParam<std::tuple<How, IpVersion>
     }
     return made;
   }
-  // The newest that fits: the kernel gives the inode of a namespace that is gone to another.
+  // The newest that fits. The kernel gives the inode of a namespace that is gone to another: what
+  // was there before this test began is not its own.
   Ledger ledger() { return ledger(ns_); }
   Ledger ledger(const TestNetns& ns, SocketCookie cookie = SocketCookie(0)) {
     auto records = tracer_->ledgers();
@@ -103,7 +106,7 @@ class LedgerFixture : public ::testing::TestWithParam<std::tuple<How, IpVersion>
     const Ledger* newest = nullptr;
     for (const auto& record : *records) {
       const Ledger& ledger = record.ledger;
-      if (ledger.netns != ns.id() || ledger.port != kPort) continue;
+      if (ledger.netns != ns.id() || ledger.port != kPort || ledger.since_ns < begun_ns_) continue;
       if (cookie.value() != 0 && ledger.cookie != cookie) continue;
       if (newest == nullptr || ledger.since_ns > newest->since_ns) newest = &ledger;
     }
@@ -129,6 +132,7 @@ class LedgerFixture : public ::testing::TestWithParam<std::tuple<How, IpVersion>
 
   TestNetns ns_;
   HandshakeTracer* tracer_ = nullptr;
+  std::int64_t begun_ns_ = 0;
   IpVersion version_ = IpVersion::kV4;
 };
 

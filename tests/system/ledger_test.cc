@@ -171,6 +171,7 @@ TEST_P(LedgerTest, RepeatedSynsResetsAndExpiredRequestsAreToldApart) {
   std::this_thread::sleep_for(std::chrono::milliseconds(600));  // one answer in half a second
   clients.repeat_syn(repeats);
   clients.receive();
+  clients.send_stray_reset(repeats);
   clients.send_ack(repeats);
   clients.send_reset(resets);
   // Answered again after 1 s, given up after 3 s.

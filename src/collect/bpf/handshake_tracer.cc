@@ -5,8 +5,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
+#include <set>
 #include <span>
 #include <thread>
 #include <utility>
@@ -24,18 +27,22 @@ struct FreeRing {
 };
 using Ring = std::unique_ptr<ring_buffer, FreeRing>;
 
-// Calls `visit` for each entry of a hash map that is there when its turn comes.
+// Calls `visit` once for each entry of a hash map that is there when its turn comes.
 template <typename Key, typename Value, typename Visit>
 Status for_each_entry(const bpf_map* map, const Visit& visit) {
   Key key{};
   Value value{};
   const int fd = bpf_map__fd(map);
+  std::set<std::array<std::byte, sizeof(Key)>> visited;
   int err = bpf_map_get_next_key(fd, nullptr, &key);
   // An entry that goes away meanwhile makes the walk begin anew: bound it.
   for (std::size_t steps = 4 * std::size_t{bpf_map__max_entries(map)}; err == 0 && steps > 0;
        --steps) {
     const Key current = key;
-    if (bpf_map_lookup_elem(fd, &current, &value) == 0) visit(current, value);
+    std::array<std::byte, sizeof(Key)> bytes;
+    std::memcpy(bytes.data(), &current, sizeof current);
+    const bool is_first = visited.insert(bytes).second;
+    if (is_first && bpf_map_lookup_elem(fd, &current, &value) == 0) visit(current, value);
     err = bpf_map_get_next_key(fd, &current, &key);
   }
   if (err != 0 && err != -ENOENT) {
@@ -52,7 +59,7 @@ class HandshakeTracer::Impl {
       : programs_(std::move(programs)), shortfall_(std::move(shortfall)) {}
 
   Status begin(const std::vector<TraceOptions::Choice>& selected) {
-    select(selected);
+    if (const Status chosen = select(selected); !chosen) return chosen;
     ring_.reset(ring_buffer__new(bpf_map__fd(map("events")), take_event, this, nullptr));
     if (!ring_) return fail_errno(errno, "cannot read the events of BPF programs");
     programs_->state().armed = AQ_WATCHING;
@@ -230,14 +237,15 @@ class HandshakeTracer::Impl {
     programs_->leave_out_unknown(ledger);
   }
 
-  void select(const std::vector<TraceOptions::Choice>& choices) {
+  Status select(const std::vector<TraceOptions::Choice>& choices) {
     constexpr __u32 kYes = 1;
     for (const TraceOptions::Choice& choice : choices) {
       const aq_listener_choice key{
           .netns = static_cast<aq_u32>(choice.netns.value()), .port = choice.port, .pad = 0};
-      // Beyond the map's room, refusals of the rest are counted, but not sent.
-      bpf_map_update_elem(bpf_map__fd(map("selected")), &key, &kYes, BPF_ANY);
+      const int err = bpf_map_update_elem(bpf_map__fd(map("selected")), &key, &kYes, BPF_ANY);
+      if (err != 0) return fail_errno(-err, "cannot choose the listeners that are traced");
     }
+    return {};
   }
 
   static int take_event(void* context, void* data, std::size_t size) {
@@ -273,6 +281,19 @@ std::uint64_t tick_ns() {
   timespec tick{};
   ::clock_getres(CLOCK_MONOTONIC_COARSE, &tick);  // that of the timer interrupt
   return static_cast<std::uint64_t>(tick.tv_nsec);
+}
+
+void make_room(const TraceOptions& options, bpf_map& ledgers, bpf_map& selected) {
+  constexpr __u32 kMost = 65536;
+  constexpr __u32 kMostBeforehand = 16384;
+  const Btf types(btf__load_vmlinux_btf());
+  const bool may_allocate =
+      types && btf__find_by_name_kind(types.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
+  if (may_allocate) bpf_map__set_map_flags(&ledgers, BPF_F_NO_PREALLOC);
+  const __u32 most = may_allocate ? kMost : kMostBeforehand;
+  bpf_map__set_max_entries(&ledgers, options.most_listeners == 0 ? most : options.most_listeners);
+  const auto chosen = static_cast<__u32>(options.selected.size());
+  bpf_map__set_max_entries(&selected, std::max<__u32>(chosen, 1));
 }
 
 int LedgerPrograms::attach_all() {

@@ -31,7 +31,8 @@ struct TraceOptions {
   };
   std::vector<Choice> selected;
   std::uint32_t events_per_second = 0;  // refusals sent one by one, at most; 0: counted only
-  std::uint32_t most_listeners = 4096;
+  // Ledgers are kept for; 0: as many as this kernel has room for.
+  std::uint32_t most_listeners = 0;
   // The SYN queue is full at qlen > limit rather than qlen >= limit (listenpath::SynQueueRule).
   bool syn_queue_holds_one_more = true;
   TraceLevel level = TraceLevel::kBest;
@@ -101,7 +102,7 @@ class HandshakeTracer {
 
   // Every ledger as it is now, with those of closed listeners whose place another took.
   [[nodiscard]] Result<std::vector<LedgerRecord>> ledgers();
-  // The same with clients and those that gave up, without those that nothing reached.
+  // The same with all clients and those that gave up, without those that nothing reached.
   [[nodiscard]] Result<std::vector<facts::Ledger>> books();
   [[nodiscard]] TraceLosses losses();
 

@@ -60,10 +60,14 @@ static __always_inline int check_req_done(__u64 sk_address, __u64 skb, __u64 req
   if (child) return 0; /* a connection, or the listener itself: not a packet for the request */
   if ((__u8)fastopen || !is_listening(sk)) return 0;
   const __u8 flags = flags_of((struct sk_buff *)skb);
+  /* It is no longer in the table of connections: what came has ended it. A RST out of its window
+   * does not (tcp_check_req). */
+  const bool is_over =
+      BPF_CORE_READ((struct request_sock *)req, __req_common.skc_nulls_node.pprev) == 0;
   enum aq_term term;
-  if (flags & TH_RST) {
+  if (is_over && (flags & (TH_RST | TH_SYN))) {
     term = AQ_REQUEST_RESET;
-  } else if ((flags & TH_SYN) && !(flags & TH_ACK)) {
+  } else if ((flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN) {
     term = AQ_SYN_DUPLICATE;
   } else {
     return 0; /* a final ACK that was refused, deferred, or out of window */

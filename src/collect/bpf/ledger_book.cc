@@ -60,8 +60,6 @@ std::vector<facts::Ledger> bind_books(LedgerParts parts) {
   add_clients(parts.prefixes, true, newest);
   for (facts::Ledger* ledger : newest | std::views::values) {
     if (!parts.some_clients_forgotten) ledger->addresses = ledger->clients.size();
-    facts::keep_most_refused(ledger->clients);
-    facts::keep_most_refused(ledger->prefixes);
     ledger->gave_up = 0;
   }
   for (const OpenAttempt& attempt : parts.attempts) {

@@ -38,7 +38,7 @@ TEST(BindBooks, GivesClientsToTheNewestListenerOfAPlace) {
   EXPECT_TRUE(ledgers[1].clients.empty());
   EXPECT_EQ(ledgers[1].gave_up, std::nullopt);
   ASSERT_EQ(ledgers[0].clients.size(), 2U);
-  EXPECT_EQ(ledgers[0].clients[0].address.to_string(), "10.0.0.2");
+  EXPECT_EQ(ledgers[0].clients[1].address.to_string(), "10.0.0.2");
   EXPECT_EQ(ledgers[0].clients[0].prefix_bits, 32);
   EXPECT_EQ(ledgers[0].prefixes.at(0).prefix_bits, 48);
   EXPECT_EQ(ledgers[0].addresses, 2U);

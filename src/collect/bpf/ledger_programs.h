@@ -54,6 +54,10 @@ class LedgerPrograms {
 // Between two ticks of the kernel's clock, a jiffy.
 [[nodiscard]] std::uint64_t tick_ns();
 
+// For as many listeners as there may be. From 6.1 on (struct bpf_mem_alloc) programs may allocate
+// what they need when they need it; before, room is taken beforehand, 2 KiB for each.
+void make_room(const TraceOptions& options, bpf_map& ledgers, bpf_map& selected);
+
 // The options that programs read, before they are loaded.
 template <typename Skeleton>
 void set_options(const TraceOptions& options, Skeleton& skeleton) {
@@ -61,7 +65,7 @@ void set_options(const TraceOptions& options, Skeleton& skeleton) {
   skeleton.rodata->only_selected = !options.selected.empty();
   skeleton.rodata->tick_ns = tick_ns();
   skeleton.rodata->syn_queue_holds_one_more = options.syn_queue_holds_one_more;
-  bpf_map__set_max_entries(skeleton.maps.ledgers, options.most_listeners);
+  make_room(options, *skeleton.maps.ledgers, *skeleton.maps.selected);
 }
 
 // Hooks on functions. Tries what asks for most first; kUnsupported, kPermission where none is to be

@@ -60,6 +60,7 @@ Result<LedgerRecord> ledger_of(std::uint64_t sk, const aq_ledger& wire) {
   if (!address) return fail(std::move(address.error()));
   ledger.address = *address;
   ledger.netns = NetnsId(wire.netns);
+  if (wire.netns_cookie != 0) ledger.netns_cookie = wire.netns_cookie;
   ledger.port = wire.port;
   ledger.ifindex = wire.ifindex;
   ledger.cookie = SocketCookie(wire.cookie);

@@ -13,8 +13,8 @@ const volatile __u64 tick_ns = 4000000; /* of a jiffy */
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 4096);
-  __type(key, __u64); /* address of the listening struct sock */
+  __uint(max_entries, 1); /* make_room() */
+  __type(key, __u64);     /* address of the listening struct sock */
   __type(value, struct aq_ledger);
 } ledgers SEC(".maps");
 
@@ -41,7 +41,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 1024);
+  __uint(max_entries, 1); /* make_room() */
   __type(key, struct aq_listener_choice);
   __type(value, __u32);
 } selected SEC(".maps");
@@ -159,7 +159,12 @@ static __always_inline bool syn_queue_full(__u32 length, __u32 limit) {
 static __noinline int describe(struct sock *sk, struct aq_ledger *ledger) {
   ledger->born_ns = bpf_ktime_get_ns();
   ledger->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
-  ledger->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+  struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+  ledger->netns = BPF_CORE_READ(net, ns.inum);
+  if (bpf_core_field_exists(net->net_cookie) &&
+      bpf_core_field_size(net->net_cookie) == sizeof(__u64)) {
+    ledger->netns_cookie = BPF_CORE_READ(net, net_cookie);
+  }
   ledger->ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
   ledger->family = BPF_CORE_READ(sk, __sk_common.skc_family);
   ledger->port = BPF_CORE_READ(sk, __sk_common.skc_num);

@@ -63,7 +63,8 @@ struct aq_ledger {
   aq_u64 born_ns; /* when tracing first saw the listener, or it began to listen; tells sockets that
                      lived at one address apart */
   aq_u64 closed_ns;
-  aq_u64 cookie; /* of the socket; 0: none yet */
+  aq_u64 cookie;       /* of the socket; 0: none yet */
+  aq_u64 netns_cookie; /* 0: this kernel has none (5.12) */
   aq_u32 netns;
   aq_u32 ifindex;
   aq_u16 family;
@@ -197,7 +198,7 @@ struct aq_listener_choice {
   aq_u16 pad;
 };
 
-AQ_WIRE_SIZE(struct aq_ledger, 80 + 8 * 42 + 8 * 32 + 8 * 8 + 8 * 128);
+AQ_WIRE_SIZE(struct aq_ledger, 88 + 8 * 42 + 8 * 32 + 8 * 8 + 8 * 128);
 AQ_WIRE_SIZE(struct aq_attempt_key, 48);
 AQ_WIRE_SIZE(struct aq_attempt, 32);
 AQ_WIRE_SIZE(struct aq_client_key, 32);
