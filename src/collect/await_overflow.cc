@@ -125,7 +125,7 @@ class Armed {
 
   struct Base {
     facts::Snapshot snapshot;
-    std::vector<facts::Ledger> ledgers;
+    Books books;
   };
 
   Status prepare() {
@@ -139,7 +139,7 @@ class Armed {
     }
     now_ = *first;
     first_ = *first;
-    bases_.push_back({.snapshot = std::move(*first), .ledgers = opening_});
+    bases_.push_back({.snapshot = std::move(*first), .books = opening_});
     return {};
   }
 
@@ -157,7 +157,7 @@ class Armed {
     if (!rolling_.is_due(now)) return {};
     // Of the bases, one is always at least kBeforeNs old.
     const bool is_base = refused_ns_ == 0 && now - bases_.back().snapshot.monotonic_ns >= kBeforeNs;
-    std::vector<facts::Ledger> opening;
+    Books opening;
     Result<facts::Snapshot> snapshot = scanner_.scan(ScanDepth::kFast, {.after = [&] {
                                                        if (is_base) opening = handshakes_.books();
                                                      }});
@@ -167,7 +167,7 @@ class Armed {
     if (!handshakes_.is_tracing()) watch_counters(*snapshot);
     now_ = std::move(*snapshot);
     if (is_base) {
-      bases_.push_back({.snapshot = now_, .ledgers = std::move(opening)});
+      bases_.push_back({.snapshot = now_, .books = std::move(opening)});
       if (bases_.size() > 2) bases_.pop_front();
     }
     rolling_.done(now, monotonic_ns());
@@ -215,7 +215,7 @@ class Armed {
   }
 
   Result<facts::Observation> finish() {
-    std::vector<facts::Ledger> closing;
+    Books closing;
     Result<facts::Snapshot> after =
         scanner_.scan(ScanDepth::kFast, {.before = [&] { closing = handshakes_.books(); }});
     if (!after) return fail(std::move(after.error()));
@@ -224,14 +224,14 @@ class Armed {
     carry_over(first_, observation.after);
     facts::normalize(observation.after);
     Base base = incident_ ? std::move(bases_.front())
-                          : Base{.snapshot = first_, .ledgers = std::move(opening_)};
+                          : Base{.snapshot = first_, .books = std::move(opening_)};
     observation.before = std::move(base.snapshot);
     observation.incident = incident_;
     observation.samples = std::move(samples_);
     timeline_.forget_before(observation.before.monotonic_ns);
     if (incident_) observation.timeline = timeline_.by_listener();
     if (!at_incident_) at_incident_ = now_;
-    handshakes_.finish(observation, *at_incident_, base.ledgers, closing);
+    handshakes_.finish(observation, *at_incident_, base.books, closing, scanner_);
     describe_troubled_owners(options_.scan, observation);
     measure(observation);
     return observation;
@@ -241,7 +241,7 @@ class Armed {
   Scanner scanner_;
   TracedHandshakes handshakes_;
   facts::Snapshot first_;
-  std::vector<facts::Ledger> opening_;  // as the first ended
+  Books opening_;  // as the first ended
   facts::Snapshot now_;
   std::optional<facts::Snapshot> at_incident_;
   std::deque<Base> bases_;

@@ -40,7 +40,7 @@ void LiveView::tend() {
 }
 
 Result<facts::Observation> LiveView::frame() {
-  std::vector<facts::Ledger> opening;
+  Books opening;
   Result<facts::Snapshot> now =
       scanner_.scan(ScanDepth::kFast, {.before = [this] { totals_ = handshakes_.books(); },
                                        .after = [&] { opening = handshakes_.books(); }});
@@ -52,7 +52,7 @@ Result<facts::Observation> LiveView::frame() {
   facts::normalize(observation.after);
   last_ = observation.after;
   observation.samples = std::exchange(samples_, {});
-  handshakes_.finish(observation, observation.before, opening_, totals_);
+  handshakes_.finish(observation, observation.before, opening_, totals_, scanner_);
   opening_ = std::move(opening);
   measure(observation);
   return observation;

@@ -28,15 +28,15 @@ class LiveView {
   [[nodiscard]] Result<facts::Observation> frame();
 
   // What was counted since begin().
-  [[nodiscard]] const std::vector<facts::Ledger>& totals() const { return totals_; }
+  [[nodiscard]] const std::vector<facts::Ledger>& totals() const { return totals_.ledgers; }
 
  private:
   Scanner scanner_;
   TracedHandshakes handshakes_;
   facts::Snapshot first_;
   facts::Snapshot last_;
-  std::vector<facts::Ledger> opening_;  // as the last frame ended
-  std::vector<facts::Ledger> totals_;
+  Books opening_;  // as the last frame ended
+  Books totals_;
   std::map<std::string, facts::QueueSamples> samples_;
   std::int64_t next_sample_ns_ = 0;
 };

@@ -68,7 +68,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   TracedHandshakes handshakes(options.trace);
   facts::Observation observation;
   handshakes.start();
-  std::vector<facts::Ledger> opening;
+  Books opening;
   Result<facts::Snapshot> before =
       scanner.scan(ScanDepth::kFirst, {.after = [&] { opening = handshakes.books(); }});
   if (!before) return fail(std::move(before.error()));
@@ -100,14 +100,14 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     const std::int64_t pause = std::max(kShortestPeriodNs, (done - now) * kRestFactor);
     rest_until(std::min(done + pause, end), tap ? &*tap : nullptr);
   }
-  std::vector<facts::Ledger> closing;
+  Books closing;
   Result<facts::Snapshot> after =
       scanner.scan(ScanDepth::kFast, {.before = [&] { closing = handshakes.books(); }});
   if (!after) return fail(std::move(after.error()));
   observation.after = std::move(*after);
   carry_over(observation.before, observation.after);
   facts::normalize(observation.after);
-  handshakes.finish(observation, observation.before, opening, closing);
+  handshakes.finish(observation, observation.before, opening, closing, scanner);
   if (tap) {
     tap->take();
     observation.ledgers = tap->ledgers(observation.after);

@@ -1,8 +1,14 @@
 #include "collect/traced_handshakes.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
+
+#include "collect/local_addresses.h"
 
 namespace acceptq::collect {
 namespace {
@@ -43,6 +49,48 @@ void keep_the_closed(const facts::Snapshot& known, facts::Observation& observati
   facts::normalize(after);
 }
 
+// SYNs to this host that died between two moments; of those that had no route yet, the ones to an
+// address of their namespace.
+std::optional<std::vector<facts::DeadSyn>> dead_syns_between(const Books& base, const Books& books,
+                                                             const Scanner& scanner) {
+  if (!books.dead_syns) return std::nullopt;
+  using Key = std::tuple<NetnsId, facts::IpAddress, std::uint16_t, std::string, bool>;
+  const auto key_of = [](const bpf::DeadSynCount& count) {
+    const facts::DeadSyn& syn = count.syn;
+    return Key(syn.netns, syn.address, syn.port, syn.reason, count.is_routed);
+  };
+  std::map<Key, std::uint64_t> earlier;
+  if (base.dead_syns) {
+    for (const auto& count : *base.dead_syns) earlier[key_of(count)] = count.syn.packets;
+  }
+  std::vector<bpf::DeadSynCount> counts;
+  std::set<NetnsId> in_doubt;
+  for (bpf::DeadSynCount count : *books.dead_syns) {
+    const auto before = earlier.find(key_of(count));
+    // One that was forgotten and met again begins anew.
+    if (before != earlier.end() && before->second <= count.syn.packets) {
+      count.syn.packets -= before->second;
+    }
+    if (count.syn.packets == 0) continue;
+    if (!count.is_routed) in_doubt.insert(count.syn.netns);
+    counts.push_back(std::move(count));
+  }
+  const auto addresses = local_addresses(scanner, in_doubt);
+  std::vector<facts::DeadSyn> syns;
+  for (bpf::DeadSynCount& count : counts) {
+    const auto own = addresses.find(count.syn.netns);
+    if (!count.is_routed && (own == addresses.end() || !own->second.contains(count.syn.address))) {
+      continue;
+    }
+    syns.push_back(std::move(count.syn));
+  }
+  std::ranges::sort(syns, [](const facts::DeadSyn& a, const facts::DeadSyn& b) {
+    return std::tie(a.netns, a.port, a.address, a.reason) <
+           std::tie(b.netns, b.port, b.address, b.reason);
+  });
+  return syns;
+}
+
 }  // namespace
 
 TracedHandshakes::TracedHandshakes(const bpf::TraceOptions& options) : level_(options.level) {
@@ -80,12 +128,19 @@ void TracedHandshakes::wait(std::chrono::milliseconds patience,
   if (!polled) give_up(polled.error());
 }
 
-std::vector<facts::Ledger> TracedHandshakes::books() {
+Books TracedHandshakes::books() {
   if (!tracer_) return {};
-  auto books = tracer_->books();
-  if (books) return std::move(*books);
-  give_up(books.error());
-  return {};
+  auto ledgers = tracer_->books();
+  if (!ledgers) {
+    give_up(ledgers.error());
+    return {};
+  }
+  auto dead_syns = tracer_->dead_syns();
+  if (!dead_syns) {
+    give_up(dead_syns.error());
+    return {};
+  }
+  return {.ledgers = std::move(*ledgers), .dead_syns = std::move(*dead_syns)};
 }
 
 void TracedHandshakes::give_up(const Error& error) {
@@ -94,19 +149,19 @@ void TracedHandshakes::give_up(const Error& error) {
 }
 
 void TracedHandshakes::finish(facts::Observation& observation, const facts::Snapshot& known,
-                              const std::vector<facts::Ledger>& base,
-                              const std::vector<facts::Ledger>& books) {
+                              const Books& base, const Books& books, const Scanner& scanner) {
   if (tracer_) observation.tracing = tracer_->source();
-  observation.ledgers.reserve(books.size());
-  for (const facts::Ledger& ledger : books) {
-    const auto earlier = std::ranges::find_if(base, [&](const facts::Ledger& old) {
+  observation.ledgers.reserve(books.ledgers.size());
+  for (const facts::Ledger& ledger : books.ledgers) {
+    const auto earlier = std::ranges::find_if(base.ledgers, [&](const facts::Ledger& old) {
       return old.netns == ledger.netns && old.port == ledger.port &&
              old.address == ledger.address && old.since_ns == ledger.since_ns;
     });
-    observation.ledgers.push_back(earlier != base.end() ? facts::ledger_growth(*earlier, ledger)
-                                                        : ledger);
+    observation.ledgers.push_back(
+        earlier != base.ledgers.end() ? facts::ledger_growth(*earlier, ledger) : ledger);
     facts::keep_most_refused(observation.ledgers.back());
   }
+  observation.dead_syns = dead_syns_between(base, books, scanner);
   keep_the_closed(known, observation);
   take_over_backlogs(observation);
   note_shortfall(observation.after);
@@ -136,6 +191,7 @@ void TracedHandshakes::note_shortfall(facts::Snapshot& snapshot) {
   };
   note(losses.listeners, "packets came to listeners for which tracing had no room");
   note(losses.packets, "SYNs came to listeners that tracing could not tell");
+  note(losses.dead_syns, "kinds of SYNs that died before a listener saw them were forgotten");
   note(losses.refusals, "refused packets were counted by the kernel, and not seen");
   note(losses.attempts, "refused attempts were forgotten, and counted again if they came back");
 }

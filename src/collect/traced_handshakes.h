@@ -8,9 +8,16 @@
 #include <vector>
 
 #include "collect/bpf/handshake_tracer.h"
+#include "collect/observe.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect {
+
+// What was counted up to one moment.
+struct Books {
+  std::vector<facts::Ledger> ledgers;
+  std::optional<std::vector<bpf::DeadSynCount>> dead_syns;
+};
 
 class TracedHandshakes {
  public:
@@ -28,15 +35,15 @@ class TracedHandshakes {
   void wait(std::chrono::milliseconds patience,
             const std::function<void(const facts::Refusal&)>& take);
   // What was counted so far.
-  [[nodiscard]] std::vector<facts::Ledger> books();
+  [[nodiscard]] Books books();
   // Puts into the observation what was counted between two books(), what it says of listeners, and
   // what could not be traced. Listeners that were closed meanwhile with refused packets stay in it,
   // as `known` shows them.
   // The base is to be taken after the counters of the earlier snapshot were read, and the books
   // before those of the later one (BesideCounters): then no ledger holds more than the counters
-  // grew by.
-  void finish(facts::Observation& observation, const facts::Snapshot& known,
-              const std::vector<facts::Ledger>& base, const std::vector<facts::Ledger>& books);
+  // grew by. The scanner has seen the namespaces.
+  void finish(facts::Observation& observation, const facts::Snapshot& known, const Books& base,
+              const Books& books, const Scanner& scanner);
 
  private:
   void give_up(const Error& error);

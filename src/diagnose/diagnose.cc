@@ -66,10 +66,12 @@ Verdict overall_verdict(const Report& report) {
 Report diagnose(const facts::Observation& observation) {
   const listenpath::KernelRules rules = listenpath::rules_for(observation.after.host.kernel);
   std::vector<ListenerState> states = listener_states(observation, rules);
+  attribute_dead_syns(observation, states);
   judge_listeners(rules, states);
   Report report;
   for (const ListenerState& state : states) {
     add_accept_queue_findings(observation, rules, state, states, report.findings);
+    add_elsewhere_findings(state, report.findings);
   }
   std::set<NetnsId> namespaces;
   for (const facts::Namespace& ns : observation.after.namespaces) namespaces.insert(ns.id);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,9 +32,10 @@ struct ListenerState {
   bool by_accept_queue = false;
   bool by_syn_queue = false;
   bool by_other = false;
-  std::optional<std::uint64_t> cookies_sent;  // where they were its own
-  std::optional<double> seconds;              // that it was watched
-  bool only_listener = false;                 // for TCP in its namespace, then and now
+  std::optional<std::uint64_t> cookies_sent;       // where they were its own
+  std::optional<double> seconds;                   // that it was watched
+  bool only_listener = false;                      // for TCP in its namespace, then and now
+  std::map<std::string, std::uint64_t> dead_syns;  // by the kernel's reason; attribute_dead_syns()
   // Values other than the application's choice that the limit may have come from; only where
   // limit_set_by is unknown: "the kernel's default", "the host's somaxconn" …
   std::vector<std::string> limit_candidates;

@@ -38,6 +38,13 @@ void add_refusal_findings(const ListenerState& state, const listenpath::KernelRu
                           std::vector<Finding>& findings);
 void add_slow(const ListenerState& state, std::vector<Finding>& findings);
 
+// Puts SYNs that died before a listener saw them to the listener that they were for.
+void attribute_dead_syns(const facts::Observation& observation, std::vector<ListenerState>& states);
+// More of them than a stray client sends.
+[[nodiscard]] bool dies_elsewhere(const ListenerState& state);
+// AQ401.
+void add_elsewhere_findings(const ListenerState& state, std::vector<Finding>& findings);
+
 // AQ102, AQ107, AQ20x, what is not known, and refusals that no open listener explains, for one
 // namespace.
 void add_namespace_findings(const facts::Observation& observation,

@@ -42,7 +42,7 @@ bool is_blind(const ListenerState& state) {
 Verdict judge_tcp(const ListenerState& state) {
   if (state.by_accept_queue || state.by_syn_queue) return Verdict::kOverflowing;
   if (is_slow(state)) return Verdict::kSlow;
-  if (state.by_other) return Verdict::kDroppedElsewhere;
+  if (state.by_other || dies_elsewhere(state)) return Verdict::kDroppedElsewhere;
   if (is_full_now(state) || is_close_to_limit(state) || answers_by_cookies(state)) {
     return Verdict::kAtRisk;
   }

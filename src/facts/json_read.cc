@@ -179,6 +179,16 @@ void each_key(const Value& value, const Visit& visit) {
   });
 }
 
+DeadSyn read_dead_syn(const Value& value) {
+  DeadSyn syn;
+  get(value, "netns", syn.netns);
+  read_address(value.member("address"), syn.address);
+  get(value, "port", syn.port);
+  get(value, "reason", syn.reason);
+  get(value, "packets", syn.packets);
+  return syn;
+}
+
 Observation read_observation(const Value& value) {
   Observation observation;
   get(value, "seconds", observation.seconds);
@@ -208,6 +218,9 @@ Observation read_observation(const Value& value) {
     });
   }
   if (value.has("ledgers")) observation.ledgers = get_all(value, "ledgers", read_ledger);
+  if (value.has("dead_syns") && !value.member("dead_syns").is_null()) {
+    observation.dead_syns = get_all(value, "dead_syns", read_dead_syn);
+  }
   observation.before = read_snapshot(value.member("before"));
   observation.after = read_snapshot(value.member("after"));
   const auto in_order = [&](const char* name, std::int64_t before, std::int64_t after) {

@@ -81,6 +81,12 @@ Observation sample() {
   ledger.gave_up = 1;
   ledger.syn_unanswered = 5;
   observation.ledgers = {ledger, Ledger{}};
+  observation.ledgers[0].netns_cookie = 0x1003;
+  observation.dead_syns = {{.netns = NetnsId(4026532567),
+                            .address = *IpAddress::parse("10.0.0.5"),
+                            .port = 443,
+                            .reason = "NETFILTER_DROP",
+                            .packets = 7}};
   observation.incident = Incident{.at_ns = 1'000'000'007, .waited_seconds = 3600.5};
   observation.timeline["tcp:1:[::1]:443#bae1"] = {
       {.at_ns = 1'000'000'000, .length = QueueLength(3)},

@@ -117,6 +117,14 @@ Json write(const Process& process) {
           {"open_files_limit", opt(process.open_files_limit)}};
 }
 
+Json write(const DeadSyn& syn) {
+  return {{"netns", syn.netns.value()},
+          {"address", syn.address.to_string()},
+          {"port", syn.port},
+          {"reason", escape_bytes(syn.reason)},
+          {"packets", syn.packets}};
+}
+
 template <typename T>
 Json write_all(const std::vector<T>& items) {
   Json array = Json::array();
@@ -195,6 +203,8 @@ std::string to_json(const Observation& observation) {
   }
   Json ledgers = Json::array();
   for (const Ledger& ledger : observation.ledgers) ledgers.push_back(ledger_to_json(ledger));
+  Json dead_syns = nullptr;
+  if (observation.dead_syns) dead_syns = write_all(*observation.dead_syns);
   const Json json = {
       {"schema", kObservationSchema},
       {"seconds", observation.seconds},
@@ -203,6 +213,7 @@ std::string to_json(const Observation& observation) {
       {"incident", std::move(incident)},
       {"timeline", std::move(timeline)},
       {"ledgers", std::move(ledgers)},
+      {"dead_syns", std::move(dead_syns)},
       {"before", write(observation.before)},
       {"after", write(observation.after)}};
   return printable_json(json.dump(1)) + "\n";

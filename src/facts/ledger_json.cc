@@ -47,16 +47,6 @@ Histogram read_histogram(const Value& value) {
   return histogram;
 }
 
-void read_address(const Value& value, IpAddress& out) {
-  std::string text;
-  value.read(text);
-  if (const auto address = IpAddress::parse(text)) {
-    out = *address;
-  } else {
-    value.wrong("an IP address");
-  }
-}
-
 std::vector<RefusedClient> read_clients(const Value& value) {
   std::vector<RefusedClient> clients;
   value.each([&](const Value& item) {
@@ -70,6 +60,16 @@ std::vector<RefusedClient> read_clients(const Value& value) {
 }
 
 }  // namespace
+
+void read_address(const Value& value, IpAddress& out) {
+  std::string text;
+  value.read(text);
+  if (const auto address = IpAddress::parse(text)) {
+    out = *address;
+  } else {
+    value.wrong("an IP address");
+  }
+}
 
 Json ledger_to_json(const Ledger& ledger) {
   Json counts = Json::object();

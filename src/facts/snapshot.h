@@ -66,6 +66,19 @@ struct QueuePoint {
   friend bool operator==(const QueuePoint&, const QueuePoint&) = default;
 };
 
+// SYNs to one port of a namespace that this host dropped before a listener saw them.
+struct DeadSyn {
+  NetnsId netns;
+  IpAddress address;
+  std::uint16_t port = 0;
+  std::string reason;  // the kernel's: "NETFILTER_DROP" (enum skb_drop_reason without its prefix)
+  std::uint64_t packets = 0;
+
+  friend bool operator==(const DeadSyn&, const DeadSyn&) = default;
+};
+// The reason of a SYN to a port where nothing listens: it is answered, by a RST.
+inline constexpr const char* kNoSocket = "NO_SOCKET";
+
 // What an armed observation waited for.
 struct Incident {
   std::int64_t at_ns = 0;     // CLOCK_MONOTONIC: the first packet was refused
@@ -83,8 +96,9 @@ struct Observation {
   std::optional<Incident> incident;
   // Before, during and after the incident, for queues that were not always empty; by listener_key.
   std::map<std::string, std::vector<QueuePoint>> timeline;
-  std::optional<Source> tracing;  // how handshakes were traced; empty: not at all
-  std::vector<Ledger> ledgers;    // what tracing counted, for each listener
+  std::optional<Source> tracing;                  // how handshakes were traced; empty: not at all
+  std::vector<Ledger> ledgers;                    // what tracing counted, for each listener
+  std::optional<std::vector<DeadSyn>> dead_syns;  // empty: nothing told
 
   friend bool operator==(const Observation&, const Observation&) = default;
 };

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "collect/bpf/dead_reasons.h"
 #include "collect/bpf/ledger_programs.h"
 #include "collect/bpf/libbpf_log.h"
 #include "collect/bpf/load_failure.h"
@@ -70,6 +71,8 @@ class Signatures {
     const btf_type* proto = prototype(function);
     return proto != nullptr && proto->type != 0;
   }
+
+  [[nodiscard]] const btf* types() const { return types_; }
 
  private:
   [[nodiscard]] const btf_type* prototype(const char* function) const {
@@ -141,6 +144,8 @@ class FunctionHooks final : public LedgerPrograms {
     bpf_object__for_each_program(program, skeleton_->obj) {
       bpf_program__set_autoload(program, false);
     }
+    choose_dead_reasons(signatures.types(), skeleton_->rodata->dead_reasons,
+                        *skeleton_->progs.on_dead_syn);
     hooks_.clear();
     for (const Target& target : kTargets) {
       const std::string name = target.function;

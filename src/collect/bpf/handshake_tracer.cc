@@ -9,12 +9,14 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <map>
 #include <set>
 #include <span>
 #include <thread>
 #include <utility>
 
 #include "base/clock.h"
+#include "collect/bpf/dead_reasons.h"
 #include "collect/bpf/ledger_book.h"
 #include "collect/bpf/ledger_programs.h"
 #include "collect/bpf/ledger_wire.h"
@@ -49,6 +51,11 @@ Status for_each_entry(const bpf_map* map, const Visit& visit) {
     return fail_errno(-err, std::string("cannot read the BPF map ") + bpf_map__name(map));
   }
   return {};
+}
+
+facts::IpAddress address_of(std::uint32_t family, const aq_u8 (&address)[16]) {
+  const std::span<const std::uint8_t, 16> bytes(address);
+  return family == AF_INET ? facts::IpAddress::v4(bytes.first<4>()) : facts::IpAddress::v6(bytes);
 }
 
 }  // namespace
@@ -138,16 +145,35 @@ class HandshakeTracer::Impl {
     std::vector<ClientCount> clients;
     const Status walked = for_each_entry<aq_client_key, aq_client>(
         map(name), [&](const aq_client_key& key, const aq_client& wire) {
-          const std::span<const std::uint8_t, 16> bytes(key.address);
           clients.push_back({.sk = key.sk,
-                             .address = key.family == AF_INET
-                                            ? facts::IpAddress::v4(bytes.first<4>())
-                                            : facts::IpAddress::v6(bytes),
+                             .address = address_of(key.family, key.address),
                              .packets = wire.packets,
                              .attempts = wire.attempts});
         });
     if (!walked) return fail(walked.error());
     return clients;
+  }
+
+  Result<std::optional<std::vector<DeadSynCount>>> dead_syns() {
+    if (!reasons_) {
+      const Btf types(btf__load_vmlinux_btf());
+      reasons_ = types ? dead_reasons(types.get()) : std::map<std::uint32_t, std::string>();
+    }
+    if (reasons_->empty()) return std::nullopt;
+    std::vector<DeadSynCount> counts;
+    const Status walked = for_each_entry<aq_dead_syn, __u64>(
+        map("dead_syns"), [&](const aq_dead_syn& key, __u64 packets) {
+          const auto reason = reasons_->find(key.reason);
+          if (reason == reasons_->end()) return;
+          counts.push_back({.syn = {.netns = NetnsId(key.netns),
+                                    .address = address_of(key.family, key.address),
+                                    .port = key.port,
+                                    .reason = reason->second,
+                                    .packets = packets},
+                            .is_routed = key.is_routed != 0});
+        });
+    if (!walked) return fail(walked.error());
+    return counts;
   }
 
   TraceLosses losses() {
@@ -168,6 +194,10 @@ class HandshakeTracer::Impl {
         map("attempts"), [&](const aq_attempt_key&, const aq_attempt&) { ++kept; });
     const std::uint64_t inserted = state.attempts_inserted;
     if (walked && inserted > kept) losses.attempts += inserted - kept;
+    std::uint64_t dead = 0;
+    const Status counted = for_each_entry<aq_dead_syn, __u64>(
+        map("dead_syns"), [&](const aq_dead_syn&, __u64) { ++dead; });
+    if (counted && state.dead_inserted > dead) losses.dead_syns = state.dead_inserted - dead;
     return losses;
   }
 
@@ -267,6 +297,7 @@ class HandshakeTracer::Impl {
   std::unique_ptr<LedgerPrograms> programs_;
   Ring ring_;
   std::string shortfall_;
+  std::optional<std::map<std::uint32_t, std::string>> reasons_;  // once they were asked for
   std::vector<LedgerRecord> finished_;
   std::uint64_t let_go_ = 0;
   std::int64_t next_tidying_ns_ = 0;
@@ -366,6 +397,9 @@ Result<std::vector<facts::Ledger>> HandshakeTracer::books() {
                      .attempts = std::move(*attempts),
                      .some_clients_forgotten = forgotten,
                      .now_ns = monotonic_ns()});
+}
+Result<std::optional<std::vector<DeadSynCount>>> HandshakeTracer::dead_syns() {
+  return impl_->dead_syns();
 }
 TraceLosses HandshakeTracer::losses() { return impl_->losses(); }
 

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "collect/bpf/ledger_records.h"
+#include "facts/snapshot.h"
 
 namespace acceptq::collect::bpf {
 
@@ -48,6 +49,7 @@ struct TraceLosses {
   std::uint64_t suppressed = 0;  // refusals not sent, by the rate that was asked for
   std::uint64_t accepts = 0;     // accept() calls whose listener could not be told
   std::uint64_t packets = 0;     // packets whose listener could not be told
+  std::uint64_t dead_syns = 0;   // kinds of SYNs (port, reason) that were forgotten
   std::uint64_t refusals = 0;    // refusals of which only the kernel's counters tell
 };
 
@@ -72,6 +74,13 @@ struct ClientCount {
   facts::IpAddress address;
   std::uint64_t packets = 0;
   std::uint64_t attempts = 0;
+};
+
+// SYNs that died before a listener saw them. Not is_routed: before the kernel knew whether they
+// were for this host, so that the address may be another's.
+struct DeadSynCount {
+  facts::DeadSyn syn;
+  bool is_routed = false;
 };
 
 // Not thread-safe; two objects are independent, each with its own programs and maps.
@@ -104,6 +113,8 @@ class HandshakeTracer {
   [[nodiscard]] Result<std::vector<LedgerRecord>> ledgers();
   // The same with all clients and those that gave up, without those that nothing reached.
   [[nodiscard]] Result<std::vector<facts::Ledger>> books();
+  // Empty where the kernel does not tell.
+  [[nodiscard]] Result<std::optional<std::vector<DeadSynCount>>> dead_syns();
   [[nodiscard]] TraceLosses losses();
 
  private:

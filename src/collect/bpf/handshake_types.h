@@ -43,6 +43,10 @@ struct tcp_request_sock {
 struct sk_buff {
   unsigned long _skb_refdst;
   unsigned char *head;
+  unsigned int tail; /* an offset, on 64-bit kernels */
+  __be16 protocol;
+  __u8 pkt_type : 3;
+  struct net_device *dev;
   __u16 transport_header;
   __u16 network_header;
 };
@@ -53,6 +57,16 @@ struct net_device {
 
 struct dst_entry {
   struct net_device *dev;
+  unsigned short flags;
+};
+
+/* Routes of IPv4 and IPv6; each begins with its dst_entry. */
+struct rtable {
+  unsigned int rt_flags;
+};
+
+struct rt6_info {
+  __u32 rt6i_flags;
 };
 
 struct request_sock_queue___head {

@@ -21,6 +21,7 @@
 //   inet_csk_accept         taken out of it
 //   reqsk_timer_handler     no answer came in time
 //   inet_listen, __inet_listen_sk, inet_csk_listen_stop     a listener begins, and ends
+//   kfree_skb (a tracepoint)   SYNs that never reach a listener (dead_syns.h)
 //
 // Inner functions leave what they did in `calls`, one for each CPU; the outer one reads it when it
 // returns. Each hook exists as fentry/fexit and as kprobe/kretprobe; the loader decides, one by one
@@ -59,4 +60,5 @@ const volatile bool hash_add_returns = false;
 #include "hooks_ack.h"
 #include "hooks_queue.h"
 #include "hooks_listen.h"
+#include "dead_syns.h"
 // clang-format on

@@ -123,6 +123,18 @@ struct aq_client {
   aq_u64 attempts;
 };
 
+/* SYNs that die before they reach a listener: where they were going, and why. */
+struct aq_dead_syn {
+  aq_u32 netns;
+  aq_u16 port; /* host byte order */
+  aq_u16 family;
+  aq_u16 reason;    /* enum skb_drop_reason of the running kernel */
+  aq_u16 is_routed; /* 0: dropped before it was known whether they were for this host */
+  aq_u8 address[16];
+};
+
+enum { AQ_DROP_REASONS = 256 };
+
 enum aq_event_kind {
   AQ_EVENT_REFUSED = 1,
   AQ_EVENT_LEDGER = 2, /* the last state of a closed listener whose place another took */
@@ -185,6 +197,7 @@ struct aq_state {
   aq_u64 attempts_removed;
   aq_u64 event_second;
   aq_u64 events_in_second;
+  aq_u64 dead_inserted; /* into dead_syns, which forgets */
 };
 
 /* Hooks come into place one by one, and a call that began between two of them would be misread. So
@@ -203,3 +216,4 @@ AQ_WIRE_SIZE(struct aq_attempt_key, 48);
 AQ_WIRE_SIZE(struct aq_attempt, 32);
 AQ_WIRE_SIZE(struct aq_client_key, 32);
 AQ_WIRE_SIZE(struct aq_refusal, 112);
+AQ_WIRE_SIZE(struct aq_dead_syn, 28);

@@ -14,6 +14,8 @@
 
 #include "base/file.h"
 #include "base/unique_fd.h"
+#include "collect/bpf/dead_reasons.h"
+#include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/kernel_symbols.h"
 #include "collect/bpf/ledger_programs.h"
 #include "collect/bpf/libbpf_log.h"
@@ -26,37 +28,6 @@ struct DestroySkeleton {
   void operator()(tracepoints* skeleton) const { tracepoints__destroy(skeleton); }
 };
 using Skeleton = std::unique_ptr<tracepoints, DestroySkeleton>;
-
-// Number of arguments of a tracepoint; negative where the kernel has none of this name.
-int arguments_of(const btf* types, const std::string& tracepoint) {
-  const int id =
-      btf__find_by_name_kind(types, ("btf_trace_" + tracepoint).c_str(), BTF_KIND_TYPEDEF);
-  if (id <= 0) return -1;
-  // A typedef of a pointer to a function whose first argument is not the tracepoint's.
-  const btf_type* pointer =
-      btf__type_by_id(types, btf__type_by_id(types, static_cast<__u32>(id))->type);
-  const btf_type* proto = pointer != nullptr ? btf__type_by_id(types, pointer->type) : nullptr;
-  return proto != nullptr && btf_is_func_proto(proto) ? static_cast<int>(btf_vlen(proto)) - 1 : -1;
-}
-
-// Values of the running kernel's enumerators, in the order of `names`; 0 for one that it has not.
-template <std::size_t kCount>
-std::array<__u32, kCount> enumerators(const btf* types,
-                                      const std::array<std::string_view, kCount>& names) {
-  std::array<__u32, kCount> found{};
-  for (__u32 id = 1; id < btf__type_cnt(types); ++id) {
-    const btf_type* type = btf__type_by_id(types, id);
-    if (!btf_is_enum(type)) continue;
-    const struct btf_enum* values = btf_enum(type);
-    for (__u32 i = 0; i < btf_vlen(type); ++i) {
-      const auto* const name =
-          std::ranges::find(names, btf__name_by_offset(types, values[i].name_off));
-      if (name == names.end()) continue;
-      found[static_cast<std::size_t>(name - names.begin())] = static_cast<__u32>(values[i].val);
-    }
-  }
-  return found;
-}
 
 Error lacks(const std::string& what) {
   return {ErrorCode::kUnsupported, 0, "this kernel's tracepoints do not tell " + what};
@@ -73,12 +44,14 @@ class TracepointHooks final : public LedgerPrograms {
     skeleton_.reset(tracepoints__open());
     if (!skeleton_) return fail_errno(errno, "cannot open the tracepoint programs");
     set_options(options, *skeleton_);
-    if (arguments_of(types, "consume_skb") < 2) {
+    if (arguments_of_tracepoint(types, "consume_skb") < 2) {
       return fail(lacks("where a packet was freed (consume_skb has a location from Linux 6.2 on)"));
     }
     constexpr int kWithSocket = 4;
-    skeleton_->rodata->drop_tells_socket = arguments_of(types, "kfree_skb") >= kWithSocket;
-    sees_insertions_ = arguments_of(types, "sk_data_ready") > 0;
+    skeleton_->rodata->drop_tells_socket =
+        arguments_of_tracepoint(types, "kfree_skb") >= kWithSocket;
+    choose_dead_reasons(types, skeleton_->rodata->dead_reasons, *skeleton_->progs.on_dead_syn);
+    sees_insertions_ = arguments_of_tracepoint(types, "sk_data_ready") > 0;
     bpf_program__set_autoload(skeleton_->progs.on_data_ready, sees_insertions_);
     if (const Status found = find_counters(types); !found) return found;
     return find_places();

@@ -112,6 +112,7 @@ static __always_inline bool is_inside_any(const volatile struct aq_place *places
 #include "tracepoints_listeners.h"
 #include "tracepoints_queue.h"
 #include "tracepoints_refusals.h"
+#include "dead_syns.h"
 // clang-format on
 
 /* --- A listener begins, and ends ------------------------------------------------------------- */

@@ -1,0 +1,120 @@
+// AQ401: SYNs that this host dropped before a listener saw them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+#include "diagnose/catalogue.h"
+#include "diagnose/rules.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+// Fewer are a stray client's.
+constexpr std::uint64_t kFewest = 5;
+// Fewer in a second, or beside those that reach the listener, are what scanners and forgotten
+// clients send to any address, and what packet filters are there for.
+constexpr double kManyPerSecond = 1;
+constexpr std::uint64_t kManyOneIn = 100;
+
+struct Saying {
+  std::string_view reason;
+  std::string_view says;
+};
+
+// What was seen, and not which rule of it.
+constexpr Saying kSayings[] = {
+    {"NETFILTER_DROP", "by the packet filter or by connection tracking"},
+    {"IP_RPFILTER",
+     "by the reverse path filter (rp_filter), as the route back to the client leaves by another "
+     "interface"},
+    {"XDP", "by an XDP program"},
+    {"TC_INGRESS", "by a traffic control program"},
+    {"SOCKET_FILTER", "by a BPF program of the socket or of its cgroup"},
+    {"XFRM_POLICY", "by an IPsec policy"},
+    {"SECURITY_HOOK", "by a security module"},
+    {"CPU_BACKLOG", "as the CPU's input queue was full (net.core.netdev_max_backlog)"},
+    {"TCP_CSUM", "for a wrong TCP checksum"},
+    {"TCP_MD5NOTFOUND", "for want of a TCP-MD5 signature"},
+    {"TCP_AONOTFOUND", "for want of TCP-AO"},
+    {"IP_INNOROUTES", "for want of a route back to the client"},
+    {"IPV6DISABLED", "as IPv6 is disabled on the interface"},
+};
+
+// "by the packet filter or by connection tracking (NETFILTER_DROP)"
+std::string saying(const std::string& reason) {
+  const auto* known = std::ranges::find(kSayings, reason, &Saying::reason);
+  return known != std::end(kSayings) ? fmt::format("{} ({})", known->says, reason)
+                                     : fmt::format("for the kernel's reason {}", reason);
+}
+
+// The listener that packets to an address would reach: one bound to it before one bound to any.
+ListenerState* served_by(const facts::DeadSyn& syn, std::vector<ListenerState>& states) {
+  ListenerState* found = nullptr;
+  for (ListenerState& state : states) {
+    const facts::Listener& listener = *state.listener;
+    if (listener.protocol != facts::Protocol::kTcp || listener.closed ||
+        listener.netns != syn.netns || listener.port != syn.port ||
+        !facts::serves_address(listener, syn.address)) {
+      continue;
+    }
+    if (found == nullptr || listener.address == syn.address) found = &state;
+    if (listener.address == syn.address) break;
+  }
+  return found;
+}
+
+std::uint64_t total(const std::map<std::string, std::uint64_t>& by_reason) {
+  std::uint64_t packets = 0;
+  for (const auto& [reason, count] : by_reason) packets += count;
+  return packets;
+}
+
+Severity severity_of(const ListenerState& state) {
+  const std::uint64_t packets = total(state.dead_syns);
+  const std::uint64_t arrived =
+      state.ledger != nullptr ? (*state.ledger)[facts::LedgerTerm::kSynReceived].value_or(0) : 0;
+  const bool many = static_cast<double>(packets) >= kManyPerSecond * state.seconds.value_or(0) &&
+                    packets * kManyOneIn >= packets + arrived;
+  return many ? Severity::kWarning : Severity::kNotice;
+}
+
+}  // namespace
+
+bool dies_elsewhere(const ListenerState& state) { return total(state.dead_syns) >= kFewest; }
+
+void attribute_dead_syns(const facts::Observation& observation,
+                         std::vector<ListenerState>& states) {
+  if (!observation.dead_syns) return;
+  for (const facts::DeadSyn& syn : *observation.dead_syns) {
+    // That a RST goes back is an answer.
+    if (syn.reason == facts::kNoSocket) continue;
+    if (ListenerState* state = served_by(syn, states)) state->dead_syns[syn.reason] += syn.packets;
+  }
+}
+
+void add_elsewhere_findings(const ListenerState& state, std::vector<Finding>& findings) {
+  if (!dies_elsewhere(state)) return;
+  Finding finding = make_finding("AQ401");
+  finding.listener = state.report.key;
+  finding.netns = state.listener->netns;
+  finding.severity = severity_of(state);
+  std::string how;
+  for (const auto& [reason, count] : state.dead_syns) {
+    how += fmt::format("{}{} {}", how.empty() ? "" : ", ", count, saying(reason));
+    finding.evidence.push_back({.name = "drop_reason." + reason,
+                                .delta = static_cast<std::int64_t>(count),
+                                .unit = "packets",
+                                .source = "kfree_skb"});
+  }
+  finding.explanation = fmt::format(
+      "In {:.1f} s this host dropped {} SYNs to {} before the listener saw them: {}. The client "
+      "gets no answer and repeats its SYN, first after 1 s. The listener's queues have no part in "
+      "it.",
+      state.seconds.value_or(0), total(state.dead_syns), facts::listener_endpoint(*state.listener),
+      how);
+  findings.push_back(std::move(finding));
+}
+
+}  // namespace acceptq::diagnose

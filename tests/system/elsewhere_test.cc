@@ -1,0 +1,92 @@
+// SYNs that this host drops before a listener sees them, and what acceptq says of them.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/child.h"
+#include "support/netns.h"
+#include "support/traffic.h"
+
+namespace acceptq::test {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kProgram = ACCEPTQ_BINARY_DIR "/acceptq";
+constexpr std::uint16_t kPort = 8080;
+
+class ElsewhereTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (!may_unshare()) GTEST_SKIP() << "needs root, to make network namespaces";
+    ns_.run([this] { listener_ = listen_tcp(GetParam(), kPort, 128); });
+  }
+
+  void nft(std::vector<std::string> words) const {
+    words.insert(words.begin(), "nft");
+    const Output output = run_program(words, ns_.fd());
+    ASSERT_EQ(output.exit_code, 0) << output.err;
+  }
+
+  // Skips the test where this kernel does not tell why it drops.
+  void check(int exit_code, json& report) const {
+    const Output output = run_program({kProgram, "check", "--json", "--for", "2s", ns_.selector()});
+    report = json::parse(output.out, nullptr, false);
+    ASSERT_FALSE(report.is_discarded()) << output.out << output.err;
+    if (report.at("host").at("tracing").is_null()) GTEST_SKIP() << "this kernel may not be traced";
+    EXPECT_EQ(output.exit_code, exit_code) << output.out;
+  }
+
+  TestNetns ns_;
+  UniqueFd listener_;
+};
+
+TEST_P(ElsewhereTest, APacketFilterIsNoFullQueue) {
+  if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
+  nft({"add", "table", "inet", "f"});
+  nft({"add", "chain", "inet", "f", "in", "{ type filter hook input priority 0; }"});
+  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort), "drop"});
+  const SteadyClients clients(ns_.fd(), GetParam(), kPort);
+  json report;
+  check(1, report);
+  if (IsSkipped() || HasFatalFailure()) return;
+  EXPECT_EQ(report.at("verdict"), "dropped_elsewhere");
+  ASSERT_EQ(report.at("findings").size(), 1U) << report.at("findings").dump(1);
+  const json& finding = report.at("findings").front();
+  EXPECT_EQ(finding.at("id"), "AQ401");
+  EXPECT_EQ(finding.at("evidence").front().at("name"), "drop_reason.NETFILTER_DROP");
+  EXPECT_GE(finding.at("evidence").front().at("delta"), 5);
+}
+
+// A filter that drops before the kernel has looked for a route.
+TEST_P(ElsewhereTest, DroppedBeforeRouting) {
+  if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
+  nft({"add", "table", "inet", "f"});
+  nft({"add", "chain", "inet", "f", "in", "{ type filter hook prerouting priority -300; }"});
+  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort), "drop"});
+  const SteadyClients clients(ns_.fd(), GetParam(), kPort);
+  json report;
+  check(1, report);
+  if (IsSkipped() || HasFatalFailure()) return;
+  EXPECT_EQ(report.at("verdict"), "dropped_elsewhere");
+}
+
+// Clients of a port where nothing listens get a RST: nothing is wrong with the listener.
+TEST_P(ElsewhereTest, AClosedPortIsNoAlarm) {
+  const SteadyClients clients(ns_.fd(), GetParam(), kPort + 1);
+  json report;
+  check(0, report);
+  if (IsSkipped() || HasFatalFailure()) return;
+  EXPECT_EQ(report.at("verdict"), "healthy");
+  EXPECT_TRUE(report.at("findings").empty()) << report.at("findings").dump(1);
+}
+
+INSTANTIATE_TEST_SUITE_P(, ElsewhereTest, testing::Values("127.0.0.1", "::1"),
+                         [](const auto& test) {
+                           return std::string(test.param) == "::1" ? "v6" : "v4";
+                         });
+
+}  // namespace
+}  // namespace acceptq::test
