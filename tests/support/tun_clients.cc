@@ -224,9 +224,11 @@ std::vector<std::uint8_t> TunClients::ip_header(const TunClient& client, std::ui
     ip.saddr = htonl(kClientsV4 + client.number);
     ip.daddr = htonl(kServerV4);
     if (way == Way::kToClient) std::swap(ip.saddr, ip.daddr);
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&ip);
-    ip.check = folded(sum_of(bytes, sizeof ip, 0));
-    return {bytes, bytes + sizeof ip};
+    std::vector<std::uint8_t> header(sizeof ip);
+    std::memcpy(header.data(), &ip, sizeof ip);
+    const std::uint16_t check = folded(sum_of(header.data(), header.size(), 0));
+    std::memcpy(header.data() + offsetof(iphdr, check), &check, sizeof check);
+    return header;
   }
   ip6_hdr ip{};
   ip.ip6_flow = htonl(6U << 28);
