@@ -57,7 +57,8 @@ class Scanner::Impl {
 
     bpf::IteratorScan iterated;
     if (iterator_) {
-      Result<bpf::IteratorScan> result = iterator_->scan();
+      Result<bpf::IteratorScan> result =
+          iterator_->scan(bpf::ListenerIterator::Depth::kWithWaiting);
       if (!result) return fail(std::move(result.error()));
       iterated = std::move(*result);
       take_namespaces(iterated, work);

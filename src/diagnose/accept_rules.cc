@@ -41,7 +41,7 @@ void add_full_or_close(const ListenerState& state, std::vector<Finding>& finding
     } else {
       finding.explanation += " The next ones will be refused.";
     }
-    finding.explanation += fullness(state);
+    finding.explanation += fullness(state) + hung_up(state);
     if (is_silent(state)) {
       finding.severity = Severity::kNotice;
       finding.explanation +=

@@ -54,6 +54,15 @@ void add_counter_evidence(const ListenerState& state, Finding& finding) {
 
 std::string connections(std::uint64_t count) { return counted(count, "connection", "connections"); }
 
+std::string hung_up(const ListenerState& state) {
+  const std::uint32_t gone = state.listener->waiting_hung_up.value_or(0);
+  if (gone == 0) return "";
+  const std::uint32_t seen = *state.listener->waiting_seen;
+  return fmt::format(
+      " {} of the {} that wait {} hung up: they hold their place until accept() takes them.", gone,
+      seen, gone == 1 ? "has" : "have");
+}
+
 std::string fullness(const ListenerState& state) {
   const auto& fraction = state.report.full_fraction;
   if (!fraction) return "";

@@ -139,6 +139,7 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
                   refused_sentence(state, refusals, refusals.accept_queue),
                   connections(state.report.longest.value()), room, fullness(state),
                   outcome(state, refusals, refusals.accept_queue), exclusion(state));
+  finding.explanation += hung_up(state);
   if (nobody_accepts(state)) {
     finding.explanation += " accept() took none of those that wait: nobody accepts from it.";
   }

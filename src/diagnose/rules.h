@@ -64,6 +64,8 @@ void add_counter_evidence(const ListenerState& state, Finding& finding);
 
 // "1 connection", "129 connections".
 [[nodiscard]] std::string connections(std::uint64_t count);
+// " 878 of the 1025 that wait have hung up …"; empty where none has, or it is not known.
+[[nodiscard]] std::string hung_up(const ListenerState& state);
 // " It was full in 40 % of the samples."; empty where it was not sampled.
 [[nodiscard]] std::string fullness(const ListenerState& state);
 

@@ -34,6 +34,7 @@ void add_slow(const ListenerState& state, std::vector<Finding>& findings) {
   finding.explanation +=
       " Clients are connected at once and then wait for the server's first byte: a probe of 1 s "
       "fails, and whoever has less patience than that gives up, while the server works on.";
+  finding.explanation += hung_up(state);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
 }

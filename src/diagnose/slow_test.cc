@@ -26,6 +26,14 @@ TEST(Slow, ByLengthAndRateOfAccept) {
   EXPECT_TRUE(says(find(hidden, "AQ113"), "189 s"));
 }
 
+TEST(Slow, CountsThoseThatHungUp) {
+  Observation observation = waiting(1025, 4000, 10);
+  observation.after.listeners[0].waiting_seen = 1025;
+  observation.after.listeners[0].waiting_hung_up = 878;
+  const Report report = report_of(observation);
+  EXPECT_TRUE(says(find(report, "AQ113"), "878 of the 1025 that wait have hung up"));
+}
+
 TEST(Slow, TakesTenThatLeft) {
   EXPECT_EQ(report_of(waiting(12, 2048, 9)).verdict, Verdict::kHealthy);
   const Report none = report_of(waiting(12, 2048, 0));

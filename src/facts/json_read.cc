@@ -115,6 +115,11 @@ Listener read_listener(const Value& value) {
   if (value.has("defer_accept")) get(value, "defer_accept", listener.defer_accept);
   if (value.has("waiting_seen")) get(value, "waiting_seen", listener.waiting_seen);
   if (value.has("waiting_hung_up")) get(value, "waiting_hung_up", listener.waiting_hung_up);
+  // One says nothing without the other.
+  if (!listener.waiting_seen || !listener.waiting_hung_up) {
+    listener.waiting_seen.reset();
+    listener.waiting_hung_up.reset();
+  }
   get(value, "drops", listener.drops);
   get(value, "backlog_requested", listener.backlog_requested);
   if (value.has("closed")) get(value, "closed", listener.closed);

@@ -29,6 +29,13 @@ std::string unix_path(const Record& record) {
   return path;
 }
 
+// Of the processes that hold a listener, the record of the first says who waits.
+void take_waiting(const Record& record, facts::Listener& listener) {
+  if (!has(record, AQ_HAS_WAITING)) return;
+  listener.waiting_seen = record.waiting_seen;
+  listener.waiting_hung_up = record.waiting_hung_up;
+}
+
 Result<facts::Listener> listener_of(const Record& record) {
   facts::Listener listener;
   listener.netns = NetnsId(record.netns);
@@ -64,8 +71,10 @@ Result<facts::Listener> listener_of(const Record& record) {
   if (has(record, AQ_HAS_SYN_QUEUE)) {
     listener.syn_queue_len = record.syn_len;
     listener.syn_queue_young = record.syn_young;
+    listener.defer_accept = record.defer_accept;
   }
   if (has(record, AQ_HAS_DROPS)) listener.drops = record.drops;
+  take_waiting(record, listener);
   return listener;
 }
 
@@ -139,6 +148,7 @@ class Aggregator {
       if (known.netns.value() != record.netns) continue;
       if (cookie != 0 && record.cookie != 0 && cookie != record.cookie) continue;
       if (cookie == 0) known.cookie = SocketCookie(record.cookie);
+      take_waiting(record, known);
       return &known;
     }
     Result<facts::Listener> listener = listener_of(record);

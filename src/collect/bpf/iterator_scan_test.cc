@@ -222,6 +222,36 @@ TEST_F(IteratorTest, QueueLengthsAreThoseOfSs) {
   EXPECT_EQ(by_ss->limit, 2U);
 }
 
+// A client that is gone still holds its place. A second descriptor of the socket is a second
+// record.
+TEST_F(IteratorTest, CountsThoseThatWaitAndHaveHungUp) {
+  const test::TestNetns netns;
+  UniqueFd fd;
+  std::vector<UniqueFd> clients;
+  netns.run([&] {
+    fd = test::listen_tcp("127.0.0.1", 0, 50);
+    clients = test::connect_many("127.0.0.1", port_of(fd.get()), 40);
+  });
+  const UniqueFd again(::dup(fd.get()));
+  clients.resize(10);
+  constexpr auto kDepth = ListenerIterator::Depth::kWithWaiting;
+  if (IteratorScan seen = scan(kDepth); !find(seen, fd.get())->waiting_seen) {
+    GTEST_SKIP() << "no bpf_loop (Linux 5.17)";
+  }
+  const auto seen_as = [&](std::uint32_t waiting, std::uint32_t hung_up) {
+    const IteratorScan seen = scan(kDepth);
+    const facts::Listener* listener = find(seen, fd.get());
+    return listener != nullptr && listener->waiting_seen == waiting &&
+           listener->waiting_hung_up == hung_up;
+  };
+  EXPECT_TRUE(test::eventually([&] { return seen_as(40, 30); }));
+  {
+    const UniqueFd taken(::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  EXPECT_TRUE(seen_as(39, 30) || seen_as(39, 29));
+  EXPECT_EQ(find(scan(), fd.get())->waiting_seen, std::nullopt);  // it was not asked for
+}
+
 TEST_F(IteratorTest, UnixListenersByPathAndByAbstractName) {
   std::string directory = "/tmp/acceptq-iterator-XXXXXX";
   ASSERT_THAT(::mkdtemp(directory.data()), NotNull());

@@ -28,8 +28,8 @@ class IteratorTest : public testing::Test {
     iterator_.emplace(std::move(*iterator));
   }
 
-  IteratorScan scan() {
-    Result<IteratorScan> result = iterator_.value().scan();
+  IteratorScan scan(ListenerIterator::Depth depth = ListenerIterator::Depth::kListeners) {
+    Result<IteratorScan> result = iterator_.value().scan(depth);
     if (result) return std::move(*result);
     ADD_FAILURE() << result.error().message();
     return {};

@@ -168,9 +168,18 @@ struct sock___before_5_15 {
   struct sock_cgroup_data___before_5_15 sk_cgrp_data;
 };
 
+/* One that waits in an accept queue; `sk` is the connection. */
+struct request_sock;
+struct request_sock___waiting {
+  struct request_sock___waiting *dl_next;
+  struct sock *sk;
+};
+
 struct request_sock_queue {
+  __u8 rskq_defer_accept;
   atomic_t qlen;
   atomic_t young;
+  struct request_sock *rskq_accept_head;
 };
 
 struct inet_connection_sock {

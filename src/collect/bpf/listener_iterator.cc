@@ -5,6 +5,7 @@
 #include <listeners.skel.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <span>
 #include <utility>
@@ -34,19 +35,27 @@ class ListenerIterator::Impl {
   Impl(Skeleton skeleton, Link link) : skeleton_(std::move(skeleton)), link_(std::move(link)) {}
 
   // Returns 0 with `impl` set, or libbpf's error as a positive errno.
-  static int load(bool may_make_cookies, std::unique_ptr<Impl>& impl) {
+  static int load(bool may_loop, bool may_make_cookies, std::unique_ptr<Impl>& impl) {
     Skeleton skeleton(listeners__open());
     if (!skeleton) return errno;
     skeleton->rodata->may_make_cookies = may_make_cookies;
+    bpf_program* const with_waiting = skeleton->progs.scan_listeners_and_waiting;
+    bpf_program* const without = skeleton->progs.scan_listeners;
+    bpf_program__set_autoload(with_waiting, may_loop);
+    bpf_program__set_autoload(without, !may_loop);
     if (const int err = listeners__load(skeleton.get()); err != 0) return -err;
-    Link link(bpf_program__attach_iter(skeleton->progs.scan_listeners, nullptr));
+    Link link(bpf_program__attach_iter(may_loop ? with_waiting : without, nullptr));
     if (!link) return errno;
     impl = std::make_unique<Impl>(std::move(skeleton), std::move(link));
     return 0;
   }
 
-  Result<IteratorScan> scan() {
-    skeleton_->bss->unreadable = 0;
+  Result<IteratorScan> scan(Depth depth) {
+    auto& state = *skeleton_->bss;
+    state.unreadable = 0;
+    state.look_at_waiting = depth == Depth::kWithWaiting;
+    state.waiting_seen = 0;
+    std::ranges::fill(state.walked, 0);
     const UniqueFd fd(bpf_iter_create(bpf_link__fd(link_.get())));
     if (!fd.valid()) return fail_errno(errno, "cannot start the BPF listener iterator");
     buffer_.clear();
@@ -61,7 +70,7 @@ class ListenerIterator::Impl {
       if (n == 0) break;
       used += static_cast<std::size_t>(n);
     }
-    if (skeleton_->bss->unreadable != 0) {
+    if (state.unreadable != 0) {
       return fail(
           ErrorCode::kPermission,
           "the BPF listener iterator may not read the kernel's memory (kernel lockdown, mode "
@@ -86,14 +95,17 @@ ListenerIterator::~ListenerIterator() = default;
 Result<ListenerIterator> ListenerIterator::Create() {
   const LibbpfLog log;
   std::unique_ptr<Impl> impl;
-  int err = Impl::load(true, impl);
-  // Before 5.12 the verifier refuses the helper that makes cookies; sockets that nobody asked for
-  // theirs then have none. Other refusals come from before the verifier.
-  if (err == EINVAL || err == EACCES) err = Impl::load(false, impl);
+  int err = Impl::load(true, true, impl);
+  const auto refused_by_verifier = [&] { return err == EINVAL || err == EACCES; };
+  // Before 5.17 there are no loops: who waits in accept queues is then not looked at. Before 5.12
+  // the verifier refuses the helper that makes cookies, too: sockets that nobody asked for theirs
+  // have none. Other refusals come from before the verifier.
+  if (refused_by_verifier()) err = Impl::load(false, true, impl);
+  if (refused_by_verifier()) err = Impl::load(false, false, impl);
   if (err != 0) return fail(explain_load_failure(examine_load_failure(err, log.text())));
   return ListenerIterator(std::move(impl));
 }
 
-Result<IteratorScan> ListenerIterator::scan() { return impl_->scan(); }
+Result<IteratorScan> ListenerIterator::scan(Depth depth) { return impl_->scan(depth); }
 
 }  // namespace acceptq::collect::bpf

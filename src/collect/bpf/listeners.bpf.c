@@ -30,12 +30,25 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define AF_INET 2
 #define AF_INET6 10
 #define SOCK_STREAM 1
+#define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
 #define TCP_LISTEN 10
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
 
 // Whether this kernel lets the program call bpf_get_socket_cookie (5.12); decided by loading.
 const volatile bool may_make_cookies = true;
+
+// Whether this pass looks at those that wait in accept queues, and at how many it did so far. A
+// queue that holds more than a pass may look at is looked at from its head on.
+bool look_at_waiting = false;
+__u32 waiting_seen = 0;
+#define MOST_WAITING 65536
+
+// The queues that this pass has looked at, by the socket's inode: one that several processes hold
+// need not be walked for each of them. Two that meet in one slot are walked again, no more.
+#define WALKED_SLOTS 256
+__u64 walked[WALKED_SLOTS];
 
 // How many listeners the pass met without being allowed to read the kernel's memory (a lockdown
 // forbids it at run time up to 5.12, later at load time).
@@ -153,6 +166,7 @@ static void read_tcp(struct sock *sk, struct aq_listener_record *record) {
   if (bpf_core_field_exists(connection->icsk_accept_queue.young.counter)) {
     READ_IF_THERE(record, syn_len, AQ_HAS_SYN_QUEUE, connection, icsk_accept_queue.qlen.counter);
     record->syn_young = READ_FIELD(connection, icsk_accept_queue.young.counter);
+    record->defer_accept = BPF_CORE_READ(connection, icsk_accept_queue.rskq_defer_accept);
   }
   READ_IF_THERE(record, drops, AQ_HAS_DROPS, sk, sk_drops.counter);
 }
@@ -174,8 +188,45 @@ static void read_unix(struct sock *sk, struct aq_listener_record *record) {
   }
 }
 
-SEC("iter/task_file")
-int scan_listeners(struct bpf_iter__task_file *ctx) {
+struct walk {
+  struct request_sock___waiting *request;
+  __u32 seen;
+  __u32 hung_up;
+};
+
+// The queue is read without its lock: accept() may take its head meanwhile, and free it. What is
+// read then is stale or empty, never a fault, and the walk is bounded.
+static long look_at_one(__u32 index, void *context) {
+  (void)index;
+  struct walk *walk = context;
+  struct request_sock___waiting *request = walk->request;
+  if (!request) return 1;
+  struct sock *child = BPF_CORE_READ(request, sk);
+  if (!child) return 1;
+  const unsigned char state = BPF_CORE_READ(child, __sk_common.skc_state);
+  ++walk->seen;
+  // A FIN came, or a RST: inet_csk_accept() gives out such a connection like any other.
+  if (state == TCP_CLOSE_WAIT || state == TCP_CLOSE) ++walk->hung_up;
+  walk->request = BPF_CORE_READ(request, dl_next);
+  return 0;
+}
+
+static void walk_accept_queue(struct sock *sk, struct aq_listener_record *record) {
+  __u64 *slot = &walked[record->inode % WALKED_SLOTS];
+  if (*slot == record->inode || waiting_seen >= MOST_WAITING) return;
+  *slot = record->inode;
+  struct walk walk = {};
+  walk.request = (struct request_sock___waiting *)BPF_CORE_READ((struct inet_connection_sock *)sk,
+                                                                icsk_accept_queue.rskq_accept_head);
+  bpf_loop(MOST_WAITING - waiting_seen, look_at_one, &walk, 0);
+  record->waiting_seen = walk.seen;
+  record->waiting_hung_up = walk.hung_up;
+  record->valid |= AQ_HAS_WAITING;
+  waiting_seen += walk.seen;
+}
+
+// Writes the record of one file, if it is a listener.
+static __always_inline int scan(struct bpf_iter__task_file *ctx, bool can_walk) {
   struct task_struct *task = ctx->task;
   struct file *file = ctx->file;
   if (!task || !file) return 0;
@@ -191,6 +242,8 @@ int scan_listeners(struct bpf_iter__task_file *ctx) {
   }
   struct aq_listener_record record = {};
   record.family = sk->__sk_common.skc_family;
+  struct inode *inode = BPF_CORE_READ(file, f_inode);
+  record.inode = READ_FIELD(inode, i_ino);
   if (record.family == AF_UNIX) {
     read_socket(sk, &record);
     read_unix(sk, &record);
@@ -209,6 +262,7 @@ int scan_listeners(struct bpf_iter__task_file *ctx) {
     read_socket(tcp, &record);
     read_tcp(tcp, &record);
     read_namespace(tcp, &record);
+    if (can_walk && look_at_waiting && record.accept_len) walk_accept_queue(tcp, &record);
   } else {
     return 0;
   }
@@ -219,10 +273,15 @@ int scan_listeners(struct bpf_iter__task_file *ctx) {
   if (record.cookie == 0 && may_make_cookies && !(record.flags & AQ_MPTCP)) {
     record.cookie = bpf_get_socket_cookie(sk);
   }
-  struct inode *inode = BPF_CORE_READ(file, f_inode);
-  record.inode = READ_FIELD(inode, i_ino);
   record.fd = ctx->fd;
   read_task(task, &reader, &record);
   bpf_seq_write(ctx->meta->seq, &record, sizeof record);
   return 0;
 }
+
+SEC("iter/task_file")
+int scan_listeners(struct bpf_iter__task_file *ctx) { return scan(ctx, false); }
+
+// The same, for kernels that have loops (bpf_loop, 5.17): only one of the two is loaded.
+SEC("iter/task_file")
+int scan_listeners_and_waiting(struct bpf_iter__task_file *ctx) { return scan(ctx, true); }

@@ -23,6 +23,7 @@ enum {
   AQ_HAS_SYNACK_RETRIES = 1u << 8,
   AQ_HAS_FASTOPEN = 1u << 9,
   AQ_HAS_SOCKET_UID = 1u << 10,
+  AQ_HAS_WAITING = 1u << 11,
 };
 
 /* Bits of `flags`. */
@@ -51,6 +52,8 @@ struct aq_listener_record {
   aq_u32 syn_len;
   aq_u32 syn_young;
   aq_u32 drops;
+  aq_u32 waiting_seen;    /* of the accept queue, looked at */
+  aq_u32 waiting_hung_up; /* of them, whose client has closed or reset the connection */
   aq_s32 somaxconn;
   aq_s32 max_syn_backlog;
   aq_s32 syncookies;
@@ -61,11 +64,13 @@ struct aq_listener_record {
   aq_u16 family; /* AF_INET, AF_INET6, AF_UNIX */
   aq_u16 port;   /* host byte order */
   aq_u16 flags;
-  aq_u16 path_len; /* bytes of `path`; an abstract name begins with a NUL */
+  aq_u16 path_len;    /* bytes of `path`; an abstract name begins with a NUL */
+  aq_u8 defer_accept; /* with AQ_HAS_SYN_QUEUE */
+  aq_u8 pad_defer[7];
   aq_u8 address[16];
   char comm[AQ_COMM_LEN]; /* of the thread group leader */
   char path[AQ_PATH_LEN];
   aq_u8 pad[4];
 };
 
-AQ_WIRE_SIZE(struct aq_listener_record, 272);
+AQ_WIRE_SIZE(struct aq_listener_record, 288);
