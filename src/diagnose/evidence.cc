@@ -59,8 +59,9 @@ std::string hung_up(const ListenerState& state) {
   if (gone == 0) return "";
   const std::uint32_t seen = *state.listener->waiting_seen;
   return fmt::format(
-      " {} of the {} that wait {} hung up: they hold their place until accept() takes them.", gone,
-      seen, gone == 1 ? "has" : "have");
+      " {} of the {} that wait {} until accept() takes {}.", gone, seen,
+      gone == 1 ? "has hung up: it holds its place" : "have hung up: they hold their place",
+      gone == 1 ? "it" : "them");
 }
 
 std::string fullness(const ListenerState& state) {

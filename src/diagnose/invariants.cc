@@ -70,8 +70,8 @@ class Check {
       }
     }
     check_refused(listener);
-    if (listener.verdict == Verdict::kSlow && listener.left_queue.value_or(0) < 10) {
-      say(listener.key + ": slow, and too few left the queue to tell");
+    if (listener.verdict == Verdict::kSlow && listener.left_queue.value_or(0) == 0) {
+      say(listener.key + ": slow, and nothing left the queue");
     }
   }
 

@@ -309,7 +309,7 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     if (!queued || !accepted || observation.seconds <= 0) continue;
     report.arrivals_per_s = static_cast<double>(*queued + refused) / observation.seconds;
     report.accepts_per_s = static_cast<double>(*accepted) / observation.seconds;
-    report.left_queue = *accepted;
+    report.left_queue = accepted;
   }
 }
 

@@ -19,8 +19,8 @@ void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerS
 [[nodiscard]] bool was_full(const ListenerState& state);
 [[nodiscard]] bool is_full_now(const ListenerState& state);
 [[nodiscard]] bool is_close_to_limit(const ListenerState& state);
-// Ten connections or more left the queue, and they waited, or one that comes now will wait, for
-// more than a second.
+// Of ten connections or more, half waited for over a second; or, unmeasured, length and rate say
+// so.
 [[nodiscard]] bool is_slow(const ListenerState& state);
 // Overflows of before that can only have been its own: it is alone in its namespace.
 [[nodiscard]] bool refused_before(const ListenerState& state);

@@ -35,7 +35,13 @@ TEST(Slow, CountsThoseThatHungUp) {
 }
 
 TEST(Slow, TakesTenThatLeft) {
-  EXPECT_EQ(report_of(waiting(12, 2048, 9)).verdict, Verdict::kHealthy);
+  EXPECT_EQ(report_of(waiting(6, 2048, 9)).verdict, Verdict::kHealthy);
+  // Or as many that wait from the beginning to the end.
+  EXPECT_EQ(report_of(waiting(12, 2048, 9)).verdict, Verdict::kSlow);
+  EXPECT_EQ(report_of(waiting(12, 2048, 4)).verdict, Verdict::kHealthy);
+  Observation burst = waiting(12, 2048, 10);
+  burst.before.listeners[0].accept_queue_len = QueueLength(0);
+  EXPECT_EQ(report_of(burst).verdict, Verdict::kHealthy);
   const Report none = report_of(waiting(12, 2048, 0));
   EXPECT_EQ(none.verdict, Verdict::kHealthy);
   EXPECT_EQ(none.listeners[0].estimated_wait_ms, std::nullopt);

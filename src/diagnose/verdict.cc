@@ -78,12 +78,24 @@ bool is_close_to_limit(const ListenerState& state) {
 
 bool is_slow(const ListenerState& state) {
   constexpr std::uint64_t kFewest = 10;
+  // Fewer will do where as many wait from the beginning to the end: at 5 a second, two seconds are
+  // just enough for ten to leave.
+  constexpr std::uint64_t kFewestOfMany = 5;
   constexpr double kSlowMs = 1000;
   // A measured median is the upper bound of its bucket, at most a quarter above the lower one.
   constexpr double kBucket = 1.25;
-  if (state.report.left_queue.value_or(0) < kFewest) return false;
-  if (const auto& time = state.report.time_in_queue) return time->p50_ms > kSlowMs * kBucket;
-  return state.report.estimated_wait_ms.value_or(0) > kSlowMs;
+  const std::uint64_t left = state.report.left_queue.value_or(0);
+  if (left < kFewestOfMany) return false;
+  if (const auto& time = state.report.time_in_queue) {
+    return left >= kFewest && time->p50_ms > kSlowMs * kBucket;
+  }
+  // Length by rate is the wait where the length is that of the whole time (Little's law), and not
+  // of a burst that came at the last moment.
+  if (state.before == nullptr || !state.report.estimated_wait_ms) return false;
+  const std::uint32_t now = state.listener->accept_queue_len.value();
+  const std::uint32_t always = std::min(now, state.before->accept_queue_len.value());
+  if (left < kFewest && always < kFewest) return false;
+  return *state.report.estimated_wait_ms * always > kSlowMs * now;
 }
 
 bool refused_before(const ListenerState& state) {
