@@ -125,14 +125,14 @@ std::optional<std::uint32_t> count_descriptors(int dir_fd) {
 std::optional<std::string> program_of(std::string_view cmdline) {
   const std::vector<std::string_view> words = words_of(cmdline);
   if (words.empty() || words[0].empty()) return std::nullopt;
-  std::optional<std::string> program;
+  std::string program;
   if (const Interpreter* interpreter = interpreter_of(words[0])) {
-    program = behind_options(*interpreter, words);
+    program = behind_options(*interpreter, words).value_or("");
   } else {
     // A title that the program has given itself is one text: "gunicorn: master [app]".
-    program = std::string(basename_of(words[0].substr(0, words[0].find_first_of(": "))));
+    program = basename_of(words[0].substr(0, words[0].find_first_of(": ")));
   }
-  if (program && program->empty()) program.reset();
+  if (program.empty()) return std::nullopt;
   return program;
 }
 
