@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "collect/observation_parts.h"
+#include "collect/routes_back.h"
 #include "collect/traced_handshakes.h"
 #include "collect/troubled_owners.h"
 
@@ -232,6 +233,7 @@ class Armed {
     if (incident_) observation.timeline = timeline_.by_listener();
     if (!at_incident_) at_incident_ = now_;
     handshakes_.finish(observation, *at_incident_, base.books, closing, scanner_);
+    look_up_routes_back(scanner_, observation);
     describe_troubled_owners(options_.scan, observation);
     measure(observation);
     return observation;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "collect/observation_parts.h"
 #include "collect/packets/packet_tap.h"
+#include "collect/routes_back.h"
 #include "collect/traced_handshakes.h"
 #include "collect/troubled_owners.h"
 
@@ -115,6 +116,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     std::ranges::move(tap->blind_spots(observation.before, observation.after),
                       std::back_inserter(observation.after.blind_spots));
   }
+  look_up_routes_back(scanner, observation);
   describe_troubled_owners(options.scan, observation);
   measure(observation);
   return observation;

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "diagnose/catalogue.h"
+#include "diagnose/routes_back.h"
 #include "diagnose/rules.h"
 
 namespace acceptq::diagnose {
@@ -183,22 +184,33 @@ void add_syn_queue_full(const ListenerState& state, const Refusals& refusals,
   findings.push_back(std::move(finding));
 }
 
-// "3 for want of memory, 2 by a security module"; what is left where nothing tells them apart.
-std::string other_reasons(const ListenerState& state) {
+// "3 for want of memory, 2 by a security module"; empty where nothing tells them apart.
+std::string known_reasons(const ListenerState& state) {
   std::string text;
-  if (state.ledger != nullptr) {
-    const auto add = [&](facts::LedgerTerm term, std::string_view why) {
-      const std::uint64_t count = (*state.ledger)[term].value_or(0);
-      if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, why);
-    };
-    add(kSynRefusedNoMemory, "for want of memory");
-    add(kSynRefusedNoRoute, "for want of a route back to the client");
-    add(kSynRefusedSecurity, "by a security module");
-    if (!text.empty()) return text;
+  if (state.ledger == nullptr) return text;
+  const auto add = [&](facts::LedgerTerm term, std::string_view why) {
+    const std::uint64_t count = (*state.ledger)[term].value_or(0);
+    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, why);
+  };
+  add(kSynRefusedNoMemory, "for want of memory");
+  add(kSynRefusedNoRoute, "for want of a route back to the client");
+  add(kSynRefusedSecurity, "by a security module");
+  return text;
+}
+
+// What is known of why, what was looked up, or else what is left.
+std::string other_reasons(const ListenerState& state) {
+  std::string text = known_reasons(state);
+  const RoutesBack routes = routes_back(state.report.refused.top);
+  if (text.empty() && !routes.refuse) {
+    text = fmt::format(
+        "what is left is {}no memory for the request, a security module, or an ICMP "
+        "error for a half-open connection",
+        routes.text.empty() ? "no route back to the client, " : "");
   }
-  return "what is left is no route back to the client, no memory for the request, a security "
-         "module, "
-         "or an ICMP error for a half-open connection";
+  if (routes.text.empty()) return text;
+  return fmt::format("{}{}when the watch ended there was {}", text, text.empty() ? "" : "; ",
+                     routes.text);
 }
 
 void add_other(const ListenerState& state, const Refusals& refusals,

@@ -63,8 +63,7 @@ Refusals refusals_of(const facts::Ledger& ledger) {
   return {.accept_queue = sum(kSynRefusedAcceptFull, kAckRefusedFull, kCookieAckRefusedFull),
           .syn_queue = sum(kSynRefusedSynFull),
           .reserve = sum(kSynRefusedReserve),
-          .other = sum(kSynRefusedNoMemory, kSynRefusedNoRoute, kSynRefusedSecurity,
-                       kSynRefusedOther, kAckRefusedOther, kCookieAckRefusedOther)};
+          .other = facts::refused_otherwise(ledger)};
 }
 
 Refusals refusals_of(const NamespaceDelta& ns, const listenpath::KernelRules& rules) {

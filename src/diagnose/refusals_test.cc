@@ -122,6 +122,28 @@ TEST(OtherReasons, AreNoOverflow) {
   EXPECT_NE(find(counted, "AQ107"), nullptr);
 }
 
+TEST(OtherReasons, SayWhatTheLookupOfRoutesGave) {
+  const auto said = [](std::vector<facts::RefusedClient> clients) {
+    Observation observation =
+        traced({.received = 50, .refused = 3, .attempts = 3, .term = kSynRefusedOther});
+    observation.ledgers[0].clients = std::move(clients);
+    return find(report_of(observation), "AQ107")->explanation;
+  };
+  const auto client = [](const char* address, std::optional<facts::RouteBack> route) {
+    return facts::RefusedClient{
+        .address = *facts::IpAddress::parse(address), .prefix_bits = 32, .route = route};
+  };
+  using enum facts::RouteBack;
+  EXPECT_NE(said({client("10.1.2.3", kNone), client("10.1.2.4", kNone), client("10.1.3.1", kFound),
+                  client("10.1.4.1", kBlackhole)})
+                .find(" there was no route back to 10.1.2.3 and 1 more address, a \"blackhole\" "
+                      "route back to 10.1.4.1."),
+            std::string::npos);
+  EXPECT_NE(said({client("10.1.2.3", kFound)}).find(" there was a route back to 10.1.2.3."),
+            std::string::npos);
+  EXPECT_EQ(said({client("10.1.2.3", std::nullopt)}).find("10.1.2.3"), std::string::npos);
+}
+
 TEST(SynQueue, FullWithoutCookiesIsNoOverflowOfTheAcceptQueue) {
   Observation observation = traced(
       {.received = 200, .refused = 150, .attempts = 60, .gave_up = 4, .term = kSynRefusedSynFull});

@@ -73,8 +73,11 @@ Observation sample() {
   ledger.delay_s = {{.below = 1, .count = 4}};
   ledger.time_in_queue_ns = {{.below = 1250, .count = 9}};
   ledger.listen = ListenCall{.requested = -1, .somaxconn = 4096, .limit = 4096};
-  ledger.clients = {
-      {.address = *IpAddress::parse("10.0.0.1"), .prefix_bits = 32, .packets = 9, .attempts = 2}};
+  ledger.clients = {{.address = *IpAddress::parse("10.0.0.1"),
+                     .prefix_bits = 32,
+                     .packets = 9,
+                     .attempts = 2,
+                     .route = RouteBack::kBlackhole}};
   ledger.prefixes = {
       {.address = *IpAddress::parse("2001:db8::"), .prefix_bits = 48, .packets = 3, .attempts = 1}};
   ledger.addresses = 4;

@@ -201,4 +201,16 @@ std::optional<std::uint64_t> refused_at_ack(const Ledger& ledger) {
              {kAckRefusedFull, kAckRefusedOther, kCookieAckRefusedFull, kCookieAckRefusedOther});
 }
 
+std::uint64_t refused_otherwise(const Ledger& ledger) {
+  using enum LedgerTerm;
+  return sum(ledger, {kSynRefusedNoMemory, kSynRefusedNoRoute, kSynRefusedSecurity,
+                      kSynRefusedOther, kAckRefusedOther, kCookieAckRefusedOther})
+      .value_or(0);
+}
+
+std::string_view route_name(RouteBack route) {
+  constexpr std::string_view kNames[] = {"found", "none", "unreachable", "blackhole", "prohibit"};
+  return kNames[static_cast<std::size_t>(route)];
+}
+
 }  // namespace acceptq::facts

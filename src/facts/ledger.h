@@ -82,8 +82,8 @@ inline constexpr std::size_t kMostClients = 10;
 // Without empty buckets, ascending.
 using Histogram = std::vector<Bucket>;
 
-// The value below which a share of all lies: the upper bound of its bucket. Empty without values, and
-// for a share above one half where not one value can lie beyond it: two say nothing of 99 %.
+// The value below which a share of all lies: the upper bound of its bucket. Empty without values,
+// and for a share above one half where not one value can lie beyond it: two say nothing of 99 %.
 [[nodiscard]] std::optional<std::uint64_t> quantile(const Histogram& histogram, double share);
 
 // What listen() was called with, and what it gave.
@@ -95,12 +95,18 @@ struct ListenCall {
   friend bool operator==(const ListenCall&, const ListenCall&) = default;
 };
 
+// The route to a client, as a lookup in the listener's network namespace gives it.
+enum class RouteBack : std::uint8_t { kFound, kNone, kUnreachable, kBlackhole, kProhibit };
+
 // Refused packets of one address, or of all addresses in one prefix.
 struct RefusedClient {
   IpAddress address;
   std::uint8_t prefix_bits = 0;  // 32 or 128 for one address
   std::uint64_t packets = 0;
   std::uint64_t attempts = 0;
+  // As the observation ended, where the listener refused packets for another reason than a full
+  // queue; empty: not looked up.
+  std::optional<RouteBack> route;
 
   friend bool operator==(const RefusedClient&, const RefusedClient&) = default;
 };
@@ -157,6 +163,11 @@ void keep_most_refused(Ledger& ledger);  // its clients and prefixes
 // Sums of the terms that are known; empty where none is.
 [[nodiscard]] std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger);
 [[nodiscard]] std::optional<std::uint64_t> refused_at_ack(const Ledger& ledger);
+// Refused for another reason than a full queue: no memory, no route back, a security module …
+[[nodiscard]] std::uint64_t refused_otherwise(const Ledger& ledger);
+
+// "found", "none", "unreachable", "blackhole", "prohibit".
+[[nodiscard]] std::string_view route_name(RouteBack route);
 
 // At which step of the handshake a packet was refused.
 enum class Stage : std::uint8_t { kSyn, kAck, kCookieAck };

@@ -27,7 +27,8 @@ Json write(const std::vector<RefusedClient>& clients) {
     list.push_back({{"address", client.address.to_string()},
                     {"prefix_bits", client.prefix_bits},
                     {"packets", client.packets},
-                    {"attempts", client.attempts}});
+                    {"attempts", client.attempts},
+                    {"route", client.route ? Json(route_name(*client.route)) : Json(nullptr)}});
   }
   return list;
 }
@@ -55,6 +56,12 @@ std::vector<RefusedClient> read_clients(const Value& value) {
     item.member("prefix_bits").read(client.prefix_bits);
     item.member("packets").read(client.packets);
     item.member("attempts").read(client.attempts);
+    if (item.has("route") && !item.member("route").is_null()) {
+      int route = 0;
+      item.member("route").read_name({"found", "none", "unreachable", "blackhole", "prohibit"},
+                                     route);
+      client.route = static_cast<RouteBack>(route);
+    }
   });
   return clients;
 }

@@ -12,6 +12,7 @@
 #include "remedy/combine.h"
 #include "remedy/holder_advice.h"
 #include "remedy/limit_forms.h"
+#include "remedy/route_advice.h"
 #include "remedy/subject.h"
 #include "remedy/syn_advise.h"
 
@@ -126,7 +127,9 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
     }
     const std::optional<NetnsId> netns = listener != nullptr ? listener->netns : finding.netns;
     const facts::Namespace* ns = netns ? facts::find_namespace(observation.after, *netns) : nullptr;
-    if (ns != nullptr) {
+    if (told != nullptr && finding.id == "AQ107") {
+      finding.remedies = route_remedies(told->refused.top, ns, first_holder(observation, listener));
+    } else if (ns != nullptr) {
       finding.remedies = syn_remedies(finding, *ns, first_holder(observation, listener));
     }
   }

@@ -2,6 +2,7 @@
 
 #include "remedy/advise.h"
 #include "remedy/combine.h"
+#include "remedy/route_advice.h"
 #include "remedy/servers.h"
 #include "remedy/syn_advise.h"
 
@@ -385,6 +386,20 @@ TEST(SynRemedies, AFloodIsFilteredFirst) {
   EXPECT_EQ(forms(syn_remedies(finding_of("AQ203"), namespace_with_cookies(0), nullptr)),
             (Forms{"cause", "netns.sysctl"}));
   EXPECT_TRUE(syn_remedies(finding_of("AQ107"), namespace_with_cookies(0), nullptr).empty());
+}
+
+TEST(RouteRemedies, GoByWhatWasLookedUp) {
+  const auto advice = [](std::optional<facts::RouteBack> route, const char* address) {
+    return route_remedies({{.address = *facts::IpAddress::parse(address), .route = route}}, nullptr,
+                          nullptr);
+  };
+  using enum facts::RouteBack;
+  EXPECT_TRUE(advice(std::nullopt, "10.1.2.3").empty());
+  ASSERT_EQ(advice(kNone, "10.1.2.3").size(), 1U);
+  EXPECT_EQ(advice(kNone, "10.1.2.3")[0].content, "ip route get 10.1.2.3");
+  EXPECT_EQ(advice(kProhibit, "fd00::7")[0].content,
+            "ip -6 route show table all type prohibit\nip -6 rule show");
+  EXPECT_EQ(advice(kFound, "10.1.2.3")[0].content, "");
 }
 
 TEST(CombineRemedies, CookiesComeFirstWhateverElseIsFound) {

@@ -133,9 +133,11 @@ Json refused_json(const diagnose::Refused& refused) {
   if (refused.attempts) {
     top = Json::array();
     for (const facts::RefusedClient& client : refused.top) {
-      top.push_back({{"address", client.address.to_string()},
-                     {"attempts", client.attempts},
-                     {"packets", client.packets}});
+      top.push_back(
+          {{"address", client.address.to_string()},
+           {"attempts", client.attempts},
+           {"packets", client.packets},
+           {"route", client.route ? Json(facts::route_name(*client.route)) : Json(nullptr)}});
     }
   }
   return {{"packets",

@@ -1,13 +1,16 @@
 // SYNs that this host drops before a listener sees them, and what acceptq says of them.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/child.h"
 #include "support/netns.h"
 #include "support/traffic.h"
+#include "support/tun_clients.h"
 
 namespace acceptq::test {
 namespace {
@@ -81,6 +84,55 @@ TEST_P(ElsewhereTest, AClosedPortIsNoAlarm) {
   if (IsSkipped() || HasFatalFailure()) return;
   EXPECT_EQ(report.at("verdict"), "healthy");
   EXPECT_TRUE(report.at("findings").empty()) << report.at("findings").dump(1);
+}
+
+// A client that SYNs come from, and that no answer can be sent to: the way back is looked up.
+TEST_P(ElsewhereTest, TheRouteBackIsLookedUp) {
+  if (!has_tun()) GTEST_SKIP() << "needs /dev/net/tun";
+  const bool v6 = std::string(GetParam()) == "::1";
+  const std::string clients_net = v6 ? "fd09::/64" : "10.9.0.0/16";
+  for (const char* type : {"unreachable", "blackhole", "prohibit", "none"}) {
+    SCOPED_TRACE(type);
+    const TestNetns ns;
+    // With it, such SYNs die before the listener.
+    for (const char* device : {"all", "default"}) {
+      ns.set("net/ipv4/conf/" + std::string(device) + "/rp_filter", "0");
+    }
+    UniqueFd listener;
+    ns.run([&] { listener = listen_tcp(v6 ? "::" : "0.0.0.0", kPort, 128); });
+    TunClients clients(ns, kPort, v6 ? IpVersion::kV6 : IpVersion::kV4);
+    const bool none = type == std::string("none");
+    std::vector<std::string> ip = {"ip", "route", "add", type, clients_net};
+    if (none) ip = {"ip", "route", "del", v6 ? "fd00::/8" : "10.0.0.0/8", "dev", "acqtun"};
+    if (v6) ip.insert(ip.begin() + 1, "-6");
+    const Output routed = run_program(ip, ns.fd());
+    ASSERT_EQ(routed.exit_code, 0) << routed.err;
+    Output output;
+    {
+      const std::jthread sender([&clients](const std::stop_token& stop) {
+        TunClient& client = clients.connect();
+        while (!stop.stop_requested()) {
+          clients.repeat_syn(client);
+          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+      });
+      output = run_program({kProgram, "check", "--json", "--for", "2s", ns.selector()});
+    }
+    const json report = json::parse(output.out, nullptr, false);
+    ASSERT_FALSE(report.is_discarded()) << output.out << output.err;
+    EXPECT_EQ(report.at("verdict"), "dropped_elsewhere");
+    if (report.at("host").at("tracing").is_null()) GTEST_SKIP() << "this kernel may not be traced";
+    const json& finding = report.at("findings").front();
+    EXPECT_EQ(finding.at("id"), "AQ107");
+    const std::string client = v6 ? "fd09::1" : "10.9.0.1";
+    const std::string what = none ? "no route" : "\"" + std::string(type) + "\" route";
+    EXPECT_NE(std::string(finding.at("explanation")).find(what + " back to " + client + "."),
+              std::string::npos)
+        << finding.at("explanation");
+    EXPECT_FALSE(finding.at("remedies").empty());
+    const json& top = report.at("listeners").front().at("refused").at("top");
+    EXPECT_EQ(top.front().at("route"), type) << top.dump();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, ElsewhereTest, testing::Values("127.0.0.1", "::1"),

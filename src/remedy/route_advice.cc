@@ -1,0 +1,65 @@
+#include "remedy/route_advice.h"
+
+#include <fmt/format.h>
+
+#include "diagnose/routes_back.h"
+
+namespace acceptq::remedy {
+namespace {
+
+using diagnose::Remedy;
+using facts::RouteBack;
+
+// "nsenter -t 3985 -n ip -6 ", where it has to be entered.
+std::string ip_inside(const facts::Namespace* ns, const facts::Process* owner, bool is_v6) {
+  std::string command;
+  const bool is_inside = ns != nullptr && (ns->is_host == true || ns->own_container);
+  if (!is_inside && owner != nullptr) {
+    command = fmt::format("nsenter -t {} -n ", owner->pid.value());
+  } else if (!is_inside && ns != nullptr && !ns->pids.empty()) {
+    command = fmt::format("nsenter -t {} -n ", ns->pids.front().value());
+  }
+  return command + (is_v6 ? "ip -6 " : "ip ");
+}
+
+}  // namespace
+
+std::vector<Remedy> route_remedies(const std::vector<facts::RefusedClient>& clients,
+                                   const facts::Namespace* ns, const facts::Process* owner) {
+  std::vector<Remedy> remedies;
+  const auto missing = diagnose::clients_by_route(clients, RouteBack::kNone);
+  if (!missing.empty()) {
+    const facts::IpAddress& client = missing.front();
+    remedies.push_back(
+        {.form = "cause",
+         .summary = fmt::format("Give the listener's network namespace a route back to {}, or "
+                                "filter such SYNs if these are no clients of yours.",
+                                diagnose::first_of(missing)),
+         .content = fmt::format("{}route get {}", ip_inside(ns, owner, client.is_v6()),
+                                client.to_string()),
+         .takes_effect = "now"});
+  }
+  for (const auto route : {RouteBack::kUnreachable, RouteBack::kBlackhole, RouteBack::kProhibit}) {
+    const auto shut_out = diagnose::clients_by_route(clients, route);
+    if (shut_out.empty()) continue;
+    remedies.push_back(
+        {.form = "cause",
+         .summary = fmt::format(
+             "Find the route or rule of type \"{}\" that shuts out {}; remove it unless that is "
+             "meant.",
+             facts::route_name(route), diagnose::first_of(shut_out)),
+         .content =
+             fmt::format("{0}route show table all type {1}\n{0}rule show",
+                         ip_inside(ns, owner, shut_out.front().is_v6()), facts::route_name(route)),
+         .takes_effect = "now"});
+  }
+  if (remedies.empty() && !diagnose::clients_by_route(clients, RouteBack::kFound).empty()) {
+    remedies.push_back({.form = "cause",
+                        .summary = "Look at the memory of the host, and at the log of the security "
+                                   "module: there is a route back.",
+                        .takes_effect = "now"});
+  }
+  return remedies;
+}
+
+}  // namespace acceptq::remedy
