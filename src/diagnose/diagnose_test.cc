@@ -267,7 +267,14 @@ TEST(Diagnose, BelievesPacketsAsFarAsTheCountersGo) {
     ledger.set(kAttemptsRefused, 9);
     ledger.syn_unanswered = 12;
     observation.ledgers = {ledger};
-    const ListenerReport listener = diagnose(observation).listeners.at(0);
+    const Report report = report_of(observation);
+    const Finding* elsewhere = find(report, "AQ401");
+    ASSERT_EQ(elsewhere != nullptr, row.counted == 0) << row.counted;
+    if (elsewhere != nullptr) {
+      EXPECT_EQ(report.verdict, Verdict::kDroppedElsewhere);
+      EXPECT_LT(elsewhere->confidence, 1.0);
+    }
+    const ListenerReport& listener = report.listeners.at(0);
     EXPECT_EQ(listener.refused.total, row.total) << row.counted;
     EXPECT_EQ(listener.refused.at_syn, row.at_syn) << row.counted;
     EXPECT_EQ(listener.refused.at_ack, row.at_ack) << row.counted;
@@ -275,6 +282,28 @@ TEST(Diagnose, BelievesPacketsAsFarAsTheCountersGo) {
     EXPECT_EQ(listener.syn_unanswered, row.unanswered) << row.counted;
     EXPECT_EQ(listener.refused.at_least, row.counted > 0) << row.counted;
   }
+}
+
+// A few are a stray client's, and where the kernel tells why SYNs die, packets add nothing.
+TEST(Diagnose, UnansweredSynsAreNoAlarmWithoutNeed) {
+  const auto verdict = [](std::optional<std::uint64_t> unanswered, bool is_told) {
+    const Namespace pod = make_namespace(kPod, 4096, {{"TcpExtListenDrops", 0}});
+    Observation observation =
+        observe({make_listener(80, 0, 511, 0)}, pod, {make_listener(80, 0, 511, 0)}, pod);
+    observation.tracing = facts::Source::kPackets;
+    facts::Ledger ledger = make_ledger(observation.after.listeners[0], 0, 0);
+    ledger.source = facts::Source::kPackets;
+    ledger.set(facts::LedgerTerm::kSynReceived, 30);
+    ledger.set(facts::LedgerTerm::kSynRefusedOther, unanswered.value_or(30));
+    ledger.syn_unanswered = unanswered;
+    observation.ledgers = {ledger};
+    if (is_told) observation.dead_syns.emplace();
+    return report_of(observation).verdict;
+  };
+  EXPECT_EQ(verdict(4, false), Verdict::kHealthy);
+  EXPECT_EQ(verdict(5, false), Verdict::kDroppedElsewhere);
+  EXPECT_EQ(verdict(5, true), Verdict::kHealthy);
+  EXPECT_EQ(verdict(std::nullopt, false), Verdict::kHealthy);  // packets were lost
 }
 
 facts::DeadSyn dead_syn(std::uint16_t port, const char* reason, std::uint64_t packets) {

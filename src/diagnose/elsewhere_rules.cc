@@ -71,22 +71,64 @@ std::uint64_t total(const std::map<std::string, std::uint64_t>& by_reason) {
   return packets;
 }
 
-Severity severity_of(const ListenerState& state) {
-  const std::uint64_t packets = total(state.dead_syns);
-  const std::uint64_t arrived =
-      state.ledger != nullptr ? (*state.ledger)[facts::LedgerTerm::kSynReceived].value_or(0) : 0;
+Severity severity_of(const ListenerState& state, std::uint64_t packets, std::uint64_t arrived) {
   const bool many = static_cast<double>(packets) >= kManyPerSecond * state.seconds.value_or(0) &&
                     packets * kManyOneIn >= packets + arrived;
   return many ? Severity::kWarning : Severity::kNotice;
 }
 
+constexpr const char* kForClients =
+    "The client gets no answer and repeats its SYN, first after 1 s.";
+
+void add_dead(const ListenerState& state, Finding& finding) {
+  const std::uint64_t packets = total(state.dead_syns);
+  const std::uint64_t arrived =
+      state.ledger != nullptr ? (*state.ledger)[facts::LedgerTerm::kSynReceived].value_or(0) : 0;
+  finding.severity = severity_of(state, packets, arrived);
+  std::string how;
+  for (const auto& [reason, count] : state.dead_syns) {
+    how += fmt::format("{}{} {}", how.empty() ? "" : ", ", count, saying(reason));
+    finding.evidence.push_back({.name = "drop_reason." + reason,
+                                .delta = static_cast<std::int64_t>(count),
+                                .unit = "packets",
+                                .source = "kfree_skb"});
+  }
+  finding.explanation = fmt::format(
+      "In {:.1f} s this host dropped {} SYNs to {} before the listener saw them: {}. {} The "
+      "listener's queues have no part in it.",
+      state.seconds.value_or(0), packets, facts::listener_endpoint(*state.listener), how,
+      kForClients);
+}
+
+// Packets show that there was no answer, and not where it was lost.
+void add_unanswered(const ListenerState& state, Finding& finding) {
+  finding.severity = severity_of(state, state.syns_lost,
+                                 state.syns_seen - std::min(state.syns_seen, state.syns_lost));
+  finding.confidence = 0.7;
+  finding.title = "SYNs get no answer, and no queue refused them";
+  finding.explanation = fmt::format(
+      "In {:.1f} s {} SYNs to {} got no answer, though no counter says that a listener refused "
+      "them: this host dropped them on their way in, or their answers were lost before they passed "
+      "an interface. {}",
+      state.seconds.value_or(0), state.syns_lost, facts::listener_endpoint(*state.listener),
+      kForClients);
+  finding.evidence.push_back({.name = "syn_unanswered",
+                              .delta = static_cast<std::int64_t>(state.syns_lost),
+                              .unit = "packets",
+                              .source = "packets"});
+  finding.evidence.push_back(counter_evidence(state.ns, "TcpExtListenDrops"));
+}
+
 }  // namespace
 
-bool dies_elsewhere(const ListenerState& state) { return total(state.dead_syns) >= kFewest; }
+bool dies_elsewhere(const ListenerState& state) {
+  return total(state.dead_syns) >= kFewest || state.syns_lost >= kFewest;
+}
 
 void attribute_dead_syns(const facts::Observation& observation,
                          std::vector<ListenerState>& states) {
   if (!observation.dead_syns) return;
+  for (ListenerState& state : states) state.syns_lost = 0;  // the kernel knows better
   for (const facts::DeadSyn& syn : *observation.dead_syns) {
     // That a RST goes back is an answer.
     if (syn.reason == facts::kNoSocket) continue;
@@ -99,21 +141,11 @@ void add_elsewhere_findings(const ListenerState& state, std::vector<Finding>& fi
   Finding finding = make_finding("AQ401");
   finding.listener = state.report.key;
   finding.netns = state.listener->netns;
-  finding.severity = severity_of(state);
-  std::string how;
-  for (const auto& [reason, count] : state.dead_syns) {
-    how += fmt::format("{}{} {}", how.empty() ? "" : ", ", count, saying(reason));
-    finding.evidence.push_back({.name = "drop_reason." + reason,
-                                .delta = static_cast<std::int64_t>(count),
-                                .unit = "packets",
-                                .source = "kfree_skb"});
+  if (state.syns_lost > 0) {
+    add_unanswered(state, finding);
+  } else {
+    add_dead(state, finding);
   }
-  finding.explanation = fmt::format(
-      "In {:.1f} s this host dropped {} SYNs to {} before the listener saw them: {}. The client "
-      "gets no answer and repeats its SYN, first after 1 s. The listener's queues have no part in "
-      "it.",
-      state.seconds.value_or(0), total(state.dead_syns), facts::listener_endpoint(*state.listener),
-      how);
   findings.push_back(std::move(finding));
 }
 

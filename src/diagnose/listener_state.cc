@@ -217,6 +217,8 @@ void take_packets(const facts::Ledger& ledger, ListenerState& state) {
   if (drops && ledger.syn_unanswered) {
     report.syn_unanswered =
         *ledger.syn_unanswered - std::min(*ledger.syn_unanswered, proven_at_syn);
+    state.syns_lost = *ledger.syn_unanswered - std::min(*ledger.syn_unanswered, *drops);
+    state.syns_seen = ledger[kSynReceived].value_or(0);
   }
   if (proven == 0) {
     state.ledger = nullptr;

@@ -36,6 +36,10 @@ struct ListenerState {
   std::optional<double> seconds;                   // that it was watched
   bool only_listener = false;                      // for TCP in its namespace, then and now
   std::map<std::string, std::uint64_t> dead_syns;  // by the kernel's reason; attribute_dead_syns()
+  // SYNs without an answer beyond all that its namespace's counters refused, and all that came; by
+  // packets, and 0 where the kernel told why SYNs die.
+  std::uint64_t syns_lost = 0;
+  std::uint64_t syns_seen = 0;
   // Values other than the application's choice that the limit may have come from; only where
   // limit_set_by is unknown: "the kernel's default", "the host's somaxconn" …
   std::vector<std::string> limit_candidates;

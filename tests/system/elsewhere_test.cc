@@ -63,6 +63,24 @@ TEST_P(ElsewhereTest, APacketFilterIsNoFullQueue) {
   EXPECT_GE(finding.at("evidence").front().at("delta"), 5);
 }
 
+// Where nothing may be traced, packets tell as much: no answer, and no refusal.
+TEST_P(ElsewhereTest, PacketsShowThatNothingIsAnswered) {
+  if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
+  nft({"add", "table", "inet", "f"});
+  nft({"add", "chain", "inet", "f", "in", "{ type filter hook input priority 0; }"});
+  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort), "drop"});
+  const SteadyClients clients(ns_.fd(), GetParam(), kPort);
+  const Output output =
+      run_program({kProgram, "check", "--json", "--packets", "--for", "2s", ns_.selector()});
+  EXPECT_EQ(output.exit_code, 1) << output.err;
+  const json report = json::parse(output.out, nullptr, false);
+  ASSERT_FALSE(report.is_discarded()) << output.out << output.err;
+  EXPECT_EQ(report.at("verdict"), "dropped_elsewhere");
+  ASSERT_EQ(report.at("findings").size(), 1U) << report.at("findings").dump(1);
+  EXPECT_EQ(report.at("findings").front().at("id"), "AQ401");
+  EXPECT_LT(report.at("findings").front().at("confidence"), 1.0);
+}
+
 // A filter that drops before the kernel has looked for a route.
 TEST_P(ElsewhereTest, DroppedBeforeRouting) {
   if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";

@@ -228,7 +228,7 @@ std::vector<facts::Ledger> PacketTap::ledgers(const facts::Snapshot& snapshot) c
       facts::Ledger& ledger = ledger_of(*listener, place.since_ns, by_listener);
       add_tally(tally, ledger);
       // The answer may be among what was lost.
-      if (place.dropped > 0) ledger.syn_unanswered.reset();
+      if (place.dropped + place.book.forgotten() > 0) ledger.syn_unanswered.reset();
     }
   }
   std::vector<facts::Ledger> ledgers;
