@@ -43,8 +43,8 @@ std::string refusals_of(const Ledger& ledger, facts::LedgerTerm first, facts::Le
     const std::uint64_t count = value(ledger, term);
     if (count == 0) continue;
     total += count;
-    reasons +=
-        fmt::format("{}{} {}", reasons.empty() ? "" : ", ", count, facts::refusal_reason_of_ack(term));
+    reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", count,
+                           facts::refusal_reason_of_ack(term));
   }
   return total == 0 ? "" : fmt::format("{} refused ({})", total, reasons);
 }

@@ -152,6 +152,19 @@ std::string short_listener_block(const TermStyle& style, const facts::Observatio
   return text + first_remedies(style, remedies_of(findings), kMostLines - lines);
 }
 
+namespace {
+
+// The owner of all of them, or else what they have in common.
+std::string whose(const facts::Snapshot& after, const std::vector<ListenerInTrouble>& group) {
+  const std::string owner = owner_name(after, *group.front().listener);
+  const bool same = std::ranges::all_of(group, [&](const ListenerInTrouble& each) {
+    return owner_name(after, *each.listener) == owner;
+  });
+  return same && !owner.empty() ? owner : program_name(after, *group.front().listener);
+}
+
+}  // namespace
+
 std::string listener_group_block(const TermStyle& style, const facts::Observation& observation,
                                  const std::vector<ListenerInTrouble>& group) {
   constexpr std::size_t kMostShown = 5;
@@ -159,8 +172,7 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
   const ListenerInTrouble& first = group.front();
   std::string text =
       mark(style, worst_severity(*first.findings)) + " " +
-      ink(style, Ink::kBold,
-          fmt::format("{} listeners of {}", group.size(), program_name(after, *first.listener))) +
+      ink(style, Ink::kBold, fmt::format("{} listeners of {}", group.size(), whose(after, group))) +
       " are in the same trouble\n";
   std::size_t shown = 0;
   for (const ListenerInTrouble& each : group) {
@@ -168,10 +180,11 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
     ++shown;
     const facts::Listener& listener = *each.listener;
     const std::string limit = listener.limit ? std::to_string(listener.limit->value()) : "?";
-    std::string line = fmt::format("{}: {} of {}", printable(facts::listener_endpoint(listener)),
-                                   listener.accept_queue_len.value(), limit);
-    if (const std::string refused = refused_text(observation, *each.report); !refused.empty()) {
-      line += ", " + refused;
+    std::string line =
+        fmt::format("{}: {} waiting, limit {}", printable(facts::listener_endpoint(listener)),
+                    listener.accept_queue_len.value(), limit);
+    if (each.report->refused.total.value_or(0) > 0) {
+      line += fmt::format(", {} packets refused", *each.report->refused.total);
     }
     text += row(style, shown == 1 ? "the worst" : "", fit_line(style, line));
   }

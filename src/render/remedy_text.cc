@@ -61,7 +61,9 @@ std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& re
     text += summary;
     const std::string rest =
         content_text(style, remedies[shown]) + then_text(style, remedies, shown);
-    if (lines_of(text + rest) < lines) {
+    // The last line may have to say what is left out.
+    const bool is_all = shown + 1 == remedies.size() && !left_out;
+    if (lines_of(text + rest) <= lines - (is_all ? 0 : 1)) {
       text += rest;
     } else {
       left_out = true;
@@ -69,7 +71,7 @@ std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& re
   }
   const std::size_t more = remedies.size() - shown;
   if (more > 0) return text + row(style, "", fmt::format("{} more with --verbose", more));
-  return text + (left_out ? row(style, "", "how: --verbose") : "");
+  return text + (left_out ? row(style, "", "   How: with --verbose") : "");
 }
 
 }  // namespace acceptq::render

@@ -24,7 +24,8 @@ class ListenerIterator {
 
   // One pass over all open files. Takes no lock of a socket; its time grows with the number of
   // descriptors of the host. A process that starts, ends or opens files meanwhile is seen or not.
-  // kWithWaiting also looks at the connections in accept queues (Linux 5.17), 65,536 in a pass at most.
+  // kWithWaiting also looks at the connections in accept queues (Linux 5.17), 65,536 in a pass at
+  // most.
   enum class Depth { kListeners, kWithWaiting };
   [[nodiscard]] Result<IteratorScan> scan(Depth depth = Depth::kListeners);
 
