@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "base/file.h"
@@ -169,6 +170,8 @@ int run_check(const CheckOptions& options) {
   }
   keep_the_ended(selectors, *observation);
   diagnose::Report report = diagnose::diagnose(*observation);
+  std::ranges::move(diagnose::disbelieved_ledgers(*observation),
+                    std::back_inserter(observation->after.blind_spots));
   remedy::add_remedies(report, *observation);
   const bool live = options.from.empty();
   const Result<std::vector<std::string>> unseen = narrow(selectors, *observation, report, live);

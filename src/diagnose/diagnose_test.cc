@@ -362,6 +362,12 @@ TEST(Diagnose, DoesNotBelieveLedgersThatHoldMoreThanTheCountersGrew) {
   EXPECT_EQ(report.verdict, Verdict::kHealthy);
   EXPECT_EQ(report.listeners.at(0).refused.total, 0U);
   EXPECT_EQ(report.listeners.at(0).refused.source, facts::Source::kCounters);
+  const auto spots = disbelieved_ledgers(observation);
+  ASSERT_EQ(spots.size(), 1U);
+  EXPECT_EQ(spots[0].scope, "netns:" + std::to_string(kPod.value()));
+  EXPECT_NE(spots[0].reason.find("146"), std::string::npos) << spots[0].reason;
+  observation.ledgers[0].source = facts::Source::kFunctions;
+  EXPECT_TRUE(disbelieved_ledgers(observation).empty());
 }
 
 // Counters are the namespace's, and sk_drops counts some packets twice: ledgers tell listeners

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <unordered_map>
 
+#include "diagnose/diagnose.h"
 #include "listenpath/limits.h"
 
 namespace acceptq::diagnose {
@@ -238,22 +238,29 @@ void take_packets(const facts::Ledger& ledger, ListenerState& state) {
   report.refused.top = ledger.clients;
 }
 
+struct Overcount {
+  std::uint64_t claimed = 0;
+  std::uint64_t counted = 0;
+};
+
 // Namespaces whose ledgers hold more refused packets than their counters grew by, beyond what comes
 // between the two readings: these ledgers are wrong, and the counters are not. (Tracing by
 // tracepoints once took a SYN behind a reset for a refused one.)
-std::set<NetnsId> overcounted(const facts::Observation& observation,
-                              const std::vector<const facts::Ledger*>& ledgers) {
+std::map<NetnsId, Overcount> overcounted(const facts::Observation& observation,
+                                         const std::vector<const facts::Ledger*>& ledgers) {
   std::map<NetnsId, std::uint64_t> claimed;
   for (const facts::Ledger* ledger : ledgers) {
     if (ledger == nullptr || ledger->source != facts::Source::kTracepoints) continue;
     claimed[ledger->netns] +=
         facts::refused_at_syn(*ledger).value_or(0) + facts::refused_at_ack(*ledger).value_or(0);
   }
-  std::set<NetnsId> namespaces;
+  std::map<NetnsId, Overcount> namespaces;
   for (const auto& [netns, packets] : claimed) {
     const auto grew = namespace_delta(observation, netns).delta("TcpExtListenDrops");
     constexpr std::uint64_t kBetween = 10;
-    if (grew && packets > *grew + *grew / 10 + kBetween) namespaces.insert(netns);
+    if (grew && packets > *grew + *grew / 10 + kBetween) {
+      namespaces[netns] = {.claimed = packets, .counted = *grew};
+    }
   }
   return namespaces;
 }
@@ -262,7 +269,7 @@ std::set<NetnsId> overcounted(const facts::Observation& observation,
 void take_ledgers(const facts::Observation& observation, std::vector<ListenerState>& states) {
   using enum facts::LedgerTerm;
   const std::vector<const facts::Ledger*> ledgers = facts::ledgers_of(observation);
-  const std::set<NetnsId> wrong = overcounted(observation, ledgers);
+  const std::map<NetnsId, Overcount> wrong = overcounted(observation, ledgers);
   for (std::size_t i = 0; i < states.size(); ++i) {
     ListenerState& state = states[i];
     if (wrong.contains(state.listener->netns)) continue;
@@ -364,6 +371,20 @@ std::vector<ListenerState> listener_states(const facts::Observation& observation
   }
   group_reuseport(states);
   return states;
+}
+
+std::vector<facts::BlindSpot> disbelieved_ledgers(const facts::Observation& observation) {
+  std::vector<facts::BlindSpot> spots;
+  for (const auto& [netns, count] : overcounted(observation, facts::ledgers_of(observation))) {
+    spots.push_back(
+        {.id = "AQ611",
+         .scope = fmt::format("netns:{}", netns.value()),
+         .reason = fmt::format("tracing by tracepoints took {} packets for refused, and the kernel "
+                               "counted {}",
+                               count.claimed, count.counted),
+         .cost = "its listeners' refusals are known by counters alone"});
+  }
+  return spots;
 }
 
 }  // namespace acceptq::diagnose
