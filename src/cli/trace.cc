@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <set>
 
 #include "base/clock.h"
 #include "cli/commands.h"
@@ -14,6 +15,7 @@
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/bpf/handshake_tracer.h"
+#include "collect/traced_handshakes.h"
 #include "listenpath/ledger_counters.h"
 #include "render/trace.h"
 
@@ -117,6 +119,7 @@ class Trace {
   int summarize(double seconds) {
     // In this order no ledger holds more than its namespace's counters grew by.
     auto ledgers = tracer_.books();
+    auto dead_syns = tracer_.dead_syns();
     auto after = scanner_.scan(collect::ScanDepth::kFast);
     if (!after || !ledgers) {
       print_error(after ? ledgers.error() : after.error());
@@ -124,6 +127,10 @@ class Trace {
     }
     render::TraceSummary summary{.seconds = seconds, .hooks = hooks_text()};
     summary.books = books(*ledgers, *after);
+    if (dead_syns && *dead_syns) {
+      summary.dead_syns = silent(*collect::dead_syns_between(
+          {}, {.ledgers = {}, .dead_syns = std::move(*dead_syns)}, scanner_));
+    }
     for (facts::Ledger& ledger : *ledgers) {
       facts::keep_most_refused(ledger);
       if (command_.selectors.empty() || is_selected(ledger, *after)) {
@@ -148,6 +155,19 @@ class Trace {
     return finish(command_.json ? render::trace_summary_json(summary, known)
                                 : render::trace_summary_text(style_, summary, known),
                   kExitNothingWrong);
+  }
+
+  // Those that got no answer at all; of a selection, in its listeners' namespaces.
+  [[nodiscard]] std::vector<facts::DeadSyn> silent(std::vector<facts::DeadSyn> syns) const {
+    std::set<NetnsId> meant;
+    for (const facts::Listener& listener : before_.listeners) {
+      if (selected_.holds(listener)) meant.insert(listener.netns);
+    }
+    std::erase_if(syns, [&](const facts::DeadSyn& syn) {
+      return syn.reason == facts::kNoSocket ||
+             (!command_.selectors.empty() && !meant.contains(syn.netns));
+    });
+    return syns;
   }
 
   // Also the listeners that were closed meanwhile, and whose they were.

@@ -49,8 +49,8 @@ void keep_the_closed(const facts::Snapshot& known, facts::Observation& observati
   facts::normalize(after);
 }
 
-// SYNs to this host that died between two moments; of those that had no route yet, the ones to an
-// address of their namespace.
+}  // namespace
+
 std::optional<std::vector<facts::DeadSyn>> dead_syns_between(const Books& base, const Books& books,
                                                              const Scanner& scanner) {
   if (!books.dead_syns) return std::nullopt;
@@ -90,8 +90,6 @@ std::optional<std::vector<facts::DeadSyn>> dead_syns_between(const Books& base, 
   });
   return syns;
 }
-
-}  // namespace
 
 TracedHandshakes::TracedHandshakes(const bpf::TraceOptions& options) : level_(options.level) {
   if (level_ == bpf::TraceLevel::kNone) return;

@@ -19,6 +19,13 @@ struct Books {
   std::optional<std::vector<bpf::DeadSynCount>> dead_syns;
 };
 
+// SYNs to this host that died between two moments; of those that had no route yet, the ones to an
+// address of their namespace.
+// Empty where the kernel does not tell. The scanner has seen the namespaces.
+[[nodiscard]] std::optional<std::vector<facts::DeadSyn>> dead_syns_between(const Books& base,
+                                                                           const Books& books,
+                                                                           const Scanner& scanner);
+
 class TracedHandshakes {
  public:
   // Puts hooks in place; kNone: does nothing at all.

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <tuple>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -60,6 +62,35 @@ std::string books_text(const TraceSummary& summary) {
   }
   return text.empty() ? ""
                       : "\nthe kernel's counters, and what of them the ledgers explain\n" + text;
+}
+
+// By namespace, port and reason: which address they were sent to matters less.
+std::string dead_syns_text(const TraceSummary& summary) {
+  if (!summary.dead_syns) return "";
+  std::map<std::tuple<NetnsId, std::uint16_t, std::string>, std::uint64_t> packets;
+  for (const facts::DeadSyn& syn : *summary.dead_syns) {
+    packets[{syn.netns, syn.port, syn.reason}] += syn.packets;
+  }
+  std::string text;
+  for (const auto& [where, count] : packets) {
+    const auto& [netns, port, reason] = where;
+    text += fmt::format("  netns:{}  port {}  {}  {}\n", netns.value(), port, reason, count);
+  }
+  return text.empty() ? ""
+                      : "\nSYNs that this host dropped without an answer, by its reason\n" + text;
+}
+
+Json dead_syns_json(const TraceSummary& summary) {
+  if (!summary.dead_syns) return nullptr;
+  Json list = Json::array();
+  for (const facts::DeadSyn& syn : *summary.dead_syns) {
+    list.push_back({{"netns", syn.netns.value()},
+                    {"address", syn.address.to_string()},
+                    {"port", syn.port},
+                    {"reason", escape_bytes(syn.reason)},
+                    {"packets", syn.packets}});
+  }
+  return list;
 }
 
 Json owners_json(const facts::Snapshot& snapshot, const facts::Listener* listener) {
@@ -147,7 +178,7 @@ std::string trace_summary_text(const TermStyle& style, const TraceSummary& summa
     ++shown;
   }
   if (shown == 0) text += "no handshake reached a listener\n";
-  text += books_text(summary);
+  text += dead_syns_text(summary) + books_text(summary);
   for (const Loss& loss : summary.losses) {
     if (loss.count > 0) text += fmt::format("{} {}\n", loss.count, loss.what);
   }
@@ -170,10 +201,14 @@ std::string trace_summary_json(const TraceSummary& summary, const facts::Snapsho
   }
   Json losses = Json::object();
   for (const Loss& loss : summary.losses) losses[loss.what] = loss.count;
-  const Json line = {
-      {"event", "summary"},         {"schema", "acceptq.trace/1"},   {"seconds", summary.seconds},
-      {"hooks", summary.hooks},     {"ledgers", std::move(ledgers)}, {"counters", std::move(books)},
-      {"losses", std::move(losses)}};
+  const Json line = {{"event", "summary"},
+                     {"schema", "acceptq.trace/1"},
+                     {"seconds", summary.seconds},
+                     {"hooks", summary.hooks},
+                     {"ledgers", std::move(ledgers)},
+                     {"counters", std::move(books)},
+                     {"dead_syns", dead_syns_json(summary)},
+                     {"losses", std::move(losses)}};
   return printable_json(line.dump()) + "\n";
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct Loss {
 
 struct TraceSummary {
   double seconds = 0;
+  // SYNs that this host dropped without an answer before a listener saw them, or where there is
+  // none; empty: the kernel does not tell.
+  std::optional<std::vector<facts::DeadSyn>> dead_syns;
   std::string hooks;  // "25 functions by fentry" …
   std::vector<facts::Ledger> ledgers;
   std::vector<NamespaceBook> books;

@@ -89,7 +89,10 @@ TEST(TraceSummary, ShowsTheBooksAndWhatRemains) {
   summary.books = {
       {.netns = kPod, .lines = {{"TcpExtListenDrops", 415, 412}, {"TcpExtSyncookiesSent", 0, 0}}}};
   summary.losses = {{"lost of one kind", 0}, {"lost of another", 7}};
+  const facts::DeadSyn dead{.netns = kPod, .port = 81, .reason = "NETFILTER_DROP", .packets = 5};
+  summary.dead_syns = {dead, dead};
   const std::string text = trace_summary_text({}, summary, node());
+  EXPECT_THAT(text, HasSubstr("  port 81  NETFILTER_DROP  10\n"));
   EXPECT_THAT(text, HasSubstr("0.0.0.0:80  default/web-0 nginx (pid 3985)\n"));
   EXPECT_THAT(text, HasSubstr("SYNs        540 received, 160 queued, 380 refused (380 accept queue "
                               "full)\n"));
@@ -108,6 +111,7 @@ TEST(TraceSummary, IsNullInJsonWhereATermIsNotKnown) {
   EXPECT_EQ(json["schema"], "acceptq.trace/1");
   EXPECT_EQ(json["ledgers"][0]["counts"]["syn_refused_accept_full"], 380);
   EXPECT_TRUE(json["ledgers"][0]["counts"]["syn_cookie"].is_null());
+  EXPECT_TRUE(json["dead_syns"].is_null());
   EXPECT_EQ(json["ledgers"][0]["listen"]["backlog_requested"], 511);
 }
 

@@ -104,6 +104,28 @@ TEST_P(ElsewhereTest, AClosedPortIsNoAlarm) {
   EXPECT_TRUE(report.at("findings").empty()) << report.at("findings").dump(1);
 }
 
+// A port where nothing listens, but that is silent: no finding, and a line of the trace's summary.
+TEST_P(ElsewhereTest, TheTraceCountsSilenceAtAClosedPort) {
+  if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
+  nft({"add", "table", "inet", "f"});
+  nft({"add", "chain", "inet", "f", "in", "{ type filter hook input priority 0; }"});
+  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort + 1), "drop"});
+  const SteadyClients clients(ns_.fd(), GetParam(), kPort + 1);
+  const Output output =
+      run_program({kProgram, "trace", "--json", "--summary", "--for", "2s", ns_.selector()});
+  if (output.exit_code == 3) GTEST_SKIP() << output.err;
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const json summary = json::parse(output.out, nullptr, false);
+  ASSERT_FALSE(summary.is_discarded()) << output.out;
+  if (summary.at("dead_syns").is_null()) GTEST_SKIP() << "this kernel does not tell";
+  ASSERT_EQ(summary.at("dead_syns").size(), 1U) << summary.at("dead_syns").dump(1);
+  const json& dead = summary.at("dead_syns").front();
+  EXPECT_EQ(dead.at("port"), kPort + 1);
+  EXPECT_EQ(dead.at("address"), GetParam());
+  EXPECT_EQ(dead.at("reason"), "NETFILTER_DROP");
+  EXPECT_GE(dead.at("packets"), 5);
+}
+
 // A client that SYNs come from, and that no answer can be sent to: the way back is looked up.
 TEST_P(ElsewhereTest, TheRouteBackIsLookedUp) {
   if (!has_tun()) GTEST_SKIP() << "needs /dev/net/tun";
