@@ -25,13 +25,15 @@ constexpr const char* kSelectorHelp =
     "which listeners: :80, 10.0.0.3:80, [::1]:443, pid:N, comm:NAME, container:ID, "
     "pod:NAMESPACE/NAME, netns:INODE, netns:PATH, unix:PATH";
 
+enum class Zero { kRefused, kTaken };
+
 // Adds an option whose text is read by parse_duration.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, double& seconds,
-                          const std::string& help) {
+                          const std::string& help, Zero zero = Zero::kRefused) {
   return app
       .add_option_function<std::string>(
           name,
-          [&seconds, name](const std::string& text) {
+          [&seconds, name, zero](const std::string& text) {
             const auto parsed = parse_duration(text);
             if (!parsed) {
               throw CLI::ValidationError(
@@ -39,7 +41,8 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, double& second
             }
             constexpr double kShortest = 0.001;
             constexpr double kLongest = 168 * 3600.0;
-            if (*parsed < kShortest || *parsed > kLongest) {
+            const bool is_zero = *parsed == 0 && zero == Zero::kTaken;
+            if (!is_zero && (*parsed < kShortest || *parsed > kLongest)) {
               throw CLI::ValidationError(name, "\"" + text + "\" is not from 1ms to 168h");
             }
             seconds = *parsed;
@@ -145,8 +148,9 @@ void define_check(CLI::App& app, Parsed& parsed) {
   CheckOptions& options = parsed.check;
   check->add_option("selector", parsed.selectors, kSelectorHelp);
   CLI::Option* time = add_duration(*check, "--for", options.seconds,
-                                   "how long to watch (default 2s; with --until-overflow, how long "
-                                   "to wait: default without end)");
+                                   "how long to watch (default 2s; 0s: one look; with "
+                                   "--until-overflow, how long to wait: default without end)",
+                                   Zero::kTaken);
   CLI::Option* until = check->add_flag("--until-overflow", options.until_overflow,
                                        "wait until packets are refused, then report what was "
                                        "before, during and after");
@@ -167,6 +171,9 @@ void define_check(CLI::App& app, Parsed& parsed) {
       ->expected(1, -1)
       ->excludes(until);
   check->final_callback([&options, time] {
+    if (options.seconds == 0 && (options.until_overflow || options.packets)) {
+      throw CLI::ValidationError("--for", "\"0s\" is no time to wait or to follow packets in");
+    }
     if (options.until_overflow && time->count() == 0) {
       options.seconds = std::numeric_limits<double>::infinity();
     }

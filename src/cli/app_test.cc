@@ -81,7 +81,9 @@ TEST(CommandLine, RefusesWithCodeTwo) {
       {"top", "--count", "-3"},
       {"top", "--every", "0ms"},
       {"check", "--for", "999h"},
-      {"check", "--for", "0s"},
+      {"check", "--for", "0s", "--until-overflow"},
+      {"check", "--packets", "--for", "0s"},
+      {"probe", "h:1", "--for", "0s"},
       {"check", "--save", ""},
       {"check", "--until-overflow", "--exec", ""},
   };
@@ -93,6 +95,13 @@ TEST(CommandLine, RefusesWithCodeTwo) {
     EXPECT_TRUE(print->out.empty());
     EXPECT_TRUE(print->err.starts_with("acceptq: ")) << print->err;
   }
+}
+
+TEST(CommandLine, TakesNoTimeToWatchForOneLook) {
+  const Command command = parse({"check", "--for", "0s"});
+  const auto* check = std::get_if<CheckOptions>(&command);
+  ASSERT_NE(check, nullptr);
+  EXPECT_EQ(check->seconds, 0);
 }
 
 TEST(CommandLine, ShowsHelpAndExamplesOfEveryCommand) {

@@ -21,19 +21,14 @@ int explain_listener(const ExplainOptions& options, Selector selector) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
   }
-  collect::Scanner scanner({});
-  Result<facts::Snapshot> snapshot = scanner.scan(collect::ScanDepth::kComplete);
-  if (!snapshot) {
-    print_error(snapshot.error());
+  Result<facts::Observation> observation = collect::look({});
+  if (!observation) {
+    print_error(observation.error());
     return kExitBlind;
   }
-  // One moment: nothing is said of what changes.
-  facts::Observation observation;
-  observation.before = *snapshot;
-  observation.after = std::move(*snapshot);
-  diagnose::Report report = diagnose::diagnose(observation);
-  remedy::add_remedies(report, observation);
-  const Result<std::vector<std::string>> unseen = narrow(selectors, observation, report, true);
+  diagnose::Report report = diagnose::diagnose(*observation);
+  remedy::add_remedies(report, *observation);
+  const Result<std::vector<std::string>> unseen = narrow(selectors, *observation, report, true);
   if (!unseen) {
     print_error(unseen.error());
     return code_of_selection(unseen.error());
@@ -41,8 +36,8 @@ int explain_listener(const ExplainOptions& options, Selector selector) {
   for (const std::string& warning : *unseen) print_error({ErrorCode::kNotFound, 0, warning});
   if (!unseen->empty()) return kExitBlind;
   return finish(options.json
-                    ? render::report_json(report, observation)
-                    : render::listener_rules(style_of_stdout(options.color), report, observation),
+                    ? render::report_json(report, *observation)
+                    : render::listener_rules(style_of_stdout(options.color), report, *observation),
                 kExitNothingWrong);
 }
 

@@ -63,7 +63,18 @@ void rest_until(std::int64_t end_ns, packets::PacketTap* tap) {
 
 }  // namespace
 
+Result<facts::Observation> look(const ScanOptions& options) {
+  Result<facts::Snapshot> snapshot = Scanner(options).scan(ScanDepth::kComplete);
+  if (!snapshot) return fail(std::move(snapshot.error()));
+  facts::Observation observation;
+  observation.after = std::move(*snapshot);
+  describe_troubled_owners(options, observation);
+  observation.before = observation.after;
+  return observation;
+}
+
 Result<facts::Observation> observe(const ObserveOptions& options) {
+  if (options.seconds == 0) return look(options.scan);
   const std::int64_t begin = monotonic_ns();
   Scanner scanner(options.scan);
   TracedHandshakes handshakes(options.trace);

@@ -76,7 +76,7 @@ class Scanner {
 };
 
 struct ObserveOptions {
-  double seconds = 2.0;
+  double seconds = 2.0;  // 0: look()
   ScanOptions scan;
   bpf::TraceOptions trace;  // level kNone: no tracing
   // TCP listeners whose packets are looked at on the interfaces of their namespace; empty: none's.
@@ -86,6 +86,9 @@ struct ObserveOptions {
   // `seconds` then say how long it was).
   std::function<bool(double)> progress;
 };
+
+// One moment: both snapshots are one scan, and nothing is known of what changes.
+[[nodiscard]] Result<facts::Observation> look(const ScanOptions& options);
 
 // Two scans `seconds` apart, with the accept queues sampled in between.
 [[nodiscard]] Result<facts::Observation> observe(const ObserveOptions& options);

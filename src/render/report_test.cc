@@ -57,6 +57,14 @@ struct Case {
   }
 };
 
+TEST(ReportText, OneLookIsNoAllClear) {
+  Case one;
+  one.add("/run/a", Verdict::kHealthy, 0);
+  EXPECT_TRUE(one.text({}).starts_with("no listener is losing connections\n"));
+  one.observation.seconds = 0;
+  EXPECT_TRUE(one.text({}).starts_with("nothing wrong was found in one look\n"));
+}
+
 std::size_t occurrences(std::string_view text, std::string_view what) {
   std::size_t count = 0;
   for (std::size_t at = text.find(what); at != std::string_view::npos;
