@@ -149,12 +149,12 @@ void define_check(CLI::App& app, Parsed& parsed) {
   check->add_option("selector", parsed.selectors, kSelectorHelp);
   CLI::Option* time = add_duration(*check, "--for", options.seconds,
                                    "how long to watch (default 2s; 0s: one look; with "
-                                   "--until-overflow, how long to wait: default without end)",
+                                   "--until-overflow, how long to wait: default without limit)",
                                    Zero::kTaken);
   CLI::Option* until = check->add_flag("--until-overflow", options.until_overflow,
                                        "wait until packets are refused, then report what was "
                                        "before, during and after");
-  add_text(*check, "--exec", options.exec, "run COMMAND by sh in that moment; see acceptq(1)")
+  add_text(*check, "--exec", options.exec, "run COMMAND with sh at that moment; see acceptq(1)")
       ->type_name("COMMAND")
       ->needs(until);
   check->add_flag("--json", options.json, "print the report as JSON, schema acceptq.report/1");
@@ -216,13 +216,13 @@ void define_check(CLI::App& app, Parsed& parsed) {
 
 void define_trace(CLI::App& app, Parsed& parsed) {
   CLI::App* trace = app.add_subcommand(
-      "trace", "show each refused handshake as it happens, and account for all at the end");
+      "trace", "show each refused handshake as it happens, and account for all of them at the end");
   TraceCommand& command = parsed.trace;
   trace->add_option("selector", parsed.selectors, kSelectorHelp);
   add_duration(*trace, "--for", command.seconds, "how long (default: until Ctrl-C)");
-  add_count(*trace, "--count", command.count, kMostEvents, "end after so many refusals");
-  trace->add_flag("--summary", command.summary, "only the books at the end");
-  trace->add_flag("--json", command.json, "one JSON object a line, the last is the summary");
+  add_count(*trace, "--count", command.count, kMostEvents, "end after this many refusals");
+  trace->add_flag("--summary", command.summary, "only the ledgers at the end");
+  trace->add_flag("--json", command.json, "one JSON object per line; the last is the summary");
   add_choice<TraceLevel>(*trace, "--tracing", command.level,
                          {{"auto", TraceLevel::kBest},
                           {"functions", TraceLevel::kFunctions},
@@ -234,7 +234,7 @@ void define_trace(CLI::App& app, Parsed& parsed) {
       "Examples:\n"
       "  acceptq trace                        every refused handshake of this host\n"
       "  acceptq trace :80 --count 20         the next twenty on port 80\n"
-      "  acceptq trace --summary --for 1m     one minute's books of every listener\n"
+      "  acceptq trace --summary --for 1m     one minute's ledger of every listener\n"
       "Hooks functions of the kernel's listen path, or else uses its tracepoints, which tell less "
       "(Linux 6.2). Needs root and the kernel's BTF.");
 }
@@ -244,9 +244,9 @@ void define_top(CLI::App& app, Parsed& parsed) {
   TopCommand& command = parsed.top;
   top->add_option("selector", parsed.selectors, kSelectorHelp);
   add_duration(*top, "--every", command.every, "time between two looks (default 1s)");
-  add_count(*top, "--count", command.count, kMostEvents, "end after so many looks");
+  add_count(*top, "--count", command.count, kMostEvents, "end after this many looks");
   top->add_flag("--batch", command.batch, "print one look after the other, as into a pipe");
-  top->add_flag("--json", command.json, "one report a line, schema acceptq.report/1");
+  top->add_flag("--json", command.json, "one report per line, schema acceptq.report/1");
   add_choice<TraceLevel>(*top, "--tracing", command.tracing,
                          {{"auto", TraceLevel::kBest},
                           {"functions", TraceLevel::kFunctions},
@@ -258,7 +258,7 @@ void define_top(CLI::App& app, Parsed& parsed) {
   top->footer(
       "Keys: s sort, / filter, Enter open a listener, p pause, a all, h help, q end.\n"
       "Examples:\n"
-      "  acceptq top                          every listener that something comes to\n"
+      "  acceptq top                          every listener that gets connections\n"
       "  acceptq top pod:default/web-0        one pod\n"
       "  acceptq top --json --count 10        ten reports for a script");
 }
@@ -283,15 +283,17 @@ void define_probe(CLI::App& app, Parsed& parsed) {
   ProbeCommand& options = parsed.probe;
   probe->add_option("target", options.target, "HOST:PORT, with IPv6 in brackets")->required();
   add_rate(*probe, "--rate", options.rate, "connections per second (default 10)");
-  add_count(*probe, "--count", options.count, kMostEvents, "how many (default: 10 s of them)");
+  add_count(*probe, "--count", options.count, kMostEvents,
+            "how many (default: as many as 10 s take)");
   add_count(*probe, "--concurrency", options.concurrency, 100'000U, "most at once (default 1000)");
   add_duration(*probe, "--timeout", options.timeout_s,
                "give up on a connection, and on its answer, after this (default 5s)");
-  add_duration(*probe, "--for", options.seconds, "open connections for so long");
-  probe->add_option("--send", options.send, "send TEXT on each (\\r\\n are understood)")
+  add_duration(*probe, "--for", options.seconds, "how long to open connections");
+  probe->add_option("--send", options.send, "send TEXT on each (\\r and \\n are understood)")
       ->type_name("TEXT");
   probe->add_flag("--expect-reply", options.expect_reply, "wait for the first byte of an answer");
-  add_text(*probe, "--netns", options.netns, "from this network namespace")->type_name("PATH");
+  add_text(*probe, "--netns", options.netns, "open them from this network namespace")
+      ->type_name("PATH");
   probe->add_flag("--json", options.json, "print the result as JSON");
   probe->footer(
       "Examples:\n"
@@ -304,7 +306,7 @@ void define_lab(CLI::App& app, Parsed& parsed) {
   CLI::App* lab = app.add_subcommand(
       "lab", "reproduce known cases with real servers in namespaces of their own");
   lab->require_subcommand(1);
-  CLI::App* list = lab->add_subcommand("list", "the scenarios that there are");
+  CLI::App* list = lab->add_subcommand("list", "list the scenarios");
   list->callback([&parsed] { parsed.lab.action = LabCommand::Action::kList; });
   CLI::App* run = lab->add_subcommand("run", "run a scenario (needs root)");
   run->add_option("scenario", parsed.lab.scenario, "its name, or a file")->required();

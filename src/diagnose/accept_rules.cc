@@ -37,7 +37,8 @@ void add_full_or_close(const ListenerState& state, std::vector<Finding>& finding
                                       connections_wait(state.listener->accept_queue_len.value()),
                                       capacity, capacity == 1 ? "fits" : "fit");
     if (state.seconds && state.refusals && state.refusals->total() == 0) {
-      finding.explanation += " No packet was refused while acceptq watched: the next ones will be.";
+      finding.explanation +=
+          " No packet was refused while acceptq watched, but the next ones will be.";
     } else {
       finding.explanation += " The next ones will be refused.";
     }
@@ -45,12 +46,12 @@ void add_full_or_close(const ListenerState& state, std::vector<Finding>& finding
     if (is_silent(state)) {
       finding.severity = Severity::kNotice;
       finding.explanation +=
-          " Nothing came and nothing was accepted meanwhile, so nobody suffers now.";
+          " Nothing arrived and nothing was accepted meanwhile, so nobody suffers now.";
     }
   } else {
     finding.explanation = fmt::format("Up to {} waited for accept() where {} fit.",
                                       connections(state.report.longest.value()), capacity);
-    if (state.seconds) finding.explanation += " Its accept queue refused nothing yet.";
+    if (state.seconds) finding.explanation += " Its accept queue has refused nothing so far.";
   }
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
@@ -72,14 +73,13 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
         "The queue's limit of {} is net.core.somaxconn of its own network namespace.", limit);
     if (somaxconn && *somaxconn != limit) {
       finding.explanation += fmt::format(
-          " It has been changed to {} since, but a limit is given once, in listen(), and stays.",
+          " It has since been changed to {}, but a limit is fixed by listen() and stays.",
           *somaxconn);
     }
     if (ns != nullptr && ns != host && host_somaxconn && *host_somaxconn != limit) {
       finding.explanation += fmt::format(
           " The host's value, {}, does not apply: every network namespace has its own, and a new "
-          "one "
-          "starts with the kernel's default.",
+          "one starts with the kernel's default.",
           *host_somaxconn);
     }
     finding.evidence.push_back(sysctl_evidence(ns, facts::kSomaxconn));
@@ -106,10 +106,9 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
     finding.title = "the queue's limit is the application's own, or an older somaxconn";
     finding.confidence = 0.5;
     finding.explanation = fmt::format(
-        "The queue's limit is {} though net.core.somaxconn of its network namespace is {}. Either "
+        "The queue's limit is {}, though net.core.somaxconn of its network namespace is {}. Either "
         "the application asked for {} in listen(), or somaxconn was {} at that time ({}) and has "
-        "been "
-        "raised since.",
+        "been raised since.",
         limit, somaxconn ? std::to_string(*somaxconn) : "not known", limit, limit,
         fmt::join(state.limit_candidates, ", "));
     finding.evidence.push_back(sysctl_evidence(ns, facts::kSomaxconn));
@@ -121,9 +120,8 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
 void add_stale(const ListenerState& state, std::vector<Finding>& findings) {
   Finding finding = finding_about("AQ106", state);
   finding.explanation = fmt::format(
-      "The queue's limit is {} and net.core.somaxconn of its network namespace is {} by now: it "
-      "was "
-      "{} after the application called listen(), which is when a limit is fixed.",
+      "The queue's limit is {}, but net.core.somaxconn of its network namespace is {} now: it was "
+      "{} after the application had called listen(), which fixes the limit.",
       state.listener->limit->value(), state.report.somaxconn.value_or(0),
       state.listener->limit->value() > state.report.somaxconn.value_or(0) ? "lowered" : "raised");
   finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kSomaxconn));
@@ -134,9 +132,8 @@ void add_stale(const ListenerState& state, std::vector<Finding>& findings) {
 void add_unix(const ListenerState& state, std::vector<Finding>& findings) {
   Finding finding = finding_about("AQ110", state);
   finding.explanation = fmt::format(
-      "{} for accept() on {} where {} fit.{} A further connect() waits, or fails with EAGAIN if "
-      "the "
-      "client does not want to wait.",
+      "{} for accept() on {} where {} fit.{} A further connect() waits, or fails with EAGAIN on a "
+      "non-blocking socket.",
       connections_wait(state.listener->accept_queue_len.value()),
       facts::listener_endpoint(*state.listener),
       facts::accept_queue_capacity(*state.listener->limit), fullness(state));
@@ -161,8 +158,7 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   finding.severity = std::min(finding.severity, at_most);
   finding.explanation = fmt::format(
       "{} sockets share {} with SO_REUSEPORT. This one is full; {} of the others never held more "
-      "than "
-      "a quarter of their limit.",
+      "than a quarter of their limit.",
       members, facts::listener_endpoint(*state.listener), idle);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
@@ -204,8 +200,8 @@ void add_accept_queue_findings(const facts::Observation& observation,
   if (state.kernel_owned) {
     Finding finding = finding_about("AQ112", state);
     finding.explanation =
-        "No descriptor of any process refers to this socket: the kernel owns it, or it is on its "
-        "way between processes, or io_uring holds it.";
+        "No descriptor of any process refers to this socket: the kernel owns it, it is being "
+        "passed between processes, or io_uring holds it.";
     findings.push_back(std::move(finding));
   }
 }

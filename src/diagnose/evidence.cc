@@ -60,7 +60,7 @@ std::string hung_up(const ListenerState& state) {
   const std::uint32_t seen = *state.listener->waiting_seen;
   return fmt::format(
       " {} of the {} that wait {} until accept() takes {}.", gone, seen,
-      gone == 1 ? "has hung up: it holds its place" : "have hung up: they hold their place",
+      gone == 1 ? "has hung up: it keeps its place" : "have hung up: they keep their places",
       gone == 1 ? "it" : "them");
 }
 
@@ -70,7 +70,7 @@ std::string fullness(const ListenerState& state) {
   if (*fraction >= 1) return " It was full in every sample.";
   if (*fraction <= 0) {
     return was_full(state) ? " It was full for moments only."
-                           : " No sample saw it full, so it fills for moments only.";
+                           : " It was full in no sample, so it fills for moments only.";
   }
   return fmt::format(" It was full in {:.0f} % of the samples.", *fraction * 100);
 }

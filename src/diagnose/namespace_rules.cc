@@ -109,25 +109,26 @@ class NamespaceRules {
     };
     if (unknown(facts::Protocol::kUnix)) {
       add("AQ604", {},
-          "The limits of Unix sockets in this network namespace are not known, and so not whether "
-          "their queues are full.");
+          "The limits of Unix sockets in this network namespace are not known, nor whether their "
+          "queues are full.");
     }
     const bool unclear = unknown(facts::Protocol::kTcp);
     if (ns_.comparable()) {
       if (unclear) {
         add("AQ606", {},
-            "Neither the counters of this network namespace nor those of its sockets are known, "
-            "and "
-            "so not whether packets were refused.");
+            "Neither the counters of this network namespace nor those of its sockets could be "
+            "read, "
+            "so it is not known whether packets were refused.");
       }
       return;
     }
     if (!unclear && (ns_.total(kOverflows).value_or(0) == 0 || observation_.seconds <= 0)) return;
     add("AQ608", {kOverflows, kDrops},
         fmt::format(
-            "This network namespace was not there when acceptq began to watch, or is another "
-            "one by now. {} packets of handshakes were refused in it for a full accept queue "
-            "since it was made.",
+            "This network namespace did not exist when acceptq began to watch, or its number "
+            "belongs to another one now. {} packets of handshakes were refused in it for a full "
+            "accept queue "
+            "since it was created.",
             ns_.total(kOverflows).value_or(0)));
   }
 
@@ -140,12 +141,13 @@ class NamespaceRules {
     finding.explanation = fmt::format(
         "{} of handshakes {} refused for a full accept queue in this network namespace since it "
         "was "
-        "made; when is not known{}.{}",
+        "created{}. The counters do not tell when.{}",
         counted(overflows, "packet", "packets"), overflows == 1 ? "was" : "were",
-        observation_.seconds > 0 ? fmt::format(", none in the last {:.1f} s", observation_.seconds)
-                                 : "",
+        observation_.seconds > 0
+            ? fmt::format(", but none in the last {:.1f} s", observation_.seconds)
+            : "",
         alone != nullptr ? ""
-                         : " The counter does not tell its listeners apart, those that are gone "
+                         : " Nor do they tell its listeners apart, those that are gone "
                            "included.");
     findings_.push_back(std::move(finding));
   }
@@ -160,8 +162,7 @@ class NamespaceRules {
       finding.confidence = 0.9;
       finding.explanation = fmt::format(
           "In {:.1f} s {} of new handshakes {} refused in this network namespace {}, and none of "
-          "the "
-          "listeners that are open now accounts for {}.",
+          "the listeners that are open now accounts for {}.",
           observation_.seconds, counted(packets, "packet", "packets"),
           packets == 1 ? "was" : "were", what, packets == 1 ? "it" : "them");
       findings_.push_back(std::move(finding));
@@ -169,7 +170,7 @@ class NamespaceRules {
     if (here.accept_queue > 0 && !any(&ListenerState::by_accept_queue)) {
       add("AQ101", here.accept_queue, {kOverflows, kDrops}, "because an accept queue was full");
       findings_.back().explanation +=
-          " The one that did was closed meanwhile, or filled for moments only.";
+          " The listener has been closed since, or its queue was full for moments only.";
     }
     const bool by_syn_queue = any(&ListenerState::by_syn_queue);
     if (here.syn_queue > 0 && !by_syn_queue) {
@@ -181,7 +182,7 @@ class NamespaceRules {
     if (here.reserve > 0 && !by_syn_queue && !any(&ListenerState::by_other)) {
       add("AQ205", here.reserve, {kDrops, kOverflows},
           "before any queue was full; with net.ipv4.tcp_syncookies 0 the kernel keeps the last "
-          "quarter of net.ipv4.tcp_max_syn_backlog for clients that it knows");
+          "quarter of net.ipv4.tcp_max_syn_backlog for clients that it already knows");
       findings_.back().confidence = 0.8;  // no memory and no route look the same
       findings_.back().evidence.push_back(sysctl_evidence(ns_.after(), facts::kMaxSynBacklog));
     }
@@ -221,8 +222,8 @@ class NamespaceRules {
       Finding finding = finding_here("AQ203", about, {kCookiesSent, kCookiesRecv, kDoCookies});
       finding.confidence = 0.8;
       finding.explanation = fmt::format(
-          "In {:.1f} s {} SYNs were answered by a SYN cookie and only {} of the answers came back "
-          "({:.0f} %). Real clients answer nearly all.",
+          "In {:.1f} s {} SYNs were answered with a SYN cookie, and only {} of the cookies came "
+          "back ({:.0f} %). Real clients return nearly all.",
           observation_.seconds, sent, received,
           100.0 * static_cast<double>(received) / static_cast<double>(sent));
       findings_.push_back(std::move(finding));
@@ -233,9 +234,8 @@ class NamespaceRules {
     const double returned = static_cast<double>(received) / static_cast<double>(sent);
     if (returned < kCookiesThatReturn) finding.severity = Severity::kWarning;
     finding.explanation = fmt::format(
-        "In {:.1f} s the SYN queue was full for {}, which {} answered by a cookie; {} of the "
-        "answers "
-        "came back.",
+        "In {:.1f} s the SYN queue was full for {}, which {} answered with a cookie; {} of the "
+        "cookies came back.",
         observation_.seconds, counted(sent, "SYN", "SYNs"), sent == 1 ? "was" : "were", received);
     findings_.push_back(std::move(finding));
   }
@@ -287,10 +287,9 @@ class NamespaceRules {
     Finding finding = finding_here("AQ203", about, {kDrops, kOverflows, kPassiveOpens});
     finding.confidence = 0.6;
     finding.explanation = fmt::format(
-        "{} in the SYN queue {} unanswered for over a second{}{}, and in {:.1f} s {} completed: "
-        "what "
-        "fills it are handshakes that nobody completes.",
-        counted(silent.waiting, "handshake", "handshakes"), silent.waiting == 1 ? "is" : "are",
+        "{} in the SYN queue {} been unanswered for over a second{}{}, and in {:.1f} s {} "
+        "completed: the queue is filled by handshakes that nobody completes.",
+        counted(silent.waiting, "handshake", "handshakes"), silent.waiting == 1 ? "has" : "have",
         silent.repeated > 0 ? fmt::format(", {} SYN-ACKs were repeated", silent.repeated) : "",
         silent.expired > 0 ? fmt::format(", {} requests expired", silent.expired) : "",
         observation_.seconds, counted(completed, "handshake was", "handshakes were"));
@@ -308,8 +307,8 @@ class NamespaceRules {
         [](const ListenerState& state) { return state.listener->defer_accept.value_or(0) > 0; });
     Finding finding = finding_here("AQ206", about, {kDeferDrop, kQueueFullDrop, kDoCookies});
     finding.explanation = fmt::format(
-        "In {:.1f} s {} came without data to a listener with TCP_DEFER_ACCEPT: those clients are "
-        "connected, and stay in the SYN queue until they send something.",
+        "In {:.1f} s {} without data reached a listener with TCP_DEFER_ACCEPT: these clients are "
+        "connected, but their requests stay in the SYN queue until they send something.",
         observation_.seconds, counted(deferred, "final ACK", "final ACKs"));
     findings_.push_back(std::move(finding));
   }

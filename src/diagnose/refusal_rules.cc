@@ -91,7 +91,7 @@ std::string exclusion(const ListenerState& state) {
                           100.0 * static_cast<double>(overflows) / static_cast<double>(drops)));
   }
   if (state.report.cookies && *state.report.cookies != Cookies::kOff) {
-    text += " SYN cookies are on, so a full SYN queue is not what refuses them.";
+    text += " SYN cookies are on, so a full SYN queue does not refuse anything.";
   }
   return text;
 }
@@ -108,8 +108,8 @@ std::string for_clients(const Refused& refused) {
   }
   if (at_ack) {
     text +=
-        " Those refused at the last step (the final ACK) have a connection of which the server "
-        "knows nothing.";
+        " Clients refused at the last step (the final ACK) believe that they are connected, but "
+        "the server has no connection.";
   }
   return text;
 }
@@ -142,7 +142,7 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
                   outcome(state, refusals, refusals.accept_queue), exclusion(state));
   finding.explanation += hung_up(state);
   if (nobody_accepts(state)) {
-    finding.explanation += " accept() took none of those that wait: nobody accepts from it.";
+    finding.explanation += " Nobody calls accept(): none of those that wait was taken.";
   }
   if (state.listener->closed) finding.explanation += " It was closed while acceptq watched.";
   add_counter_evidence(state, finding);
@@ -164,16 +164,15 @@ void add_syn_queue_full(const ListenerState& state, const Refusals& refusals,
       room = fmt::format(": it has room for {}", counted(*capacity, "handshake", "handshakes"));
     }
     finding.explanation = fmt::format(
-        "{}, because its SYN queue was full{}. net.ipv4.tcp_syncookies is 0, so the kernel does "
-        "not "
-        "answer without keeping state.{}",
+        "{}, because its SYN queue was full{}. net.ipv4.tcp_syncookies is 0, so the kernel "
+        "does not answer with SYN cookies instead.{}",
         sentence, room, clients);
   } else {
     finding.confidence =
         state.ledger != nullptr ? 1.0 : 0.8;  // no memory and no route look the same
     finding.explanation = fmt::format(
         "{}, before any queue was full. With net.ipv4.tcp_syncookies 0 the kernel keeps the last "
-        "quarter of net.ipv4.tcp_max_syn_backlog ({}) for clients it knows.{}",
+        "quarter of net.ipv4.tcp_max_syn_backlog ({}) for clients that it already knows.{}",
         sentence, sysctl_value(state.ns.after(), facts::kMaxSynBacklog).value_or(0), clients);
     finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kMaxSynBacklog));
   }
@@ -241,13 +240,12 @@ void add_abort(const ListenerState& state, std::vector<Finding>& findings) {
         at_ack == 1 ? "was" : "were", *reset == 0 ? "none was" : counted(*reset, "was", "were"));
     finding.explanation +=
         of_cookies > 0
-            ? fmt::format("; {} answered a SYN cookie, and such are dropped without a word.",
-                          of_cookies)
+            ? fmt::format("; {} answered a SYN cookie, and these are dropped silently.", of_cookies)
             : std::string(".");
   } else {
     finding.explanation +=
         "A client whose final ACK is refused is reset, unless that ACK answers a SYN cookie: then "
-        "it is dropped without a word.";
+        "it is dropped silently.";
   }
   finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kAbortOnOverflow));
   findings.push_back(std::move(finding));

@@ -19,7 +19,7 @@ TEST(Slow, ByLengthAndRateOfAccept) {
   EXPECT_EQ(probes.verdict, Verdict::kSlow);
   EXPECT_DOUBLE_EQ(*probes.listeners[0].estimated_wait_ms, 2400);
   EXPECT_TRUE(says(find(probes, "AQ113"), "12 connections wait for accept(), and 5 are taken"));
-  EXPECT_TRUE(says(find(probes, "AQ113"), "a probe of 1 s fails"));
+  EXPECT_TRUE(says(find(probes, "AQ113"), "a probe with a timeout of 1 s fails"));
   EXPECT_EQ(find(probes, "AQ113")->severity, Severity::kWarning);
   const Report hidden = report_of(waiting(945, 4000, 10));
   EXPECT_EQ(hidden.verdict, Verdict::kSlow);
@@ -65,7 +65,7 @@ TEST(Slow, WhatWasMeasuredCounts) {
   EXPECT_EQ(run(1'048'576'000).verdict, Verdict::kHealthy);  // 0.92 s and more
   const Report slow = run(2'621'440'000);
   EXPECT_EQ(slow.verdict, Verdict::kSlow);
-  EXPECT_TRUE(says(find(slow, "AQ113"), "had waited about 2.6 s"));
+  EXPECT_TRUE(says(find(slow, "AQ113"), "had waited for about 2.6 s"));
 }
 
 // Where its queue refuses, that is what is found; how long the others wait is a number beside it.

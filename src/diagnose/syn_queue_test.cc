@@ -75,7 +75,7 @@ TEST(SynQueue, RefusedSynsAreNoFlood) {
   const Counters refused = {{"TcpExtTCPReqQFullDrop", 3850}, {"TcpExtListenDrops", 3850}};
   EXPECT_EQ(find(run({.counters = refused, .syncookies = 0}), "AQ203"), nullptr);
   const Report flood = run({.counters = refused, .syncookies = 0, .unanswered = 17});
-  EXPECT_TRUE(says(find(flood, "AQ203"), "17 handshakes in the SYN queue are unanswered"));
+  EXPECT_TRUE(says(find(flood, "AQ203"), "17 handshakes in the SYN queue have been unanswered"));
   Counters crowd = refused;
   crowd["TcpPassiveOpens"] = 4000;
   EXPECT_EQ(find(run({.counters = crowd, .syncookies = 0, .unanswered = 17}), "AQ203"), nullptr);
@@ -89,7 +89,7 @@ TEST(SynQueue, DeferredHandshakesAreNoFlood) {
                                .unanswered = 500,
                                .defer_accept = 3});
   EXPECT_EQ(find(deferred, "AQ203"), nullptr);
-  EXPECT_TRUE(says(find(deferred, "AQ206"), "512 final ACKs came without data"));
+  EXPECT_TRUE(says(find(deferred, "AQ206"), "512 final ACKs without data"));
   EXPECT_EQ(find(deferred, "AQ206")->listener, deferred.listeners[0].key);
 }
 

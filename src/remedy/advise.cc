@@ -86,7 +86,7 @@ void doubt_limit(const Subject& subject, diagnose::Finding& finding) {
   finding.title = "the queue's limit is an older somaxconn, or the application's own";
   finding.confidence = 0.5;
   finding.explanation = fmt::format(
-      "The queue's limit is {0} though net.core.somaxconn of its network namespace is {1}. {2}: "
+      "The queue's limit is {0}, though net.core.somaxconn of its network namespace is {1}. {2}: "
       "either somaxconn was {0} when it called listen() and has been raised since, or it is "
       "configured to ask for {0}.",
       limit, *subject.report.somaxconn, usual_request(*subject.server.server));

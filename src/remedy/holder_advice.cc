@@ -27,12 +27,12 @@ Remedy find_the_server(const Subject& subject) {
   Remedy remedy{.form = "cause",
                 .summary =
                     "Find out who should accept: nobody did while acceptq watched, and a "
-                    "longer queue is of no use then.",
+                    "longer queue does not help then.",
                 .takes_effect = "now"};
   if (subject.holders.servers.empty()) {
     remedy.content =
-        "systemd holds the listener for a socket unit whose service is not there: systemctl "
-        "list-sockets shows which, and systemctl status what became of it.";
+        "systemd holds the listener for a socket unit whose service is not running: systemctl "
+        "list-sockets shows which one, and systemctl status what became of it.";
     return remedy;
   }
   remedy.content = fmt::format(
@@ -58,7 +58,7 @@ Remedy cause_first(const Subject& subject) {
   const double accepted = subject.report.accepts_per_s.value_or(0);
   if (subject.accepts == Accepts::kYes) {
     remedy.content = fmt::format(
-        "{:.3g} connections per second are accepted: a queue of {} would mean a wait of {:.0f} s.",
+        "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
         accepted, subject.wanted, subject.wanted / accepted);
   } else if (subject.accepts == Accepts::kNo) {
     remedy.content = "Nothing was accepted while acceptq watched: is the server stopped or stuck?";
@@ -72,7 +72,7 @@ Remedy raise_cap(const Subject& subject) {
           .summary = fmt::format(
               "Raise {0}'s own limit, {1}, or close idle clients: at that limit, or when its "
               "descriptors are used up, {0} calls listen() with {2}, and accepts again when a "
-              "client leaves. Its backlog and somaxconn have nothing to do with it.",
+              "client leaves. The backlog and somaxconn make no difference then.",
               server.name, server.cap, *server.limit_at_cap),
           .takes_effect = "restart"};
 }
@@ -86,12 +86,12 @@ void add_descriptor_hint(const Subject& subject, std::vector<Remedy>& remedies) 
     remedies.push_back(
         {.form = "limits",
          .summary = fmt::format("See whether {} (pid {}) has run out of descriptors: {} of {} are "
-                                "in use, and accept() "
-                                "fails where none is left, however long the queue is.",
+                                "in use, and accept() fails when none is left, however long "
+                                "the queue is.",
                                 process->comm, process->pid.value(), *process->open_files,
                                 *process->open_files_limit),
          .content = fmt::format("prlimit --pid {} --nofile={}:{}\n"
-                                "# to stay: LimitNOFILE= of its unit, or ulimit -n",
+                                "# to make it permanent: LimitNOFILE= of its unit, or ulimit -n",
                                 process->pid.value(), more, more),
          .takes_effect = "now"});
     return;  // the others of its program have the same limit
@@ -104,8 +104,8 @@ void add_cap_hint(const Subject& subject, std::vector<Remedy>& remedies) {
   remedies.push_back(
       {.form = "cap",
        .summary = fmt::format(
-           "Beside the backlog, look at {}'s own bound, {}: there it accepts no more, and a longer "
-           "queue changes nothing.",
+           "Apart from the backlog, check {}'s own cap, {}: once it is reached, nothing more is "
+           "accepted, and a longer queue changes nothing.",
            server->name, server->cap),
        .takes_effect = "now"});
 }

@@ -33,7 +33,7 @@ std::string behind_somaxconn(const Subject& subject) {
                        server->name, *server->default_backlog);
   }
   return fmt::format(
-      "{}'s own backlog, the number that it passes to listen(), may be the next limit.",
+      "{}'s own backlog, the number that it passes to listen(), may become the limit.",
       server_name(subject));
 }
 
@@ -49,8 +49,9 @@ void add_pod_forms(const Subject& subject, std::vector<Remedy>& remedies) {
                       .then = behind_somaxconn(subject)});
   remedies.push_back(
       {.form = "pod.init_container",
-       .summary = "Where the kubelet does not allow it: a privileged init container sets it before "
-                  "the server starts.",
+       .summary =
+           "Where the kubelet does not allow it, let a privileged init container set it before "
+           "the server starts.",
        .content = fmt::format(
            "spec:\n  initContainers:\n  - name: somaxconn\n    image: busybox\n    command: "
            "[\"sysctl\", \"-w\", \"net.core.somaxconn={}\"]\n    securityContext:\n      "
@@ -118,7 +119,7 @@ Remedy unknown_server_form(const Subject& subject) {
   remedy.summary += clamped ? fmt::format(", unless it asks for {} already.", subject.wanted)
                             : fmt::format(" (now {}).", limit);
   if (!subject.server.alike.empty() && !clamped) {
-    remedy.summary += fmt::format(" {} is the default of {}, if it is one of them.", limit,
+    remedy.summary += fmt::format(" {} is the default of {}, if it is one of these.", limit,
                                   settings_of(subject.server.alike));
   }
   return remedy;
@@ -136,7 +137,7 @@ Remedy known_server_form(const Subject& subject, const Server& server) {
                   present_backlog(subject, server), server.key, reload ? "reload" : "restart");
   if (!subject.server.alike.empty()) {
     remedy.summary +=
-        fmt::format(" (Its limit is the default of {}.)", settings_of(subject.server.alike));
+        fmt::format(" (Its limit is also the default of {}.)", settings_of(subject.server.alike));
   }
   const bool tcp = subject.listener.protocol == facts::Protocol::kTcp;
   remedy.content =
@@ -175,8 +176,8 @@ void add_restart_form(const Subject& subject, std::vector<Remedy>& remedies) {
   if (lacks_restart(subject)) {
     const Server& server = *subject.server.server;
     remedy.summary = fmt::format(
-        "Restart {}: probably no more is missing. {}, so net.core.somaxconn was {} when it called "
-        "listen(). It is {} now.",
+        "Restart {}: probably nothing else is needed. {}, so net.core.somaxconn was {} when it "
+        "called listen(). It is {} now.",
         server.name, usual_request(server), limit, somaxconn);
   } else {
     remedy.summary =

@@ -305,7 +305,7 @@ TEST(Advise, AGuessIsShownAsAGuess) {
   Case c = listener_of(process("python3", "/usr/bin/python3.11"), 10, 4096, true,
                        diagnose::LimitSetBy::kApplication, 0);
   watched(c, 2.0, 3);
-  EXPECT_NE(advice(c).find("10 is the default of Django runserver, if it is one of them"),
+  EXPECT_NE(advice(c).find("10 is the default of Django runserver, if it is one of these"),
             std::string::npos)
       << advice(c);
 }

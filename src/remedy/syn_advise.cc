@@ -13,7 +13,7 @@ namespace {
 using diagnose::Remedy;
 
 constexpr const char* kCookiesOn =
-    "Turn on SYN cookies: SYNs are answered although the SYN queue is full";
+    "Turn on SYN cookies, so that SYNs are answered although the SYN queue is full";
 constexpr Setting kCookiesWhenFull{.name = facts::kSyncookies, .value = 1};
 
 // A sysctl of the namespace in the form that its owner needs: to stay, and at once.
@@ -38,7 +38,7 @@ void add_sysctl_forms(const std::string& why, const Setting& setting, const fact
   if (owner != nullptr && owner->pod) {
     const bool safe = setting.name == std::string_view(facts::kSyncookies);
     remedies.push_back({.form = "pod.sysctls",
-                        .summary = std::string("The same for the pods to come ") +
+                        .summary = std::string("The same for new pods ") +
                                    (safe ? "(a safe sysctl, which every kubelet allows)."
                                          : "(the kubelet must allow it: "
                                            "--allowed-unsafe-sysctls)."),
@@ -46,12 +46,12 @@ void add_sysctl_forms(const std::string& why, const Setting& setting, const fact
                         .takes_effect = "new_pod"});
   } else if (owner != nullptr && owner->container) {
     remedies.push_back({.form = "docker.sysctl",
-                        .summary = "The same for the container when it starts again.",
+                        .summary = "The same for the container, when it is started again.",
                         .content = docker_run(setting),
                         .takes_effect = "restart"});
   } else if (ns.own_container) {
     remedies.push_back({.form = "container.sysctl",
-                        .summary = "The same for this container when it starts again.",
+                        .summary = "The same for this container, when it is started again.",
                         .content = container_sysctls(setting),
                         .takes_effect = "restart"});
   }
@@ -71,8 +71,8 @@ std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::
   if (finding.id == "AQ203") {
     remedies.push_back({.form = "cause",
                         .summary = "Filter the SYNs before they arrive (firewall, load balancer, "
-                                   "provider), or, if the clients are real, find what loses the "
-                                   "SYN-ACKs on their way. Longer queues do not help.",
+                                   "provider), or, if the clients are real, find out where the "
+                                   "SYN-ACKs are lost. Longer queues do not help.",
                         .takes_effect = "now"});
     if (cookies_are_off(ns)) {
       add_sysctl_forms(kCookiesOn, kCookiesWhenFull, ns, owner, remedies);

@@ -48,9 +48,9 @@ Words words_of(Verdict verdict, Severity severity) {
       return {"listener lets connections wait for over a second",
               "listeners let connections wait for over a second", ""};
     case Verdict::kDroppedElsewhere:
-      return {"listener does not get all of its connections, for another reason than a full queue",
-              "listeners do not get all of their connections, for another reason than a full queue",
-              "connections are lost for another reason than a full queue"};
+      return {"listener does not get all of its connections, but no queue is to blame",
+              "listeners do not get all of their connections, but no queue is to blame",
+              "connections are lost, but no queue is to blame"};
     case Verdict::kAtRisk:
       return {"listener is at its limit or close to it",
               "listeners are at their limit or close to it", "a SYN queue is at its limit"};

@@ -87,7 +87,7 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
   std::string text = fmt::format("{}{} packets in {:.1f} s ({:.0f}/s)", more ? "at least " : "",
                                  *report.refused.total, observation.seconds, per_second);
   if (report.refused.source == facts::Source::kSocketDrops) {
-    text += " at most: the socket's own count, where some packets count twice";
+    text += " at most: the socket's own count, which counts some packets twice";
   }
   if (report.refused.at_syn && report.refused.at_ack && *report.refused.total > 0) {
     text += fmt::format(", {} at SYN and {} at the final ACK", *report.refused.at_syn,
@@ -99,8 +99,8 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
 std::string unanswered_text(const ListenerReport& report) {
   if (report.syn_unanswered.value_or(0) == 0) return "";
   return fmt::format(
-      "{} SYNs got no answer, though the kernel counts no refusal of them: they died "
-      "before they reached the listener, or their answers did",
+      "{} SYNs got no answer, though the kernel counts no refusal of them: they or the "
+      "answers to them were lost on the way",
       *report.syn_unanswered);
 }
 
@@ -125,7 +125,7 @@ std::string clients_text(const ListenerReport& report) {
 std::string time_in_queue_text(const ListenerReport& report) {
   if (!report.time_in_queue) {
     if (!report.estimated_wait_ms) return "";
-    return fmt::format("about {} for one that comes now, by the rate of accept()",
+    return fmt::format("about {} for a new one, by the rate of accept()",
                        duration_text(*report.estimated_wait_ms));
   }
   std::string text = duration_text(report.time_in_queue->p50_ms) + " for half";
@@ -159,7 +159,7 @@ std::string limit_text(const facts::Observation& observation, const facts::Liste
           "the application: it asked for {} (net.core.somaxconn of {} namespace is {})",
           listener.limit->value(), whose, somaxconn);
     case LimitSetBy::kKernel:
-      return "the kernel: its own listeners are not clamped by somaxconn";
+      return "the kernel: somaxconn does not bound its own listeners";
     case LimitSetBy::kAcceptq:
       return "acceptq, which resized the queue";
     case LimitSetBy::kUnknown:

@@ -20,9 +20,8 @@ std::string accept_rule(const facts::Listener& listener) {
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
   const std::uint32_t length = listener.accept_queue_len.value();
   std::string text = fmt::format(
-      "Its accept queue holds {} completed connections now. The kernel refuses the next one when "
-      "the "
-      "length is greater than the limit, {}, so {} fit",
+      "Its accept queue holds {} complete connections now. The kernel refuses the next one when "
+      "the length is greater than the limit, {}, so {} fit",
       length, limit, capacity);
   if (length >= capacity) return text + ": it is full.";
   return text + fmt::format(" and {} more would be taken.", capacity - length);
@@ -31,9 +30,8 @@ std::string accept_rule(const facts::Listener& listener) {
 std::string limit_rule(const facts::Listener& listener, const ListenerReport& report) {
   if (!listener.limit) return "";
   if (report.limit_set_by == diagnose::LimitSetBy::kKernel) {
-    return "No process holds the socket: it is the kernel's own, and the kernel gives its sockets "
-           "a "
-           "limit that somaxconn does not bound.";
+    return "No process holds the socket: it is the kernel's own, and somaxconn does not bound the "
+           "limits of those.";
   }
   if (!report.somaxconn) return "";
   return fmt::format(
@@ -58,10 +56,11 @@ std::string syn_rule(const facts::Listener& listener, const ListenerReport& repo
       return text + "When it is full, SYNs are refused: tcp_syncookies is 0.";
     case Cookies::kWhenFull:
       return text +
-             "When it is full, the kernel answers with SYN cookies, which need no place in it: "
+             "When it is full, the kernel answers with SYN cookies, which need no room in it: "
              "tcp_syncookies is 1.";
     case Cookies::kAlways:
-      return text + "It is not used: tcp_syncookies is 2, so every SYN is answered with a cookie.";
+      return text +
+             "It is not used: tcp_syncookies is 2, so every SYN is answered with a SYN cookie.";
   }
   return text;
 }

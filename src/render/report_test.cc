@@ -204,7 +204,7 @@ TEST(ListenerRules, SaysWhoseLimitItIs) {
   c.add("/run/a.sock", Verdict::kHealthy, 3);
   c.report.listeners.back().somaxconn = 4096;
   const std::string rule = listener_rules({}, c.report, c.observation);
-  EXPECT_NE(rule.find("holds 3 completed"), std::string::npos) << rule;
+  EXPECT_NE(rule.find("holds 3 complete"), std::string::npos) << rule;
   EXPECT_NE(rule.find("that is 4096 now"), std::string::npos) << rule;
   c.report.listeners.back().limit_set_by = diagnose::LimitSetBy::kKernel;
   const std::string of_kernel = listener_rules({}, c.report, c.observation);

@@ -115,26 +115,24 @@ class Page {
       text += "\n" + wrap(style_, 0,
                           "A connection to a Unix socket waits in its listener's queue until the "
                           "program takes it with accept(). While the queue is full, connect() "
-                          "waits, or fails at once where its caller does not want to wait "
-                          "(EAGAIN).");
+                          "waits, or fails at once on a non-blocking socket (EAGAIN).");
     }
     if (warns_of_accept_queue()) {
       text += "\n" + wrap(style_, 0,
-                          "A finished connection waits in its listener's accept queue until the "
+                          "A complete connection waits in its listener's accept queue until the "
                           "program takes it with accept(). " +
                               std::string(report_.verdict == Verdict::kSlow
-                                              ? "Its client sees it open, and hears nothing until "
-                                                "then."
+                                              ? "To its client it is open, but silent until then."
                                               : "While the queue is full, the kernel drops what "
                                                 "arrives, and the program's log says nothing: "
                                                 "clients try again for seconds, then give up."));
     }
     if (warns_of("AQ2")) {
       text += "\n" + wrap(style_, 0,
-                          "A connection that has begun but is not finished waits in its "
-                          "listener's SYN queue until the client answers. Clients far away and "
-                          "senders that never answer fill it. With SYN cookies the kernel then "
-                          "answers without keeping anything; without them it drops what arrives.");
+                          "A handshake that is not complete waits in its listener's SYN queue "
+                          "until the client answers. Distant clients, and senders that never "
+                          "answer, fill it. With SYN cookies the kernel then answers without "
+                          "keeping state; without them it drops what arrives.");
     }
     return text;
   }
