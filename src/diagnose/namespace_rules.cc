@@ -1,6 +1,9 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "base/text.h"
 #include "diagnose/catalogue.h"
@@ -276,7 +279,11 @@ class NamespaceRules {
     if (sysctl_value(ns_.after(), facts::kSyncookies) != 0 || defers()) return;
     const std::uint64_t refused = refusals_of(ns_, rules_).total();
     const Unanswered silent = unanswered();
-    const std::uint64_t clients = silent.waiting + silent.expired;
+    // Where the SYN queue cannot be looked into, repeated SYN-ACKs tell of those that wait in it: a
+    // request repeats its own after 1, 3, 7 s …, so hardly more than twice in a short watch.
+    constexpr std::uint64_t kRepeatsOfOne = 2;
+    const std::uint64_t clients =
+        std::max(silent.waiting, silent.repeated / kRepeatsOfOne) + silent.expired;
     const std::uint64_t completed = ns_.grew(kPassiveOpens) + silent.acked;
     if (refused < kFloodSyns || clients < kUnanswered ||
         !comes_to_nothing(completed, completed + clients)) {
@@ -286,13 +293,22 @@ class NamespaceRules {
         only([](const ListenerState& state) { return state.by_syn_queue; });
     Finding finding = finding_here("AQ203", about, {kDrops, kOverflows, kPassiveOpens});
     finding.confidence = 0.6;
+    std::vector<std::string> signs;
+    if (silent.waiting > 0) {
+      signs.push_back(counted(silent.waiting, "handshake has been", "handshakes have been") +
+                      " unanswered for over a second");
+    }
+    if (silent.repeated > 0) {
+      signs.push_back(counted(silent.repeated, "SYN-ACK was", "SYN-ACKs were") + " repeated");
+    }
+    if (silent.expired > 0) {
+      signs.push_back(counted(silent.expired, "request", "requests") + " expired");
+    }
     finding.explanation = fmt::format(
-        "{} in the SYN queue {} been unanswered for over a second{}{}, and in {:.1f} s {} "
-        "completed: the queue is filled by handshakes that nobody completes.",
-        counted(silent.waiting, "handshake", "handshakes"), silent.waiting == 1 ? "has" : "have",
-        silent.repeated > 0 ? fmt::format(", {} SYN-ACKs were repeated", silent.repeated) : "",
-        silent.expired > 0 ? fmt::format(", {} requests expired", silent.expired) : "",
-        observation_.seconds, counted(completed, "handshake was", "handshakes were"));
+        "{}; in {:.1f} s {} completed: the SYN queue is filled by handshakes that nobody "
+        "completes.",
+        fmt::join(signs, ", "), observation_.seconds,
+        counted(completed, "handshake was", "handshakes were"));
     finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
     findings_.push_back(std::move(finding));
   }

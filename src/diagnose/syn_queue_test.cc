@@ -14,6 +14,7 @@ struct Given {
   std::int64_t syncookies = 1;
   std::uint32_t unanswered = 0;  // handshakes in the SYN queue whose SYN-ACK was repeated
   std::uint32_t defer_accept = 0;
+  std::optional<std::uint64_t> synacks_repeated;  // where the SYN queue cannot be looked into
 };
 
 Report run(const Given& given) {
@@ -29,7 +30,17 @@ Report run(const Given& given) {
   later.syn_queue_len = given.unanswered + 3;
   later.syn_queue_young = 3;
   later.defer_accept = given.defer_accept;
-  return report_of(observe({listener}, before, {later}, after));
+  facts::Observation observation = observe({listener}, before, {later}, after);
+  if (given.synacks_repeated) {
+    observation.after.listeners[0].syn_queue_len.reset();
+    observation.after.listeners[0].syn_queue_young.reset();
+    observation.tracing = facts::Source::kFunctions;
+    facts::Ledger ledger = make_ledger(later, 0, 0);
+    ledger.set(facts::LedgerTerm::kSynRefusedSynFull, later.drops.value_or(0));
+    ledger.set(facts::LedgerTerm::kSynackRetransmitted, *given.synacks_repeated);
+    observation.ledgers = {ledger};
+  }
+  return report_of(observation);
 }
 
 TEST(SynQueue, CookiesThatNobodyReturnsAreAFlood) {
@@ -75,10 +86,19 @@ TEST(SynQueue, RefusedSynsAreNoFlood) {
   const Counters refused = {{"TcpExtTCPReqQFullDrop", 3850}, {"TcpExtListenDrops", 3850}};
   EXPECT_EQ(find(run({.counters = refused, .syncookies = 0}), "AQ203"), nullptr);
   const Report flood = run({.counters = refused, .syncookies = 0, .unanswered = 17});
-  EXPECT_TRUE(says(find(flood, "AQ203"), "17 handshakes in the SYN queue have been unanswered"));
+  EXPECT_TRUE(says(find(flood, "AQ203"), "17 handshakes have been unanswered for over a second"));
   Counters crowd = refused;
   crowd["TcpPassiveOpens"] = 4000;
   EXPECT_EQ(find(run({.counters = crowd, .syncookies = 0, .unanswered = 17}), "AQ203"), nullptr);
+}
+
+// sock_diag does not show the SYN queue, and kernels without iterators have nothing else.
+TEST(SynQueue, RepeatedSynAcksTellOfAFloodWhereTheQueueCannotBeSeen) {
+  const Counters refused = {{"TcpExtTCPReqQFullDrop", 3850}, {"TcpExtListenDrops", 3850}};
+  const Report flood = run({.counters = refused, .syncookies = 0, .synacks_repeated = 40});
+  EXPECT_TRUE(says(find(flood, "AQ203"), "40 SYN-ACKs were repeated; in 2.0 s 0 handshakes"));
+  EXPECT_EQ(find(run({.counters = refused, .syncookies = 0, .synacks_repeated = 2}), "AQ203"),
+            nullptr);
 }
 
 TEST(SynQueue, DeferredHandshakesAreNoFlood) {
