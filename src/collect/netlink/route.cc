@@ -132,7 +132,7 @@ std::optional<RouteBack> route_by_error(int error) {
 
 Result<RouteBack> look_up_route(const IpAddress& to, const IpAddress& from, std::uint32_t ifindex) {
   const IpAddress nowhere;
-  const Result<RouteBack> route = ask(to, from.is_v6() == to.is_v6() ? from : nowhere, ifindex);
+  Result<RouteBack> route = ask(to, from.is_v6() == to.is_v6() ? from : nowhere, ifindex);
   if (!route || *route != RouteBack::kBlackhole || from.is_unspecified()) return route;
   // EINVAL is also the answer where `from` is no address of this host's (a listener with
   // IP_TRANSPARENT or IP_FREEBIND; ip_route_output_key_hash_rcu): then nothing is known.
