@@ -249,10 +249,12 @@ TEST_P(LedgerTest, BooksBalanceAfterChurnOnSeveralCpus) {
     });
   }
   // Enough of both outcomes; how long that takes is the machine's business.
-  EXPECT_TRUE(eventually([&] {
-    const Ledger now = ledger();
-    return now[kSynRefusedAcceptFull] > 1000U && now[kAccepted] > 2000U;
-  }));
+  EXPECT_TRUE(eventually(
+      [&] {
+        const Ledger now = ledger();
+        return now[kSynRefusedAcceptFull] > 1000U && now[kAccepted] > 2000U;
+      },
+      100));
   stop = true;
   for (std::thread& client : clients) client.join();
   acceptor.join();
