@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/suggestions.h"
 #include "diagnose/diagnose.h"
+#include "facts/socket_index.h"
 
 namespace acceptq::cli {
 namespace {
@@ -139,18 +140,14 @@ int code_of_selection(const Error& error) {
 
 void keep_the_ended(const std::vector<Selector>& selectors, facts::Observation& observation) {
   facts::Snapshot& after = observation.after;
-  std::set<std::string> there;
-  for (const facts::Listener& listener : after.listeners) {
-    there.insert(facts::listener_key(listener));
-  }
-  bool kept = false;
+  const facts::SocketIndex there(after.listeners);
+  std::vector<facts::Listener> kept;
   for (const facts::Listener& listener : observation.before.listeners) {
-    if (there.contains(facts::listener_key(listener)) ||
-        !is_selected(selectors, observation.before, listener) ||
+    if (there.find(listener) != nullptr || !is_selected(selectors, observation.before, listener) ||
         may_be_unseen(after, listener.netns)) {
       continue;
     }
-    facts::Listener& ended = after.listeners.emplace_back(listener);
+    facts::Listener& ended = kept.emplace_back(listener);
     ended.closed = true;
     ended.accept_queue_len = QueueLength(0);
     for (const facts::OwnerRef& owner : listener.owners) {
@@ -161,9 +158,10 @@ void keep_the_ended(const std::vector<Selector>& selectors, facts::Observation& 
       const facts::Namespace* ns = facts::find_namespace(observation.before, listener.netns);
       if (ns != nullptr) after.namespaces.push_back(*ns);
     }
-    kept = true;
   }
-  if (kept) facts::normalize(after);
+  if (kept.empty()) return;
+  std::ranges::move(kept, std::back_inserter(after.listeners));
+  facts::normalize(after);
 }
 
 Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,

@@ -16,6 +16,7 @@
 #include "cli/tracing.h"
 #include "collect/bpf/handshake_tracer.h"
 #include "collect/traced_handshakes.h"
+#include "facts/socket_index.h"
 #include "listenpath/ledger_counters.h"
 #include "render/trace.h"
 
@@ -172,12 +173,12 @@ class Trace {
 
   // Also the listeners that were closed meanwhile, and whose they were.
   facts::Snapshot with_the_gone(facts::Snapshot after) const {
+    std::vector<facts::Listener> gone;
+    const facts::SocketIndex there(after.listeners);
     for (const facts::Listener& listener : before_.listeners) {
-      const std::string key = facts::listener_key(listener);
-      if (std::ranges::find(after.listeners, key, facts::listener_key) == after.listeners.end()) {
-        after.listeners.push_back(listener);
-      }
+      if (there.find(listener) == nullptr) gone.push_back(listener);
     }
+    std::ranges::move(gone, std::back_inserter(after.listeners));
     for (const facts::Process& process : before_.processes) {
       if (facts::find_process(after, process.pid) == nullptr) after.processes.push_back(process);
     }

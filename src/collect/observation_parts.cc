@@ -4,7 +4,39 @@
 #include <set>
 #include <utility>
 
+#include "facts/socket_index.h"
+
 namespace acceptq::collect {
+
+namespace {
+
+void take_cookies(const std::vector<facts::Listener>& known,
+                  std::vector<facts::Listener>& listeners) {
+  const facts::SocketIndex index(known);
+  for (facts::Listener& listener : listeners) {
+    if (listener.cookie.value() != 0) continue;
+    if (const facts::Listener* same = index.find(listener)) listener.cookie = same->cookie;
+  }
+}
+
+// What was sampled before a socket had its cookie, under the key that it has now.
+void rename_samples(const std::vector<facts::Listener>& listeners,
+                    std::map<std::string, facts::QueueSamples>& samples) {
+  for (facts::Listener nameless : listeners) {
+    if (nameless.cookie.value() == 0 || nameless.inode.value() == 0) continue;
+    const std::string key = facts::listener_key(nameless);
+    nameless.cookie = {};
+    const auto earlier = samples.find(facts::listener_key(nameless));
+    if (earlier == samples.end()) continue;
+    facts::QueueSamples& queue = samples[key];
+    queue.count += earlier->second.count;
+    queue.full += earlier->second.full;
+    queue.longest = std::max(queue.longest, earlier->second.longest);
+    samples.erase(earlier);
+  }
+}
+
+}  // namespace
 
 std::vector<NetnsId> watched_namespaces(const facts::Snapshot& snapshot) {
   std::set<NetnsId> ids;
@@ -27,6 +59,7 @@ void add_sample(const facts::Listener& listener,
 }
 
 void complete(facts::Snapshot& before, facts::Snapshot complete) {
+  take_cookies(complete.listeners, before.listeners);
   std::ranges::move(complete.listeners, std::back_inserter(before.listeners));
   std::ranges::move(complete.processes, std::back_inserter(before.processes));
   for (facts::Namespace& ns : complete.namespaces) {
@@ -58,6 +91,14 @@ void carry_over(const facts::Snapshot& before, facts::Snapshot& after) {
         });
     if (!repeated) after.blind_spots.push_back(spot);
   }
+}
+
+void agree_on_cookies(facts::Observation& observation) {
+  take_cookies(observation.after.listeners, observation.before.listeners);
+  take_cookies(observation.before.listeners, observation.after.listeners);
+  facts::normalize(observation.before);
+  facts::normalize(observation.after);
+  rename_samples(observation.after.listeners, observation.samples);
 }
 
 void measure(facts::Observation& observation) {

@@ -23,6 +23,9 @@ void complete(facts::Snapshot& before, facts::Snapshot complete);
 // sysctls that only it read are taken over.
 void carry_over(const facts::Snapshot& before, facts::Snapshot& after);
 
+// A socket that got its cookie during the observation has it in all of it: one key for one socket.
+void agree_on_cookies(facts::Observation& observation);
+
 // How long the observation was. Where the wall clock was set back meanwhile, the later snapshot
 // stays the later one.
 void measure(facts::Observation& observation);

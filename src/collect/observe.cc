@@ -118,7 +118,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   if (!after) return fail(std::move(after.error()));
   observation.after = std::move(*after);
   carry_over(observation.before, observation.after);
-  facts::normalize(observation.after);
+  agree_on_cookies(observation);
   handshakes.finish(observation, observation.before, opening, closing, scanner);
   if (tap) {
     tap->take();

@@ -96,7 +96,6 @@ class Scanner::Impl {
     if (iterator_) {
       if (Result<bpf::IteratorScan> scan = iterator_->scan())
         listeners = std::move(scan->listeners);
-      for (facts::Listener& listener : listeners) fill_from_visits(listener);
       std::erase_if(by_netlink, [&](NetnsId id) { return !unowned_.contains(id); });
     }
     std::vector<netns::Handle> handles;
@@ -107,6 +106,8 @@ class Scanner::Impl {
     const std::vector<Want> wants(work.size(),
                                   Want{.listeners = true, .only_unowned = iterator_.has_value()});
     read_inside(wants, threads_, nullptr, work);
+    learn_from_visits(work);
+    if (iterator_) std::ranges::for_each(listeners, [&](auto& each) { fill_from_visits(each); });
     std::set<std::string> seen;
     for (const facts::Listener& listener : listeners) seen.insert(facts::listener_key(listener));
     for (NamespaceWork& item : work) {
@@ -255,6 +256,15 @@ class Scanner::Impl {
     for (const NamespaceWork& item : work) handles_.emplace(item.handle.id, item.handle);
   }
 
+  void learn_from_visits(const std::vector<NamespaceWork>& work) {
+    for (const NamespaceWork& item : work) {
+      for (const facts::Listener& listener : item.listeners) {
+        if (listener.cookie.value() != 0) cookies_[listener.inode] = listener.cookie;
+        if (listener.device) devices_[{listener.netns, *listener.ifindex}] = *listener.device;
+      }
+    }
+  }
+
   // What only a visit to its namespace tells of a listener that the iterator showed.
   void fill_from_visits(facts::Listener& listener) const {
     if (listener.cookie.value() == 0) {
@@ -278,12 +288,7 @@ class Scanner::Impl {
   // The iterator's listeners, and those that only sock_diag knows: no descriptor table holds them.
   void gather_listeners(std::vector<facts::Listener> iterated, std::vector<NamespaceWork>& work,
                         facts::Snapshot& snapshot) {
-    for (const NamespaceWork& item : work) {
-      for (const facts::Listener& listener : item.listeners) {
-        if (listener.cookie.value() != 0) cookies_[listener.inode] = listener.cookie;
-        if (listener.device) devices_[{listener.netns, *listener.ifindex}] = *listener.device;
-      }
-    }
+    learn_from_visits(work);
     std::unordered_set<std::uint64_t> inodes;
     for (facts::Listener& listener : iterated) {
       fill_from_visits(listener);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "collect/local_addresses.h"
+#include "facts/socket_index.h"
 
 namespace acceptq::collect {
 namespace {
@@ -34,10 +35,7 @@ void keep_the_closed(const facts::Snapshot& known, facts::Observation& observati
     if (!ledger.closed_at_ns || refused == 0) continue;
     const facts::Listener* listener = facts::find_listener(known, ledger);
     if (listener == nullptr) continue;
-    const std::string key = facts::listener_key(*listener);
-    if (std::ranges::find(after.listeners, key, facts::listener_key) != after.listeners.end()) {
-      continue;
-    }
+    if (facts::SocketIndex(after.listeners).find(*listener) != nullptr) continue;
     after.listeners.push_back(*listener);
     after.listeners.back().closed = true;
     after.listeners.back().accept_queue_len = QueueLength(0);

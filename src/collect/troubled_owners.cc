@@ -9,13 +9,12 @@
 #include "collect/attended.h"
 #include "collect/parallel.h"
 #include "collect/procfs/owner_details.h"
+#include "facts/socket_index.h"
 
 namespace acceptq::collect {
 namespace {
 
-using EarlierListeners = std::map<std::string, const facts::Listener*>;
-
-bool in_trouble(const facts::Observation& observation, const EarlierListeners& earlier,
+bool in_trouble(const facts::Observation& observation, const facts::SocketIndex& earlier,
                 const facts::Listener& listener) {
   constexpr std::uint32_t kMany = 8;  // that wait, though more may fit
   const std::string key = facts::listener_key(listener);
@@ -26,8 +25,8 @@ bool in_trouble(const facts::Observation& observation, const EarlierListeners& e
   const bool half_full =
       listener.limit && std::uint64_t{longest.value()} * 2 >= listener.limit->value();
   if (longest.value() >= kMany || (longest.value() > 0 && half_full)) return true;
-  const auto before = earlier.find(key);
-  return before != earlier.end() && before->second->drops != listener.drops;
+  const facts::Listener* before = earlier.find(listener);
+  return before != nullptr && before->drops != listener.drops;
 }
 
 }  // namespace
@@ -35,10 +34,7 @@ bool in_trouble(const facts::Observation& observation, const EarlierListeners& e
 std::vector<Pid> troubled_owners(const facts::Observation& observation) {
   constexpr std::size_t kOfOneListener = 8;
   constexpr std::size_t kInAll = 64;
-  EarlierListeners earlier;
-  for (const facts::Listener& listener : observation.before.listeners) {
-    earlier.emplace(facts::listener_key(listener), &listener);
-  }
+  const facts::SocketIndex earlier(observation.before.listeners);
   std::set<Pid> pids;
   for (const facts::Listener& listener : observation.after.listeners) {
     if (!in_trouble(observation, earlier, listener)) continue;

@@ -370,6 +370,17 @@ TEST(Diagnose, DoesNotBelieveLedgersThatHoldMoreThanTheCountersGrew) {
   EXPECT_TRUE(disbelieved_ledgers(observation).empty());
 }
 
+// sock_diag gives a subflow of MPTCP its cookie, which changes its key.
+TEST(Diagnose, ASocketThatGotItsCookieMeanwhileIsTheSame) {
+  facts::Listener nameless = make_listener(80, 129, 128, 10);
+  nameless.cookie = {};
+  const Report report = report_of(observe(
+      {nameless}, make_namespace(kPod, 128, {{"TcpExtListenOverflows", 10}}),
+      {make_listener(80, 129, 128, 40)},
+      make_namespace(kPod, 128, {{"TcpExtListenOverflows", 40}, {"TcpExtListenDrops", 30}})));
+  EXPECT_EQ(report.listeners.at(0).refused.total, 30U);
+}
+
 // Counters are the namespace's, and sk_drops counts some packets twice: ledgers tell listeners
 // apart.
 TEST(Diagnose, TakesLedgersBeforeCounters) {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "diagnose/diagnose.h"
+#include "facts/socket_index.h"
 #include "listenpath/limits.h"
 
 namespace acceptq::diagnose {
@@ -137,10 +138,9 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
     if (!rules.socket_drops_counted || may_have_refused(state)) ++suspects[state.listener->netns];
   }
   // A listener that closed meanwhile took its share of the counters with it.
-  std::unordered_map<std::string, bool> alive;
-  for (const ListenerState& state : states) alive[state.report.key] = true;
+  const facts::SocketIndex alive(observation.after.listeners);
   for (const Listener& listener : observation.before.listeners) {
-    if (listener.protocol == Protocol::kTcp && !alive.contains(facts::listener_key(listener))) {
+    if (listener.protocol == Protocol::kTcp && alive.find(listener) == nullptr) {
       ++suspects[listener.netns];
       ++tcp_listeners[listener.netns];
     }
@@ -345,19 +345,13 @@ void group_reuseport(std::vector<ListenerState>& states) {
 
 std::vector<ListenerState> listener_states(const facts::Observation& observation,
                                            const listenpath::KernelRules& rules) {
-  std::unordered_map<std::string, const Listener*> earlier;
-  for (const Listener& listener : observation.before.listeners) {
-    earlier.emplace(facts::listener_key(listener), &listener);
-  }
+  const facts::SocketIndex earlier(observation.before.listeners);
   std::vector<ListenerState> states;
   states.reserve(observation.after.listeners.size());
   for (const Listener& listener : observation.after.listeners) {
     ListenerState state{.listener = &listener, .ns = namespace_delta(observation, listener.netns)};
     state.report.key = facts::listener_key(listener);
-    if (const auto it = earlier.find(state.report.key);
-        it != earlier.end() && state.ns.comparable()) {
-      state.before = it->second;
-    }
+    if (state.ns.comparable()) state.before = earlier.find(listener);
     state.kernel_owned = listener.owners.empty() && listener.owners_complete;
     describe_queue(observation, state);
     describe_syn_queue(rules, state);
