@@ -90,6 +90,8 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
     text += " at most: the socket's own count, which counts some packets twice";
   }
   if (report.refused.at_syn && report.refused.at_ack && *report.refused.total > 0) {
+    if (*report.refused.at_ack == 0) return text + " at SYN";
+    if (*report.refused.at_syn == 0) return text + " at the final ACK";
     text += fmt::format(", {} at SYN and {} at the final ACK", *report.refused.at_syn,
                         *report.refused.at_ack);
   }
