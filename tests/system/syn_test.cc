@@ -159,6 +159,11 @@ class SynTest : public testing::Test {
     return nullptr;
   }
 
+  // Kernels without iterators do not: few repeated SYN-ACKs are then too little to speak of a flood.
+  static bool shows_syn_queues(const json& report) {
+    return report.at("host").at("scan") == "iterator";
+  }
+
   static std::string first_form(const json* finding) {
     if (finding == nullptr || finding->at("remedies").empty()) return "";
     return finding->at("remedies").front().at("form");
@@ -168,7 +173,7 @@ class SynTest : public testing::Test {
 TEST_F(SynTest, FullSynQueueWithoutCookies) {
   const json report = flooded({.syncookies = "0", .max_syn_backlog = "256", .backlog = 16});
   EXPECT_EQ(first_form(finding(report, "AQ201")), "netns.sysctl") << report.at("findings").dump(1);
-  EXPECT_NE(finding(report, "AQ203"), nullptr);
+  EXPECT_TRUE(finding(report, "AQ203") != nullptr || !shows_syn_queues(report));
   // The accept queue is empty: nothing is to be said of its limit.
   for (const char* id : {"AQ101", "AQ104", "AQ105", "AQ108"}) {
     EXPECT_EQ(finding(report, id), nullptr) << id;
@@ -178,7 +183,7 @@ TEST_F(SynTest, FullSynQueueWithoutCookies) {
 TEST_F(SynTest, ReserveOfTheSynQueueWithoutCookies) {
   const json report = flooded({.syncookies = "0", .max_syn_backlog = "64", .backlog = 64});
   EXPECT_EQ(first_form(finding(report, "AQ205")), "netns.sysctl") << report.at("findings").dump(1);
-  EXPECT_NE(finding(report, "AQ203"), nullptr);
+  EXPECT_TRUE(finding(report, "AQ203") != nullptr || !shows_syn_queues(report));
   EXPECT_EQ(finding(report, "AQ105"), nullptr);
 }
 
