@@ -83,9 +83,12 @@ Severity refusal_severity(std::uint64_t refused, std::uint64_t admitted) {
 }
 
 Severity refusal_severity(const ListenerState& state) {
-  const std::uint64_t packets = state.report.refused.total.value_or(0);
-  const std::uint64_t attempts = state.report.refused.attempts.value_or(0);
-  if (state.ledger == nullptr || attempts == 0) {
+  const Refused& refused = state.report.refused;
+  const std::uint64_t packets =
+      std::max(refused.total.value_or(0), state.refusals ? state.refusals->total() : 0);
+  const std::uint64_t attempts = refused.attempts.value_or(0);
+  const bool fates_known = state.ledger != nullptr && (refused.recovered || !refused.at_least);
+  if (!fates_known || attempts == 0) {
     const auto let_in = admitted(state, packets);
     if (let_in) return refusal_severity(packets, *let_in);
     return refusal_severity(packets, state.ns.grew("TcpPassiveOpens"));

@@ -181,6 +181,25 @@ TEST(AbortOnOverflow, DoesNotResetTheAcksOfCookies) {
       << find(report, "AQ109")->explanation;
 }
 
+// What was refused at the ACK of a cookie is not in the packets, only in the counters.
+TEST(Packets, APartOfTheRefusalsDoesNotSpeakForAll) {
+  Observation observation =
+      traced({.received = 160, .refused = 7, .attempts = 7, .delay_s = {{.below = 2, .count = 7}}});
+  facts::Namespace& ns = observation.after.namespaces[1];
+  ns.sysctls[facts::kAbortOnOverflow].value = 1;
+  ns.counters["TcpExtListenOverflows"] = ns.counters["TcpExtListenDrops"] = 471;
+  ns.counters["TcpPassiveOpens"] = 120;
+  observation.after.listeners[0].drops = 471;
+  observation.tracing = observation.ledgers[0].source = facts::Source::kPackets;
+  observation.ledgers[0].set(kAckReset, 23);
+  const Report report = report_of(observation);
+  EXPECT_EQ(report.listeners.at(0).refused.recovered, std::nullopt);
+  EXPECT_FALSE(says(find(report, "AQ101"), "came through later"))
+      << find(report, "AQ101")->explanation;
+  EXPECT_EQ(find(report, "AQ101")->severity, Severity::kCritical);
+  EXPECT_FALSE(says(find(report, "AQ109"), "Of 0")) << find(report, "AQ109")->explanation;
+}
+
 TEST(Neighbours, CountersOfANamespaceAreOfNoOneListener) {
   const Namespace pod =
       make_namespace(kPod, 4096, {{"TcpExtListenOverflows", 92}, {"TcpExtListenDrops", 92}});
