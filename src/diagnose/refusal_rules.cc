@@ -135,10 +135,15 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
     room = fmt::format("the limit is {}, so {} {}", state.listener->limit->value(), capacity,
                        capacity == 1 ? "fits" : "fit");
   }
+  // A queue that was full for moments only need not have been caught by a sample.
+  const std::string seen = was_full(state)
+                               ? fmt::format("up to {} waited for accept() ({})",
+                                             connections(state.report.longest.value()), room)
+                               : fmt::format("{}, and the longest that a sample saw was {}", room,
+                                             connections(state.report.longest.value()));
   finding.explanation =
-      fmt::format("{}, because its accept queue was full: up to {} waited for accept() ({}).{}{}{}",
-                  refused_sentence(state, refusals, refusals.accept_queue),
-                  connections(state.report.longest.value()), room, fullness(state),
+      fmt::format("{}, because its accept queue was full: {}.{}{}{}",
+                  refused_sentence(state, refusals, refusals.accept_queue), seen, fullness(state),
                   outcome(state, refusals, refusals.accept_queue), exclusion(state));
   finding.explanation += hung_up(state);
   if (nobody_accepts(state)) {
