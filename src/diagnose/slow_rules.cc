@@ -20,20 +20,21 @@ void add_slow(const ListenerState& state, std::vector<Finding>& findings) {
   Finding finding = finding_about("AQ113", state);
   const ListenerReport& report = state.report;
   const std::uint32_t length = state.listener->accept_queue_len.value();
+  finding.explanation =
+      "Clients connect at once and then wait for the server's first byte: a probe with a timeout "
+      "of "
+      "1 s fails, and a client that gives up leaves its connection in the queue.";
   if (const auto& time = report.time_in_queue) {
-    finding.explanation = fmt::format(
-        "Half of the connections that accept() took had waited for about {} or longer in the "
+    finding.explanation += fmt::format(
+        " Half of the connections that accept() took had waited for about {} or longer in the "
         "accept queue.",
         seconds(time->p50_ms));
   } else {
-    finding.explanation = fmt::format(
-        "{} for accept(), and {:.3g} are taken per second: a new one waits for about {}.",
+    finding.explanation += fmt::format(
+        " {} for accept(), and {:.3g} are taken per second: a new one waits for about {}.",
         counted(length, "connection waits", "connections wait"), report.accepts_per_s.value_or(0),
         seconds(report.estimated_wait_ms.value_or(0)));
   }
-  finding.explanation +=
-      " Clients connect at once and then wait for the server's first byte: a probe with a timeout "
-      "of 1 s fails, and a client that gives up leaves its connection in the queue.";
   finding.explanation += hung_up(state);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

@@ -21,8 +21,8 @@ using diagnose::ListenerReport;
 using diagnose::Severity;
 
 // Findings of which the rows above them say all that is particular to the listener.
-constexpr std::array<std::string_view, 7> kToldByRows{"AQ101", "AQ103", "AQ104", "AQ105",
-                                                      "AQ106", "AQ108", "AQ113"};
+constexpr std::array<std::string_view, 6> kToldByRows{"AQ101", "AQ103", "AQ104",
+                                                      "AQ105", "AQ106", "AQ108"};
 
 // Whether those who hold the socket are one program, and something was taken from its queue, as
 // far as was seen.

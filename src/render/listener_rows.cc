@@ -61,8 +61,12 @@ std::string queue_text(const TermStyle& style, const facts::Listener& listener,
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
   constexpr int kBar = 20;
   const double share = static_cast<double>(length) / static_cast<double>(capacity);
-  return fmt::format("{} of {} {} {}", length, listener.limit->value(), bar(style, share, kBar),
-                     fullness(report, shows_timeline));
+  std::string text = fmt::format("{} of {} {} {}", length, listener.limit->value(),
+                                 bar(style, share, kBar), fullness(report, shows_timeline));
+  if (const std::uint32_t gone = listener.waiting_hung_up.value_or(0); gone > 0) {
+    text += fmt::format("; {} of those that wait {} hung up", gone, gone == 1 ? "has" : "have");
+  }
+  return text;
 }
 
 // Only where something waits there: handshakes of healthy clients are done in a round trip.
