@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "render/listener_block.h"
 #include "render/listener_names.h"
 
@@ -20,9 +21,10 @@ std::string accept_rule(const facts::Listener& listener) {
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
   const std::uint32_t length = listener.accept_queue_len.value();
   std::string text = fmt::format(
-      "Its accept queue holds {} complete connections now. The kernel refuses the next one when "
-      "the length is greater than the limit, {}, so {} fit",
-      length, limit, capacity);
+      "Its accept queue holds {} now. The kernel refuses the next one when the length is greater "
+      "than the limit, {}, so {} {}",
+      counted(length, "complete connection", "complete connections"), limit, capacity,
+      capacity == 1 ? "fits" : "fit");
   if (length >= capacity) return text + ": it is full.";
   return text + fmt::format(" and {} more would be taken.", capacity - length);
 }
@@ -44,8 +46,9 @@ std::string syn_rule(const facts::Listener& listener, const ListenerReport& repo
   if (listener.protocol == facts::Protocol::kUnix) return "";
   std::string text;
   if (listener.syn_queue_len) {
-    text = fmt::format("Its SYN queue holds {} handshakes that are not complete. ",
-                       *listener.syn_queue_len);
+    text = fmt::format(
+        "Its SYN queue holds {}. ",
+        counted(*listener.syn_queue_len, "incomplete handshake", "incomplete handshakes"));
   }
   if (report.syn_queue_capacity) {
     text += fmt::format("It has room for {}. ", *report.syn_queue_capacity);
