@@ -157,8 +157,9 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   Finding finding = finding_about("AQ111", state);
   finding.severity = std::min(finding.severity, at_most);
   finding.explanation = fmt::format(
-      "{} sockets share {} with SO_REUSEPORT. This one is full; {} of the others never held more "
-      "than a quarter of their limit.",
+      "This is one of {} sockets that share {} (SO_REUSEPORT), and {} of the others never held "
+      "more "
+      "than a quarter of what fits: its own process is stuck, or it has none that accepts.",
       members, facts::listener_endpoint(*state.listener), idle);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

@@ -219,7 +219,7 @@ TEST(Reuseport, OneFullMemberIsNamed) {
                           {{"TcpExtListenOverflows", refused}, {"TcpExtListenDrops", refused}});
   };
   const Report report = report_of(observe({full, idle}, pod(0), {full_after, idle}, pod(20)));
-  EXPECT_TRUE(says(find(report, "AQ111"), "2 sockets share"));
+  EXPECT_TRUE(says(find(report, "AQ111"), "2 sockets that share"));
   EXPECT_TRUE(report.listeners[0].reuseport_group.has_value());
 }
 
