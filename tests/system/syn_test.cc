@@ -159,7 +159,8 @@ class SynTest : public testing::Test {
     return nullptr;
   }
 
-  // Kernels without iterators do not: few repeated SYN-ACKs are then too little to speak of a flood.
+  // Kernels without iterators do not: few repeated SYN-ACKs are then too little to speak of a
+  // flood.
   static bool shows_syn_queues(const json& report) {
     return report.at("host").at("scan") == "iterator";
   }
