@@ -21,14 +21,15 @@ TEST(Catalogue, NumbersAreUniqueAndOrdered) {
 }
 
 TEST(ExplainWord, TakesEveryNameOfAWord) {
+  constexpr const char* kFloodingMessage =
+      "TCP: request_sock_TCP: Possible SYN flooding on port 80. Sending cookies.  Check SNMP "
+      "counters.";
   for (const std::string& word : known_words()) EXPECT_TRUE(explain_word(word)) << word;
   for (const char* word :
        {"aq101", "ListenOverflows", "listendrops", "somaxconn", "net/core/somaxconn",
         "PassiveOpens", "SYNs to LISTEN sockets dropped",
-        "12178939 times the listen queue of a socket overflowed",
-        "TCP: request_sock_TCP: Possible SYN flooding on port 80. Sending cookies. "
-        " Check SNMP counters.",
-        "Recv-Q", "Send-Q", "backlog", "TCP_DEFER_ACCEPT", "TCPBacklogDrop", "netdev_max_backlog",
+        "12178939 times the listen queue of a socket overflowed", kFloodingMessage, "Recv-Q",
+        "Send-Q", "backlog", "TCP_DEFER_ACCEPT", "TCPBacklogDrop", "netdev_max_backlog",
         "(11: Resource temporarily unavailable)"}) {
     EXPECT_TRUE(explain_word(word)) << word;
   }
