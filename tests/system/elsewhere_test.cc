@@ -33,6 +33,13 @@ class ElsewhereTest : public testing::TestWithParam<const char*> {
     ASSERT_EQ(output.exit_code, 0) << output.err;
   }
 
+  // By a packet filter; `hook` as nft writes it.
+  void drop_syns_to(int port, const std::string& hook) const {
+    nft({"add", "table", "inet", "f"});
+    nft({"add", "chain", "inet", "f", "in", "{ type filter hook " + hook + "; }"});
+    nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(port), "drop"});
+  }
+
   // Skips the test where this kernel does not tell why it drops.
   void check(int exit_code, json& report) const {
     const Output output = run_program({kProgram, "check", "--json", "--for", "2s", ns_.selector()});
@@ -48,9 +55,7 @@ class ElsewhereTest : public testing::TestWithParam<const char*> {
 
 TEST_P(ElsewhereTest, APacketFilterIsNoFullQueue) {
   if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
-  nft({"add", "table", "inet", "f"});
-  nft({"add", "chain", "inet", "f", "in", "{ type filter hook input priority 0; }"});
-  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort), "drop"});
+  drop_syns_to(kPort, "input priority 0");
   const SteadyClients clients(ns_.fd(), GetParam(), kPort);
   json report;
   check(1, report);
@@ -66,9 +71,7 @@ TEST_P(ElsewhereTest, APacketFilterIsNoFullQueue) {
 // Where nothing may be traced, packets tell as much: no answer, and no refusal.
 TEST_P(ElsewhereTest, PacketsShowThatNothingIsAnswered) {
   if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
-  nft({"add", "table", "inet", "f"});
-  nft({"add", "chain", "inet", "f", "in", "{ type filter hook input priority 0; }"});
-  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort), "drop"});
+  drop_syns_to(kPort, "input priority 0");
   const SteadyClients clients(ns_.fd(), GetParam(), kPort);
   const Output output =
       run_program({kProgram, "check", "--json", "--packets", "--for", "2s", ns_.selector()});
@@ -84,9 +87,7 @@ TEST_P(ElsewhereTest, PacketsShowThatNothingIsAnswered) {
 // A filter that drops before the kernel has looked for a route.
 TEST_P(ElsewhereTest, DroppedBeforeRouting) {
   if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
-  nft({"add", "table", "inet", "f"});
-  nft({"add", "chain", "inet", "f", "in", "{ type filter hook prerouting priority -300; }"});
-  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort), "drop"});
+  drop_syns_to(kPort, "prerouting priority -300");
   const SteadyClients clients(ns_.fd(), GetParam(), kPort);
   json report;
   check(1, report);
@@ -107,9 +108,7 @@ TEST_P(ElsewhereTest, AClosedPortIsNoAlarm) {
 // A port where nothing listens, but that is silent: no finding, and a line of the trace's summary.
 TEST_P(ElsewhereTest, TheTraceCountsSilenceAtAClosedPort) {
   if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
-  nft({"add", "table", "inet", "f"});
-  nft({"add", "chain", "inet", "f", "in", "{ type filter hook input priority 0; }"});
-  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort + 1), "drop"});
+  drop_syns_to(kPort + 1, "input priority 0");
   const SteadyClients clients(ns_.fd(), GetParam(), kPort + 1);
   const Output output =
       run_program({kProgram, "trace", "--json", "--summary", "--for", "2s", ns_.selector()});
