@@ -17,6 +17,7 @@
 #include "cli/tracing.h"
 #include "collect/live_view.h"
 #include "diagnose/diagnose.h"
+#include "remedy/advise.h"
 #include "render/report_json.h"
 #include "render/top_screen.h"
 
@@ -79,6 +80,7 @@ class Top {
     constexpr std::int64_t kRestFactor = 20;
     next_frame_ns_ = now + std::max(period_ns(), kRestFactor * (monotonic_ns() - now));
     diagnose::Report report = diagnose::diagnose(*observation);
+    remedy::add_remedies(report, *observation);
     const auto warnings = narrow(selectors_, *observation, report, true);
     if (!warnings) {
       // Listeners may go while they are watched: only the first frame has to find one.

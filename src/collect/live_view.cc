@@ -5,11 +5,12 @@
 
 #include "base/clock.h"
 #include "collect/observation_parts.h"
+#include "collect/troubled_owners.h"
 
 namespace acceptq::collect {
 
 LiveView::LiveView(const ScanOptions& scan, const bpf::TraceOptions& trace)
-    : scanner_(scan), handshakes_(trace) {}
+    : options_(scan), scanner_(scan), handshakes_(trace) {}
 
 Status LiveView::begin() {
   handshakes_.start();
@@ -54,6 +55,7 @@ Result<facts::Observation> LiveView::frame() {
   observation.samples = std::exchange(samples_, {});
   handshakes_.finish(observation, observation.before, opening_, totals_, scanner_);
   opening_ = std::move(opening);
+  describe_troubled_owners(options_, observation);
   measure(observation);
   return observation;
 }

@@ -31,6 +31,7 @@ class LiveView {
   [[nodiscard]] const std::vector<facts::Ledger>& totals() const { return totals_.ledgers; }
 
  private:
+  ScanOptions options_;
   Scanner scanner_;
   TracedHandshakes handshakes_;
   facts::Snapshot first_;

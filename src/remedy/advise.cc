@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,8 +24,8 @@ using diagnose::LimitSetBy;
 using diagnose::ListenerReport;
 using diagnose::Remedy;
 
-constexpr std::array<std::string_view, 7> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105",
-                                                      "AQ108", "AQ110", "AQ202"};
+constexpr std::array<std::string_view, 8> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105",
+                                                      "AQ108", "AQ110", "AQ111", "AQ202"};
 
 // Whether a longer queue would change nothing at all: nobody is known to take anything from it.
 bool is_longer_of_no_use(const Subject& subject) {
@@ -40,6 +41,7 @@ bool was_raised(const Subject& subject) {
 
 std::vector<Remedy> advise(const Subject& subject) {
   if (is_at_cap(subject)) return {raise_cap(subject)};
+  if (subject.has_idle_siblings) return {find_the_stuck_member(subject)};
   std::vector<Remedy> remedies;
   if (is_full_all_the_time(subject)) remedies.push_back(cause_first(subject));
   add_descriptor_hint(subject, remedies);
@@ -92,6 +94,25 @@ void doubt_limit(const Subject& subject, diagnose::Finding& finding) {
       limit, *subject.report.somaxconn, usual_request(*subject.server.server));
 }
 
+// What the numbers make a choice of the application's need not be one, where its server is known.
+void doubt_limit_setters(diagnose::Report& report, const facts::Observation& observation) {
+  for (std::size_t i = 0; i < report.listeners.size(); ++i) {
+    ListenerReport& told = report.listeners[i];
+    if (told.limit_set_by != LimitSetBy::kApplication) continue;
+    if (lacks_restart(subject_of(observation, observation.after.listeners[i], told))) {
+      told.limit_set_by = LimitSetBy::kUnknown;
+    }
+  }
+}
+
+std::set<std::string> listeners_with(const diagnose::Report& report, std::string_view id) {
+  std::set<std::string> keys;
+  for (const diagnose::Finding& finding : report.findings) {
+    if (finding.id == id && finding.listener) keys.insert(*finding.listener);
+  }
+  return keys;
+}
+
 const facts::Process* first_holder(const facts::Observation& observation,
                                    const facts::Listener* listener) {
   return listener != nullptr ? facts::holders_of(observation.after, *listener).first() : nullptr;
@@ -100,6 +121,8 @@ const facts::Process* first_holder(const facts::Observation& observation,
 }  // namespace
 
 void add_remedies(diagnose::Report& report, const facts::Observation& observation) {
+  doubt_limit_setters(report, observation);
+  const std::set<std::string> skewed = listeners_with(report, "AQ111");
   std::unordered_map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < report.listeners.size(); ++i) index[report.listeners[i].key] = i;
   for (diagnose::Finding& finding : report.findings) {
@@ -115,13 +138,9 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
       continue;
     }
     if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
-      const Subject subject = subject_of(observation, *listener, *told);
-      if (lacks_restart(subject)) {
-        if (told->limit_set_by == LimitSetBy::kApplication) {
-          told->limit_set_by = LimitSetBy::kUnknown;
-        }
-        if (finding.id == "AQ105") doubt_limit(subject, finding);
-      }
+      Subject subject = subject_of(observation, *listener, *told);
+      subject.has_idle_siblings = skewed.contains(*finding.listener);
+      if (finding.id == "AQ105" && lacks_restart(subject)) doubt_limit(subject, finding);
       finding.remedies = advise(subject);
       continue;
     }

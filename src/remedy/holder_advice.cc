@@ -50,18 +50,42 @@ Remedy cause_first(const Subject& subject) {
       subject.holders.first() != nullptr) {
     return find_the_server(subject);
   }
-  Remedy remedy{.form = "cause",
-                .summary =
-                    "Find out why accept() is slow: the queue is full most of the time, so a "
-                    "longer one only makes clients wait longer.",
-                .takes_effect = "now"};
+  Remedy remedy{.form = "cause", .takes_effect = "now"};
   const double accepted = subject.report.accepts_per_s.value_or(0);
-  if (subject.accepts == Accepts::kYes) {
-    remedy.content = fmt::format(
-        "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
-        accepted, subject.wanted, subject.wanted / accepted);
-  } else if (subject.accepts == Accepts::kNo) {
-    remedy.content = "Nothing was accepted while acceptq watched: is the server stopped or stuck?";
+  switch (subject.accepts) {
+    case Accepts::kNo:
+      remedy.summary = fmt::format(
+          "Find out why {} does not accept: nothing was taken while acceptq watched, and until "
+          "that changes a longer queue fills up as well.",
+          server_name(subject));
+      remedy.content = "Is it stopped, or is every one of its workers or threads stuck?";
+      break;
+    case Accepts::kYes:
+      remedy.content = fmt::format(
+          "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
+          accepted, subject.wanted, subject.wanted / accepted);
+      [[fallthrough]];
+    case Accepts::kUnknown:
+      remedy.summary =
+          "Find out why accept() is slow: the queue is full most of the time, so a longer one only "
+          "makes clients wait longer.";
+  }
+  return remedy;
+}
+
+Remedy find_the_stuck_member(const Subject& subject) {
+  Remedy remedy{
+      .form = "cause",
+      .summary =
+          "Find the process that should accept from this socket: it is stopped or stuck, "
+          "or there is none. A longer queue does not help: the other sockets of the group "
+          "have room.",
+      .content =
+          "The kernel goes on choosing this socket for its share of the clients until a "
+          "process accepts from it again, or every descriptor of it is closed.",
+      .takes_effect = "now"};
+  if (subject.holders.first() != nullptr) {
+    remedy.content += fmt::format(" It is held by {}.", holders_text(subject));
   }
   return remedy;
 }

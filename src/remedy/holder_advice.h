@@ -13,6 +13,9 @@ namespace acceptq::remedy {
 // where none is known to accept.
 [[nodiscard]] diagnose::Remedy cause_first(const Subject& subject);
 
+// For a socket of a SO_REUSEPORT group whose others have room.
+[[nodiscard]] diagnose::Remedy find_the_stuck_member(const Subject& subject);
+
 // For a listener that has the limit which its server gives it at its cap.
 [[nodiscard]] diagnose::Remedy raise_cap(const Subject& subject);
 

@@ -241,6 +241,35 @@ TEST(Advise, ALeakedDescriptorIsNotToldToListen) {
   EXPECT_NE(advice(c).find("Have the server pass"), std::string::npos) << advice(c);
 }
 
+// A longer queue helps no socket whose siblings have room.
+TEST(Advise, AStuckMemberOfAGroupIsLookedFor) {
+  Case c = listener_of(process("nginx"), 20, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
+  diagnose::Finding skew;
+  skew.id = "AQ111";
+  skew.listener = c.report.listeners[0].key;
+  c.report.findings.push_back(skew);
+  watched(c, 2.0, 0);
+  EXPECT_EQ(forms(c), std::vector<std::string>{"cause"});
+  EXPECT_NE(advice(c).find("held by nginx (pid 3985, descriptor 6)"), std::string::npos)
+      << advice(c);
+  EXPECT_EQ(c.report.findings[1].remedies.size(), 1U);
+}
+
+TEST(Advise, WhoDoesNotAcceptIsNotCalledSlow) {
+  Case c = listener_of(process("nginx"), 20, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
+  watched(c, 2.0, 0);
+  EXPECT_NE(advice(c).find("Find out why nginx does not accept"), std::string::npos) << advice(c);
+}
+
+// A server that can only ask for somaxconn chose no limit, in trouble or not.
+TEST(Advise, WhoSetTheLimitIsCorrectedForHealthyListenersToo) {
+  Case c = listener_of(process("traefik"), 100, 4096, true, diagnose::LimitSetBy::kUnknown, 0);
+  c.report.findings.clear();
+  c.report.listeners[0].limit_set_by = diagnose::LimitSetBy::kApplication;
+  add_remedies(c.report, c.observation);
+  EXPECT_EQ(c.report.listeners[0].limit_set_by, diagnose::LimitSetBy::kUnknown);
+}
+
 TEST(Advise, ASocketUnitIsConfiguredThere) {
   Case c = listener_of(process("my-own"), 64, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
   add_holder(c, process("systemd", "/usr/lib/systemd/systemd"), Pid(1));
@@ -396,6 +425,8 @@ TEST(RouteRemedies, GoByWhatWasLookedUp) {
   using enum facts::RouteBack;
   EXPECT_TRUE(advice(std::nullopt, "10.1.2.3").empty());
   ASSERT_EQ(advice(kNone, "10.1.2.3").size(), 1U);
+  // Commands keep their lines, which a sentence does not.
+  EXPECT_EQ(advice(kProhibit, "fd00::7")[0].form, "inspect");
   EXPECT_EQ(advice(kNone, "10.1.2.3")[0].content, "ip route get 10.1.2.3");
   EXPECT_EQ(advice(kProhibit, "fd00::7")[0].content,
             "ip -6 route show table all type prohibit\nip -6 rule show");

@@ -31,7 +31,7 @@ std::vector<Remedy> route_remedies(const std::vector<facts::RefusedClient>& clie
   if (!missing.empty()) {
     const facts::IpAddress& client = missing.front();
     remedies.push_back(
-        {.form = "cause",
+        {.form = "inspect",
          .summary = fmt::format("Give the listener's network namespace a route back to {}, or "
                                 "filter such SYNs if these are no clients of yours.",
                                 diagnose::first_of(missing)),
@@ -43,7 +43,7 @@ std::vector<Remedy> route_remedies(const std::vector<facts::RefusedClient>& clie
     const auto shut_out = diagnose::clients_by_route(clients, route);
     if (shut_out.empty()) continue;
     remedies.push_back(
-        {.form = "cause",
+        {.form = "inspect",
          .summary = fmt::format(
              "Find the route or rule of type \"{}\" that shuts out {}; remove it unless that is "
              "meant.",

@@ -23,8 +23,9 @@ struct Subject {
   // The process that can be told to change something: its program is seen to accept, or is a server
   // that is known by name. Null where nothing shows which of the holders accepts, if any does.
   const facts::Process* acceptor;
-  ServerMatch server;    // the acceptor's
-  std::uint32_t wanted;  // an example of a larger limit
+  ServerMatch server;              // the acceptor's
+  std::uint32_t wanted;            // an example of a larger limit
+  bool has_idle_siblings = false;  // in its SO_REUSEPORT group (AQ111)
 };
 
 [[nodiscard]] Subject subject_of(const facts::Observation& observation,
