@@ -5,6 +5,7 @@
 #include <map>
 #include <string_view>
 
+#include "base/text.h"
 #include "diagnose/catalogue.h"
 #include "diagnose/rules.h"
 
@@ -94,10 +95,10 @@ void add_dead(const ListenerState& state, Finding& finding) {
                                 .source = "kfree_skb"});
   }
   finding.explanation = fmt::format(
-      "In {:.1f} s this host dropped {} SYNs to {} before the listener saw them: {}. {} The "
+      "In {:.1f} s this host dropped {} to {} before the listener saw them: {}. {} The "
       "listener's queues have no part in it.",
-      state.seconds.value_or(0), packets, facts::listener_endpoint(*state.listener), how,
-      kForClients);
+      state.seconds.value_or(0), counted(packets, "SYN", "SYNs"),
+      facts::listener_endpoint(*state.listener), how, kForClients);
 }
 
 // Packets show that there was no answer, and not where it was lost.
@@ -107,11 +108,12 @@ void add_unanswered(const ListenerState& state, Finding& finding) {
   finding.confidence = 0.7;
   finding.title = "SYNs get no answer, and no queue refused them";
   finding.explanation = fmt::format(
-      "In {:.1f} s {} SYNs to {} got no answer, though no counter says that a listener refused "
-      "them: this host dropped them on their way in, or their answers were lost before they passed "
+      "In {:.1f} s {} to {} got no answer, though no counter says that a listener refused "
+      "anything: "
+      "SYNs were dropped by this host on their way in, or the answers were lost before they passed "
       "an interface. {}",
-      state.seconds.value_or(0), state.syns_lost, facts::listener_endpoint(*state.listener),
-      kForClients);
+      state.seconds.value_or(0), counted(state.syns_lost, "SYN", "SYNs"),
+      facts::listener_endpoint(*state.listener), kForClients);
   finding.evidence.push_back({.name = "syn_unanswered",
                               .delta = static_cast<std::int64_t>(state.syns_lost),
                               .unit = "packets",

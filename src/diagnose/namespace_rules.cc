@@ -129,10 +129,9 @@ class NamespaceRules {
     add("AQ608", {kOverflows, kDrops},
         fmt::format(
             "This network namespace did not exist when acceptq began to watch, or its number "
-            "belongs to another one now. {} packets of handshakes were refused in it for a full "
-            "accept queue "
-            "since it was created.",
-            ns_.total(kOverflows).value_or(0)));
+            "belongs to another one now. The kernel counts {} of a handshake refused in it for a "
+            "full accept queue since it was created.",
+            counted(ns_.total(kOverflows).value_or(0), "packet", "packets")));
   }
 
   void add_past() {

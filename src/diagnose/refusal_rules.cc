@@ -16,7 +16,9 @@ using enum facts::LedgerTerm;
 // "97 attempts to connect from 57 addresses".
 std::string attempts(const Refused& refused) {
   std::string text = "new handshakes";
-  if (refused.attempts) {
+  if (refused.attempts == 0U) {
+    text = "earlier attempts to connect";
+  } else if (refused.attempts) {
     text = counted(*refused.attempts, "attempt to connect", "attempts to connect");
   }
   if (refused.addresses) text += " from " + counted(*refused.addresses, "address", "addresses");

@@ -200,6 +200,16 @@ TEST(Packets, APartOfTheRefusalsDoesNotSpeakForAll) {
   EXPECT_FALSE(says(find(report, "AQ109"), "Of 0")) << find(report, "AQ109")->explanation;
 }
 
+// Clients that repeat what they began before the watch are clients, not "0 attempts".
+TEST(Refusals, RetriesOfEarlierAttemptsAreCalledThat) {
+  Observation observation = traced({.received = 40, .refused = 4, .attempts = 0, .length = 512});
+  observation.ledgers[0].addresses = 1;
+  const Report report = report_of(observation);
+  const Finding* finding = find(report, "AQ101");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_TRUE(says(finding, "of earlier attempts to connect")) << finding->explanation;
+}
+
 TEST(Neighbours, CountersOfANamespaceAreOfNoOneListener) {
   const Namespace pod =
       make_namespace(kPod, 4096, {{"TcpExtListenOverflows", 92}, {"TcpExtListenDrops", 92}});

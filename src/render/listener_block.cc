@@ -184,7 +184,7 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
         fmt::format("{}: {} waiting, limit {}", printable(facts::listener_endpoint(listener)),
                     listener.accept_queue_len.value(), limit);
     if (each.report->refused.total.value_or(0) > 0) {
-      line += fmt::format(", {} packets refused", *each.report->refused.total);
+      line += ", " + counted(*each.report->refused.total, "packet", "packets") + " refused";
     }
     text += row(style, shown == 1 ? "the worst" : "", fit_line(style, line));
   }

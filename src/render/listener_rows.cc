@@ -74,7 +74,7 @@ std::string syn_queue_text(const TermStyle& style, const facts::Listener& listen
                            const ListenerReport& report) {
   if (listener.syn_queue_len.value_or(0) == 0) return "";
   const std::uint32_t length = *listener.syn_queue_len;
-  std::string text = fmt::format("{} handshakes under way", length);
+  std::string text = counted(length, "handshake", "handshakes") + " under way";
   if (const auto& capacity = report.syn_queue_capacity; capacity && *capacity > 0) {
     constexpr int kBar = 20;
     const double share = static_cast<double>(length) / static_cast<double>(*capacity);
@@ -88,8 +88,9 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
   if (!report.refused.total || observation.seconds <= 0) return "";
   const double per_second = static_cast<double>(*report.refused.total) / observation.seconds;
   const bool more = report.refused.at_least && *report.refused.total > 0;
-  std::string text = fmt::format("{}{} packets in {:.1f} s ({:.0f}/s)", more ? "at least " : "",
-                                 *report.refused.total, observation.seconds, per_second);
+  std::string text = fmt::format("{}{} in {:.1f} s ({:.0f}/s)", more ? "at least " : "",
+                                 counted(*report.refused.total, "packet", "packets"),
+                                 observation.seconds, per_second);
   if (report.refused.source == facts::Source::kSocketDrops) {
     text += " at most: the socket's own count, which counts some packets twice";
   }
@@ -105,12 +106,19 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
 std::string unanswered_text(const ListenerReport& report) {
   if (report.syn_unanswered.value_or(0) == 0) return "";
   return fmt::format(
-      "{} SYNs got no answer, though the kernel counts no refusal of them: they or the "
-      "answers to them were lost on the way",
-      *report.syn_unanswered);
+      "{} got no answer, though the kernel counts no refusal: SYNs, or the answers to them, were "
+      "lost on the way",
+      counted(*report.syn_unanswered, "SYN", "SYNs"));
 }
 
-// "10.0.0.3 (41 attempts), 10.0.0.4 (7), and 55 more"
+// Those without an attempt only repeated packets of attempts that began before.
+std::string attempts_text(const facts::RefusedClient& client, bool is_first) {
+  if (client.attempts == 0) return "retries";
+  if (!is_first) return std::to_string(client.attempts);
+  return counted(client.attempts, "attempt", "attempts");
+}
+
+// "10.0.0.3 (41 attempts), 10.0.0.4 (7) and 55 more"
 std::string clients_text(const ListenerReport& report) {
   constexpr std::size_t kMost = 3;
   const diagnose::Refused& refused = report.refused;
@@ -118,9 +126,8 @@ std::string clients_text(const ListenerReport& report) {
   std::size_t shown = 0;
   for (const facts::RefusedClient& client : refused.top) {
     if (shown == kMost) break;
-    text += fmt::format("{}{} ({}{})", shown == 0 ? "" : ", ", client.address.to_string(),
-                        client.attempts,
-                        shown > 0 ? "" : (client.attempts == 1 ? " attempt" : " attempts"));
+    text += fmt::format("{}{} ({})", shown == 0 ? "" : ", ", client.address.to_string(),
+                        attempts_text(client, shown == 0));
     ++shown;
   }
   const std::uint64_t all = refused.addresses.value_or(refused.top.size());
@@ -177,6 +184,10 @@ std::string limit_text(const facts::Observation& observation, const facts::Liste
 
 std::string rates_text(const ListenerReport& report) {
   if (!report.arrivals_per_s || !report.accepts_per_s) return "";
+  if (*report.accepts_per_s > *report.arrivals_per_s) {
+    return fmt::format("{:.0f} connections/s, while {:.0f}/s arrived, retries included",
+                       *report.accepts_per_s, *report.arrivals_per_s);
+  }
   return fmt::format("{:.0f} connections/s of {:.0f}/s that arrive, retries included",
                      *report.accepts_per_s, *report.arrivals_per_s);
 }

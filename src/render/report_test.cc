@@ -160,6 +160,22 @@ TEST(ListenerBlock, TakesFewLinesHoweverMuchThereIsToSay) {
   EXPECT_EQ(block.find("The others"), std::string::npos) << text;
 }
 
+TEST(ListenerBlock, SaysWhatOneIsAndWhatIsOnlyRepeated) {
+  Case c;
+  c.add("/run/bad.sock", Verdict::kOverflowing, 129);
+  c.find(Severity::kCritical, "Clients are refused.");
+  c.observation.seconds = 2;
+  diagnose::ListenerReport& listener = c.report.listeners.back();
+  listener.refused = {.total = 1, .at_syn = 1, .at_ack = 0, .attempts = 0};
+  listener.refused.top = {{.address = *facts::IpAddress::parse("10.0.0.3")}};
+  listener.arrivals_per_s = 0.4;
+  listener.accepts_per_s = 3;
+  const std::string text = c.text({.unicode = false, .width = 120});
+  EXPECT_NE(text.find("1 packet in 2.0 s"), std::string::npos) << text;
+  EXPECT_NE(text.find("10.0.0.3 (retries)"), std::string::npos) << text;
+  EXPECT_NE(text.find("3 connections/s, while 0/s arrived"), std::string::npos) << text;
+}
+
 TEST(ReportText, KeepsTheTableWithinTheWidth) {
   Case c;
   for (int i = 0; i < 12; ++i) {
