@@ -94,11 +94,8 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   std::optional<packets::PacketTap> tap;
   if (options.tapped) tap.emplace(tap_choices(options, scanner, observation.before));
 
-  // The time that was asked for includes the loading of programs and the first scan, but where
-  // these take most of it, half of it is watched nevertheless: counters that had no time to move
-  // would say that all is well.
-  const auto asked = static_cast<std::int64_t>(options.seconds * kNsPerSecond);
-  const std::int64_t end = std::max(begin + asked, observation.before.monotonic_ns + asked / 2);
+  const std::int64_t end = observation.before.monotonic_ns +
+                           static_cast<std::int64_t>(options.seconds * kNsPerSecond);
   const std::vector<NetnsId> watched = watched_namespaces(observation.before);
   while (true) {
     const std::int64_t now = monotonic_ns();

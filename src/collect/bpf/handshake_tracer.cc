@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "collect/bpf/dead_reasons.h"
+#include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/ledger_book.h"
 #include "collect/bpf/ledger_programs.h"
 #include "collect/bpf/ledger_wire.h"
@@ -62,8 +63,10 @@ facts::IpAddress address_of(std::uint32_t family, const aq_u8 (&address)[16]) {
 
 class HandshakeTracer::Impl {
  public:
-  Impl(std::unique_ptr<LedgerPrograms> programs, std::string shortfall)
-      : programs_(std::move(programs)), shortfall_(std::move(shortfall)) {}
+  Impl(std::unique_ptr<LedgerPrograms> programs, std::string shortfall, const btf* types)
+      : programs_(std::move(programs)),
+        shortfall_(std::move(shortfall)),
+        reasons_(dead_reasons(types)) {}
 
   Status begin(const std::vector<TraceOptions::Choice>& selected) {
     if (const Status chosen = select(selected); !chosen) return chosen;
@@ -155,16 +158,12 @@ class HandshakeTracer::Impl {
   }
 
   Result<std::optional<std::vector<DeadSynCount>>> dead_syns() {
-    if (!reasons_) {
-      const Btf types(btf__load_vmlinux_btf());
-      reasons_ = types ? dead_reasons(types.get()) : std::map<std::uint32_t, std::string>();
-    }
-    if (reasons_->empty()) return std::nullopt;
+    if (reasons_.empty()) return std::nullopt;
     std::vector<DeadSynCount> counts;
     const Status walked = for_each_entry<aq_dead_syn, __u64>(
         map("dead_syns"), [&](const aq_dead_syn& key, __u64 packets) {
-          const auto reason = reasons_->find(key.reason);
-          if (reason == reasons_->end()) return;
+          const auto reason = reasons_.find(key.reason);
+          if (reason == reasons_.end()) return;
           counts.push_back({.syn = {.netns = NetnsId(key.netns),
                                     .address = address_of(key.family, key.address),
                                     .port = key.port,
@@ -297,7 +296,7 @@ class HandshakeTracer::Impl {
   std::unique_ptr<LedgerPrograms> programs_;
   Ring ring_;
   std::string shortfall_;
-  std::optional<std::map<std::uint32_t, std::string>> reasons_;  // once they were asked for
+  std::map<std::uint32_t, std::string> reasons_;  // of drops; empty: the kernel tells none
   std::vector<LedgerRecord> finished_;
   std::uint64_t let_go_ = 0;
   std::int64_t next_tidying_ns_ = 0;
@@ -314,12 +313,10 @@ std::uint64_t tick_ns() {
   return static_cast<std::uint64_t>(tick.tv_nsec);
 }
 
-void make_room(const TraceOptions& options, bpf_map& ledgers, bpf_map& selected) {
+void make_room(const TraceOptions& options, const btf* types, bpf_map& ledgers, bpf_map& selected) {
   constexpr __u32 kMost = 65536;
   constexpr __u32 kMostBeforehand = 16384;
-  const Btf types(btf__load_vmlinux_btf());
-  const bool may_allocate =
-      types && btf__find_by_name_kind(types.get(), "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
+  const bool may_allocate = btf__find_by_name_kind(types, "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
   if (may_allocate) bpf_map__set_map_flags(&ledgers, BPF_F_NO_PREALLOC);
   const __u32 most = may_allocate ? kMost : kMostBeforehand;
   bpf_map__set_max_entries(&ledgers, options.most_listeners == 0 ? most : options.most_listeners);
@@ -344,14 +341,15 @@ HandshakeTracer& HandshakeTracer::operator=(HandshakeTracer&&) noexcept = defaul
 HandshakeTracer::~HandshakeTracer() = default;
 
 Result<HandshakeTracer> HandshakeTracer::Create(const TraceOptions& options) {
-  Result<std::unique_ptr<LedgerPrograms>> programs = options.level == TraceLevel::kTracepoints
-                                                         ? load_tracepoint_hooks(options)
-                                                         : load_function_hooks(options);
+  const Btf types = kernel_btf();
+  Result<std::unique_ptr<LedgerPrograms>> programs =
+      options.level == TraceLevel::kTracepoints ? load_tracepoint_hooks(options, types.get())
+                                                : load_function_hooks(options, types.get());
   std::string shortfall;
   if (!programs && options.level == TraceLevel::kBest) {
     Error first = std::move(programs.error());
     shortfall = first.message();
-    programs = load_tracepoint_hooks(options);
+    programs = load_tracepoint_hooks(options, types.get());
     if (!programs) {
       // Who may not do the one may not do the other.
       if (first.code == ErrorCode::kPermission) return fail(std::move(first));
@@ -360,7 +358,7 @@ Result<HandshakeTracer> HandshakeTracer::Create(const TraceOptions& options) {
     }
   }
   if (!programs) return fail(std::move(programs.error()));
-  auto impl = std::make_unique<Impl>(std::move(*programs), std::move(shortfall));
+  auto impl = std::make_unique<Impl>(std::move(*programs), std::move(shortfall), types.get());
   if (const Status begun = impl->begin(options.selected); !begun) return fail(begun.error());
   return HandshakeTracer(std::move(impl));
 }

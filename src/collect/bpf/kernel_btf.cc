@@ -2,7 +2,14 @@
 
 #include <algorithm>
 
+#include "collect/bpf/libbpf_log.h"
+
 namespace acceptq::collect::bpf {
+
+Btf kernel_btf() {
+  const LibbpfLog quiet;
+  return Btf(btf__load_vmlinux_btf());
+}
 
 std::vector<std::uint32_t> enumerators(const btf* types, std::span<const std::string_view> names) {
   std::vector<std::uint32_t> found(names.size());

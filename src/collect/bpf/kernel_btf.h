@@ -5,12 +5,21 @@
 #include <bpf/btf.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace acceptq::collect::bpf {
+
+struct FreeBtf {
+  void operator()(btf* types) const { btf__free(types); }
+};
+using Btf = std::unique_ptr<btf, FreeBtf>;
+
+// The running kernel's types; null where it does not tell them. Takes some 25 ms.
+[[nodiscard]] Btf kernel_btf();
 
 // Values of enumerators, in the order of `names`; 0 for one that the kernel has not.
 [[nodiscard]] std::vector<std::uint32_t> enumerators(const btf* types,

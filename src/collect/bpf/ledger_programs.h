@@ -2,7 +2,6 @@
 // of ledger_state.h; how they are hooked is all that differs.
 #pragma once
 
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include <cstdint>
@@ -12,6 +11,7 @@
 
 #include "base/result.h"
 #include "collect/bpf/handshake_tracer.h"
+#include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/ledger_wire.h"
 
 namespace acceptq::collect::bpf {
@@ -20,11 +20,6 @@ struct DestroyLink {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
 using Link = std::unique_ptr<bpf_link, DestroyLink>;
-
-struct FreeBtf {
-  void operator()(btf* types) const { btf__free(types); }
-};
-using Btf = std::unique_ptr<btf, FreeBtf>;
 
 class LedgerPrograms {
  public:
@@ -56,25 +51,25 @@ class LedgerPrograms {
 
 // For as many listeners as there may be. From 6.1 on (struct bpf_mem_alloc) programs may allocate
 // what they need when they need it; before, room is taken beforehand, 2 KiB for each.
-void make_room(const TraceOptions& options, bpf_map& ledgers, bpf_map& selected);
+void make_room(const TraceOptions& options, const btf* types, bpf_map& ledgers, bpf_map& selected);
 
 // The options that programs read, before they are loaded.
 template <typename Skeleton>
-void set_options(const TraceOptions& options, Skeleton& skeleton) {
+void set_options(const TraceOptions& options, const btf* types, Skeleton& skeleton) {
   skeleton.rodata->events_per_second = options.events_per_second;
   skeleton.rodata->only_selected = !options.selected.empty();
   skeleton.rodata->tick_ns = tick_ns();
   skeleton.rodata->syn_queue_holds_one_more = options.syn_queue_holds_one_more;
-  make_room(options, *skeleton.maps.ledgers, *skeleton.maps.selected);
+  make_room(options, types, *skeleton.maps.ledgers, *skeleton.maps.selected);
 }
 
-// Hooks on functions. Tries what asks for most first; kUnsupported, kPermission where none is to be
-// had.
+// Hooks on functions, by the running kernel's types (null: it does not tell them). Tries what asks
+// for most first; kUnsupported, kPermission where none is to be had.
 [[nodiscard]] Result<std::unique_ptr<LedgerPrograms>> load_function_hooks(
-    const TraceOptions& options);
+    const TraceOptions& options, const btf* types);
 
 // Tracepoints alone. Errors as above.
 [[nodiscard]] Result<std::unique_ptr<LedgerPrograms>> load_tracepoint_hooks(
-    const TraceOptions& options);
+    const TraceOptions& options, const btf* types);
 
 }  // namespace acceptq::collect::bpf

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/libbpf_log.h"
 #include "collect/bpf/load_failure.h"
 
@@ -102,7 +103,10 @@ Result<ListenerIterator> ListenerIterator::Create() {
   // have none. Other refusals come from before the verifier.
   if (refused_by_verifier()) err = Impl::load(false, true, impl);
   if (refused_by_verifier()) err = Impl::load(false, false, impl);
-  if (err != 0) return fail(explain_load_failure(examine_load_failure(err, log.text())));
+  if (err != 0) {
+    const Btf types = kernel_btf();
+    return fail(explain_load_failure(examine_load_failure(err, log.text(), types.get())));
+  }
   return ListenerIterator(std::move(impl));
 }
 

@@ -1,7 +1,6 @@
 #include "collect/bpf/load_failure.h"
 
 #include <bpf/btf.h>
-#include <bpf/libbpf.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,13 +8,11 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <memory>
 #include <system_error>
 #include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
-#include "collect/bpf/libbpf_log.h"
 
 namespace acceptq::collect::bpf {
 namespace {
@@ -34,26 +31,20 @@ bool may_load() {
   return has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON));
 }
 
-struct FreeBtf {
-  void operator()(btf* types) const { btf__free(types); }
-};
-
 }  // namespace
 
-LoadFailure examine_load_failure(int err, std::string log, Programs programs) {
+LoadFailure examine_load_failure(int err, std::string log, const btf* types, Programs programs) {
   LoadFailure failure{
       .err = err, .log = std::move(log), .capable = may_load(), .programs = programs};
   if (const Result<std::string> text = read_file("/sys/kernel/security/lockdown")) {
     failure.confidential = is_confidential(*text);
   }
-  const LibbpfLog quiet;
-  const std::unique_ptr<btf, FreeBtf> types(btf__parse(kBtfPath, nullptr));
-  failure.has_btf = libbpf_get_error(types.get()) == 0 && types != nullptr;
+  failure.has_btf = types != nullptr;
   if (failure.has_btf) {
     failure.has_iterator =
-        btf__find_by_name_kind(types.get(), "bpf_iter__task_file", BTF_KIND_STRUCT) > 0;
+        btf__find_by_name_kind(types, "bpf_iter__task_file", BTF_KIND_STRUCT) > 0;
     failure.has_file_helper =
-        btf__find_by_name_kind(types.get(), "bpf_sock_from_file", BTF_KIND_FUNC) > 0;
+        btf__find_by_name_kind(types, "bpf_sock_from_file", BTF_KIND_FUNC) > 0;
   }
   return failure;
 }

@@ -3,6 +3,8 @@
 // kernel too old and for a verifier that refuses.
 #pragma once
 
+#include <bpf/btf.h>
+
 #include <string>
 #include <string_view>
 
@@ -29,8 +31,8 @@ struct LoadFailure {
   int kprobe_err = 0;  // for hooks: what became of the last attempt
 };
 
-// Asks this host.
-[[nodiscard]] LoadFailure examine_load_failure(int err, std::string log,
+// Asks this host. The types are the running kernel's; null: it does not tell them.
+[[nodiscard]] LoadFailure examine_load_failure(int err, std::string log, const btf* types,
                                                Programs programs = Programs::kListenerIterator);
 
 // kPermission: capability, lockdown, or a policy. kUnsupported: no BTF, a kernel too old, or a

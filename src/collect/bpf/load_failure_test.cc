@@ -81,9 +81,10 @@ TEST(IsConfidential, KnowsTheModeThatForbidsReading) {
 }
 
 TEST(ExamineLoadFailure, KeepsWhatItWasTold) {
-  const LoadFailure failure = examine_load_failure(EINVAL, "words");
+  const LoadFailure failure = examine_load_failure(EINVAL, "words", nullptr);
   EXPECT_EQ(failure.err, EINVAL);
   EXPECT_EQ(failure.log, "words");
+  EXPECT_FALSE(failure.has_btf);
 }
 
 }  // namespace

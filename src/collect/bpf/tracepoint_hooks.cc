@@ -43,7 +43,7 @@ class TracepointHooks final : public LedgerPrograms {
   Status open(const TraceOptions& options, const btf* types) {
     skeleton_.reset(tracepoints__open());
     if (!skeleton_) return fail_errno(errno, "cannot open the tracepoint programs");
-    set_options(options, *skeleton_);
+    set_options(options, types, *skeleton_);
     if (arguments_of_tracepoint(types, "consume_skb") < 2) {
       return fail(lacks("where a packet was freed (consume_skb has a location from Linux 6.2 on)"));
     }
@@ -161,16 +161,16 @@ class TracepointHooks final : public LedgerPrograms {
 
 }  // namespace
 
-Result<std::unique_ptr<LedgerPrograms>> load_tracepoint_hooks(const TraceOptions& options) {
+Result<std::unique_ptr<LedgerPrograms>> load_tracepoint_hooks(const TraceOptions& options,
+                                                              const btf* types) {
   const LibbpfLog log;
   const auto explain = [&](int err) {
     return fail(explain_load_failure(
-        examine_load_failure(err, log.text(), Programs::kHandshakeTracepoints)));
+        examine_load_failure(err, log.text(), types, Programs::kHandshakeTracepoints)));
   };
-  const Btf types(btf__load_vmlinux_btf());
-  if (!types) return explain(errno);
+  if (types == nullptr) return explain(ENOENT);
   auto programs = std::make_unique<TracepointHooks>();
-  if (const Status opened = programs->open(options, types.get()); !opened) {
+  if (const Status opened = programs->open(options, types); !opened) {
     return fail(opened.error());
   }
   if (const int err = programs->load(); err != 0) return explain(err);
