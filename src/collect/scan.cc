@@ -1,4 +1,6 @@
 // One scan, step by step: namespaces, listeners, counters, sysctls, and who owns what.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -67,6 +69,12 @@ class Scanner::Impl {
     read_counters_from_outside(options_.proc_root, threads_, work);
     read_rest_inside(iterated, depth, work);
     if (beside.after) beside.after();
+    // A namespace that was entered by its mount hides nothing, whoever lives in it.
+    for (const NamespaceWork& item : work) {
+      if (item.identity) discovery->hidden.erase(*item.identity);
+    }
+    note_hidden(*discovery, snapshot);
+    note_held_by_sockets(*discovery, work);
     const OwnerBook::Seen seen = by_pid(std::move(iterated.processes));
     gather_listeners(std::move(iterated.listeners), work, snapshot);
     // The iterator brought them along.
@@ -165,17 +173,28 @@ class Scanner::Impl {
            .cost = "the listeners of other containers and of the host were not seen",
            .unobserved = true});
     }
+  }
+
+  // Namespaces that only processes show whose links may not be read.
+  void note_hidden(const netns::Discovery& discovery, facts::Snapshot& snapshot) const {
     if (!discovery.is_partial()) return;
+    std::size_t processes = discovery.unplaced;
+    for (const auto& [identity, count] : discovery.hidden) processes += count;
     std::string reason = kHidesProcesses;
-    if (discovery.hidden_processes > 0) {
-      reason = "the network namespaces of " +
-               counted(discovery.hidden_processes, "process", "processes") +
+    if (processes > 0) {
+      reason = "the network namespaces of " + counted(processes, "process", "processes") +
                " may not be entered (CAP_SYS_PTRACE; run as root)";
     }
-    std::string cost = "a namespace that only they live in was not seen";
-    if (discovery.hidden_namespaces > 0) {
-      cost = "the listeners of " + counted(discovery.hidden_namespaces, "namespace", "namespaces") +
-             " were not seen";
+    // The iterator shows what processes hold, wherever they live.
+    const bool seen = iterator_ && processes > 0 && !discovery.hides_processes;
+    const std::string what =
+        seen ? "the counters, and the listeners that no process holds," : "the listeners";
+    std::string cost =
+        seen ? "their counters, and the listeners that no process holds, were not seen"
+             : "a namespace that only they live in was not seen";
+    if (!discovery.hidden.empty()) {
+      cost = fmt::format("{} of {} were not seen", what,
+                         counted(discovery.hidden.size(), "namespace", "namespaces"));
     }
     snapshot.blind_spots.push_back({.id = "AQ602",
                                     .scope = "host",
@@ -201,8 +220,8 @@ class Scanner::Impl {
     }
   }
 
-  // Namespaces, cookies and sysctls as the iterator saw them. One that discovery did not find is
-  // held by a socket alone: it can be seen, but not entered.
+  // Namespaces, cookies and sysctls as the iterator saw them. One that discovery did not find can
+  // be seen, but not entered.
   static void take_namespaces(const bpf::IteratorScan& iterated, std::vector<NamespaceWork>& work) {
     for (const bpf::NamespaceSeen& seen : iterated.namespaces) {
       auto it = std::ranges::find_if(
@@ -210,17 +229,27 @@ class Scanner::Impl {
       if (it == work.end()) {
         NamespaceWork item;
         item.handle.id = item.facts.id = seen.id;
-        item.facts.held_by = facts::HeldBy::kDescriptor;
-        item.blind_spots.push_back(
-            {.id = "AQ609",
-             .scope = "netns:" + std::to_string(seen.id.value()),
-             .reason = "no process lives in this namespace and it is mounted nowhere: only open "
-                       "sockets keep it alive",
-             .cost = "its counters were not read"});
         it = work.insert(work.end(), std::move(item));
       }
       it->facts.cookie = seen.cookie;
       it->facts.sysctls = seen.sysctls;
+    }
+  }
+
+  // Namespaces that neither a process nor a mount shows: sockets alone hold them, unless they are
+  // those of processes that may not be looked at.
+  static void note_held_by_sockets(const netns::Discovery& discovery,
+                                   std::vector<NamespaceWork>& work) {
+    if (discovery.is_partial() || discovery.hides_host) return;
+    for (NamespaceWork& item : work) {
+      if (!item.handle.entrances.empty() || item.handle.is_own) continue;
+      item.facts.held_by = facts::HeldBy::kDescriptor;
+      item.blind_spots.push_back(
+          {.id = "AQ609",
+           .scope = "netns:" + std::to_string(item.handle.id.value()),
+           .reason = "no process lives in this namespace and it is mounted nowhere: only open "
+                     "sockets keep it alive",
+           .cost = "its counters were not read"});
     }
   }
 

@@ -1,12 +1,16 @@
 #include "collect/scan_work.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <net/if.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "collect/netlink/proc_net.h"
@@ -19,6 +23,7 @@
 namespace acceptq::collect {
 namespace {
 
+constexpr const char* kOwnThread = "/proc/thread-self";
 constexpr const char* kOwnNet = "/proc/thread-self/net";  // /proc/net is the main thread's
 
 std::string scope_of(const NamespaceWork& work) {
@@ -109,6 +114,21 @@ void take_counters(const std::string& net_dir, Result<procfs::Counters> counters
   work.facts.counters_source = net_dir + "/netstat";
 }
 
+// What stays unseen where a namespace may not be entered: only what was wanted from it, as the
+// iterator and the processes' counters show the rest.
+std::string unseen(const Want& want) {
+  std::vector<std::string_view> what;
+  if (want.listeners) {
+    what.emplace_back(want.only_unowned ? "its listeners that no process holds" : "its listeners");
+  }
+  if (want.counters) what.emplace_back("its counters");
+  if (want.sysctls) what.emplace_back("its sysctls");
+  const std::string_view last = what.back();
+  what.pop_back();
+  return fmt::format("{}{}{} were not seen", fmt::join(what, ", "), what.empty() ? "" : " and ",
+                     last);
+}
+
 void visit(const Want& want, const Status& entered,
            const std::map<std::string, facts::Sysctl>* host_sysctls, NamespaceWork& work) {
   if (!entered) {
@@ -118,15 +138,14 @@ void visit(const Want& want, const Status& entered,
       work.gone = true;
       return;
     }
-    work.blind_spots.push_back(
-        {.id = "AQ602",
-         .scope = scope_of(work),
-         .reason = entered.error().message(),
-         .cost = want.listeners ? "its listeners, counters and sysctls were not seen"
-                                : "what can only be read inside it (sysctls, counters) is missing",
-         .unobserved = want.listeners});
+    work.blind_spots.push_back({.id = "AQ602",
+                                .scope = scope_of(work),
+                                .reason = entered.error().message(),
+                                .cost = unseen(want),
+                                .unobserved = want.listeners});
     return;
   }
+  work.identity = netns::net_identity(kOwnThread);
   if (want.listeners) dump_listeners(want.only_unowned, work);
   if (want.counters) {
     procfs::CounterParser parser;

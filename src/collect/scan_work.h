@@ -1,7 +1,9 @@
 // The steps of a scan that go namespace by namespace.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@ struct NamespaceWork {
   std::vector<facts::Listener> listeners;  // from sock_diag or /proc/net
   std::vector<facts::BlindSpot> blind_spots;
   bool gone = false;  // ended between discovery and entering
+  std::optional<std::uint64_t> identity;  // net_identity(), where it was entered
 };
 
 // What is wanted from inside a namespace.

@@ -76,6 +76,55 @@ TEST_F(ViewTest, NobodySeesItsOwnNamespaceAndSaysWhatItDoesNot) {
   EXPECT_EQ(found->at("owners_complete"), false);
 }
 
+const json* blind_spot(const json& report, const std::string& id, const std::string& scope) {
+  for (const json& spot : report.at("blind_spots")) {
+    if (spot.at("id") == id && spot.at("scope") == scope) return &spot;
+  }
+  return nullptr;
+}
+
+// Root without CAP_SYS_PTRACE may not read the namespaces of root's other processes.
+std::vector<std::string> without_ptrace(const std::string& command) {
+  return {"unshare", "-m", "sh", "-c",
+          command + " exec setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace " + kProgram +
+              " check --json --for 200ms"};
+}
+
+// What the iterator shows is not said to be unseen, and a process that may not be looked at is not
+// taken for none.
+TEST_F(ViewTest, WhatMayNotBeEnteredIsNotAllUnseen) {
+  const TestNetns ns;
+  UniqueFd listener;
+  ns.run([&] { listener = listen_tcp("127.0.0.1", 8080, 5); });
+  const Background inside({"sleep", "60"}, ns.fd());
+  const json report = report_of(run_program(without_ptrace("")));
+  if (report.at("host").at("scan") != "iterator") GTEST_SKIP() << "needs the iterator";
+  EXPECT_NE(listener_on(report, ns, 8080), nullptr);
+  const std::string scope = "netns:" + std::to_string(ns.id().value());
+  EXPECT_EQ(blind_spot(report, "AQ609", scope), nullptr) << report.at("blind_spots").dump(1);
+  const json* hidden = blind_spot(report, "AQ602", "host");
+  ASSERT_NE(hidden, nullptr) << report.at("blind_spots").dump(1);
+  EXPECT_NE(hidden->at("cost").get<std::string>().find("counters"), std::string::npos) << *hidden;
+}
+
+// A mount leads to where a process lives that may not be looked at: nothing of it is unseen.
+TEST_F(ViewTest, AMountShowsWhatAProcessDoesNot) {
+  const std::string target = testing::TempDir() + "/acceptq-mount-" + std::to_string(::getpid());
+  const auto hides_a_namespace = [&](const std::string& mount) {
+    // In a PID namespace, to which the processes of other tests do not belong.
+    std::vector<std::string> argv = without_ptrace("unshare -n sleep 60 & sleep 0.5; " + mount);
+    argv.insert(argv.begin() + 2, {"-p", "-f", "--kill-child", "--mount-proc"});
+    const json report = report_of(run_program(argv));
+    return std::ranges::any_of(report.at("blind_spots"), [](const json& spot) {
+      return spot.at("reason").get<std::string>().find("may not be entered") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(hides_a_namespace(""));
+  EXPECT_FALSE(
+      hides_a_namespace("touch " + target + " && mount --bind /proc/$!/ns/net " + target + ";"));
+  ::unlink(target.c_str());
+}
+
 // Both ways of scanning give the same facts of the same sockets.
 TEST_F(ViewTest, IteratorAndNetlinkAgree) {
   if (run_program({kProgram, "check", "--for", "1ms", "--scan", "iterator"}).exit_code == 3 &&

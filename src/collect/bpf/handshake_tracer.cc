@@ -187,16 +187,19 @@ class HandshakeTracer::Impl {
                        .packets = lost[AQ_LOST_PACKETS],
                        .refusals = lost[AQ_LOST_REFUSALS]};
     losses.listeners += let_go_;
-    // An LRU map forgets silently: what was put in, was not taken out and is not there.
-    std::uint64_t kept = state.attempts_removed;
+    // An LRU map forgets silently: what was put in, was not taken out and is not there. It goes on
+    // changing: what is put in or taken out during the walk must not look forgotten.
+    const std::uint64_t inserted = state.attempts_inserted;
+    std::uint64_t kept = 0;
     const Status walked = for_each_entry<aq_attempt_key, aq_attempt>(
         map("attempts"), [&](const aq_attempt_key&, const aq_attempt&) { ++kept; });
-    const std::uint64_t inserted = state.attempts_inserted;
+    kept += state.attempts_removed;
     if (walked && inserted > kept) losses.attempts += inserted - kept;
+    const std::uint64_t dead_inserted = state.dead_inserted;
     std::uint64_t dead = 0;
     const Status counted = for_each_entry<aq_dead_syn, __u64>(
         map("dead_syns"), [&](const aq_dead_syn&, __u64) { ++dead; });
-    if (counted && state.dead_inserted > dead) losses.dead_syns = state.dead_inserted - dead;
+    if (counted && dead_inserted > dead) losses.dead_syns = dead_inserted - dead;
     return losses;
   }
 

@@ -33,14 +33,6 @@ Result<std::uint64_t> namespace_link(const std::string& path, std::string_view k
   return fail(ErrorCode::kMalformed, path + " is not a namespace");
 }
 
-// What tells the network namespace of a process from others without the right to read its link
-// (see Discovery::denied).
-std::optional<std::uint64_t> outside_identity(const std::string& process_dir) {
-  struct stat status{};
-  if (::stat((process_dir + "/net/stat").c_str(), &status) != 0) return std::nullopt;
-  return status.st_ino;
-}
-
 constexpr std::int32_t kKthreadd = 2;  // in the initial PID namespace
 
 using PlaceSeen = std::pair<NetnsId, std::string>;  // a namespace, and a path that leads there
@@ -207,9 +199,9 @@ class Finder {
   }
 
   [[nodiscard]] std::optional<std::uint64_t> identity_of(NetnsId id, const Handle& handle) const {
-    if (own_ == id) return outside_identity(proc("thread-self"));
+    if (own_ == id) return net_identity(proc("thread-self"));
     if (handle.pids.empty()) return std::nullopt;
-    return outside_identity(proc(std::to_string(handle.pids.front().value())));
+    return net_identity(proc(std::to_string(handle.pids.front().value())));
   }
 
   // Which namespaces the processes live in whose links may not be read.
@@ -220,18 +212,15 @@ class Finder {
     for (const auto& [id, handle] : handles_) {
       if (const auto identity = identity_of(id, handle)) known.emplace(*identity, id);
     }
-    std::set<std::uint64_t> unknown;
     for (const std::int32_t pid : denied_) {
-      const auto identity = outside_identity(proc(std::to_string(pid)));
+      const auto identity = net_identity(proc(std::to_string(pid)));
       const auto it = identity ? known.find(*identity) : known.end();
       if (it != known.end()) {
         if (pid == kKthreadd) kthreadd_ = it->second;
         continue;
       }
-      ++discovery_.hidden_processes;
-      if (identity) unknown.insert(*identity);
+      ++(identity ? discovery_.hidden[*identity] : discovery_.unplaced);
     }
-    discovery_.hidden_namespaces = unknown.size();
   }
 
   // Tells the host's namespace from the others, as far as that is known.
@@ -240,7 +229,7 @@ class Finder {
     std::optional<NetnsId> host = kernel_threads ? kthreadd_ : std::nullopt;
     if (handles_.contains(kInitialNetns)) host = kInitialNetns;
     std::optional<std::uint64_t> identity;
-    if (!host && kernel_threads) identity = outside_identity(proc(std::to_string(kKthreadd)));
+    if (!host && kernel_threads) identity = net_identity(proc(std::to_string(kKthreadd)));
     for (auto& [id, handle] : handles_) {
       if (host) {
         handle.is_host = host == id;
@@ -270,6 +259,12 @@ class Finder {
 };
 
 }  // namespace
+
+std::optional<std::uint64_t> net_identity(const std::string& process_dir) {
+  struct stat status{};
+  if (::stat((process_dir + "/net/stat").c_str(), &status) != 0) return std::nullopt;
+  return status.st_ino;
+}
 
 Result<Discovery> discover_namespaces(const DiscoverOptions& options) {
   return Finder(options).find();

@@ -1,7 +1,9 @@
 // Every network namespace alive on this host, and how to enter it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,17 +44,24 @@ struct Discovery {
   // is still seen from /proc/PID/net: the inode of its `stat` is the namespace's own for as long as
   // that lives (fs/proc/proc_net.c, proc_net_ns_init; checked on 6.18).
   std::size_t denied = 0;
-  // Those of them that live in none of `handles`, or where even that cannot be told.
-  std::size_t hidden_processes = 0;
-  std::size_t hidden_namespaces = 0;  // the namespaces that these are known to live in
-  std::vector<Pid> stuck;             // did not answer (attended.h); as if denied
+  // Those of them that live in no handle's namespace that a process shows, by namespace
+  // (net_identity()): each may be one that only its mount shows, which to enter tells.
+  std::map<std::uint64_t, std::size_t> hidden;
+  std::size_t unplaced = 0;  // where even that cannot be told
+  std::vector<Pid> stuck;    // did not answer (attended.h); as if denied
   // The PID namespace is not the host's: /proc lists the processes of one container.
   bool hides_host = false;
   bool hides_processes = false;  // /proc does not list everybody's processes (hidepid)
 
   // Whether a namespace may exist that is not in `handles` though processes live in it.
-  [[nodiscard]] bool is_partial() const { return hidden_processes > 0 || hides_processes; }
+  [[nodiscard]] bool is_partial() const {
+    return !hidden.empty() || unplaced > 0 || hides_processes;
+  }
 };
+
+// What tells the network namespace of a process from others without the right to read its link (see
+// Discovery::denied): `process_dir` is its folder of /proc.
+[[nodiscard]] std::optional<std::uint64_t> net_identity(const std::string& process_dir);
 
 struct DiscoverOptions {
   std::string proc_root = "/proc";
