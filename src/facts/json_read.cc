@@ -190,7 +190,7 @@ DeadSyn read_dead_syn(const Value& value) {
   read_address(value.member("address"), syn.address);
   get(value, "port", syn.port);
   get(value, "reason", syn.reason);
-  get(value, "packets", syn.packets);
+  value.member("packets").read_count(syn.packets);
   return syn;
 }
 

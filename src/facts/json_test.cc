@@ -66,7 +66,7 @@ Observation sample() {
   ledger.since_ns = 77;
   ledger.closed_at_ns = 99;
   ledger.set(LedgerTerm::kSynReceived, 12);
-  ledger.set(LedgerTerm::kAttemptsRecovered, 18446744073709551614U);
+  ledger.set(LedgerTerm::kAttemptsRecovered, 281474976710656U);
   ledger.longest = QueueLength(6);
   ledger.syn_longest = 3;
   ledger.depth = {{.below = 2, .count = 1}, {.below = 8, .count = 5}};
@@ -164,6 +164,7 @@ TEST(Json, SaysWhatIsWrongAndWhere) {
       {std::string(100000, '['), "nested deeper"},
       {changed("\"::1\"", "\"\\u001b[31m\""), "found \"\\x1b[31m\""},
       {changed("18446744073709551615", "18446744073709551616"), "TcpExtListenDrops): expected"},
+      {changed("281474976710656", "281474976710657"), "a count of at most 281474976710656"},
       {changed("\"seconds\": 2.5", "\"seconds\": 1e999"), "not JSON"},
       {to_json(sample()).substr(0, 1000), "the text ends in the middle"},
   };

@@ -88,6 +88,20 @@ class Value {
     }
   }
 
+  // How often something happened: so bounded that sums of a few counts are still numbers, though
+  // nothing on a machine happens as often.
+  void read_count(std::uint64_t& out) const {
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 48U;
+    std::uint64_t count = 0;
+    read(count);
+    if (count > kMost) return wrong(fmt::format("a count of at most {}", kMost));
+    out = count;
+  }
+
+  void read_count(std::optional<std::uint64_t>& out) const {
+    if (!is_null()) read_count(out.emplace());
+  }
+
   void read(bool& out) const {
     const bool* flag = std::get_if<bool>(&node_->value);
     if (flag == nullptr) return wrong("true or false");

@@ -43,7 +43,7 @@ Histogram read_histogram(const Value& value) {
   value.each([&](const Value& item) {
     Bucket& bucket = histogram.emplace_back();
     item.member("below").read(bucket.below);
-    item.member("count").read(bucket.count);
+    item.member("count").read_count(bucket.count);
   });
   return histogram;
 }
@@ -54,8 +54,8 @@ std::vector<RefusedClient> read_clients(const Value& value) {
     RefusedClient& client = clients.emplace_back();
     read_address(item.member("address"), client.address);
     item.member("prefix_bits").read(client.prefix_bits);
-    item.member("packets").read(client.packets);
-    item.member("attempts").read(client.attempts);
+    item.member("packets").read_count(client.packets);
+    item.member("attempts").read_count(client.attempts);
     if (item.has("route") && !item.member("route").is_null()) {
       int route = 0;
       item.member("route").read_name({"found", "none", "unreachable", "blackhole", "prohibit"},
@@ -132,7 +132,8 @@ Ledger read_ledger(const Value& value) {
   const Value counts = value.member("counts");
   for (std::size_t i = 0; i < kLedgerTerms; ++i) {
     // Names are literals: they end where their view does.
-    counts.nullable(ledger_term_name(static_cast<LedgerTerm>(i)).data()).read(ledger.counts[i]);
+    counts.nullable(ledger_term_name(static_cast<LedgerTerm>(i)).data())
+        .read_count(ledger.counts[i]);
   }
   value.nullable("longest").read(ledger.longest);
   value.nullable("syn_longest").read(ledger.syn_longest);
@@ -147,9 +148,9 @@ Ledger read_ledger(const Value& value) {
   }
   ledger.clients = read_clients(value.member("clients"));
   ledger.prefixes = read_clients(value.member("prefixes"));
-  value.nullable("addresses").read(ledger.addresses);
-  value.nullable("gave_up").read(ledger.gave_up);
-  value.nullable("syn_unanswered").read(ledger.syn_unanswered);
+  value.nullable("addresses").read_count(ledger.addresses);
+  value.nullable("gave_up").read_count(ledger.gave_up);
+  value.nullable("syn_unanswered").read_count(ledger.syn_unanswered);
   return ledger;
 }
 
