@@ -17,14 +17,10 @@ std::string connections_wait(std::uint32_t count) {
   return connections(count) + (count == 1 ? " waits" : " wait");
 }
 
-// Full all the time, and nothing came, left or was refused: a placeholder that nobody is meant to
-// speak to looks like this (kube-proxy's for node ports), a server that hangs at night, too.
+// A placeholder that nobody is meant to speak to looks like this (kube-proxy's for node ports), a
+// server that hangs at night, too.
 bool is_silent(const ListenerState& state) {
-  return state.refusals && state.refusals->total() == 0 && state.before != nullptr &&
-         state.report.full_fraction.value_or(1) >= 1 &&
-         state.before->accept_queue_len == state.listener->accept_queue_len &&
-         state.report.longest == state.listener->accept_queue_len &&
-         state.report.left_queue.value_or(0) == 0;
+  return state.report.full_fraction.value_or(1) >= 1 && is_at_rest(state);
 }
 
 void add_full_or_close(const ListenerState& state, std::vector<Finding>& findings) {
@@ -36,9 +32,14 @@ void add_full_or_close(const ListenerState& state, std::vector<Finding>& finding
     finding.explanation = fmt::format("{} for accept() where {} {}.",
                                       connections_wait(state.listener->accept_queue_len.value()),
                                       capacity, capacity == 1 ? "fits" : "fit");
+    const std::string_view next = state.listener->accept_queue_len.value() < capacity
+                                      ? "those after one more"
+                                      : "the next ones";
     if (state.seconds && state.refusals && state.refusals->total() == 0) {
       finding.explanation +=
-          " No packet was refused while acceptq watched, but the next ones will be.";
+          fmt::format(" No packet was refused while acceptq watched, but {} will be.", next);
+    } else if (state.listener->accept_queue_len.value() < capacity) {
+      finding.explanation += " There is room for one more; those after it will be refused.";
     } else {
       finding.explanation += " The next ones will be refused.";
     }
@@ -46,7 +47,7 @@ void add_full_or_close(const ListenerState& state, std::vector<Finding>& finding
     if (is_silent(state)) {
       finding.severity = Severity::kNotice;
       finding.explanation +=
-          " Nothing arrived and nothing was accepted meanwhile, so nobody suffers now.";
+          " Nothing arrived and nothing was accepted meanwhile, so no new client suffers.";
     }
   } else {
     finding.explanation = fmt::format("Up to {} waited for accept() where {} fit.",

@@ -58,8 +58,10 @@ std::string hung_up(const ListenerState& state) {
   const std::uint32_t gone = state.listener->waiting_hung_up.value_or(0);
   if (gone == 0) return "";
   const std::uint32_t seen = *state.listener->waiting_seen;
+  const std::string who = gone > 1 && gone == seen ? fmt::format("All {}", gone)
+                                                   : fmt::format("{} of the {}", gone, seen);
   return fmt::format(
-      " {} of the {} that wait {} until accept() takes {}.", gone, seen,
+      " {} that wait {} until accept() takes {}.", who,
       gone == 1 ? "has hung up: it keeps its place" : "have hung up: they keep their places",
       gone == 1 ? "it" : "them");
 }

@@ -70,8 +70,8 @@ class Check {
       }
     }
     check_refused(listener);
-    if (listener.verdict == Verdict::kSlow && listener.left_queue.value_or(0) == 0) {
-      say(listener.key + ": slow, and nothing left the queue");
+    if (listener.verdict == Verdict::kSlow && !listener.left_queue) {
+      say(listener.key + ": slow, and what left the queue is not known");
     }
   }
 

@@ -185,14 +185,8 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
 
 double milliseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e6; }
 
-// Where most of those that left the queue could be timed: the few that took long are easier to time
-// than the many that did not.
 std::optional<TimeInQueue> time_in_queue(const facts::Ledger& ledger) {
-  std::uint64_t timed = 0;
-  for (const facts::Bucket& bucket : ledger.time_in_queue_ns) timed += bucket.count;
-  const std::uint64_t untimed = ledger[facts::LedgerTerm::kAcceptedUntimed].value_or(0);
-  constexpr std::uint64_t kOneIn = 10;
-  if (timed == 0 || untimed * kOneIn > timed + untimed) return std::nullopt;
+  if (!facts::is_mostly_timed(ledger)) return std::nullopt;
   TimeInQueue time{
       .p50_ms = milliseconds(facts::quantile(ledger.time_in_queue_ns, 0.5).value_or(0)),
       .source = ledger.source};
@@ -292,6 +286,11 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
                                 .gave_up = 0,
                                 .addresses = 0,
                                 .source = observation.tracing};
+        if (!state.refusals) state.refusals = Refusals{};
+        if (!state.report.left_queue && state.before != nullptr &&
+            state.before->accept_queue_len == state.listener->accept_queue_len) {
+          state.report.left_queue = 0;
+        }
       }
       continue;
     }

@@ -19,8 +19,12 @@ void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerS
 [[nodiscard]] bool was_full(const ListenerState& state);
 [[nodiscard]] bool is_full_now(const ListenerState& state);
 [[nodiscard]] bool is_close_to_limit(const ListenerState& state);
-// Of ten connections or more, half waited for over a second; or, unmeasured, length and rate say
-// so.
+// Ten connections or more waited for over a second and none was taken.
+[[nodiscard]] bool is_stuck(const ListenerState& state);
+// Nothing arrived, nothing left, and nothing was refused.
+[[nodiscard]] bool is_at_rest(const ListenerState& state);
+// Stuck; or of ten connections or more that were taken, half had waited for over a second; or,
+// where fewer were taken or they could not be measured, length and rate say so.
 [[nodiscard]] bool is_slow(const ListenerState& state);
 // Overflows of before that can only have been its own: it is alone in its namespace.
 [[nodiscard]] bool refused_before(const ListenerState& state);

@@ -19,12 +19,21 @@ std::string seconds(double ms) {
 void add_slow(const ListenerState& state, std::vector<Finding>& findings) {
   Finding finding = finding_about("AQ113", state);
   const ListenerReport& report = state.report;
+  constexpr double kSlowMs = 1000;
   const std::uint32_t length = state.listener->accept_queue_len.value();
   finding.explanation =
       "Clients connect at once and then wait for the server's first byte: a probe with a timeout "
-      "of "
-      "1 s fails, and a client that gives up leaves its connection in the queue.";
-  if (const auto& time = report.time_in_queue) {
+      "of 1 s fails, and a client that gives up leaves its connection in the queue.";
+  if (is_stuck(state)) {
+    finding.explanation += fmt::format(
+        " Nobody calls accept(): in {:.1f} s nothing was taken from the accept queue, where {} "
+        "now.",
+        state.seconds.value_or(0), counted(length, "connection waits", "connections wait"));
+    if (is_at_rest(state)) {
+      finding.severity = Severity::kNotice;
+      finding.explanation += " Nothing arrived meanwhile, so no new client suffers.";
+    }
+  } else if (const auto& time = report.time_in_queue; time && time->p50_ms > kSlowMs) {
     finding.explanation += fmt::format(
         " Half of the connections that accept() took had waited for about {} or longer in the "
         "accept queue.",

@@ -32,21 +32,67 @@ TEST(Slow, CountsThoseThatHungUp) {
   observation.after.listeners[0].waiting_hung_up = 878;
   const Report report = report_of(observation);
   EXPECT_TRUE(says(find(report, "AQ113"), "878 of the 1025 that wait have hung up"));
+  observation.after.listeners[0].waiting_hung_up = 1025;
+  EXPECT_TRUE(says(find(report_of(observation), "AQ113"), "All 1025 that wait have hung up"));
 }
 
 TEST(Slow, TakesTenThatLeft) {
   EXPECT_EQ(report_of(waiting(6, 2048, 9)).verdict, Verdict::kHealthy);
   // Or as many that wait from the beginning to the end.
   EXPECT_EQ(report_of(waiting(12, 2048, 9)).verdict, Verdict::kSlow);
-  EXPECT_EQ(report_of(waiting(12, 2048, 4)).verdict, Verdict::kHealthy);
+  EXPECT_EQ(report_of(waiting(12, 2048, 4)).verdict, Verdict::kSlow);
+  EXPECT_EQ(report_of(waiting(9, 2048, 4)).verdict, Verdict::kHealthy);
   Observation burst = waiting(12, 2048, 10);
   burst.before.listeners[0].accept_queue_len = QueueLength(0);
   EXPECT_EQ(report_of(burst).verdict, Verdict::kHealthy);
-  const Report none = report_of(waiting(12, 2048, 0));
-  EXPECT_EQ(none.verdict, Verdict::kHealthy);
-  EXPECT_EQ(none.listeners[0].estimated_wait_ms, std::nullopt);
   EXPECT_EQ(report_of(waiting(12, 2048, 1000)).verdict, Verdict::kHealthy);
   EXPECT_EQ(report_of(waiting(0, 2048, 1000)).listeners[0].estimated_wait_ms, std::nullopt);
+}
+
+// Workers that are stopped or all busy, and a queue with much room.
+TEST(Slow, IsAServerThatTakesNothing) {
+  Observation observation = waiting(12, 2048, 0);
+  observation.after.listeners[0].accept_queue_len = QueueLength(53);
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 41;
+  const Report stuck = report_of(observation);
+  EXPECT_EQ(stuck.verdict, Verdict::kSlow);
+  EXPECT_TRUE(says(find(stuck, "AQ113"), "in 2.0 s nothing was taken"));
+  EXPECT_TRUE(says(find(stuck, "AQ113"), "53 connections wait now"));
+  EXPECT_EQ(find(stuck, "AQ113")->severity, Severity::kWarning);
+  EXPECT_EQ(stuck.listeners[0].estimated_wait_ms, std::nullopt);
+  // Left over from before, and nobody comes.
+  const Report silent = report_of(waiting(12, 2048, 0));
+  EXPECT_EQ(silent.verdict, Verdict::kSlow);
+  EXPECT_EQ(find(silent, "AQ113")->severity, Severity::kNotice);
+  EXPECT_EQ(report_of(waiting(9, 2048, 0)).verdict, Verdict::kHealthy);
+  observation.seconds = 0.5;  // no server accepts all the time
+  EXPECT_EQ(report_of(observation).verdict, Verdict::kHealthy);
+}
+
+TEST(Slow, IsAServerOfWhichTracingSeesThatNothingComes) {
+  Observation observation = observe({make_listener(80, 12, 2048, 0), make_listener(81, 0, 2048, 0)},
+                                    make_namespace(kPod, 4096),
+                                    {make_listener(80, 12, 2048, 0), make_listener(81, 0, 2048, 0)},
+                                    make_namespace(kPod, 4096, {{"TcpPassiveOpens", 50}}));
+  EXPECT_EQ(report_of(observation).verdict, Verdict::kHealthy);  // whose they were is not known
+  observation.tracing = facts::Source::kTracepoints;
+  const Report report = report_of(observation);
+  EXPECT_EQ(report.verdict, Verdict::kSlow);
+  EXPECT_EQ(find(report, "AQ113")->severity, Severity::kNotice);
+}
+
+// Two workers that are busy for half a second with each: nine are taken while ninety wait.
+TEST(Slow, IsAServerThatTakesFew) {
+  Observation observation = waiting(92, 2048, 9);
+  observation.tracing = facts::Source::kTracepoints;
+  facts::Ledger ledger = make_ledger(observation.after.listeners[0], 0, 0);
+  ledger.set(facts::LedgerTerm::kAckQueued, 9);
+  ledger.set(facts::LedgerTerm::kAccepted, 9);
+  ledger.time_in_queue_ns = {{.below = 20'971'520'000, .count = 9}};
+  observation.ledgers = {ledger};
+  const Report report = report_of(observation);
+  EXPECT_EQ(report.verdict, Verdict::kSlow);
+  EXPECT_TRUE(says(find(report, "AQ113"), "had waited for about 21 s"));
 }
 
 TEST(Slow, WhatWasMeasuredCounts) {

@@ -10,6 +10,14 @@ namespace {
 // servers come and go; queues of a few entries swing through any share.
 constexpr double kClose = 0.8;
 constexpr std::uint64_t kSmallestThatCanBeClose = 10;
+// Connections whose wait must be known before a listener is called slow.
+constexpr std::uint64_t kFewestWaits = 10;
+
+// Connections that waited when the watch began, and as many when it ended.
+std::uint32_t waiting_throughout(const ListenerState& state) {
+  if (state.before == nullptr) return 0;
+  return std::min(state.listener->accept_queue_len, state.before->accept_queue_len).value();
+}
 
 // What the listener alone is known to have refused.
 void take_own_refusals(ListenerState& state) {
@@ -76,26 +84,38 @@ bool is_close_to_limit(const ListenerState& state) {
          double{1} * state.report.longest.value() >= kClose * static_cast<double>(capacity);
 }
 
+bool is_at_rest(const ListenerState& state) {
+  return state.refusals && state.refusals->total() == 0 && state.before != nullptr &&
+         state.before->accept_queue_len == state.listener->accept_queue_len &&
+         state.report.longest == state.listener->accept_queue_len &&
+         state.report.left_queue.value_or(0) == 0;
+}
+
+bool is_stuck(const ListenerState& state) {
+  constexpr double kSlowS = 1;
+  // A full queue is found as such.
+  if (state.report.left_queue != 0U || state.seconds.value_or(0) < kSlowS || is_full_now(state)) {
+    return false;
+  }
+  return waiting_throughout(state) >= kFewestWaits;
+}
+
 bool is_slow(const ListenerState& state) {
-  constexpr std::uint64_t kFewest = 10;
-  // Fewer will do where as many wait from the beginning to the end: at 5 a second, two seconds are
-  // just enough for ten to leave.
-  constexpr std::uint64_t kFewestOfMany = 5;
+  if (is_stuck(state)) return true;
   constexpr double kSlowMs = 1000;
   // A measured median is the upper bound of its bucket, at most a quarter above the lower one.
   constexpr double kBucket = 1.25;
   const std::uint64_t left = state.report.left_queue.value_or(0);
-  if (left < kFewestOfMany) return false;
-  if (const auto& time = state.report.time_in_queue) {
-    return left >= kFewest && time->p50_ms > kSlowMs * kBucket;
+  if (const auto& time = state.report.time_in_queue; time && left >= kFewestWaits) {
+    return time->p50_ms > kSlowMs * kBucket;
   }
   // Length by rate is the wait where the length is that of the whole time (Little's law), and not
-  // of a burst that came at the last moment.
-  if (state.before == nullptr || !state.report.estimated_wait_ms) return false;
-  const std::uint32_t now = state.listener->accept_queue_len.value();
-  const std::uint32_t always = std::min(now, state.before->accept_queue_len.value());
-  if (left < kFewest && always < kFewest) return false;
-  return *state.report.estimated_wait_ms * always > kSlowMs * now;
+  // of a burst that came at the last moment. Of a server that takes few, those that wait tell.
+  if (left == 0 || !state.report.estimated_wait_ms) return false;
+  const std::uint32_t always = waiting_throughout(state);
+  if (left < kFewestWaits && always < kFewestWaits) return false;
+  return *state.report.estimated_wait_ms * always >
+         kSlowMs * state.listener->accept_queue_len.value();
 }
 
 bool refused_before(const ListenerState& state) {

@@ -140,6 +140,14 @@ std::string_view stage_name(Stage stage) {
   return kNames[static_cast<std::size_t>(stage)];
 }
 
+bool is_mostly_timed(const Ledger& ledger) {
+  std::uint64_t timed = 0;
+  for (const Bucket& bucket : ledger.time_in_queue_ns) timed += bucket.count;
+  const std::uint64_t untimed = ledger[LedgerTerm::kAcceptedUntimed].value_or(0);
+  constexpr std::uint64_t kOneIn = 10;
+  return timed > 0 && untimed * kOneIn <= timed + untimed;
+}
+
 std::optional<std::uint64_t> quantile(const Histogram& histogram, double share) {
   std::uint64_t total = 0;
   for (const Bucket& bucket : histogram) total += bucket.count;

@@ -156,6 +156,11 @@ struct Ledger {
 // later ones: how long a queue was at most in between is not known.
 [[nodiscard]] Ledger ledger_growth(const Ledger& before, const Ledger& after);
 
+// Whether most of those that left the accept queue could be timed: the few that took long are
+// easier to time than the many that did not, and of many that are taken at once only the last ones
+// are.
+[[nodiscard]] bool is_mostly_timed(const Ledger& ledger);
+
 // Puts those with most refused attempts first, and keeps kMostClients of them.
 void keep_most_refused(std::vector<RefusedClient>& clients);
 void keep_most_refused(Ledger& ledger);  // its clients and prefixes

@@ -152,8 +152,9 @@ std::string ledger_text(const TermStyle& style, const Ledger& ledger,
               some(value(ledger, kAcceptEmfile) + value(ledger, kAcceptEnfile),
                    "refused for want of descriptors"),
               some(value(ledger, kClosedWaiting), "reset when the listener was closed")});
-  const auto p50 = facts::quantile(ledger.time_in_queue_ns, 0.5);
-  const auto p99 = facts::quantile(ledger.time_in_queue_ns, 0.99);
+  const bool timed = facts::is_mostly_timed(ledger);
+  const auto p50 = timed ? facts::quantile(ledger.time_in_queue_ns, 0.5) : std::nullopt;
+  const auto p99 = timed ? facts::quantile(ledger.time_in_queue_ns, 0.99) : std::nullopt;
   if (p50) taken += fmt::format("; waited {} (half)", milliseconds(*p50));
   if (p99) taken += fmt::format(", {} (99 %)", milliseconds(*p99));
   add_row(style, "accept()", taken, text);

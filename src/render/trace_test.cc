@@ -105,6 +105,18 @@ TEST(TraceSummary, ShowsTheBooksAndWhatRemains) {
   EXPECT_THAT(text, Not(HasSubstr("one kind")));
 }
 
+// Of many that are taken at once only the last ones can be timed, and those have waited least.
+TEST(TraceSummary, SaysNothingOfWaitsThatWereHardlyMeasured) {
+  facts::Ledger few = ledger();
+  few.set(kAccepted, 100);
+  few.set(kAcceptedUntimed, 92);
+  few.time_in_queue_ns = {{.below = 256'000, .count = 8}};
+  const std::string text =
+      trace_summary_text({}, {.seconds = 2, .hooks = "7 tracepoints", .ledgers = {few}}, node());
+  EXPECT_THAT(text, HasSubstr("92 of them not timed"));
+  EXPECT_THAT(text, Not(HasSubstr("waited")));
+}
+
 TEST(TraceSummary, IsNullInJsonWhereATermIsNotKnown) {
   const TraceSummary summary{.seconds = 2, .ledgers = {ledger()}};
   const auto json = nlohmann::json::parse(trace_summary_json(summary, node()));
