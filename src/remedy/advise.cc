@@ -39,6 +39,18 @@ bool was_raised(const Subject& subject) {
          std::cmp_less(subject.listener.limit->value(), *subject.report.somaxconn);
 }
 
+// A longer queue is no remedy for the cause, which is named before it.
+void limit_to_bursts(std::vector<Remedy>& remedies) {
+  constexpr std::array<std::string_view, 3> kOthers = {"cause", "limits", "restart"};
+  const auto longer = std::ranges::find_if(remedies, [&](const Remedy& remedy) {
+    const bool raises = !remedy.content.empty() || !remedy.then.empty();
+    return raises && std::ranges::find(kOthers, remedy.form) == kOthers.end();
+  });
+  if (longer != remedies.end()) {
+    longer->summary += " It helps against bursts, once accept() keeps up.";
+  }
+}
+
 std::vector<Remedy> advise(const Subject& subject) {
   if (is_at_cap(subject)) return {raise_cap(subject)};
   if (subject.has_idle_siblings) return {find_the_stuck_member(subject)};
@@ -64,20 +76,14 @@ std::vector<Remedy> advise(const Subject& subject) {
     case LimitSetBy::kAcceptq:
       break;
   }
-  add_cap_hint(subject, remedies);
+  if (is_full_all_the_time(subject)) limit_to_bursts(remedies);
   return remedies;
 }
 
 // For a queue that is not full, but long to wait in.
 std::vector<Remedy> advise_slow(const Subject& subject) {
-  std::vector<Remedy> remedies = {
-      {.form = "cause",
-       .summary =
-           "Find out why accept() is slow, or let more workers accept: a longer queue only makes "
-           "clients wait longer.",
-       .takes_effect = "now"}};
+  std::vector<Remedy> remedies = {cause_first(subject)};
   add_descriptor_hint(subject, remedies);
-  add_cap_hint(subject, remedies);
   return remedies;
 }
 

@@ -51,24 +51,32 @@ Remedy cause_first(const Subject& subject) {
     return find_the_server(subject);
   }
   Remedy remedy{.form = "cause", .takes_effect = "now"};
+  const bool full = is_full_all_the_time(subject);
+  if (subject.accepts == Accepts::kNo) {
+    remedy.summary = fmt::format(
+        "Find out why {} does not accept: nothing was taken while acceptq watched, and until that "
+        "changes a longer queue only makes clients wait longer.",
+        server_name(subject));
+    remedy.content = "Is it stopped, or is every one of its workers or threads stuck?";
+  } else if (full) {
+    remedy.summary =
+        "Find out why accept() is slow: the queue is full most of the time, so a longer one only "
+        "makes clients wait longer.";
+  } else {
+    remedy.summary =
+        "Find out why accept() is slow, or let more workers accept: a longer queue only makes "
+        "clients wait longer.";
+  }
+  if (const Server* server = subject.server.server; server != nullptr && !server->cap.empty()) {
+    remedy.summary +=
+        fmt::format(" See first whether {} is at its own limit, {}: then it accepts nothing more.",
+                    server->name, server->cap);
+  }
   const double accepted = subject.report.accepts_per_s.value_or(0);
-  switch (subject.accepts) {
-    case Accepts::kNo:
-      remedy.summary = fmt::format(
-          "Find out why {} does not accept: nothing was taken while acceptq watched, and until "
-          "that changes a longer queue fills up as well.",
-          server_name(subject));
-      remedy.content = "Is it stopped, or is every one of its workers or threads stuck?";
-      break;
-    case Accepts::kYes:
-      remedy.content = fmt::format(
-          "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
-          accepted, subject.wanted, subject.wanted / accepted);
-      [[fallthrough]];
-    case Accepts::kUnknown:
-      remedy.summary =
-          "Find out why accept() is slow: the queue is full most of the time, so a longer one only "
-          "makes clients wait longer.";
+  if (subject.accepts == Accepts::kYes && full) {
+    remedy.content = fmt::format(
+        "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
+        accepted, subject.wanted, subject.wanted / accepted);
   }
   return remedy;
 }
@@ -120,18 +128,6 @@ void add_descriptor_hint(const Subject& subject, std::vector<Remedy>& remedies) 
          .takes_effect = "now"});
     return;  // the others of its program have the same limit
   }
-}
-
-void add_cap_hint(const Subject& subject, std::vector<Remedy>& remedies) {
-  const Server* server = subject.server.server;
-  if (server == nullptr || server->cap.empty() || !is_full_all_the_time(subject)) return;
-  remedies.push_back(
-      {.form = "cap",
-       .summary = fmt::format(
-           "Apart from the backlog, check {}'s own cap, {}: once it is reached, nothing more is "
-           "accepted, and a longer queue changes nothing.",
-           server->name, server->cap),
-       .takes_effect = "now"});
 }
 
 }  // namespace acceptq::remedy

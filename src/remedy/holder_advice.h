@@ -9,8 +9,9 @@
 
 namespace acceptq::remedy {
 
-// For a queue that is full all the time: the cause comes before a longer queue. Names the holders
-// where none is known to accept.
+// For a queue that is full all the time, or long to wait in: the cause comes before a longer queue,
+// and the server's own cap (a hint, not a claim) before other causes. Names the holders where none
+// is known to accept.
 [[nodiscard]] diagnose::Remedy cause_first(const Subject& subject);
 
 // For a socket of a SO_REUSEPORT group whose others have room.
@@ -21,8 +22,5 @@ namespace acceptq::remedy {
 
 // A hint, not a claim, where a process has used up its descriptors.
 void add_descriptor_hint(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
-
-// A hint, not a claim: the server's own cap, where the queue is full all the time.
-void add_cap_hint(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
 
 }  // namespace acceptq::remedy
