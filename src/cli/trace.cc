@@ -158,12 +158,17 @@ class Trace {
                   kExitNothingWrong);
   }
 
+  [[nodiscard]] std::set<NetnsId> selected_namespaces(const facts::Snapshot& snapshot) const {
+    std::set<NetnsId> namespaces;
+    for (const facts::Listener& listener : snapshot.listeners) {
+      if (selected_.holds(listener)) namespaces.insert(listener.netns);
+    }
+    return namespaces;
+  }
+
   // Those that got no answer at all; of a selection, in its listeners' namespaces.
   [[nodiscard]] std::vector<facts::DeadSyn> silent(std::vector<facts::DeadSyn> syns) const {
-    std::set<NetnsId> meant;
-    for (const facts::Listener& listener : before_.listeners) {
-      if (selected_.holds(listener)) meant.insert(listener.netns);
-    }
+    const std::set<NetnsId> meant = selected_namespaces(before_);
     std::erase_if(syns, [&](const facts::DeadSyn& syn) {
       return syn.reason == facts::kNoSocket ||
              (!command_.selectors.empty() && !meant.contains(syn.netns));
@@ -204,11 +209,14 @@ class Trace {
         attributed[ledger.netns][name] += packets;
       }
     }
+    std::set<NetnsId> meant = selected_namespaces(before_);
+    meant.merge(selected_namespaces(after));
     std::vector<render::NamespaceBook> books;
     for (const auto& [netns, counters] : attributed) {
       const facts::Namespace* now = facts::find_namespace(after, netns);
       const facts::Namespace* then = facts::find_namespace(before_, netns);
       if (now == nullptr) continue;  // gone, and its counters with it
+      if (!command_.selectors.empty() && !meant.contains(netns)) continue;
       render::NamespaceBook book{.netns = netns};
       for (const auto& [name, packets] : counters) {
         const auto total = now->counters.find(name);

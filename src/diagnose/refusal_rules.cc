@@ -25,6 +25,14 @@ std::string attempts(const Refused& refused) {
   return text;
 }
 
+// "21 at SYN, 4 at the final ACK", "at SYN".
+std::string steps(const Refused& refused) {
+  if (refused.at_ack == 0U) return "at SYN";
+  if (refused.at_syn == 0U) return "at the final ACK";
+  return fmt::format("{} at SYN, {} at the final ACK", refused.at_syn.value_or(0),
+                     refused.at_ack.value_or(0));
+}
+
 // What became of those that were refused.
 std::string aftermath(const Refused& refused) {
   std::string text;
@@ -32,7 +40,7 @@ std::string aftermath(const Refused& refused) {
   const std::uint64_t gave_up = refused.gave_up.value_or(0);
   if (recovered > 0) {
     if (recovered == refused.attempts) {
-      text += recovered == 1 ? " It came through later." : " All came through later.";
+      text += recovered == 1 ? " The attempt came through later." : " All came through later.";
     } else {
       text += fmt::format(" {} of these attempts came through later.", recovered);
     }
@@ -70,9 +78,8 @@ std::string refused_sentence(const ListenerState& state, const Refusals& refusal
                        seconds, packets, refusals.total());
   }
   if (state.ledger != nullptr && count == refused.total) {
-    return fmt::format(
-        "In {:.1f} s the kernel refused {} for it ({} at SYN, {} at the final ACK), of {}", seconds,
-        packets, refused.at_syn.value_or(0), refused.at_ack.value_or(0), attempts(refused));
+    return fmt::format("In {:.1f} s the kernel refused {} for it ({}), of {}", seconds, packets,
+                       steps(refused), attempts(refused));
   }
   return fmt::format("In {:.1f} s the kernel refused {} of new handshakes for it", seconds,
                      packets);

@@ -1,6 +1,8 @@
 #include "render/headline.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "base/text.h"
 #include "diagnose/diagnose.h"
@@ -13,6 +15,18 @@ using diagnose::Report;
 using diagnose::Severity;
 using diagnose::Verdict;
 
+// The listeners that have the report's verdict, and of which a finding says so that is as bad as
+// the worst: one whose clients all came through at their first retry loses nothing.
+std::size_t count_of_worst(const Report& report, Severity worst) {
+  std::set<std::string_view> keys;
+  for (const Finding& finding : report.findings) {
+    const bool counts = finding.listener && finding.severity == worst &&
+                        diagnose::verdict_of_finding(finding.id) == report.verdict;
+    if (counts) keys.insert(*finding.listener);
+  }
+  return keys.size();
+}
+
 // The worst that a finding of the report's own verdict says: what only explains it is left out.
 Severity severity_of(const Report& report) {
   Severity severity = Severity::kNotice;
@@ -21,6 +35,19 @@ Severity severity_of(const Report& report) {
     severity = std::max(severity, finding.severity);
   }
   return severity;
+}
+
+// Whether what stands for the report's verdict is a flood: no limit is then to blame, and with
+// tcp_syncookies 2 no queue is even in use.
+bool is_flood(const Report& report) {
+  const auto stands_for = [&](const Finding& finding) {
+    return finding.severity > Severity::kNotice &&
+           diagnose::verdict_of_finding(finding.id) == report.verdict;
+  };
+  return std::ranges::any_of(report.findings, stands_for) &&
+         std::ranges::all_of(report.findings, [&](const Finding& finding) {
+           return finding.id == "AQ203" || !stands_for(finding);
+         });
 }
 
 struct Words {
@@ -66,11 +93,13 @@ Words words_of(Verdict verdict, Severity severity) {
 
 Headline headline(const Report& report, const facts::Observation& observation) {
   const Severity severity = severity_of(report);
-  const Words words = words_of(report.verdict, severity);
+  const Words words = is_flood(report) ? Words{"listener seems to be under a SYN flood",
+                                               "listeners seem to be under a SYN flood",
+                                               "a SYN flood seems to be under way"}
+                                       : words_of(report.verdict, severity);
   if (!words.one.empty()) {
     constexpr Ink kInks[] = {Ink::kPlain, Ink::kYellow, Ink::kRed};
-    const auto count = static_cast<std::size_t>(
-        std::ranges::count(report.listeners, report.verdict, &diagnose::ListenerReport::verdict));
+    const std::size_t count = count_of_worst(report, severity);
     return {
         .text = count > 0 ? counted(count, words.one, words.many) : std::string(words.of_namespace),
         .ink = kInks[static_cast<std::size_t>(severity)]};

@@ -31,6 +31,14 @@ std::string fullness(const ListenerReport& report, bool shows_timeline) {
 
 }  // namespace
 
+// What is little keeps a digit behind the point: "0.4", "12", and "0" for nothing at all.
+std::string rate_text(double per_second) {
+  constexpr double kWholeFrom = 9.95;
+  if (per_second <= 0 || per_second >= kWholeFrom) return fmt::format("{:.0f}", per_second);
+  const std::string text = fmt::format("{:.1f}", std::max(per_second, 0.1));
+  return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+}
+
 std::string mark(const TermStyle& style, Severity severity) {
   switch (severity) {
     case Severity::kCritical:
@@ -64,7 +72,9 @@ std::string queue_text(const TermStyle& style, const facts::Listener& listener,
   std::string text = fmt::format("{} of {} {} {}", length, listener.limit->value(),
                                  bar(style, share, kBar), fullness(report, shows_timeline));
   if (const std::uint32_t gone = listener.waiting_hung_up.value_or(0); gone > 0) {
-    text += fmt::format("; {} of those that wait {} hung up", gone, gone == 1 ? "has" : "have");
+    const std::string who =
+        gone > 1 && gone == listener.waiting_seen ? "all" : fmt::format("{} of those", gone);
+    text += fmt::format("; {} that wait {} hung up", who, gone == 1 ? "has" : "have");
   }
   return text;
 }
@@ -88,9 +98,9 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
   if (!report.refused.total || observation.seconds <= 0) return "";
   const double per_second = static_cast<double>(*report.refused.total) / observation.seconds;
   const bool more = report.refused.at_least && *report.refused.total > 0;
-  std::string text = fmt::format("{}{} in {:.1f} s ({:.0f}/s)", more ? "at least " : "",
+  std::string text = fmt::format("{}{} in {:.1f} s ({}/s)", more ? "at least " : "",
                                  counted(*report.refused.total, "packet", "packets"),
-                                 observation.seconds, per_second);
+                                 observation.seconds, rate_text(per_second));
   if (report.refused.source == facts::Source::kSocketDrops) {
     text += " at most: the socket's own count, which counts some packets twice";
   }
@@ -105,10 +115,11 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
 
 std::string unanswered_text(const ListenerReport& report) {
   if (report.syn_unanswered.value_or(0) == 0) return "";
+  const bool one = report.syn_unanswered == 1U;
   return fmt::format(
-      "{} got no answer, though the kernel counts no refusal: SYNs, or the answers to them, were "
-      "lost on the way",
-      counted(*report.syn_unanswered, "SYN", "SYNs"));
+      "{} got no answer, though the kernel counts no refusal of {}: {} or the {} lost on the way",
+      counted(*report.syn_unanswered, "SYN", "SYNs"), one ? "it" : "them", one ? "it" : "they",
+      one ? "answer to it was" : "answers to them were");
 }
 
 // Those without an attempt only repeated packets of attempts that began before.
@@ -184,12 +195,15 @@ std::string limit_text(const facts::Observation& observation, const facts::Liste
 
 std::string rates_text(const ListenerReport& report) {
   if (!report.arrivals_per_s || !report.accepts_per_s) return "";
+  const std::string accepted = rate_text(*report.accepts_per_s);
+  const std::string arrived = rate_text(*report.arrivals_per_s);
+  // Handshakes that are never completed are in no rate, be there ever so many.
+  const std::string_view which =
+      report.refused.total.value_or(0) > 0 ? "arrive, retries included" : "are completed";
   if (*report.accepts_per_s > *report.arrivals_per_s) {
-    return fmt::format("{:.0f} connections/s, while {:.0f}/s arrived, retries included",
-                       *report.accepts_per_s, *report.arrivals_per_s);
+    return fmt::format("{} connections/s, while {}/s {}", accepted, arrived, which);
   }
-  return fmt::format("{:.0f} connections/s of {:.0f}/s that arrive, retries included",
-                     *report.accepts_per_s, *report.arrivals_per_s);
+  return fmt::format("{} connections/s of {}/s that {}", accepted, arrived, which);
 }
 
 }  // namespace acceptq::render

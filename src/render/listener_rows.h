@@ -17,6 +17,9 @@ inline constexpr int kLabel = 15;
 [[nodiscard]] std::string row(const TermStyle& style, std::string_view label,
                               std::string_view text);
 
+// Events per second: "0.4", "12".
+[[nodiscard]] std::string rate_text(double per_second);
+
 [[nodiscard]] std::string mark(const TermStyle& style, diagnose::Severity severity);
 
 [[nodiscard]] std::string queue_text(const TermStyle& style, const facts::Listener& listener,

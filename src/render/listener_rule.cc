@@ -20,11 +20,15 @@ std::string accept_rule(const facts::Listener& listener) {
   const std::uint32_t limit = listener.limit->value();
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
   const std::uint32_t length = listener.accept_queue_len.value();
+  // connect() to a Unix socket blocks (unix_stream_connect, every version).
+  const bool is_unix = listener.protocol == facts::Protocol::kUnix;
   std::string text = fmt::format(
-      "Its accept queue holds {} now. The kernel refuses the next one when the length is greater "
-      "than the limit, {}, so {} {}",
-      counted(length, "complete connection", "complete connections"), limit, capacity,
-      capacity == 1 ? "fits" : "fit");
+      "Its accept queue holds {} now. The kernel {} when the length is greater than the limit, {}, "
+      "so {} {}",
+      counted(length, "complete connection", "complete connections"),
+      is_unix ? "lets the next connect() wait, or fail with EAGAIN where it must not block,"
+              : "refuses the next one",
+      limit, capacity, capacity == 1 ? "fits" : "fit");
   if (length >= capacity) return text + ": it is full.";
   return text + fmt::format(" and {} more would be taken.", capacity - length);
 }
@@ -63,7 +67,8 @@ std::string syn_rule(const facts::Listener& listener, const ListenerReport& repo
              "tcp_syncookies is 1.";
     case Cookies::kAlways:
       return text +
-             "It is not used: tcp_syncookies is 2, so every SYN is answered with a SYN cookie.";
+             "New handshakes do not go there: tcp_syncookies is 2, so every SYN is answered with a "
+             "SYN cookie.";
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "render/listener_rows.h"
 #include "render/listener_rule.h"
 #include "render/report_json.h"
 #include "render/report_text.h"
@@ -63,6 +64,38 @@ TEST(ReportText, OneLookIsNoAllClear) {
   EXPECT_TRUE(one.text({}).starts_with("no listener is losing connections\n"));
   one.observation.seconds = 0;
   EXPECT_TRUE(one.text({}).starts_with("nothing wrong was found in one look\n"));
+}
+
+TEST(RateText, KeepsADigitOfWhatIsLittle) {
+  EXPECT_EQ(rate_text(0), "0");
+  EXPECT_EQ(rate_text(0.02), "0.1");
+  EXPECT_EQ(rate_text(3.36), "3.4");
+  EXPECT_EQ(rate_text(8), "8");
+  EXPECT_EQ(rate_text(9.97), "10");
+  EXPECT_EQ(rate_text(1003.4), "1003");
+}
+
+// One whose refused clients all came through at their first retry loses nothing.
+TEST(ReportText, CountsThoseThatAreAsBadAsTheHeadline) {
+  Case two;
+  two.add("/run/a", Verdict::kOverflowing, 128);
+  two.find(Severity::kCritical, "Full.");
+  two.add("/run/b", Verdict::kOverflowing, 1);
+  two.find(Severity::kNotice, "Full for a moment.");
+  EXPECT_TRUE(two.text({}).starts_with("1 listener is losing connections\n")) << two.text({});
+}
+
+// With tcp_syncookies 2 there is no queue that could be at its limit.
+TEST(ReportText, SaysThatItLooksLikeAFlood) {
+  Case one;
+  one.add("/run/a", Verdict::kHealthy, 0);
+  one.report.verdict = Verdict::kAtRisk;
+  one.report.findings.push_back({.id = "AQ203",
+                                 .severity = Severity::kWarning,
+                                 .title = "looks like a SYN flood",
+                                 .explanation = "Few came back.",
+                                 .netns = NetnsId(1)});
+  EXPECT_TRUE(one.text({}).starts_with("a SYN flood seems to be under way\n")) << one.text({});
 }
 
 std::size_t occurrences(std::string_view text, std::string_view what) {
@@ -173,7 +206,7 @@ TEST(ListenerBlock, SaysWhatOneIsAndWhatIsOnlyRepeated) {
   const std::string text = c.text({.unicode = false, .width = 120});
   EXPECT_NE(text.find("1 packet in 2.0 s"), std::string::npos) << text;
   EXPECT_NE(text.find("10.0.0.3 (retries)"), std::string::npos) << text;
-  EXPECT_NE(text.find("3 connections/s, while 0/s arrived"), std::string::npos) << text;
+  EXPECT_NE(text.find("3 connections/s, while 0.4/s arrive"), std::string::npos) << text;
 }
 
 TEST(ReportText, KeepsTheTableWithinTheWidth) {
