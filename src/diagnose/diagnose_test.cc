@@ -232,6 +232,19 @@ TEST(SingleSnapshot, SaysFullButNotOverflowing) {
   EXPECT_EQ(find(report, "AQ101"), nullptr);
 }
 
+TEST(SingleSnapshot, SaysWhichPacketWillBeTheFirstToBeRefused) {
+  const Namespace pod = make_namespace(kPod, 128);
+  const auto said = [&](std::uint32_t length) {
+    return find(report_of(observe({make_listener(80, length, 128, 5)}, pod,
+                                  {make_listener(80, length, 128, 5)}, pod, 0)),
+                "AQ108")
+        ->explanation;
+  };
+  EXPECT_NE(said(129).find("The next ones will be refused."), std::string::npos);
+  EXPECT_NE(said(128).find("There is room for one more; those after it will be refused."),
+            std::string::npos);
+}
+
 TEST(Empty, HostWithoutListenersIsHealthy) {
   const Report report = diagnose(Observation{});
   EXPECT_EQ(report.verdict, Verdict::kHealthy);

@@ -143,6 +143,10 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
     const std::uint64_t capacity = facts::accept_queue_capacity(*state.listener->limit);
     room = fmt::format("the limit is {}, so {} {}", state.listener->limit->value(), capacity,
                        capacity == 1 ? "fits" : "fit");
+    // tcp_v4_syn_recv_sock() looks at the length, and inet_csk_reqsk_queue_add() raises it later.
+    if (state.report.longest.value() > capacity) {
+      room += ", and now and then one more where two handshakes complete at once";
+    }
   }
   // A queue that was full for moments only need not have been caught by a sample.
   const std::string seen = was_full(state)

@@ -114,6 +114,15 @@ TEST(Slow, WhatWasMeasuredCounts) {
   EXPECT_TRUE(says(find(slow, "AQ113"), "had waited for about 2.6 s"));
 }
 
+// Two CPUs may each find room for the last one.
+TEST(Overflow, TellsWhyMoreWaitThanFit) {
+  Observation observation = waiting(130, 128, 20);
+  observation.after.listeners[0].drops = 30;
+  observation.after.namespaces[1].counters["TcpExtListenOverflows"] = 30;
+  observation.after.namespaces[1].counters["TcpExtListenDrops"] = 30;
+  EXPECT_TRUE(says(find(report_of(observation), "AQ101"), "where two handshakes complete at once"));
+}
+
 // Where its queue refuses, that is what is found; how long the others wait is a number beside it.
 TEST(Slow, IsNoFindingOfAQueueThatRefuses) {
   Observation observation = waiting(129, 128, 20);
@@ -123,6 +132,7 @@ TEST(Slow, IsNoFindingOfAQueueThatRefuses) {
   const Report report = report_of(observation);
   EXPECT_EQ(report.verdict, Verdict::kOverflowing);
   EXPECT_EQ(find(report, "AQ113"), nullptr);
+  EXPECT_FALSE(says(find(report, "AQ101"), "complete at once"));
   EXPECT_DOUBLE_EQ(*report.listeners[0].estimated_wait_ms, 12900);
 }
 
