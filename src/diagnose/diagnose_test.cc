@@ -347,9 +347,38 @@ TEST(Diagnose, SynsThatDieBeforeTheListenerAreDroppedElsewhere) {
   EXPECT_EQ(finding.severity, Severity::kWarning);
   EXPECT_NE(finding.explanation.find("150 SYNs"), std::string::npos) << finding.explanation;
   EXPECT_NE(finding.explanation.find("140 by the packet filter"), std::string::npos);
+  // One reason for rules that drop and rules that reject: what clients see is not known.
+  EXPECT_NE(finding.explanation.find("if it rejects"), std::string::npos) << finding.explanation;
+  EXPECT_EQ(diagnose_dead({dead_syn(80, "IP_RPFILTER", 140)})
+                .findings.at(0)
+                .explanation.find("if it rejects"),
+            std::string::npos);
   ASSERT_EQ(finding.evidence.size(), 2U);
   EXPECT_EQ(finding.evidence[1].name, "drop_reason.NETFILTER_DROP");
   EXPECT_EQ(finding.evidence[1].delta, 140);
+}
+
+// A server that is restarted while its socket refuses: the new socket has refused nothing, and the
+// two are no SO_REUSEPORT group.
+TEST(Diagnose, ANewListenerIsNotTakenForItsPredecessor) {
+  Listener ended = make_listener(80, 6, 5, 40);
+  Listener successor = make_listener(80, 0, 5, 0);
+  successor.cookie = SocketCookie(7);
+  successor.inode = SocketInode(7);
+  Listener closed = ended;
+  closed.closed = true;
+  closed.accept_queue_len = QueueLength(0);
+  const Report report = report_of(observe(
+      {ended}, make_namespace(kPod, 4096, {{"TcpExtListenDrops", 0}, {"TcpExtListenOverflows", 0}}),
+      {closed, successor},
+      make_namespace(kPod, 4096, {{"TcpExtListenDrops", 56}, {"TcpExtListenOverflows", 56}})));
+  ASSERT_EQ(report.listeners.size(), 2U);
+  for (const ListenerReport& listener : report.listeners) {
+    const bool is_new = listener.key.ends_with("#7");
+    EXPECT_EQ(listener.refused.total, is_new ? 0U : 56U) << listener.key;
+    EXPECT_EQ(listener.verdict, is_new ? Verdict::kHealthy : Verdict::kOverflowing) << listener.key;
+    EXPECT_EQ(listener.reuseport_group, std::nullopt);
+  }
 }
 
 // A scan of ports, a filter that drops what strangers send now and then, a few SYNs to a closed

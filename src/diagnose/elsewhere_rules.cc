@@ -80,6 +80,10 @@ Severity severity_of(const ListenerState& state, std::uint64_t packets, std::uin
 
 constexpr const char* kForClients =
     "The client gets no answer and repeats its SYN, first after 1 s.";
+// The kernel gives one reason for a rule that drops and for one that rejects.
+constexpr const char* kForFiltered =
+    "If the rule drops, the client gets no answer and repeats its SYN, first after 1 s; if it "
+    "rejects, the client is told at once, usually \"connection refused\".";
 
 void add_dead(const ListenerState& state, Finding& finding) {
   const std::uint64_t packets = total(state.dead_syns);
@@ -98,22 +102,24 @@ void add_dead(const ListenerState& state, Finding& finding) {
       "In {:.1f} s this host dropped {} to {} before the listener saw them: {}. {} The "
       "listener's queues have no part in it.",
       state.seconds.value_or(0), counted(packets, "SYN", "SYNs"),
-      facts::listener_endpoint(*state.listener), how, kForClients);
+      facts::listener_endpoint(*state.listener), how,
+      state.dead_syns.contains("NETFILTER_DROP") ? kForFiltered : kForClients);
 }
 
-// Packets show that there was no answer, and not where it was lost.
+// Packets show that there was no answer of TCP, and not where it was lost. ICMP errors, by which
+// some packet filters reject, are not looked at.
 void add_unanswered(const ListenerState& state, Finding& finding) {
   finding.severity = severity_of(state, state.syns_lost,
                                  state.syns_seen - std::min(state.syns_seen, state.syns_lost));
   finding.confidence = 0.7;
   finding.title = "SYNs get no answer, and no queue refused them";
   finding.explanation = fmt::format(
-      "In {:.1f} s {} to {} got no answer, though no counter says that a listener refused "
-      "anything: "
-      "SYNs were dropped by this host on their way in, or the answers were lost before they passed "
-      "an interface. {}",
+      "In {:.1f} s {} to {} got neither a SYN-ACK nor a reset, though no counter says that a "
+      "listener refused them: this host dropped them on their way in or rejected them by an ICMP "
+      "error, or their answers were lost before they passed an interface. {}",
       state.seconds.value_or(0), counted(state.syns_lost, "SYN", "SYNs"),
-      facts::listener_endpoint(*state.listener), kForClients);
+      facts::listener_endpoint(*state.listener),
+      "A client that hears nothing repeats its SYN, first after 1 s.");
   finding.evidence.push_back({.name = "syn_unanswered",
                               .delta = static_cast<std::int64_t>(state.syns_lost),
                               .unit = "packets",

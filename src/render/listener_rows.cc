@@ -66,6 +66,10 @@ std::string queue_text(const TermStyle& style, const facts::Listener& listener,
   if (!listener.limit) {
     return fmt::format("{} waiting; the limit could not be read", length);
   }
+  if (listener.closed) {
+    return fmt::format("closed while acceptq watched; {} of {} at most before",
+                       report.longest.value(), listener.limit->value());
+  }
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
   constexpr int kBar = 20;
   const double share = static_cast<double>(length) / static_cast<double>(capacity);
@@ -117,7 +121,9 @@ std::string unanswered_text(const ListenerReport& report) {
   if (report.syn_unanswered.value_or(0) == 0) return "";
   const bool one = report.syn_unanswered == 1U;
   return fmt::format(
-      "{} got no answer, though the kernel counts no refusal of {}: {} or the {} lost on the way",
+      "{} got neither a SYN-ACK nor a reset, though the kernel counts no refusal of {}: {} or the "
+      "{} "
+      "lost on the way",
       counted(*report.syn_unanswered, "SYN", "SYNs"), one ? "it" : "them", one ? "it" : "they",
       one ? "answer to it was" : "answers to them were");
 }
