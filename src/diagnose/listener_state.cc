@@ -123,7 +123,11 @@ void attribute_limit(const facts::Observation& observation, const listenpath::Ke
 // Could this listener have had a share in what its namespace's counters grew by?
 bool may_have_refused(const ListenerState& state) {
   if (state.listener->protocol != Protocol::kTcp) return false;
-  if (state.before == nullptr || !state.before->drops || !state.listener->drops) return true;
+  // Of one that has been closed nothing was read since.
+  if (state.listener->closed || !state.listener->drops) return true;
+  // A socket that is new counts from 0.
+  if (*state.listener->drops == 0) return false;
+  if (state.before == nullptr || !state.before->drops) return true;
   return *state.before->drops != *state.listener->drops;
 }
 
@@ -152,7 +156,10 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
     state.only_listener = tcp_listeners[listener.netns] == 1;
     if (observation.seconds <= 0) continue;  // one moment says nothing of what changes
     state.seconds = observation.seconds;
-    if (state.before != nullptr && state.before->drops && listener.drops) {
+    if (rules.socket_drops_counted && listener.drops == 0U && !listener.closed) {
+      report.socket_drops_delta = 0;
+    } else if (state.before != nullptr && state.before->drops && listener.drops &&
+               !listener.closed) {
       report.socket_drops_delta = socket_drops_growth(*state.before->drops, *listener.drops);
     }
     const bool own = report.socket_drops_delta != 0U;  // unknown counts as "may have"
@@ -335,7 +342,8 @@ void estimate_wait(ListenerReport& report, QueueLength length) {
 void group_reuseport(std::vector<ListenerState>& states) {
   std::map<std::string, std::vector<ListenerState*>> groups;
   for (ListenerState& state : states) {
-    if (state.listener->protocol == Protocol::kTcp) {
+    // One that was closed is followed by another, and not beside it.
+    if (state.listener->protocol == Protocol::kTcp && !state.listener->closed) {
       groups[facts::reuseport_key(*state.listener)].push_back(&state);
     }
   }
