@@ -242,6 +242,19 @@ TEST_P(LedgerCases, Ipv4ClientsOfAnIpv6Listener) {
                 {kAttemptsRefused, 3}});
 }
 
+// A listener that is bound to an IPv4 address written as one of IPv6.
+TEST_P(LedgerCases, Ipv4ClientsOfAMappedAddress) {
+  if (version_ != IpVersion::kV4) GTEST_SKIP() << "is about IPv4 clients";
+  TunClients clients(ns_, kPort, version_);
+  UniqueFd listener;
+  ns_.run([&] { listener = listen_tcp("::ffff:10.8.0.1", kPort, kBacklog); });
+  fill(clients);
+  ASSERT_EQ(clients.connect_many(3).size(), 3U);
+  clients.receive();
+  EXPECT_TRUE(eventually([&] { return facts::refused_at_syn(ledger()) == std::uint64_t{3}; }));
+  EXPECT_EQ(tracer_->losses().packets, 0U);
+}
+
 // Out of descriptors, accept() fails before it looks at the queue.
 TEST_P(LedgerCases, OutOfDescriptors) {
   const UniqueFd listener = listen();

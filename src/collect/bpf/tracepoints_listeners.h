@@ -2,6 +2,8 @@
 /* Of tracepoints.bpf.c: the listeners that are known, by address and port. */
 #pragma once
 
+/* A socket of IPv6 that is bound to a mapped address gets packets of IPv4 alone, to that address.
+ */
 static __noinline int read_endpoint(struct sock *sk, struct endpoint *key) {
   key->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
   key->port = BPF_CORE_READ(sk, __sk_common.skc_num);
@@ -10,7 +12,14 @@ static __noinline int read_endpoint(struct sock *sk, struct endpoint *key) {
     const __be32 address = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
     __builtin_memcpy(key->address, &address, sizeof address);
   } else if (bpf_core_field_exists(sk->__sk_common.skc_v6_rcv_saddr)) {
-    BPF_CORE_READ_INTO(&key->address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+    __u32 address[4] = {};
+    BPF_CORE_READ_INTO(&address, sk, __sk_common.skc_v6_rcv_saddr);
+    if (address[0] == 0 && address[1] == 0 && address[2] == __builtin_bswap32(0xffff)) {
+      key->family = AF_INET;
+      address[0] = address[3];
+      address[2] = address[3] = 0;
+    }
+    __builtin_memcpy(key->address, address, sizeof key->address);
   }
   return 0;
 }
