@@ -70,8 +70,10 @@ Error explain_load_failure(const LoadFailure& failure) {
                      "lockdown=integrity to allow it)");
   }
   if (!failure.has_btf) {
-    return unsupported(what + " needs the kernel's BTF, " + kBtfPath +
-                       " (a kernel built with CONFIG_DEBUG_INFO_BTF, and /sys mounted)");
+    // Without the errno: that is libbpf's, and says nothing here.
+    return {ErrorCode::kUnsupported, 0,
+            what + " needs the kernel's BTF, " + kBtfPath +
+                " (a kernel built with CONFIG_DEBUG_INFO_BTF, and /sys mounted)"};
   }
   if (hooks && (failure.err == EPERM || failure.kprobe_err == ENOENT)) {
     return {ErrorCode::kUnsupported, 0,
