@@ -29,6 +29,19 @@ Result<Selector> parse_endpoint(std::string_view text) {
   selector.port = *port;
   std::string_view address = text.substr(0, colon);
   if (address.empty()) return selector;
+  // "[fe80::1]%eth0", as a report writes it; "[fe80::1%eth0]", as many other programs do.
+  std::string bare(address);
+  if (const std::size_t percent = address.find('%'); percent != std::string_view::npos) {
+    bare.resize(percent);
+    std::string_view device = address.substr(percent + 1);
+    if (bare.starts_with('[') && !bare.ends_with(']') && device.ends_with(']')) {
+      device.remove_suffix(1);
+      bare += ']';
+    }
+    if (device.empty()) return malformed(text, "no interface behind the percent sign");
+    selector.device = std::string(device);
+    address = bare;
+  }
   const bool bracketed = address.starts_with('[') && address.ends_with(']') && address.size() > 2;
   if (bracketed) address = address.substr(1, address.size() - 2);
   selector.address = facts::IpAddress::parse(address);
@@ -118,7 +131,8 @@ bool matches(const Selector& selector, const facts::Snapshot& snapshot,
   switch (selector.kind) {
     case Kind::kPort:
       return tcp && listener.port == selector.port &&
-             (!selector.address || facts::serves_address(listener, *selector.address));
+             (!selector.address || facts::serves_address(listener, *selector.address)) &&
+             (!selector.device || !listener.device || selector.device == listener.device);
     case Kind::kPid:
       return std::ranges::any_of(listener.owners, [&](const facts::OwnerRef& owner) {
         return std::cmp_equal(owner.pid.value(), selector.number);

@@ -19,6 +19,7 @@ struct Selector {
   Kind kind = Kind::kPort;
   std::string text;  // as it was given
   std::optional<facts::IpAddress> address;
+  std::optional<std::string> device;  // of the address: a listener that is bound to none has all
   std::uint16_t port = 0;
   std::uint64_t number = 0;   // a PID or the inode of a namespace
   std::string name;           // comm, container id (at least 4 digits), pod name, path

@@ -11,6 +11,12 @@ TEST(ParseSelector, TakesEveryForm) {
   EXPECT_EQ(parse_selector(":80")->port, 80);
   EXPECT_EQ(parse_selector("10.0.0.3:80")->address->to_string(), "10.0.0.3");
   EXPECT_EQ(parse_selector("[::1]:443")->address->to_string(), "::1");
+  // As a report writes it, and as other programs do.
+  for (const char* scoped : {"[fe80::1]%eth0:80", "[fe80::1%eth0]:80"}) {
+    EXPECT_EQ(parse_selector(scoped)->address->to_string(), "fe80::1");
+    EXPECT_EQ(parse_selector(scoped)->device, "eth0");
+  }
+  EXPECT_EQ(parse_selector("0.0.0.0%lo:80")->device, "lo");
   EXPECT_EQ(parse_selector("pid:3985")->number, 3985U);
   EXPECT_EQ(parse_selector("comm:nginx")->name, "nginx");
   EXPECT_EQ(parse_selector("container:49b4135534da")->name, "49b4135534da");
@@ -24,10 +30,11 @@ TEST(ParseSelector, TakesEveryForm) {
 }
 
 TEST(ParseSelector, SaysWhatItExpected) {
-  for (const char* bad : {"",       "80",       ":",      ":0",    ":65536",       ":x",
-                          "nginx",  "1.2.3:80", "::1:80", "[]:80", "[1.2.3.4]:80", "pid:",
-                          "pid:0",  "pid:-1",   "pid:x",  "comm:", "container:1",  "pod:",
-                          "pod:a/", "netns:x",  "unix:x", "frob:1"}) {
+  for (const char* bad :
+       {"",         "80",        ":",           ":0",           ":65536", ":x",        "nginx",
+        "1.2.3:80", "::1:80",    "[]:80",       "[1.2.3.4]:80", "pid:",   "pid:0",     "pid:-1",
+        "pid:x",    "comm:",     "container:1", "pod:",         "pod:a/", "[::1]%:80", "[::1%]:80",
+        "%lo:80",   "::1%lo:80", "netns:x",     "unix:x",       "frob:1"}) {
     const auto selector = parse_selector(bad);
     ASSERT_FALSE(selector.has_value()) << bad;
     EXPECT_NE(selector.error().context.find("expected :PORT"), std::string::npos);
@@ -54,6 +61,18 @@ TEST(Matches, KnowsWildcardsAndOwners) {
                          "pod:other/web-0", "netns:8", "unix:/x"}) {
     EXPECT_FALSE(matches(*parse_selector(no), snapshot, listener)) << no;
   }
+}
+
+TEST(Matches, GoesByTheDeviceWhereItIsGiven) {
+  facts::Listener listener;
+  listener.port = 80;
+  const Selector on_lo = *parse_selector("0.0.0.0%lo:80");
+  EXPECT_TRUE(matches(on_lo, {}, listener));  // bound to none
+  listener.ifindex = 1;
+  listener.device = "lo";
+  EXPECT_TRUE(matches(on_lo, {}, listener));
+  EXPECT_TRUE(matches(*parse_selector(":80"), {}, listener));
+  EXPECT_FALSE(matches(*parse_selector("0.0.0.0%eth0:80"), {}, listener));
 }
 
 TEST(Matches, LetsAnIpv6WildcardServeIpv4UnlessItMayNot) {
