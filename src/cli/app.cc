@@ -164,12 +164,14 @@ void define_check(CLI::App& app, Parsed& parsed) {
   add_text(*check, "--save", options.save,
            "also write what was observed to FILE (-: to stdout, the report then to stderr)")
       ->type_name("FILE");
-  check
-      ->add_option("--from", options.from,
-                   "diagnose recordings of --save instead of this host (-: stdin)")
-      ->type_name("FILE")
-      ->expected(1, -1)
-      ->excludes(until);
+  CLI::Option* from =
+      check
+          ->add_option("--from", options.from,
+                       "diagnose recordings of --save instead of this host (-: stdin)")
+          ->type_name("FILE")
+          ->expected(1, -1)
+          ->excludes(until)
+          ->excludes(time);
   check->final_callback([&options, time] {
     if (options.seconds == 0 && (options.until_overflow || options.packets)) {
       throw CLI::ValidationError("--for", "\"0s\" is no time to wait or to follow packets in");
@@ -200,7 +202,8 @@ void define_check(CLI::App& app, Parsed& parsed) {
       ->add_flag("--packets", options.packets,
                  "follow handshakes by their packets, on the interfaces of the listeners' "
                  "namespaces, instead of tracing")
-      ->excludes(until);
+      ->excludes(until)
+      ->excludes(from);
   add_color(*check, options.color);
   check->footer(
       "Examples:\n"

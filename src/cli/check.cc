@@ -73,12 +73,19 @@ Result<facts::Observation> read_observation(const std::string& path) {
     return fail({text.error().code, text.error().sys_errno,
                  "--from needs a file that `acceptq check --save` wrote; " + text.error().context});
   }
+  const std::string name = path == "-" ? "standard input" : path;
+  if (text->starts_with("\x1f\x8b")) {
+    return fail(ErrorCode::kMalformed,
+                fmt::format("cannot read {}: it is compressed by gzip (gzip -dc FILE | acceptq "
+                            "check --from -)",
+                            name));
+  }
   Result<facts::Observation> observation = facts::observation_from_json(*text);
   if (!observation) {
     return fail(observation.error().code,
                 fmt::format("cannot read {}: {} (it should be a file that `acceptq check --save` "
                             "wrote)",
-                            path, observation.error().message()));
+                            name, observation.error().message()));
   }
   return observation;
 }
