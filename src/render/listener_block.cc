@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -67,10 +68,15 @@ std::string title(const TermStyle& style, const facts::Observation& observation,
   text += ink(style, Ink::kBold, named_twice ? holders : workload);
   if (!owner.empty() && !named_twice) text += "   " + holders;
   const std::string endpoint = printable(facts::listener_endpoint(listener));
-  const int wanted =
-      2 + (named_twice ? 0 : columns(workload) + 3) + columns(holders) + 3 + columns(endpoint);
+  // An endpoint without an owner is found in its namespace alone.
+  const facts::Namespace* ns = facts::find_namespace(after, listener.netns);
+  const bool is_here = ns != nullptr && (ns->is_host == true || ns->own_container);
+  const std::string where =
+      owner.empty() && !is_here ? "   " + namespace_name(after, listener.netns) : "";
+  const int wanted = 2 + (named_twice ? 0 : columns(workload) + 3) + columns(holders) + 3 +
+                     columns(endpoint) + columns(where);
   text += wanted > style.width ? "\n  " : "   ";
-  text += ink(style, Ink::kBold, endpoint) + "\n";
+  text += ink(style, Ink::kBold, endpoint) + where + "\n";
   return text;
 }
 
@@ -163,6 +169,14 @@ std::string whose(const facts::Snapshot& after, const std::vector<ListenerInTrou
   return same && !owner.empty() ? owner : program_name(after, *group.front().listener);
 }
 
+// Equal endpoints are different sockets: of different namespaces.
+std::string places(const std::vector<ListenerInTrouble>& group) {
+  std::set<NetnsId> namespaces;
+  for (const ListenerInTrouble& each : group) namespaces.insert(each.listener->netns);
+  if (namespaces.size() < 2) return "";
+  return fmt::format(", in {} network namespaces,", namespaces.size());
+}
+
 }  // namespace
 
 std::string listener_group_block(const TermStyle& style, const facts::Observation& observation,
@@ -173,7 +187,7 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
   std::string text =
       mark(style, worst_severity(*first.findings)) + " " +
       ink(style, Ink::kBold, fmt::format("{} listeners of {}", group.size(), whose(after, group))) +
-      " are in the same trouble\n";
+      places(group) + " are in the same trouble\n";
   std::size_t shown = 0;
   for (const ListenerInTrouble& each : group) {
     if (shown == kMostShown) break;
@@ -197,9 +211,9 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
   return text + first_remedies(style, remedies_of(*first.findings), kMostLines - lines);
 }
 
-std::string finding_block(const TermStyle& style, const Finding& finding) {
-  std::string where;
-  if (finding.netns) where = fmt::format("   network namespace {}", finding.netns->value());
+std::string finding_block(const TermStyle& style, const facts::Snapshot& after,
+                          const Finding& finding) {
+  const std::string where = finding.netns ? "   " + namespace_name(after, *finding.netns) : "";
   return mark(style, finding.severity) + " " + ink(style, Ink::kBold, finding.title) + where +
          "\n" + row(style, finding.id, printable(finding.explanation)) +
          remedies_text(style, finding.remedies);

@@ -42,6 +42,7 @@ struct ListenerInTrouble {
                                        const std::vector<const diagnose::Finding*>& findings);
 
 // A finding that belongs to no listener.
-[[nodiscard]] std::string finding_block(const TermStyle& style, const diagnose::Finding& finding);
+[[nodiscard]] std::string finding_block(const TermStyle& style, const facts::Snapshot& after,
+                                        const diagnose::Finding& finding);
 
 }  // namespace acceptq::render

@@ -86,6 +86,13 @@ std::string owner_name(const facts::Snapshot& snapshot, const facts::Listener& l
   return text;
 }
 
+std::string namespace_name(const facts::Snapshot& snapshot, NetnsId id) {
+  const facts::Namespace* ns = facts::find_namespace(snapshot, id);
+  if (ns != nullptr && ns->is_host == true) return "the host's network namespace";
+  if (ns != nullptr && !ns->mount_path.empty()) return "netns:" + printable(ns->mount_path);
+  return fmt::format("netns:{}", id.value());
+}
+
 std::string namespace_owner(const facts::Snapshot& snapshot, const facts::Listener& listener) {
   const facts::Namespace* ns = facts::find_namespace(snapshot, listener.netns);
   if (ns != nullptr && ns->is_host == true) return "the host's";

@@ -20,6 +20,9 @@ namespace acceptq::render {
 [[nodiscard]] std::string owner_name(const facts::Snapshot& snapshot,
                                      const facts::Listener& listener);
 
+// "the host's network namespace", or else as a selector would name it: "netns:/run/netns/blue".
+[[nodiscard]] std::string namespace_name(const facts::Snapshot& snapshot, NetnsId id);
+
 // "the host's", "the pod's own", "its own": whose network namespace the listener is in.
 [[nodiscard]] std::string namespace_owner(const facts::Snapshot& snapshot,
                                           const facts::Listener& listener);

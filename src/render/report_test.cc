@@ -154,6 +154,31 @@ TEST(ReportText, SaysWhatIsAlikeOnce) {
   }
 }
 
+// Two sockets may have one endpoint, and a finding of a namespace says of which.
+TEST(ReportText, SaysInWhichNamespace) {
+  Case c;
+  facts::Snapshot& after = c.observation.after;
+  after.namespaces.push_back({.id = NetnsId(2), .mount_path = "/run/netns/blue"});
+  c.add("/run/a.sock", Verdict::kOverflowing, 129);
+  after.listeners.back().netns = NetnsId(2);
+  c.find(Severity::kCritical, "Clients are refused.");
+  EXPECT_NE(c.text({}).find("unix:/run/a.sock   netns:/run/netns/blue\n"), std::string::npos)
+      << c.text({});
+  c.add("/run/a.sock", Verdict::kOverflowing, 129);
+  c.find(Severity::kCritical, "Clients are refused.");
+  EXPECT_NE(c.text({}).find(", in 2 network namespaces, are in the same trouble"),
+            std::string::npos)
+      << c.text({});
+  for (const std::uint64_t netns : {1, 2}) {
+    c.report.findings = {
+        {.id = "AQ102", .severity = Severity::kNotice, .title = "t", .netns = NetnsId(netns)}};
+    EXPECT_NE(c.text({}).find(netns == 1 ? "AQ102 the host's network namespace: t."
+                                         : "AQ102 netns:/run/netns/blue: t."),
+              std::string::npos)
+        << c.text({});
+  }
+}
+
 TEST(ReportText, StaysShortWhereEachTroubleIsItsOwn) {
   Case c;
   for (int i = 0; i < 40; ++i) {

@@ -192,7 +192,7 @@ class Page {
     }
     for (const Finding& finding : report_.findings) {
       if (!finding.listener && finding.severity > Severity::kNotice) {
-        text += "\n" + finding_block(style_, finding);
+        text += "\n" + finding_block(style_, observation_.after, finding);
       }
     }
     return text;
@@ -264,7 +264,12 @@ class Page {
         continue;
       }
       for (const Finding* finding : findings) {
-        const std::string where = finding->listener ? where_is(*finding->listener) + ": " : "";
+        std::string where;
+        if (finding->listener) {
+          where = where_is(*finding->listener) + ": ";
+        } else if (finding->netns) {
+          where = namespace_name(observation_.after, *finding->netns) + ": ";
+        }
         text += wrap(
             style_, 2,
             fmt::format("{} {}{}. {}", id, where, finding->title, printable(finding->explanation)));
