@@ -35,6 +35,13 @@ Remedy find_the_server(const Subject& subject) {
         "list-sockets shows which one, and systemctl status what became of it.";
     return remedy;
   }
+  if (subject.listener.closed) {
+    remedy.content = fmt::format(
+        "The socket was held by {} and has been closed since: see what its server did meanwhile "
+        "(its log, and whether it was stopped, stuck or restarted).",
+        holders_text(subject));
+    return remedy;
+  }
   remedy.content = fmt::format(
       "The socket is held by {}. If that is the server, see where it is stopped or stuck. If it "
       "only inherited the descriptor from a server that has ended, end it and start the server "

@@ -231,6 +231,12 @@ TEST(Advise, ALeakedDescriptorIsNotToldToListen) {
   EXPECT_EQ(forms(c), std::vector<std::string>{"cause"});
   EXPECT_NE(advice(c).find("held by sleep (pid 3985, descriptor 6)"), std::string::npos);
   EXPECT_NE(advice(c).find("FD_CLOEXEC"), std::string::npos);
+  // Nobody holds what has been closed.
+  c.observation.after.listeners[0].closed = true;
+  watched(c, 2.0, 0);
+  EXPECT_NE(advice(c).find("was held by sleep"), std::string::npos) << advice(c);
+  EXPECT_EQ(advice(c).find("is held by"), std::string::npos) << advice(c);
+  c.observation.after.listeners[0].closed = false;
   // Unless it is seen to accept.
   watched(c, 2.0, 5);
   EXPECT_NE(advice(c).find("Have sleep pass a larger backlog to listen() (now 16)"),

@@ -64,7 +64,7 @@ std::string title(const TermStyle& style, const facts::Observation& observation,
   const bool named_twice = owner.starts_with(workload + " (");
   const std::string holders = owner.empty() || is_known_to_accept(observation, listener, report)
                                   ? owner
-                                  : "held by " + owner;
+                                  : (listener.closed ? "was held by " : "held by ") + owner;
   text += ink(style, Ink::kBold, named_twice ? holders : workload);
   if (!owner.empty() && !named_twice) text += "   " + holders;
   const std::string endpoint = printable(facts::listener_endpoint(listener));
