@@ -358,6 +358,30 @@ TEST(Diagnose, SynsThatDieBeforeTheListenerAreDroppedElsewhere) {
   EXPECT_EQ(finding.evidence[1].delta, 140);
 }
 
+// Listeners that tracing met late: what their ledgers hold is not all that was refused.
+TEST(Diagnose, LedgersThatLackSomeSayAtLeast) {
+  for (const std::uint64_t counted : {56U, 60U, 466U}) {
+    Observation observation = observe(
+        {make_listener(80, 6, 5, 0)},
+        make_namespace(kPod, 4096, {{"TcpExtListenDrops", 0}, {"TcpExtListenOverflows", 0}}),
+        {make_listener(80, 6, 5, static_cast<std::uint32_t>(counted))},
+        make_namespace(kPod, 4096,
+                       {{"TcpExtListenDrops", counted}, {"TcpExtListenOverflows", counted}}));
+    observation.tracing = facts::Source::kTracepoints;
+    facts::Ledger ledger = make_ledger(observation.after.listeners[0], 56, 0);
+    ledger.source = facts::Source::kTracepoints;
+    observation.ledgers = {ledger};
+    const Report report = report_of(observation);
+    EXPECT_EQ(report.listeners.at(0).refused.total, 56U);
+    EXPECT_EQ(report.listeners.at(0).refused.at_least, counted == 466) << counted;
+    const Finding* overflow = find(report, "AQ101");
+    ASSERT_NE(overflow, nullptr);
+    EXPECT_EQ(overflow->explanation.find("at least 56 packets") != std::string::npos,
+              counted == 466)
+        << overflow->explanation;
+  }
+}
+
 // A server that is restarted while its socket refuses: the new socket has refused nothing, and the
 // two are no SO_REUSEPORT group.
 TEST(Diagnose, ANewListenerIsNotTakenForItsPredecessor) {

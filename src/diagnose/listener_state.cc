@@ -244,41 +244,50 @@ void take_packets(const facts::Ledger& ledger, ListenerState& state) {
   report.refused.top = ledger.clients;
 }
 
-struct Overcount {
+// Refused packets of a namespace: in the ledgers of tracepoints, and by its counters.
+struct Books {
   std::uint64_t claimed = 0;
   std::uint64_t counted = 0;
+
+  // These ledgers are wrong, and the counters are not. (Tracing by tracepoints once took a SYN
+  // behind a reset for a refused one.)
+  [[nodiscard]] bool claim_too_much() const { return exceeds(claimed, counted); }
+  // They are not whole: packets came to listeners before they were known, as those of other
+  // containers are not where acceptq runs in a PID namespace.
+  [[nodiscard]] bool lack_some() const { return exceeds(counted, claimed); }
+
+ private:
+  // By more than comes between the two readings.
+  static bool exceeds(std::uint64_t more, std::uint64_t less) {
+    constexpr std::uint64_t kBetween = 10;
+    return more > less + less / 10 + kBetween;
+  }
 };
 
-// Namespaces whose ledgers hold more refused packets than their counters grew by, beyond what comes
-// between the two readings: these ledgers are wrong, and the counters are not. (Tracing by
-// tracepoints once took a SYN behind a reset for a refused one.)
-std::map<NetnsId, Overcount> overcounted(const facts::Observation& observation,
-                                         const std::vector<const facts::Ledger*>& ledgers) {
-  std::map<NetnsId, std::uint64_t> claimed;
+std::map<NetnsId, Books> books_of(const facts::Observation& observation,
+                                  const std::vector<const facts::Ledger*>& ledgers) {
+  std::map<NetnsId, Books> books;
   for (const facts::Ledger* ledger : ledgers) {
     if (ledger == nullptr || ledger->source != facts::Source::kTracepoints) continue;
-    claimed[ledger->netns] +=
+    const auto grew = namespace_delta(observation, ledger->netns).delta("TcpExtListenDrops");
+    if (!grew) continue;
+    Books& here = books[ledger->netns];
+    here.counted = *grew;
+    here.claimed +=
         facts::refused_at_syn(*ledger).value_or(0) + facts::refused_at_ack(*ledger).value_or(0);
   }
-  std::map<NetnsId, Overcount> namespaces;
-  for (const auto& [netns, packets] : claimed) {
-    const auto grew = namespace_delta(observation, netns).delta("TcpExtListenDrops");
-    constexpr std::uint64_t kBetween = 10;
-    if (grew && packets > *grew + *grew / 10 + kBetween) {
-      namespaces[netns] = {.claimed = packets, .counted = *grew};
-    }
-  }
-  return namespaces;
+  return books;
 }
 
 // What tracing counted is better than what is concluded from counters.
 void take_ledgers(const facts::Observation& observation, std::vector<ListenerState>& states) {
   using enum facts::LedgerTerm;
   const std::vector<const facts::Ledger*> ledgers = facts::ledgers_of(observation);
-  const std::map<NetnsId, Overcount> wrong = overcounted(observation, ledgers);
+  const std::map<NetnsId, Books> books = books_of(observation, ledgers);
   for (std::size_t i = 0; i < states.size(); ++i) {
     ListenerState& state = states[i];
-    if (wrong.contains(state.listener->netns)) continue;
+    const auto here = books.find(state.listener->netns);
+    if (here != books.end() && here->second.claim_too_much()) continue;
     state.ledger = ledgers[i];
     if (state.ledger == nullptr) {
       // Traced, and nothing came.
@@ -323,7 +332,8 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
                       .gave_up = ledger.gave_up,
                       .addresses = ledger.addresses,
                       .top = ledger.clients,
-                      .source = ledger.source};
+                      .source = ledger.source,
+                      .at_least = here != books.end() && here->second.lack_some()};
     const auto queued = ledger[kAckQueued];
     const auto accepted = ledger[kAccepted];
     if (!queued || !accepted || observation.seconds <= 0) continue;
@@ -381,7 +391,8 @@ std::vector<ListenerState> listener_states(const facts::Observation& observation
 
 std::vector<facts::BlindSpot> disbelieved_ledgers(const facts::Observation& observation) {
   std::vector<facts::BlindSpot> spots;
-  for (const auto& [netns, count] : overcounted(observation, facts::ledgers_of(observation))) {
+  for (const auto& [netns, count] : books_of(observation, facts::ledgers_of(observation))) {
+    if (!count.claim_too_much()) continue;
     spots.push_back(
         {.id = "AQ611",
          .scope = fmt::format("netns:{}", netns.value()),

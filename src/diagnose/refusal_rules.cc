@@ -66,7 +66,8 @@ std::string refused_sentence(const ListenerState& state, const Refusals& refusal
                              std::uint64_t count) {
   const Refused& refused = state.report.refused;
   const double seconds = state.seconds.value_or(0);
-  const std::string packets = counted(count, "packet", "packets");
+  const std::string packets =
+      (refused.at_least ? "at least " : "") + counted(count, "packet", "packets");
   if (!state.refusals) {
     return fmt::format(
         "In {:.1f} s the kernel refused {} of new handshakes in this network namespace, and this "
