@@ -170,7 +170,9 @@ class Scanner::Impl {
            .reason =
                "acceptq runs in a PID namespace that hides the host's processes (hostPID in a "
                "pod, docker run --pid=host)",
-           .cost = "the listeners of other containers and of the host were not seen",
+           .cost = "network namespaces that only those processes show, and the listeners there, "
+                   "were not "
+                   "seen",
            .unobserved = true});
     }
   }

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/text.h"
 #include "collect/local_addresses.h"
 #include "facts/socket_index.h"
 
@@ -178,18 +179,23 @@ void TracedHandshakes::note_shortfall(facts::Snapshot& snapshot) {
   if (!tracer_) return;
   // Each is counted elsewhere, or a limit of memory: what the ledgers do not hold.
   const bpf::TraceLosses losses = tracer_->losses();
-  const auto note = [&](std::uint64_t count, const char* what) {
+  const auto note = [&](std::uint64_t count, const char* one, const char* many) {
     if (count == 0) return;
     snapshot.blind_spots.push_back({.id = "AQ611",
                                     .scope = "host",
-                                    .reason = std::to_string(count) + " " + what,
+                                    .reason = counted(count, one, many),
                                     .cost = "the ledgers hold less than what happened"});
   };
-  note(losses.listeners, "packets came to listeners for which tracing had no room");
-  note(losses.packets, "SYNs came to listeners that tracing could not tell");
-  note(losses.dead_syns, "kinds of SYNs that died before a listener saw them were forgotten");
-  note(losses.refusals, "refused packets were counted by the kernel, and not seen");
-  note(losses.attempts, "refused attempts were forgotten, and counted again if they came back");
+  note(losses.listeners, "packet came to a listener for which tracing had no room",
+       "packets came to listeners for which tracing had no room");
+  note(losses.packets, "SYN came to a listener that tracing could not tell",
+       "SYNs came to listeners that tracing could not tell");
+  note(losses.dead_syns, "kind of SYNs that died before a listener saw them was forgotten",
+       "kinds of SYNs that died before a listener saw them were forgotten");
+  note(losses.refusals, "refused packet was counted by the kernel, and not seen",
+       "refused packets were counted by the kernel, and not seen");
+  note(losses.attempts, "refused attempt was forgotten, and counted again if it came back",
+       "refused attempts were forgotten, and counted again if they came back");
 }
 
 }  // namespace acceptq::collect
