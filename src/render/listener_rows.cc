@@ -119,13 +119,10 @@ std::string refused_text(const facts::Observation& observation, const ListenerRe
 
 std::string unanswered_text(const ListenerReport& report) {
   if (report.syn_unanswered.value_or(0) == 0) return "";
-  const bool one = report.syn_unanswered == 1U;
   return fmt::format(
-      "{} got neither a SYN-ACK nor a reset, though the kernel counts no refusal of {}: {} or the "
-      "{} "
-      "lost on the way",
-      counted(*report.syn_unanswered, "SYN", "SYNs"), one ? "it" : "them", one ? "it" : "they",
-      one ? "answer to it was" : "answers to them were");
+      "{} got neither a SYN-ACK nor a reset, though the kernel counts no such refusal: lost on the "
+      "way, or their answers were",
+      counted(*report.syn_unanswered, "SYN", "SYNs"));
 }
 
 // Those without an attempt only repeated packets of attempts that began before.

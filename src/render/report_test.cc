@@ -179,6 +179,16 @@ TEST(ReportText, SaysInWhichNamespace) {
   }
 }
 
+TEST(ReportText, OneIsNoPlural) {
+  Case c;
+  c.add("/run/a.sock", Verdict::kOverflowing, 129);
+  c.find(Severity::kCritical, "Clients are refused.");
+  c.report.listeners[0].refused.total = 1;
+  c.report.listeners[0].syn_unanswered = 1;
+  EXPECT_NE(c.text({}).find(" 1 packet in 2.0 s"), std::string::npos) << c.text({});
+  EXPECT_NE(c.text({}).find(" 1 SYN got neither"), std::string::npos) << c.text({});
+}
+
 TEST(ReportText, StaysShortWhereEachTroubleIsItsOwn) {
   Case c;
   for (int i = 0; i < 40; ++i) {
