@@ -142,7 +142,7 @@ void add_unix(const ListenerState& state, std::vector<Finding>& findings) {
   findings.push_back(std::move(finding));
 }
 
-// One full member of a group whose others have room.
+// One member of a group that is full or stuck, while others have room and are served.
 void add_skew(const ListenerState& state, const std::vector<ListenerState>& all, Severity at_most,
               std::vector<Finding>& findings) {
   if (!state.report.reuseport_group) return;
@@ -152,7 +152,9 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
     if (other.report.reuseport_group != state.report.reuseport_group) continue;
     ++members;
     const auto& limit = other.listener->limit;
-    if (limit && std::uint64_t{other.report.longest.value()} * 4 <= limit->value()) ++idle;
+    const bool has_room =
+        limit && std::uint64_t{other.report.longest.value()} * 4 <= limit->value();
+    if (has_room && !is_stuck(other)) ++idle;
   }
   if (idle == 0) return;
   Finding finding = finding_about("AQ111", state);
@@ -183,7 +185,10 @@ void add_accept_queue_findings(const facts::Observation& observation,
   }
   const std::size_t first = findings.size();
   add_refusal_findings(state, rules, findings);
-  if (verdict == Verdict::kSlow) add_slow(state, findings);
+  if (verdict == Verdict::kSlow) {
+    add_slow(state, findings);
+    if (is_stuck(state)) add_skew(state, all, findings.back().severity, findings);
+  }
   // Where its accept queue refuses, that it is full is said.
   if (!state.by_accept_queue && (is_full_now(state) || is_close_to_limit(state))) {
     add_full_or_close(state, findings);

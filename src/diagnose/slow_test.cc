@@ -69,6 +69,23 @@ TEST(Slow, IsAServerThatTakesNothing) {
   EXPECT_EQ(report_of(observation).verdict, Verdict::kHealthy);
 }
 
+// Half of the clients are served: which half the kernel chose.
+TEST(Slow, MemberOfAGroupWhoseOthersAreServed) {
+  const auto group = [](std::uint32_t one, std::uint32_t other) {
+    std::vector<facts::Listener> members = {make_listener(80, one, 511, 0),
+                                            make_listener(80, other, 511, 0)};
+    members[1].cookie = SocketCookie(99);
+    Observation observation =
+        observe(members, make_namespace(kPod, 4096), members, make_namespace(kPod, 4096));
+    observation.tracing = facts::Source::kTracepoints;
+    return report_of(observation);
+  };
+  const Report one = group(152, 0);
+  ASSERT_NE(find(one, "AQ111"), nullptr);
+  EXPECT_TRUE(says(find(one, "AQ111"), "1 of the others"));
+  EXPECT_EQ(find(group(53, 57), "AQ111"), nullptr);
+}
+
 TEST(Slow, IsAServerOfWhichTracingSeesThatNothingComes) {
   Observation observation = observe({make_listener(80, 12, 2048, 0), make_listener(81, 0, 2048, 0)},
                                     make_namespace(kPod, 4096),

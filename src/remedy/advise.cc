@@ -24,8 +24,8 @@ using diagnose::LimitSetBy;
 using diagnose::ListenerReport;
 using diagnose::Remedy;
 
-constexpr std::array<std::string_view, 8> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105",
-                                                      "AQ108", "AQ110", "AQ111", "AQ202"};
+constexpr std::array<std::string_view, 9> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105", "AQ108",
+                                                      "AQ110", "AQ111", "AQ113", "AQ202"};
 
 // Whether a longer queue would change nothing at all: nobody is known to take anything from it.
 bool is_longer_of_no_use(const Subject& subject) {
@@ -82,6 +82,7 @@ std::vector<Remedy> advise(const Subject& subject) {
 
 // For a queue that is not full, but long to wait in.
 std::vector<Remedy> advise_slow(const Subject& subject) {
+  if (subject.has_idle_siblings) return {find_the_stuck_member(subject)};
   std::vector<Remedy> remedies = {cause_first(subject)};
   add_descriptor_hint(subject, remedies);
   return remedies;
@@ -139,15 +140,13 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
       listener = &observation.after.listeners[it->second];
       told = &report.listeners[it->second];
     }
-    if (listener != nullptr && finding.id == "AQ113") {
-      finding.remedies = advise_slow(subject_of(observation, *listener, *told));
-      continue;
-    }
     if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
       Subject subject = subject_of(observation, *listener, *told);
       subject.has_idle_siblings = skewed.contains(*finding.listener);
       if (finding.id == "AQ105" && lacks_restart(subject)) doubt_limit(subject, finding);
-      finding.remedies = advise(subject);
+      // A queue that is not full is not too short.
+      const bool is_slow = told->verdict == diagnose::Verdict::kSlow;
+      finding.remedies = is_slow ? advise_slow(subject) : advise(subject);
       continue;
     }
     const std::optional<NetnsId> netns = listener != nullptr ? listener->netns : finding.netns;
