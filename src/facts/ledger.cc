@@ -64,6 +64,7 @@ constexpr std::array<Term, kLedgerTerms> kTerms = {{
 const Listener* find(const Snapshot& snapshot, NetnsId netns, SocketCookie cookie,
                      const IpAddress& address, std::uint16_t port) {
   const Listener* found = nullptr;
+  bool is_ambiguous = false;
   for (const Listener& listener : snapshot.listeners) {
     if (listener.protocol != Protocol::kTcp || listener.netns != netns || listener.port != port) {
       continue;
@@ -71,10 +72,15 @@ const Listener* find(const Snapshot& snapshot, NetnsId netns, SocketCookie cooki
     if (cookie.value() != 0 && listener.cookie == cookie) return &listener;
     if (cookie.value() != 0 && listener.cookie.value() != 0) continue;  // known to be another
     if (!serves_address(listener, address)) continue;
-    if (found != nullptr) return nullptr;
+    // The kernel asks those bound to the address first (__inet_lookup_listener).
+    const bool is_bound = listener.address == address;
+    const bool was_bound = found != nullptr && found->address == address;
+    if (found != nullptr && is_bound == was_bound) is_ambiguous = true;
+    if (found != nullptr && (was_bound || !is_bound)) continue;
+    is_ambiguous = false;
     found = &listener;
   }
-  return found;
+  return is_ambiguous ? nullptr : found;
 }
 
 // Of those that are known; where reasons are not told apart, kSynRefusedOther holds the rest.

@@ -4,6 +4,9 @@
 
 #include <set>
 #include <string_view>
+#include <vector>
+
+#include "facts/snapshot.h"
 
 namespace acceptq::facts {
 namespace {
@@ -45,6 +48,31 @@ RefusedClient client(const char* address, std::uint64_t packets, std::uint64_t a
           .prefix_bits = 32,
           .packets = packets,
           .attempts = attempts};
+}
+
+// As packets name it, by the address that clients used: the kernel asks the socket that is bound to
+// it first.
+TEST(FindListener, PrefersTheOneBoundToTheAddress) {
+  Snapshot snapshot;
+  Listener any;
+  any.netns = NetnsId(1);
+  any.port = 80;
+  Listener bound = any;
+  bound.address = *IpAddress::parse("10.0.0.1");
+  Ledger wanted;
+  wanted.netns = any.netns;
+  wanted.port = any.port;
+  wanted.address = bound.address;
+  for (const bool bound_first : {true, false}) {
+    snapshot.listeners = bound_first ? std::vector{bound, any} : std::vector{any, bound};
+    EXPECT_EQ(find_listener(snapshot, wanted), &snapshot.listeners[bound_first ? 0 : 1]);
+  }
+  snapshot.listeners = {bound, any, any};
+  EXPECT_EQ(find_listener(snapshot, wanted), snapshot.listeners.data());
+  snapshot.listeners = {any, bound, bound};
+  EXPECT_EQ(find_listener(snapshot, wanted), nullptr) << "a group shares the port";
+  snapshot.listeners = {any, any};
+  EXPECT_EQ(find_listener(snapshot, wanted), nullptr);
 }
 
 TEST(LedgerGrowth, IsOfTheIntervalInEveryPart) {
