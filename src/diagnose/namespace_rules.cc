@@ -312,15 +312,45 @@ class NamespaceRules {
     findings_.push_back(std::move(finding));
   }
 
+  // Handshakes that filled the queue before the watch let no other in, whose final ACK could be
+  // seen. Their SYN-ACKs are not repeated, as those of strangers are (syn_ack_recalc).
+  [[nodiscard]] std::uint64_t held_back_from_before() const {
+    using enum facts::LedgerTerm;
+    if (ns_.total(kDeferDrop).value_or(0) == 0) return 0;
+    std::uint64_t waiting = 0;
+    std::uint64_t unheard = 0;
+    for (const ListenerState* state : states_) {
+      if (state->listener->defer_accept.value_or(0) == 0) continue;
+      const std::uint64_t all = state->listener->syn_queue_len.value_or(0);
+      waiting += all - std::min<std::uint64_t>(all, state->listener->syn_queue_young.value_or(all));
+      if (state->ledger == nullptr) continue;
+      unheard += (*state->ledger)[kSynackRetransmitted].value_or(0) +
+                 (*state->ledger)[kRequestExpired].value_or(0);
+    }
+    return unheard * 2 <= waiting ? waiting : 0;
+  }
+
   // Where a SYN queue is full of handshakes that are complete but for the first byte.
   void add_deferred() {
     const bool crowded =
         ns_.grew(kQueueFullDrop) + ns_.grew(kDoCookies) > 0 || any(&ListenerState::by_syn_queue);
     const std::uint64_t deferred = ns_.grew(kDeferDrop);
-    if (!crowded || deferred == 0) return;
+    const std::uint64_t held_back = deferred == 0 ? held_back_from_before() : 0;
+    if (!crowded || deferred + held_back == 0) return;
     const ListenerState* about = only(
         [](const ListenerState& state) { return state.listener->defer_accept.value_or(0) > 0; });
     Finding finding = finding_here("AQ206", about, {kDeferDrop, kQueueFullDrop, kDoCookies});
+    if (held_back > 0) {
+      finding.confidence = 0.7;
+      finding.explanation = fmt::format(
+          "{} for over a second in the SYN queue of a listener with TCP_DEFER_ACCEPT, and final "
+          "ACKs without data reached it before acceptq watched ({} in all): such clients are "
+          "connected, but their requests stay in the SYN queue until they send something.",
+          counted(held_back, "handshake has waited", "handshakes have waited"),
+          ns_.total(kDeferDrop).value_or(0));
+      findings_.push_back(std::move(finding));
+      return;
+    }
     finding.explanation = fmt::format(
         "In {:.1f} s {} without data reached a listener with TCP_DEFER_ACCEPT: these clients are "
         "connected, but their requests stay in the SYN queue until they send something.",

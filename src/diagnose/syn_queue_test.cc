@@ -14,6 +14,7 @@ struct Given {
   std::int64_t syncookies = 1;
   std::uint32_t unanswered = 0;  // handshakes in the SYN queue whose SYN-ACK was repeated
   std::uint32_t defer_accept = 0;
+  std::uint64_t deferred_before = 0;
   std::optional<std::uint64_t> synacks_repeated;  // where the SYN queue cannot be looked into
 };
 
@@ -22,7 +23,8 @@ Report run(const Given& given) {
   Namespace after = make_namespace(kPod, 4096, given.counters);
   before.sysctls[facts::kSyncookies].value = given.syncookies;
   after.sysctls[facts::kSyncookies].value = given.syncookies;
-  before.counters["TcpExtTCPDeferAcceptDrop"];
+  before.counters["TcpExtTCPDeferAcceptDrop"] = given.deferred_before;
+  after.counters["TcpExtTCPDeferAcceptDrop"] += given.deferred_before;
   const auto drops = given.counters.find("TcpExtListenDrops");
   Listener listener = make_listener(80, 0, 511, 0);
   Listener later = listener;
@@ -111,6 +113,22 @@ TEST(SynQueue, DeferredHandshakesAreNoFlood) {
   EXPECT_EQ(find(deferred, "AQ203"), nullptr);
   EXPECT_TRUE(says(find(deferred, "AQ206"), "512 final ACKs without data"));
   EXPECT_EQ(find(deferred, "AQ206")->listener, deferred.listeners[0].key);
+}
+
+// They fill the queue from before the watch, and no final ACK comes any more.
+TEST(SynQueue, HandshakesThatWereDeferredBeforeTheWatchAreSaid) {
+  Given given{.counters = {{"TcpExtTCPReqQFullDrop", 3850}, {"TcpExtListenDrops", 3850}},
+              .syncookies = 0,
+              .unanswered = 500,
+              .defer_accept = 3,
+              .deferred_before = 512};
+  const Report deferred = run(given);
+  EXPECT_EQ(find(deferred, "AQ203"), nullptr);
+  EXPECT_TRUE(says(find(deferred, "AQ206"), "500 handshakes have waited for over a second"));
+  EXPECT_TRUE(says(find(deferred, "AQ206"), "(512 in all)"));
+  // Without any that was ever deferred, nothing speaks for it.
+  given.deferred_before = 0;
+  EXPECT_EQ(find(run(given), "AQ206"), nullptr);
 }
 
 }  // namespace
