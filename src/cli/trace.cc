@@ -151,6 +151,7 @@ class Trace {
         {"connections whose time in the queue was not measured", lost.waiting},
         {"accept() calls whose listener could not be told", lost.accepts},
         {"SYNs whose listener could not be told", lost.packets},
+        {"kinds of SYNs dropped before a listener that were forgotten", lost.dead_syns},
         {"refused packets that the kernel counted and tracing did not see", lost.refusals}};
     const facts::Snapshot known = with_the_gone(std::move(*after));
     return finish(command_.json ? render::trace_summary_json(summary, known)

@@ -162,6 +162,14 @@ void TracedHandshakes::finish(facts::Observation& observation, const facts::Snap
   keep_the_closed(known, observation);
   take_over_backlogs(observation);
   note_shortfall(observation.after);
+  if (tracer_ && !observation.dead_syns) {
+    observation.after.blind_spots.push_back(
+        {.id = "AQ613",
+         .scope = "host",
+         .reason = "the tracepoint kfree_skb of this kernel tells no reason (Linux 5.17)",
+         .cost = "SYNs that a packet filter or another rule of this host dropped before a listener "
+                 "saw them are not in the report"});
+  }
 }
 
 void TracedHandshakes::note_shortfall(facts::Snapshot& snapshot) {
@@ -174,7 +182,8 @@ void TracedHandshakes::note_shortfall(facts::Snapshot& snapshot) {
          .cost = tracer_ ? "handshakes are traced by tracepoints, which tell less: not the backlog "
                            "that was asked for, nor why accept() fails"
                          : "refused packets are known by counters alone, and not by step, client "
-                           "and attempt"});
+                           "and attempt; SYNs that this host dropped before a listener saw them "
+                           "are not known at all"});
   }
   if (!tracer_) return;
   // Each is counted elsewhere, or a limit of memory: what the ledgers do not hold.

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "collect/netns/enter.h"
 #include "collect/packets/handshake_filter.h"
+#include "collect/packets/shared_ports.h"
 
 namespace acceptq::collect::packets {
 namespace {
@@ -154,7 +155,8 @@ PacketTap::PacketTap(std::span<const TapChoice> choices)
   places_.reserve(choices.size());
   for (const TapChoice& choice : choices) {
     handles.push_back(choice.handle);
-    places_.push_back({.id = choice.handle.id, .socket = {}, .book = HandshakeBook({})});
+    places_.push_back(
+        {.id = choice.handle.id, .ports = choice.ports, .socket = {}, .book = HandshakeBook({})});
   }
   netns::for_each_namespace(handles, 1, [&](std::size_t index, const Status& entered) {
     if (entered) {
@@ -268,6 +270,9 @@ std::vector<facts::BlindSpot> PacketTap::blind_spots(const facts::Snapshot& befo
                        .reason = "handshakes by SYN cookie: the answer to a final ACK that was "
                                  "refused is the same as to one that was taken, none",
                        .cost = "final ACKs of SYN cookies that were refused are not counted"});
+    }
+    if (auto shared = shared_ports_unseen(after, place.id, place.ports)) {
+      spots.push_back(std::move(*shared));
     }
   }
   return spots;

@@ -42,6 +42,7 @@ class PacketTap {
  private:
   struct Place {
     NetnsId id;
+    std::vector<std::uint16_t> ports;
     UniqueFd socket;
     HandshakeBook book;
     std::int64_t since_ns = 0;
