@@ -188,6 +188,26 @@ TEST_F(SynTest, ReserveOfTheSynQueueWithoutCookies) {
   EXPECT_EQ(finding(report, "AQ105"), nullptr);
 }
 
+// Real clients that connect and say nothing: a flood it is not, though the SYN queue is full.
+TEST_F(SynTest, DeferredHandshakesAreNoFlood) {
+  const TestNetns ns;
+  ns.set("net/ipv4/tcp_syncookies", "0");
+  ns.set("net/ipv4/tcp_max_syn_backlog", "64");
+  UniqueFd listener;
+  ns.run([&] { listener = listen_tcp("127.0.0.1", kPort, 16); });
+  constexpr int kSeconds = 60;
+  ASSERT_EQ(::setsockopt(listener.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &kSeconds, sizeof kSeconds),
+            0);
+  const SteadyClients silent(ns.fd(), "127.0.0.1", kPort);
+  const Output output = run_program({kProgram, "check", "--json", "--for", "3s", ns.selector()});
+  EXPECT_EQ(output.exit_code, 1) << output.err;
+  const json report = json::parse(output.out, nullptr, false);
+  ASSERT_FALSE(report.is_discarded()) << output.out << output.err;
+  EXPECT_EQ(waiting_connections(listener), 0U) << "nothing has been said yet";
+  EXPECT_NE(finding(report, "AQ206"), nullptr) << report.at("findings").dump(1);
+  EXPECT_EQ(finding(report, "AQ203"), nullptr) << report.at("findings").dump(1);
+}
+
 TEST_F(SynTest, FloodWithCookies) {
   const json report = flooded({.syncookies = "1", .max_syn_backlog = "256", .backlog = 16});
   EXPECT_EQ(first_form(finding(report, "AQ203")), "cause") << report.at("findings").dump(1);

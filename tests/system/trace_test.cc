@@ -1,13 +1,19 @@
 // `acceptq trace` on the running kernel, from outside.
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/child.h"
@@ -70,6 +76,87 @@ TEST(Trace, ShowsWhoWasRefusedByWhomAndWhy) {
   EXPECT_EQ(lines[5]["event"], "summary");
   EXPECT_EQ(lines[5]["ledgers"][0]["listener"], lines[0]["listener"]);
   EXPECT_GE(lines[5]["ledgers"][0]["counts"]["attempts_refused"], 5);
+}
+
+// A process that holds what its parent holds, and does nothing.
+class Heir {
+ public:
+  Heir() {
+    const pid_t parent = ::getpid();
+    pid_ = ::fork();
+    if (pid_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (::getppid() == parent) ::pause();
+    ::_exit(0);
+  }
+  Heir(const Heir&) = delete;
+  Heir& operator=(const Heir&) = delete;
+  ~Heir() { end(); }
+
+  void end() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+// The socket stays, and the process that holds it changes.
+TEST(Trace, NamesWhoHoldsTheSocketNow) {
+  if (!may_unshare()) GTEST_SKIP() << "needs root, to make a network namespace";
+  if (!has_tun()) GTEST_SKIP() << "needs /dev/net/tun";
+  const TestNetns ns;
+  UniqueFd listener;
+  ns.run([&] { listener = listen_tcp("0.0.0.0", kPort, kBacklog); });
+  Heir first;
+  const Heir second;
+  listener.reset();
+  TunClients clients(ns, kPort);
+  for (int i = 0; i <= kBacklog; ++i) {
+    TunClient& client = clients.connect();
+    clients.receive();
+    clients.send_ack(client);
+  }
+  std::string dir = "/tmp/acceptq-trace-XXXXXX";
+  ASSERT_NE(::mkdtemp(dir.data()), nullptr);
+  const std::string lines = dir + "/lines";
+  const Background program({"sh", "-c",
+                            "exec " + std::string(kProgram) + " trace --json --for 120s " +
+                                ns.selector() + " >" + lines + " 2>" + dir + "/errors"});
+  // The owners that the last `count` refusals name, a new one each 50 ms; none: too few lines.
+  const auto owners_of_last = [&](std::size_t count) {
+    clients.connect();
+    clients.receive();
+    std::vector<std::vector<int>> owners;
+    std::ifstream text(lines);
+    for (std::string line; std::getline(text, line);) {
+      const json refusal = json::parse(line, nullptr, false);
+      if (refusal.is_discarded() || refusal.at("event") != "refused") continue;
+      owners.emplace_back();
+      for (const json& owner : refusal.at("owners")) owners.back().push_back(owner.at("pid"));
+    }
+    if (owners.size() < count) return std::vector<std::vector<int>>();
+    return std::vector(owners.end() - static_cast<std::ptrdiff_t>(count), owners.end());
+  };
+  const auto all_are = [](const std::vector<std::vector<int>>& owners, std::vector<int> wanted) {
+    std::ranges::sort(wanted);
+    return !owners.empty() && std::ranges::count(owners, wanted) == std::ssize(owners);
+  };
+  const std::vector<int> both = {first.pid(), second.pid()};
+  const bool is_traced = eventually([&] { return all_are(owners_of_last(1), both); }, 60);
+  if (!is_traced) {
+    std::string error;
+    std::getline(std::ifstream(dir + "/errors"), error);
+    EXPECT_EQ(run_program({"rm", "-rf", dir}).exit_code, 0);
+    ASSERT_FALSE(error.empty()) << "no refusal names both";
+    GTEST_SKIP() << error;
+  }
+  first.end();
+  EXPECT_TRUE(eventually([&] { return all_are(owners_of_last(3), {second.pid()}); }, 60));
+  EXPECT_EQ(run_program({"rm", "-rf", dir}).exit_code, 0);
 }
 
 // The same ledger is part of a check.
