@@ -183,7 +183,6 @@ TEST_F(ViewTest, IteratorAndNetlinkAgree) {
 TEST_F(ViewTest, OutlivesProcessesAndNamespacesThatVanish) {
   const TestNetns ns;
   UniqueFd listener;
-  std::vector<std::vector<UniqueFd>> clients;
   ns.run([&] { listener = listen_tcp("127.0.0.1", 8080, 5); });
   const pid_t churn = ::fork();
   if (churn == 0) {
@@ -194,15 +193,16 @@ TEST_F(ViewTest, OutlivesProcessesAndNamespacesThatVanish) {
     ::_exit(0);
   }
   ::setpgid(churn, churn);
+  // How long a scan takes beside them is not known, and a refused SYN is repeated ever more rarely.
+  const SteadyClients trying(ns.fd(), "127.0.0.1", 8080);
+  EXPECT_TRUE(eventually([&] { return waiting_connections(listener) == 6; }));
   for (const char* scan : {"auto", "netlink"}) {
-    // Anew for each: the kernel repeats a refused SYN within a second, but ever more rarely.
-    ns.run([&] { clients.push_back(connect_many("127.0.0.1", 8080, 40)); });
-    ASSERT_TRUE(eventually([&] { return waiting_connections(listener) == 6; }));
     const Output output = run_program({kProgram, "check", "--json", "--for", "3s", "--scan", scan});
     const json report = report_of(output);
     EXPECT_EQ(output.exit_code, 1) << scan << output.err;
     const json* found = listener_on(report, ns, 8080);
-    ASSERT_NE(found, nullptr) << scan;
+    EXPECT_NE(found, nullptr) << scan;
+    if (found == nullptr) continue;
     EXPECT_EQ(found->at("verdict"), "overflowing") << scan;
     EXPECT_EQ(found->at("accept_queue").at("length"), 6) << scan;
   }
