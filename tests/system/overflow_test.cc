@@ -198,7 +198,8 @@ void expect_overflow_of_server(const std::vector<std::string>& argv, std::uint16
   const TestNetns ns;
   ns.set("net/core/somaxconn", "4096");
   const Background server(argv, ns.fd());
-  ASSERT_TRUE(eventually([&] { return ss_row(ns, "t", std::to_string(port)).has_value(); }))
+  // An interpreter that nobody ran before takes half a minute to start in an emulated guest.
+  ASSERT_TRUE(eventually([&] { return ss_row(ns, "t", std::to_string(port)).has_value(); }, 90))
       << argv.front() << " does not listen";
   server.signal_group(SIGSTOP);
   std::vector<UniqueFd> clients;

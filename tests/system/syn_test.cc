@@ -160,7 +160,7 @@ class SynTest : public testing::Test {
   }
 
   // Kernels without iterators do not: few repeated SYN-ACKs are then too little to speak of a
-  // flood.
+  // flood, and nothing tells of handshakes that were deferred earlier.
   static bool shows_syn_queues(const json& report) {
     return report.at("host").at("scan") == "iterator";
   }
@@ -204,7 +204,8 @@ TEST_F(SynTest, DeferredHandshakesAreNoFlood) {
   const json report = json::parse(output.out, nullptr, false);
   ASSERT_FALSE(report.is_discarded()) << output.out << output.err;
   EXPECT_EQ(waiting_connections(listener), 0U) << "nothing has been said yet";
-  EXPECT_NE(finding(report, "AQ206"), nullptr) << report.at("findings").dump(1);
+  EXPECT_TRUE(finding(report, "AQ206") != nullptr || !shows_syn_queues(report))
+      << report.at("findings").dump(1);
   EXPECT_EQ(finding(report, "AQ203"), nullptr) << report.at("findings").dump(1);
 }
 

@@ -216,8 +216,16 @@ TEST(Check, TellsRefusedAttemptsByTheirPackets) {
     checked = run_program({kProgram, "check", ns.selector(), "--json", "--for", "6s", "--packets"});
     ended = true;
   });
-  // When it begins to look is not known: first what must not be counted, for a while.
-  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  // How long its first scan takes is not known; what comes before it looks is not counted.
+  const auto is_looking = [&ns] {
+    std::size_t lines = 0;
+    ns.run([&lines] {
+      std::ifstream sockets("/proc/thread-self/net/packet");
+      for (std::string line; std::getline(sockets, line);) ++lines;
+    });
+    return lines > 1;  // below the heading
+  };
+  EXPECT_TRUE(eventually(is_looking, 60));
   // Two at once, so that no SYN queue overflows: a cookie's final ACK that is refused leaves no
   // trace.
   for (int i = 0; i < kBacklog; ++i) {
