@@ -19,7 +19,7 @@ struct NamespaceWork {
   facts::Namespace facts;
   std::vector<facts::Listener> listeners;  // from sock_diag or /proc/net
   std::vector<facts::BlindSpot> blind_spots;
-  bool gone = false;  // ended between discovery and entering
+  bool gone = false;                      // ended between discovery and entering
   std::optional<std::uint64_t> identity;  // net_identity(), where it was entered
 };
 
