@@ -15,7 +15,9 @@
 #include "cli/selection.h"
 #include "cli/terminal.h"
 #include "cli/tracing.h"
+#include "collect/observe.h"
 #include "diagnose/diagnose.h"
+#include "facts/joined.h"
 #include "facts/json.h"
 #include "remedy/advise.h"
 #include "render/report_json.h"
@@ -90,33 +92,14 @@ Result<facts::Observation> read_observation(const std::string& path) {
   return observation;
 }
 
-// The observation of one recording; of several, the first scan of the first and the last of the
-// last.
 Result<facts::Observation> read_observations(const std::vector<std::string>& paths) {
-  Result<facts::Observation> first = read_observation(paths.front());
-  for (std::size_t i = 1; first && i < paths.size(); ++i) {
-    Result<facts::Observation> next = read_observation(paths[i]);
-    if (!next) return next;
-    if (next->before.host.boot_id != first->before.host.boot_id) {
-      return fail(ErrorCode::kMalformed, fmt::format("{} and {} are of different hosts or boots",
-                                                     paths.front(), paths[i]));
-    }
-    if (next->after.monotonic_ns < first->after.monotonic_ns) {
-      return fail(ErrorCode::kMalformed,
-                  fmt::format("{} is older than {}: give recordings in their order", paths[i],
-                              paths.front()));
-    }
-    first->after = std::move(next->after);
-    first->seconds =
-        static_cast<double>(first->after.monotonic_ns - first->before.monotonic_ns) / 1e9;
-    for (const auto& [key, queue] : next->samples) {
-      facts::QueueSamples& all = first->samples[key];
-      all.count += queue.count;
-      all.full += queue.full;
-      all.longest = std::max(all.longest, queue.longest);
-    }
+  std::vector<facts::Recording> recordings;
+  for (const std::string& path : paths) {
+    Result<facts::Observation> recording = read_observation(path);
+    if (!recording) return recording;
+    recordings.push_back({.name = path, .observation = std::move(*recording)});
   }
-  return first;
+  return facts::joined(recordings);
 }
 
 bool fails(const diagnose::Report& report, FailOn fail_on) {
