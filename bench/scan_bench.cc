@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "collect/observe.h"
+#include "collect/scan.h"
 #include "support/child.h"
 #include "support/fleet.h"
 

@@ -15,8 +15,10 @@
 namespace acceptq::cli {
 namespace {
 
-// Refusals come by the thousand; what is needed of them is that there is one, and the last.
-constexpr std::uint32_t kRefusalsPerSecond = 20;
+// Refusals come by the thousand; what is needed of each listener's is that there is one, and the
+// last.
+constexpr std::uint32_t kRefusalsPerSecond = 2000;
+constexpr std::uint32_t kRefusalsPerListener = 20;
 
 std::string waiting_text(double elapsed, bool overflowed) {
   const auto seconds = static_cast<long>(elapsed);
@@ -37,6 +39,7 @@ Result<facts::Observation> await_on_host(const CheckOptions& options,
   await.scan.method = options.scan;
   await.trace = trace_options(options.tracing);
   await.trace.events_per_second = kRefusalsPerSecond;
+  await.trace.events_per_listener = kRefusalsPerListener;
   if (!selectors.empty()) await.concerns = selected_by(selectors);
   await.progress = [&](double elapsed) {
     progress.show(waiting_text(elapsed, overflowed));

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "cli/selector.h"
-#include "collect/observe.h"
+#include "collect/bpf/trace_options.h"
+#include "collect/scan.h"
 
 namespace acceptq::cli {
 

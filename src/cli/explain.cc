@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
+#include "collect/observe.h"
 #include "diagnose/diagnose.h"
 #include "remedy/advise.h"
 #include "render/explain_text.h"

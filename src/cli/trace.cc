@@ -15,7 +15,8 @@
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/bpf/handshake_tracer.h"
-#include "collect/traced_handshakes.h"
+#include "collect/handshake_sampler.h"
+#include "collect/local_addresses.h"
 #include "facts/socket_index.h"
 #include "listenpath/ledger_counters.h"
 #include "render/trace.h"
@@ -129,8 +130,11 @@ class Trace {
     render::TraceSummary summary{.seconds = seconds, .hooks = hooks_text()};
     summary.books = books(*ledgers, *after);
     if (dead_syns && *dead_syns) {
-      summary.dead_syns = silent(*collect::dead_syns_between(
-          {}, {.ledgers = {}, .dead_syns = std::move(*dead_syns)}, scanner_));
+      summary.dead_syns = silent(
+          *collect::dead_syns_between({}, {.ledgers = {}, .dead_syns = std::move(*dead_syns)},
+                                      [this](const std::set<NetnsId>& namespaces) {
+                                        return collect::local_addresses(scanner_, namespaces);
+                                      }));
     }
     for (facts::Ledger& ledger : *ledgers) {
       facts::keep_most_refused(ledger);

@@ -1,7 +1,7 @@
 // How this host is traced, and how users choose.
 #pragma once
 
-#include "collect/bpf/handshake_tracer.h"
+#include "collect/bpf/trace_options.h"
 
 namespace acceptq::cli {
 

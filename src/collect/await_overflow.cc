@@ -1,266 +1,222 @@
 #include "collect/await_overflow.h"
 
 #include <algorithm>
-#include <chrono>
 #include <deque>
-#include <thread>
+#include <map>
+#include <tuple>
 #include <utility>
-#include <vector>
 
-#include "base/clock.h"
-#include "collect/observation_parts.h"
-#include "collect/routes_back.h"
+#include "collect/handshake_sampler.h"
+#include "collect/host_source.h"
+#include "collect/pace.h"
+#include "collect/queue_sampler.h"
 #include "collect/traced_handshakes.h"
-#include "collect/troubled_owners.h"
+#include "collect/watch.h"
 
 namespace acceptq::collect {
 namespace {
 
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
+// What is kept of the time before a refusal, at least; one observation begins up to twice as early.
+constexpr std::int64_t kBeforeNs = 10 * kNsPerSecond;
+constexpr std::int64_t kQuietNs = 3 * kNsPerSecond;
+constexpr std::int64_t kLongestNs = 30 * kNsPerSecond;
 
-// How often something is done: at a period while it is cheap, and never for more than a share of
-// one core's time.
-class Pace {
- public:
-  Pace(std::int64_t period_ns, std::int64_t rest_factor)
-      : period_ns_(period_ns), rest_factor_(rest_factor) {}
+// A hundredth of one core each, at most, while nothing happens.
+constexpr Pace kArmedSampling{250 * kNsPerMs, 100};
+constexpr Pace kLookingForUnknown{1 * kNsPerSecond, 100};
 
-  [[nodiscard]] bool is_due(std::int64_t now) const { return now >= next_ns_; }
-  [[nodiscard]] std::int64_t next_ns() const { return next_ns_; }
-  void done(std::int64_t begin, std::int64_t end) {
-    next_ns_ = begin + std::max(period_ns_, rest_factor_ * (end - begin));
-  }
-
- private:
-  std::int64_t period_ns_;
-  std::int64_t rest_factor_;
-  std::int64_t next_ns_ = 0;
-};
-
-// Lengths of the queues that were not empty, for a while back.
-class Timeline {
- public:
-  void add(std::int64_t at_ns, const std::vector<facts::Listener>& listeners) {
-    Moment& moment = moments_.emplace_back(Moment{.at_ns = at_ns, .lengths = {}});
-    for (const facts::Listener& listener : listeners) {
-      if (listener.accept_queue_len.value() == 0) continue;
-      moment.lengths.emplace_back(facts::listener_key(listener), listener.accept_queue_len);
-    }
-  }
-  void forget_before(std::int64_t at_ns) {
-    while (!moments_.empty() && moments_.front().at_ns < at_ns) moments_.pop_front();
-  }
-  // A queue that is missing in a moment was empty.
-  [[nodiscard]] std::map<std::string, std::vector<facts::QueuePoint>> by_listener() const {
-    std::map<std::string, std::vector<facts::QueuePoint>> lines;
-    for (const Moment& moment : moments_) {
-      for (const auto& [key, length] : moment.lengths) lines[key];
-    }
-    for (auto& [key, points] : lines) {
-      points.reserve(moments_.size());
-      for (const Moment& moment : moments_) {
-        const auto seen = std::ranges::find(moment.lengths, key, &Moment::Length::first);
-        points.push_back({.at_ns = moment.at_ns,
-                          .length = seen != moment.lengths.end() ? seen->second : QueueLength(0)});
-      }
-    }
-    return lines;
-  }
-
- private:
-  struct Moment {
-    using Length = std::pair<std::string, QueueLength>;
-    std::int64_t at_ns;
-    std::vector<Length> lengths;
-  };
-  std::deque<Moment> moments_;
-};
-
-std::uint64_t listen_drops(const facts::Namespace& ns) {
-  const auto counter = ns.counters.find("TcpExtListenDrops");
-  return counter != ns.counters.end() ? counter->second : 0;
-}
+// How often everything is scanned; by tracing refusals are heard of anyway.
+Pace rolling(bool is_traced) { return {(is_traced ? 5 : 1) * kNsPerSecond, 100}; }
 
 class Armed {
  public:
-  explicit Armed(const AwaitOptions& options)
-      : options_(options), scanner_(options.scan), handshakes_(options.trace) {}
+  Armed(const AwaitOptions& options, WatchSource& source, Handshakes& traced)
+      : options_(options),
+        source_(source),
+        traced_(traced),
+        queues_(source, kArmedSampling),
+        handshakes_(source, traced),
+        watch_(source, {&queues_, &handshakes_}),
+        rolling_(rolling(traced.source().has_value())) {}
 
   Result<facts::Observation> run() {
-    const std::int64_t begin = monotonic_ns();
+    const std::int64_t begin = source_.now_ns();
+    queues_.keep_line(2 * kBeforeNs);
+    handshakes_.look_every(kNsPerSecond);
+    handshakes_.on_refusal([this](const facts::Refusal& refusal) { take(refusal); });
+    if (const Status begun = watch_.begin(); !begun) return fail(begun.error());
+    bases_.push_back({.mark = watch_.first(), .at_ns = watch_.latest().monotonic_ns});
+    counted_ = counts(watch_.latest(), handshakes_.base(watch_.first()).books);
+
     constexpr double kLongest = 1e9;  // seconds: without end
-    const auto asked =
-        static_cast<std::int64_t>(std::min(options_.seconds, kLongest) * kNsPerSecond);
-    handshakes_.look_every(std::chrono::seconds(1));
-    handshakes_.start();
-    if (handshakes_.is_tracing()) rolling_ = Pace(5 * kNsPerSecond, 100);
-    if (const Status prepared = prepare(); !prepared) return fail(prepared.error());
-    std::int64_t end = begin + asked;
+    std::int64_t end =
+        begin + static_cast<std::int64_t>(std::min(options_.seconds, kLongest) * kNsPerSecond);
     while (true) {
-      const std::int64_t now = monotonic_ns();
+      const std::int64_t now = source_.now_ns();
       const double elapsed = static_cast<double>(now - begin) / kNsPerSecond;
       if (options_.progress && !options_.progress(elapsed)) break;
       if (now >= end) break;
-      if (const Status looked = look(now); !looked) return fail(looked.error());
-      if (refused_ns_ != 0 && !incident_) {
-        incident_ = facts::Incident{
-            .at_ns = refused_ns_,
-            .waited_seconds = static_cast<double>(refused_ns_ - begin) / kNsPerSecond};
-        at_incident_ = now_;
-        dense_ = Pace(50 * kNsPerMs, 10);
-        handshakes_.look_every(std::chrono::milliseconds(50));
+      if (rolling_.is_due(now)) {
+        if (const Status rolled = roll(now); !rolled) return fail(rolled.error());
+        rolling_.done(now, source_.now_ns());
       }
-      if (incident_) {
-        end = std::min(refused_ns_ + kQuietNs, incident_->at_ns + kLongestNs);
-      }
-      wait(end);
+      if (refused_ns_ != 0 && !incident_) begin_incident(begin);
+      if (incident_) end = std::min(refused_ns_ + kQuietNs, incident_->at_ns + kLongestNs);
+      watch_.tend(std::min(end, rolling_.next_ns()));
     }
     return finish();
   }
 
  private:
-  static constexpr std::int64_t kBeforeNs = 10 * kNsPerSecond;
-  static constexpr std::int64_t kQuietNs = 3 * kNsPerSecond;
-  static constexpr std::int64_t kLongestNs = 30 * kNsPerSecond;
-
   struct Base {
-    facts::Snapshot snapshot;
-    Books books;
+    Mark mark;
+    std::int64_t at_ns;
+  };
+  using Endpoint = std::tuple<NetnsId, facts::IpAddress, std::uint16_t>;
+  // What refusals show in: ledgers of listeners, and ListenDrops of namespaces where none is kept.
+  struct Counts {
+    std::map<Endpoint, std::uint64_t> refused;
+    std::map<NetnsId, std::uint64_t> drops;
   };
 
-  Status prepare() {
-    Result<facts::Snapshot> first =
-        scanner_.scan(ScanDepth::kFirst, {.after = [this] { opening_ = handshakes_.books(); }});
-    if (!first) return fail(std::move(first.error()));
-    if (first->scan_method == "iterator") {
-      Result<facts::Snapshot> whole = scanner_.scan(ScanDepth::kComplete);
-      if (!whole) return fail(std::move(whole.error()));
-      complete(*first, std::move(*whole));
-    }
-    now_ = *first;
-    first_ = *first;
-    bases_.push_back({.snapshot = std::move(*first), .books = opening_});
-    return {};
-  }
-
-  Status look(std::int64_t now) {
-    if (dense_.is_due(now)) {
-      const std::vector<facts::Listener> seen = scanner_.sample(watched_namespaces(now_));
-      timeline_.add(now, seen);
-      if (incident_) {
-        for (const facts::Listener& listener : seen) add_sample(listener, samples_);
-      } else {
-        timeline_.forget_before(now - 2 * kBeforeNs);
+  [[nodiscard]] Counts counts(const facts::Snapshot& snapshot, const Books& books) const {
+    Counts now;
+    if (traced_.source()) {
+      for (const facts::Ledger& ledger : books.ledgers) {
+        now.refused[{ledger.netns, ledger.address, ledger.port}] +=
+            facts::refused_at_syn(ledger).value_or(0) + facts::refused_at_ack(ledger).value_or(0);
       }
-      dense_.done(now, monotonic_ns());
+      return now;
     }
-    if (!rolling_.is_due(now)) return {};
-    // Of the bases, one is always at least kBeforeNs old.
-    const bool is_base = refused_ns_ == 0 && now - bases_.back().snapshot.monotonic_ns >= kBeforeNs;
-    Books opening;
-    Result<facts::Snapshot> snapshot = scanner_.scan(ScanDepth::kFast, {.after = [&] {
-                                                       if (is_base) opening = handshakes_.books();
-                                                     }});
-    if (!snapshot) return fail(std::move(snapshot.error()));
-    carry_over(first_, *snapshot);
-    facts::normalize(*snapshot);
-    if (!handshakes_.is_tracing()) watch_counters(*snapshot);
-    now_ = std::move(*snapshot);
-    if (is_base) {
-      bases_.push_back({.snapshot = now_, .books = std::move(opening)});
-      if (bases_.size() > 2) bases_.pop_front();
+    for (const facts::Namespace& ns : snapshot.namespaces) {
+      const auto counter = ns.counters.find("TcpExtListenDrops");
+      now.drops[ns.id] = counter != ns.counters.end() ? counter->second : 0;
     }
-    rolling_.done(now, monotonic_ns());
+    return now;
+  }
+
+  // Of the bases, one is always at least kBeforeNs old.
+  Status roll(std::int64_t now) {
+    if (refused_ns_ == 0 && now - bases_.back().at_ns >= kBeforeNs) {
+      const Result<Mark> mark = watch_.mark();
+      if (!mark) return fail(mark.error());
+      bases_.push_back({.mark = *mark, .at_ns = watch_.latest().monotonic_ns});
+      if (bases_.size() > 2) {
+        watch_.forget(bases_.front().mark);
+        bases_.pop_front();
+      }
+    } else if (const Status looked = watch_.look(); !looked) {
+      return looked;
+    }
+    Counts counted = counts(watch_.latest(), traced_.books());
+    look_for_growth(counted);
+    counted_ = std::move(counted);
     return {};
   }
 
-  // Without tracing: refusals show in the counters of their namespace.
-  void watch_counters(const facts::Snapshot& next) {
-    for (const facts::Namespace& ns : next.namespaces) {
-      const facts::Namespace* before = facts::find_namespace(now_, ns.id);
-      if (before == nullptr || listen_drops(ns) <= listen_drops(*before)) continue;
-      const bool concerns =
-          !options_.concerns ||
-          std::ranges::any_of(next.listeners, [&](const facts::Listener& listener) {
-            return listener.netns == ns.id && options_.concerns(next, listener);
-          });
-      if (concerns) note_refusal(next.monotonic_ns, nullptr);
+  // Refusals are told one by one only as far as there is room for it: what they add up to is looked
+  // at as well.
+  void look_for_growth(const Counts& counted) {
+    const facts::Snapshot& now = watch_.latest();
+    const auto concerns = [&](const facts::Listener& listener) {
+      return !options_.concerns || options_.concerns(now, listener);
+    };
+    for (const facts::Listener& listener : now.listeners) {
+      if (listener.protocol != facts::Protocol::kTcp || !concerns(listener)) continue;
+      const Endpoint endpoint(listener.netns, listener.address, listener.port);
+      if (grew(counted.refused, counted_.refused, endpoint)) {
+        note_refusal(now.monotonic_ns, &listener);
+      } else if (grew(counted.drops, counted_.drops, listener.netns)) {
+        note_refusal(now.monotonic_ns, nullptr);
+      }
     }
+  }
+
+  template <typename Key>
+  static bool grew(const std::map<Key, std::uint64_t>& now,
+                   const std::map<Key, std::uint64_t>& before, const Key& key) {
+    const auto later = now.find(key);
+    if (later == now.end()) return false;
+    const auto earlier = before.find(key);
+    // A namespace that was not there before may have counted long ago; a ledger began with it.
+    if (earlier == before.end()) return std::is_same_v<Key, Endpoint> && later->second > 0;
+    return later->second > earlier->second;
+  }
+
+  void begin_incident(std::int64_t begin) {
+    incident_ =
+        facts::Incident{.at_ns = refused_ns_,
+                        .waited_seconds = static_cast<double>(refused_ns_ - begin) / kNsPerSecond};
+    handshakes_.know(watch_.latest());
+    constexpr std::int64_t kDenseNs = 50 * kNsPerMs;
+    handshakes_.look_every(kDenseNs);
+    queues_.keep_line(2 * kBeforeNs + kLongestNs + kQuietNs);
+    queues_.begin_anew(kDenseSampling);
   }
 
   void note_refusal(std::int64_t at_ns, const facts::Listener* listener) {
     const bool is_first = refused_ns_ == 0;
     refused_ns_ = std::max(refused_ns_, at_ns);
-    if (is_first && options_.on_overflow) options_.on_overflow(now_, listener);
+    if (is_first && options_.on_overflow) options_.on_overflow(watch_.latest(), listener);
   }
 
   void take(const facts::Refusal& refusal) {
-    const facts::Listener* listener = facts::find_listener(now_, refusal);
-    if (listener == nullptr && unknown_.is_due(monotonic_ns())) {
-      // It may have begun to listen since the last scan.
-      const std::int64_t begin = monotonic_ns();
-      if (auto snapshot = scanner_.scan(ScanDepth::kFast)) now_ = std::move(*snapshot);
-      unknown_.done(begin, monotonic_ns());
-      listener = facts::find_listener(now_, refusal);
+    // What came while the first scan was made is no part of any observation.
+    if (refusal.at_ns <= handshakes_.base(watch_.first()).at_ns) return;
+    const facts::Listener* listener = facts::find_listener(watch_.latest(), refusal);
+    if (const std::int64_t now = source_.now_ns(); listener == nullptr && unknown_.is_due(now)) {
+      // It may have begun to listen since the last scan. Without this scan it stays unknown.
+      static_cast<void>(watch_.look());
+      unknown_.done(now, source_.now_ns());
+      listener = facts::find_listener(watch_.latest(), refusal);
     }
-    if (options_.concerns && (listener == nullptr || !options_.concerns(now_, *listener))) return;
+    if (options_.concerns &&
+        (listener == nullptr || !options_.concerns(watch_.latest(), *listener))) {
+      return;
+    }
     note_refusal(refusal.at_ns, listener);
   }
 
-  void wait(std::int64_t end) {
-    const std::int64_t until = std::min({end, dense_.next_ns(), rolling_.next_ns()});
-    const auto patience = std::chrono::milliseconds(
-        std::clamp<std::int64_t>((until - monotonic_ns()) / kNsPerMs + 1, 1, 1000));
-    handshakes_.wait(patience, [this](const facts::Refusal& refusal) { take(refusal); });
-  }
-
   Result<facts::Observation> finish() {
-    Books closing;
-    Result<facts::Snapshot> after =
-        scanner_.scan(ScanDepth::kFast, {.before = [&] { closing = handshakes_.books(); }});
-    if (!after) return fail(std::move(after.error()));
-    facts::Observation observation;
-    observation.after = std::move(*after);
-    carry_over(first_, observation.after);
-    facts::normalize(observation.after);
-    Base base = incident_ ? std::move(bases_.front())
-                          : Base{.snapshot = first_, .books = std::move(opening_)};
-    observation.before = std::move(base.snapshot);
-    observation.incident = incident_;
-    observation.samples = std::move(samples_);
-    timeline_.forget_before(observation.before.monotonic_ns);
-    if (incident_) observation.timeline = timeline_.by_listener();
-    if (!at_incident_) at_incident_ = now_;
-    handshakes_.finish(observation, *at_incident_, base.books, closing, scanner_);
-    look_up_routes_back(scanner_, observation);
-    describe_troubled_owners(options_.scan, observation);
-    measure(observation);
+    if (!incident_) handshakes_.know(watch_.latest());
+    Result<facts::Observation> observation =
+        watch_.finish(incident_ ? bases_.front().mark : watch_.first());
+    if (!observation) return observation;
+    observation->incident = incident_;
+    if (!incident_) {
+      observation->timeline.clear();
+      observation->samples.clear();
+    }
     return observation;
   }
 
   const AwaitOptions& options_;
-  Scanner scanner_;
-  TracedHandshakes handshakes_;
-  facts::Snapshot first_;
-  Books opening_;  // as the first ended
-  facts::Snapshot now_;
-  std::optional<facts::Snapshot> at_incident_;
+  WatchSource& source_;
+  Handshakes& traced_;
+  QueueSampler queues_;
+  HandshakeSampler handshakes_;
+  Watch watch_;
+  Pace rolling_;
+  Pace unknown_ = kLookingForUnknown;
   std::deque<Base> bases_;
-  Timeline timeline_;
-  std::map<std::string, facts::QueueSamples> samples_;
-  // A hundredth of one core each, at most.
-  Pace dense_{250 * kNsPerMs, 100};
-  Pace rolling_{1 * kNsPerSecond, 100};
-  Pace unknown_{1 * kNsPerSecond, 100};
+  Counts counted_;               // at the last scan
   std::int64_t refused_ns_ = 0;  // the last refusal
   std::optional<facts::Incident> incident_;
 };
 
 }  // namespace
 
+Result<facts::Observation> await_overflow(const AwaitOptions& options, WatchSource& source,
+                                          Handshakes& handshakes) {
+  return Armed(options, source, handshakes).run();
+}
+
 Result<facts::Observation> await_overflow(const AwaitOptions& options) {
-  return Armed(options).run();
+  HostSource host(options.scan);
+  TracedHandshakes handshakes(options.trace);
+  return await_overflow(options, host, handshakes);
 }
 
 }  // namespace acceptq::collect

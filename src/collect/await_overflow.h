@@ -6,7 +6,9 @@
 #include <functional>
 
 #include "base/result.h"
-#include "collect/observe.h"
+#include "collect/handshakes.h"
+#include "collect/scan.h"
+#include "collect/watch_source.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect {
@@ -27,5 +29,9 @@ struct AwaitOptions {
 // and ends when nothing was refused for 3 s, or after 30 s. Without an incident in the time given,
 // it is that of the whole time, and `incident` stays empty.
 [[nodiscard]] Result<facts::Observation> await_overflow(const AwaitOptions& options);
+// The same over any source of facts; of the options, those for scans and tracing do not matter.
+[[nodiscard]] Result<facts::Observation> await_overflow(const AwaitOptions& options,
+                                                        WatchSource& source,
+                                                        Handshakes& handshakes);
 
 }  // namespace acceptq::collect

@@ -1,13 +1,14 @@
 // Observations one after the other, each from where the last one ended.
 #pragma once
 
-#include <map>
-#include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "collect/observe.h"
+#include "collect/handshake_sampler.h"
+#include "collect/host_source.h"
+#include "collect/queue_sampler.h"
 #include "collect/traced_handshakes.h"
+#include "collect/watch.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect {
@@ -20,26 +21,24 @@ class LiveView {
   // Looks at everything once. Fails where nothing can be scanned.
   [[nodiscard]] Status begin();
 
-  // To be called every few dozen milliseconds: samples queues when it is time, and never for more
-  // than a tenth of one core.
+  // To be called every few dozen milliseconds: does what is due, and does not wait.
   void tend();
 
   // What happened since the last frame, or since begin().
   [[nodiscard]] Result<facts::Observation> frame();
 
   // What was counted since begin().
-  [[nodiscard]] const std::vector<facts::Ledger>& totals() const { return totals_.ledgers; }
+  [[nodiscard]] const std::vector<facts::Ledger>& totals() const {
+    return handshakes_.totals(last_);
+  }
 
  private:
-  ScanOptions options_;
-  Scanner scanner_;
-  TracedHandshakes handshakes_;
-  facts::Snapshot first_;
-  facts::Snapshot last_;
-  Books opening_;  // as the last frame ended
-  Books totals_;
-  std::map<std::string, facts::QueueSamples> samples_;
-  std::int64_t next_sample_ns_ = 0;
+  HostSource host_;
+  TracedHandshakes traced_;
+  QueueSampler queues_;
+  HandshakeSampler handshakes_;
+  Watch watch_;
+  Mark last_ = 0;
 };
 
 }  // namespace acceptq::collect

@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "collect/observe.h"
+#include "collect/scan.h"
 #include "facts/address.h"
 
 namespace acceptq::collect {

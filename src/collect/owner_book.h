@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "collect/observe.h"
 #include "collect/procfs/owners.h"
+#include "collect/scan.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect {

@@ -1,7 +1,7 @@
 // The way back to clients that were refused for another reason than a full queue.
 #pragma once
 
-#include "collect/observe.h"
+#include "collect/scan.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect {

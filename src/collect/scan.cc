@@ -12,10 +12,10 @@
 #include "base/text.h"
 #include "collect/bpf/listener_iterator.h"
 #include "collect/netns/initial.h"
-#include "collect/observe.h"
 #include "collect/owner_book.h"
 #include "collect/parallel.h"
 #include "collect/procfs/host.h"
+#include "collect/scan.h"
 #include "collect/scan_work.h"
 
 namespace acceptq::collect {

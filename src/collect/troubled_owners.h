@@ -2,7 +2,7 @@
 // more, than may be spent on every process of a host.
 #pragma once
 
-#include "collect/observe.h"
+#include "collect/scan.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect {

@@ -84,6 +84,8 @@ class HandshakeTracer::Impl {
     programs_->state().armed = AQ_COUNTING;
   }
 
+  [[nodiscard]] int event_fd() const { return ring_buffer__epoll_fd(ring_.get()); }
+
   void look_every(std::chrono::nanoseconds period) { look_period_ns_ = period.count(); }
 
   [[nodiscard]] const LedgerPrograms& programs() const { return *programs_; }
@@ -93,6 +95,7 @@ class HandshakeTracer::Impl {
               const std::function<void(const RefusalRecord&)>& take) {
     if (const Status looked = look_now_and_then(); !looked) return looked;
     if (const Status tidied = tidy_now_and_then(); !tidied) return tidied;
+    for (const RefusalRecord& record : std::exchange(pending_, {})) take(record);
     take_ = &take;
     const int taken = ring_buffer__poll(ring_.get(), static_cast<int>(patience.count()));
     take_ = nullptr;
@@ -104,10 +107,11 @@ class HandshakeTracer::Impl {
   Result<std::vector<LedgerRecord>> ledgers() {
     if (const Status looked = programs_->look(); !looked) return fail(looked.error());
     // Those that were replaced are in the ring buffer.
-    if (const Status drained = poll(std::chrono::milliseconds(0), [](const RefusalRecord&) {});
-        !drained) {
-      return fail(drained.error());
-    }
+    std::vector<RefusalRecord> met;
+    const Status drained = poll(std::chrono::milliseconds(0),
+                                [&](const RefusalRecord& record) { met.push_back(record); });
+    pending_ = std::move(met);
+    if (!drained) return fail(drained.error());
     std::vector<LedgerRecord> records = finished_;
     std::optional<Error> malformed;
     const Status walked =
@@ -300,6 +304,7 @@ class HandshakeTracer::Impl {
   Ring ring_;
   std::string shortfall_;
   std::map<std::uint32_t, std::string> reasons_;  // of drops; empty: the kernel tells none
+  std::vector<RefusalRecord> pending_;            // met while ledgers were read
   std::vector<LedgerRecord> finished_;
   std::uint64_t let_go_ = 0;
   std::int64_t next_tidying_ns_ = 0;
@@ -375,6 +380,8 @@ const std::vector<Hook>& HandshakeTracer::hooks() const { return impl_->programs
 facts::Source HandshakeTracer::source() const { return impl_->programs().source(); }
 
 const std::string& HandshakeTracer::shortfall() const { return impl_->shortfall(); }
+
+int HandshakeTracer::event_fd() const { return impl_->event_fd(); }
 
 Status HandshakeTracer::poll(std::chrono::milliseconds patience,
                              const std::function<void(const RefusalRecord&)>& take) {

@@ -12,32 +12,10 @@
 
 #include "base/result.h"
 #include "collect/bpf/ledger_records.h"
+#include "collect/bpf/trace_options.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect::bpf {
-
-enum class TraceLevel {
-  kBest,         // functions, or else tracepoints
-  kFunctions,    // fentry and fexit, or else kprobes
-  kKprobes,      // as on kernels without fentry
-  kTracepoints,  // as on kernels that refuse both
-  kNone,         // not at all: for those who ask whether to trace
-};
-
-struct TraceOptions {
-  // Ports whose refusals are sent one by one, in these namespaces; empty: every listener's.
-  struct Choice {
-    NetnsId netns;
-    std::uint16_t port = 0;
-  };
-  std::vector<Choice> selected;
-  std::uint32_t events_per_second = 0;  // refusals sent one by one, at most; 0: counted only
-  // Ledgers are kept for; 0: as many as this kernel has room for.
-  std::uint32_t most_listeners = 0;
-  // The SYN queue is full at qlen > limit rather than qlen >= limit (listenpath::SynQueueRule).
-  bool syn_queue_holds_one_more = true;
-  TraceLevel level = TraceLevel::kBest;
-};
 
 // What could not be counted.
 struct TraceLosses {
@@ -104,12 +82,16 @@ class HandshakeTracer {
   // them (tracepoints): 50 ms, until told otherwise. Never for more than a twentieth of one core.
   void look_every(std::chrono::nanoseconds period);
 
+  // Readable when there is something to poll for.
+  [[nodiscard]] int event_fd() const;
+
   // Waits for refusals and hands them over, oldest first, until `patience` has passed; less where
   // something came. Without a ring buffer (before 5.8) it only waits.
   [[nodiscard]] Status poll(std::chrono::milliseconds patience,
                             const std::function<void(const RefusalRecord&)>& take);
 
-  // Every ledger as it is now, with those of closed listeners whose place another took.
+  // Every ledger as it is now, with those of closed listeners whose place another took. Refusals
+  // that are met meanwhile are handed over by the next poll().
   [[nodiscard]] Result<std::vector<LedgerRecord>> ledgers();
   // The same with all clients and those that gave up, without those that nothing reached.
   [[nodiscard]] Result<std::vector<facts::Ledger>> books();

@@ -57,6 +57,7 @@ void make_room(const TraceOptions& options, const btf* types, bpf_map& ledgers, 
 template <typename Skeleton>
 void set_options(const TraceOptions& options, const btf* types, Skeleton& skeleton) {
   skeleton.rodata->events_per_second = options.events_per_second;
+  skeleton.rodata->events_per_listener = options.events_per_listener;
   skeleton.rodata->only_selected = !options.selected.empty();
   skeleton.rodata->tick_ns = tick_ns();
   skeleton.rodata->syn_queue_holds_one_more = options.syn_queue_holds_one_more;

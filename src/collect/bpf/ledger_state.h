@@ -5,6 +5,7 @@
 
 /* Set by the loader. */
 const volatile __u32 events_per_second = 100;
+const volatile __u32 events_per_listener = 0; /* a second; 0: as many as all have together */
 const volatile bool only_selected = false;
 /* 3479c7549fb1 (6.13, and stable of early 2025): the SYN queue is full at qlen > max, not >=. */
 const volatile bool syn_queue_holds_one_more = true;
@@ -222,8 +223,15 @@ static __noinline struct aq_ledger *replace_ledger(struct sock *sk, struct aq_le
 
 /* CPUs may count one event for two, and so send a few more: atomic operations that return a value
  * are from 5.12 on. */
-static __always_inline bool may_send_event(void) {
+static __always_inline bool may_send_event(struct aq_ledger *ledger) {
   const __u64 second = bpf_ktime_get_ns() / 1000000000;
+  if (events_per_listener) {
+    if (ledger->event_second != second) {
+      ledger->event_second = second;
+      ledger->events_in_second = 0;
+    }
+    if (ledger->events_in_second++ >= events_per_listener) return false;
+  }
   if (state.event_second != second) {
     state.event_second = second;
     state.events_in_second = 0;
@@ -305,7 +313,7 @@ static __noinline int note_refusal(struct refusal_of *what, struct aq_attempt_ke
   }
   count_clients(key, (__u64)what->sk, is_new);
   if (!events_per_second || !ledger->selected) return 0;
-  if (!may_send_event()) {
+  if (!may_send_event(ledger)) {
     lose(AQ_SUPPRESSED);
     return 0;
   }

@@ -82,6 +82,8 @@ struct aq_ledger {
   aq_u64 depth[AQ_DEPTH_BUCKETS];
   aq_u64 delay[AQ_DELAY_BUCKETS];
   aq_u64 time_in_queue[AQ_TIME_BUCKETS];
+  aq_u64 event_second; /* the last in which refusals were sent one by one */
+  aq_u64 events_in_second;
 };
 
 /* A connection in an accept queue. */
@@ -211,7 +213,7 @@ struct aq_listener_choice {
   aq_u16 pad;
 };
 
-AQ_WIRE_SIZE(struct aq_ledger, 88 + 8 * 42 + 8 * 32 + 8 * 8 + 8 * 128);
+AQ_WIRE_SIZE(struct aq_ledger, 104 + 8 * 42 + 8 * 32 + 8 * 8 + 8 * 128);
 AQ_WIRE_SIZE(struct aq_attempt_key, 48);
 AQ_WIRE_SIZE(struct aq_attempt, 32);
 AQ_WIRE_SIZE(struct aq_client_key, 32);

@@ -1,0 +1,153 @@
+#include "collect/handshake_sampler.h"
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+
+#include "facts/socket_index.h"
+
+namespace acceptq::collect {
+namespace {
+
+// listen() may have been seen.
+void take_over_backlogs(facts::Observation& observation) {
+  const std::vector<const facts::Ledger*> ledgers = facts::ledgers_of(observation);
+  for (std::size_t i = 0; i < ledgers.size(); ++i) {
+    if (ledgers[i] == nullptr || !ledgers[i]->listen) continue;
+    const auto& requested = ledgers[i]->listen->requested;
+    // listen() takes its argument for unsigned: -1 is the largest of all (__sys_listen).
+    if (requested) {
+      observation.after.listeners[i].backlog_requested = static_cast<std::uint32_t>(*requested);
+    }
+  }
+}
+
+// Listeners that were closed meanwhile with refused packets stay in it, as they were.
+void keep_the_closed(const facts::Snapshot& known, facts::Observation& observation) {
+  facts::Snapshot& after = observation.after;
+  for (const facts::Ledger& ledger : observation.ledgers) {
+    const std::uint64_t refused =
+        facts::refused_at_syn(ledger).value_or(0) + facts::refused_at_ack(ledger).value_or(0);
+    if (!ledger.closed_at_ns || refused == 0) continue;
+    const facts::Listener* listener = facts::find_listener(known, ledger);
+    if (listener == nullptr) continue;
+    if (facts::SocketIndex(after.listeners).find(*listener) != nullptr) continue;
+    after.listeners.push_back(*listener);
+    after.listeners.back().closed = true;
+    after.listeners.back().accept_queue_len = QueueLength(0);
+    for (const facts::OwnerRef& owner : listener->owners) {
+      const facts::Process* process = facts::find_process(known, owner.pid);
+      if (process != nullptr) after.processes.push_back(*process);
+    }
+  }
+  facts::normalize(after);
+}
+
+// What was counted since.
+std::vector<facts::Ledger> growth(const std::vector<facts::Ledger>& base,
+                                  const std::vector<facts::Ledger>& ledgers) {
+  using Key = std::tuple<NetnsId, std::uint16_t, facts::IpAddress, std::int64_t>;
+  const auto key_of = [](const facts::Ledger& ledger) {
+    return Key(ledger.netns, ledger.port, ledger.address, ledger.since_ns);
+  };
+  std::map<Key, const facts::Ledger*> earlier;
+  for (const facts::Ledger& ledger : base) earlier.emplace(key_of(ledger), &ledger);
+  std::vector<facts::Ledger> grown;
+  grown.reserve(ledgers.size());
+  for (const facts::Ledger& ledger : ledgers) {
+    const auto old = earlier.find(key_of(ledger));
+    grown.push_back(old != earlier.end() ? facts::ledger_growth(*old->second, ledger) : ledger);
+    facts::keep_most_refused(grown.back());
+  }
+  return grown;
+}
+
+}  // namespace
+
+std::optional<std::vector<facts::DeadSyn>> dead_syns_between(const Books& base, const Books& books,
+                                                             const AddressesOf& local_addresses) {
+  if (!books.dead_syns) return std::nullopt;
+  using Key = std::tuple<NetnsId, facts::IpAddress, std::uint16_t, std::string, bool>;
+  const auto key_of = [](const bpf::DeadSynCount& count) {
+    const facts::DeadSyn& syn = count.syn;
+    return Key(syn.netns, syn.address, syn.port, syn.reason, count.is_routed);
+  };
+  std::map<Key, std::uint64_t> earlier;
+  if (base.dead_syns) {
+    for (const auto& count : *base.dead_syns) earlier[key_of(count)] = count.syn.packets;
+  }
+  std::vector<bpf::DeadSynCount> counts;
+  std::set<NetnsId> in_doubt;
+  for (bpf::DeadSynCount count : *books.dead_syns) {
+    const auto before = earlier.find(key_of(count));
+    // One that was forgotten and met again begins anew.
+    if (before != earlier.end() && before->second <= count.syn.packets) {
+      count.syn.packets -= before->second;
+    }
+    if (count.syn.packets == 0) continue;
+    if (!count.is_routed) in_doubt.insert(count.syn.netns);
+    counts.push_back(std::move(count));
+  }
+  const auto addresses = local_addresses(in_doubt);
+  std::vector<facts::DeadSyn> syns;
+  for (bpf::DeadSynCount& count : counts) {
+    const auto own = addresses.find(count.syn.netns);
+    if (!count.is_routed && (own == addresses.end() || !own->second.contains(count.syn.address))) {
+      continue;
+    }
+    syns.push_back(std::move(count.syn));
+  }
+  std::ranges::sort(syns, [](const facts::DeadSyn& a, const facts::DeadSyn& b) {
+    return std::tie(a.netns, a.port, a.address, a.reason) <
+           std::tie(b.netns, b.port, b.address, b.reason);
+  });
+  return syns;
+}
+
+void HandshakeSampler::look_every(std::int64_t period_ns) {
+  constexpr std::int64_t kRestFactor = 10;
+  pace_ = Pace(period_ns, kRestFactor);
+  handshakes_.look_every(std::chrono::nanoseconds(period_ns));
+}
+
+const std::vector<facts::Ledger>& HandshakeSampler::totals(Mark mark) const {
+  static const std::vector<facts::Ledger> kNone;
+  const auto books = books_.find(mark);
+  return books != books_.end() ? books->second.before.ledgers : kNone;
+}
+
+void HandshakeSampler::tend(std::int64_t now_ns) {
+  handshakes_.take(taker_);
+  pace_.done(now_ns, source_.now_ns());
+}
+
+void HandshakeSampler::before_counters(Mark mark) { books_[mark].before = handshakes_.books(); }
+
+void HandshakeSampler::after_counters(Mark mark) {
+  Base& base = books_[mark].base;
+  base.books = handshakes_.books();
+  base.at_ns = source_.now_ns();
+}
+
+void HandshakeSampler::put(Mark from, Mark to, facts::Observation& observation) {
+  observation.tracing = handshakes_.source();
+  const Books& base = books_.at(from).base.books;
+  const Books& books = books_.at(to).before;
+  observation.ledgers = growth(base.ledgers, books.ledgers);
+  observation.dead_syns = dead_syns_between(
+      base, books, [this](const auto& namespaces) { return source_.local_addresses(namespaces); });
+  keep_the_closed(observation.before, observation);
+  if (known_) keep_the_closed(*known_, observation);
+  take_over_backlogs(observation);
+  handshakes_.note_shortfall(observation.after);
+  if (observation.tracing && !observation.dead_syns) {
+    observation.after.blind_spots.push_back(
+        {.id = "AQ613",
+         .scope = "host",
+         .reason = "the tracepoint kfree_skb of this kernel tells no reason (Linux 5.17)",
+         .cost = "SYNs that a packet filter or another rule of this host dropped before a listener "
+                 "saw them are not in the report"});
+  }
+}
+
+}  // namespace acceptq::collect

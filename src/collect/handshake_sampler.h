@@ -1,0 +1,72 @@
+// Handshakes between two scans: ledgers that never hold more than the kernel's counters grew by.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "collect/handshakes.h"
+#include "collect/pace.h"
+#include "collect/sampler.h"
+#include "collect/watch_source.h"
+
+namespace acceptq::collect {
+
+using AddressesOf =
+    std::function<std::map<NetnsId, std::set<facts::IpAddress>>(const std::set<NetnsId>&)>;
+
+// SYNs to this host that died between two moments; of those that had no route yet, the ones to an
+// address of their namespace. Empty where the kernel does not tell.
+[[nodiscard]] std::optional<std::vector<facts::DeadSyn>> dead_syns_between(
+    const Books& base, const Books& books, const AddressesOf& local_addresses);
+
+class HandshakeSampler final : public Sampler {
+ public:
+  HandshakeSampler(WatchSource& source, Handshakes& handshakes)
+      : source_(source), handshakes_(handshakes) {}
+
+  // Who is told of refusals as they come.
+  void on_refusal(Handshakes::Taker taker) { taker_ = std::move(taker); }
+  // How often queues are looked at, where hooks do not see what leaves them.
+  void look_every(std::int64_t period_ns);
+  // Whose the listeners were, of those that are closed when an observation ends; the snapshot at
+  // its beginning is looked at first.
+  void know(const facts::Snapshot& snapshot) { known_ = snapshot; }
+  // What had been counted when an observation that begins at the mark began, and when that was.
+  struct Base {
+    Books books;
+    std::int64_t at_ns = 0;
+  };
+  [[nodiscard]] const Base& base(Mark mark) const { return books_.at(mark).base; }
+  // What was counted from the beginning to a mark.
+  [[nodiscard]] const std::vector<facts::Ledger>& totals(Mark mark) const;
+
+  void start() override { handshakes_.start(); }
+  [[nodiscard]] std::int64_t next_ns() const override { return pace_.next_ns(); }
+  void tend(std::int64_t now_ns) override;
+  [[nodiscard]] int event_fd() const override { return handshakes_.event_fd(); }
+  void before_counters(Mark mark) override;
+  void after_counters(Mark mark) override;
+  void forget(Mark mark) override { books_.erase(mark); }
+  void put(Mark from, Mark to, facts::Observation& observation) override;
+
+ private:
+  // An observation begins with what was counted when its first counters had been read (base), and
+  // ends with what was counted when its last were about to be (before).
+  struct BesideCounters {
+    Books before;
+    Base base;
+  };
+
+  WatchSource& source_;
+  Handshakes& handshakes_;
+  Handshakes::Taker taker_;
+  Pace pace_{50'000'000, 10};
+  std::optional<facts::Snapshot> known_;
+  std::map<Mark, BesideCounters> books_;
+};
+
+}  // namespace acceptq::collect

@@ -1,0 +1,87 @@
+// A host and its handshakes as a test lets them happen, on a clock that costs no time.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "collect/handshakes.h"
+#include "collect/watch_source.h"
+
+namespace acceptq::collect {
+
+inline constexpr std::int64_t kSecond = 1'000'000'000;
+
+class ScriptedHost final : public WatchSource {
+ public:
+  facts::Snapshot snapshot;                                   // as the next scan sees it
+  std::int64_t scan_ns = 10'000'000;                          // how long each takes
+  std::multimap<std::int64_t, std::function<void()>> script;  // by the time at which it happens
+  int scans = 0;
+  int samples = 0;
+
+  [[nodiscard]] std::int64_t now_ns() const override { return now_ns_; }
+  void rest_until(std::int64_t end_ns, std::span<const int> /*events*/) override {
+    if (!script.empty() && script.begin()->first <= end_ns) end_ns = script.begin()->first;
+    pass(std::max<std::int64_t>(end_ns - now_ns_, 0));
+  }
+  [[nodiscard]] Result<facts::Snapshot> scan(ScanDepth /*depth*/,
+                                             const BesideCounters& beside) override {
+    ++scans;
+    if (beside.before) beside.before();
+    facts::Snapshot seen = snapshot;
+    seen.monotonic_ns = seen.realtime_ns = now_ns_;
+    if (beside.after) beside.after();
+    pass(scan_ns);
+    return seen;
+  }
+  [[nodiscard]] std::vector<facts::Listener> sample(std::span<const NetnsId> /*watched*/) override {
+    ++samples;
+    return snapshot.listeners;
+  }
+  [[nodiscard]] std::map<NetnsId, std::set<facts::IpAddress>> local_addresses(
+      const std::set<NetnsId>& /*namespaces*/) override {
+    return {};
+  }
+  void describe_troubled(facts::Observation& /*observation*/, bool /*is_last*/) override {}
+
+ private:
+  void pass(std::int64_t ns) {
+    now_ns_ += ns;
+    while (!script.empty() && script.begin()->first <= now_ns_) {
+      const auto happens = script.extract(script.begin());
+      happens.mapped()();
+    }
+  }
+
+  std::int64_t now_ns_ = kSecond;
+};
+
+class ScriptedHandshakes final : public Handshakes {
+ public:
+  bool is_traced = true;
+  Books so_far;
+  std::vector<facts::Refusal> told;  // by the next take()
+
+  void start() override {}
+  [[nodiscard]] std::optional<facts::Source> source() const override {
+    return is_traced ? std::optional(facts::Source::kFunctions) : std::nullopt;
+  }
+  [[nodiscard]] int event_fd() const override { return is_traced ? 0 : -1; }
+  void take(const Taker& taker) override {
+    for (const facts::Refusal& refusal : std::exchange(told, {})) {
+      if (taker) taker(refusal);
+    }
+  }
+  void look_every(std::chrono::nanoseconds /*period*/) override {}
+  [[nodiscard]] Books books() override { return so_far; }
+  void note_shortfall(facts::Snapshot& /*snapshot*/) override {}
+};
+
+}  // namespace acceptq::collect

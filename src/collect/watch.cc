@@ -1,0 +1,119 @@
+#include "collect/watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "collect/observation_parts.h"
+
+namespace acceptq::collect {
+
+Watch::Watch(WatchSource& source, std::vector<Sampler*> samplers)
+    : source_(source), samplers_(std::move(samplers)) {}
+
+Status Watch::begin() {
+  for (Sampler* sampler : samplers_) sampler->start();
+  Result<facts::Snapshot> first = scan(next_, ScanDepth::kFirst, Ending::kGoesOn);
+  if (!first) return fail(std::move(first.error()));
+  if (first->scan_method == "iterator") {
+    Result<facts::Snapshot> whole = source_.scan(ScanDepth::kComplete, {});
+    if (!whole) return fail(std::move(whole.error()));
+    complete(*first, std::move(*whole));
+  }
+  for (Sampler* sampler : samplers_) {
+    if (const int fd = sampler->event_fd(); fd >= 0) events_.push_back(fd);
+  }
+  take_over(std::move(*first));
+  marks_.emplace(next_++, latest_);
+  return {};
+}
+
+void Watch::tend(std::int64_t until_ns) {
+  std::int64_t next_ns = until_ns;
+  for (Sampler* sampler : samplers_) {
+    const std::int64_t now_ns = source_.now_ns();
+    if (sampler->next_ns() <= now_ns) sampler->tend(now_ns);
+    next_ns = std::min(next_ns, sampler->next_ns());
+  }
+  if (next_ns <= source_.now_ns()) return;
+  source_.rest_until(next_ns, events_);
+  for (Sampler* sampler : samplers_) {
+    if (sampler->event_fd() >= 0) sampler->tend(source_.now_ns());
+  }
+}
+
+// Nothing ends at the first mark, and nothing begins at the last.
+Result<facts::Snapshot> Watch::scan(Mark mark, ScanDepth depth, Ending ending) {
+  const auto before = [&] {
+    if (mark == kFirst) return;
+    for (Sampler* each : samplers_) each->before_counters(mark);
+  };
+  const auto after = [&] {
+    if (ending == Ending::kEnds) return;
+    for (Sampler* each : samplers_) each->after_counters(mark);
+  };
+  return source_.scan(depth, {.before = before, .after = after});
+}
+
+void Watch::take_over(facts::Snapshot snapshot) {
+  latest_ = std::make_shared<facts::Snapshot>(std::move(snapshot));
+  for (Sampler* sampler : samplers_) sampler->see(*latest_);
+}
+
+Status Watch::look() {
+  Result<facts::Snapshot> now = source_.scan(ScanDepth::kFast, {});
+  if (!now) return fail(std::move(now.error()));
+  take_over(std::move(*now));
+  return {};
+}
+
+Result<Mark> Watch::mark(Ending ending) {
+  const Mark mark = next_++;
+  Result<facts::Snapshot> now = scan(mark, ScanDepth::kFast, ending);
+  if (!now) return fail(std::move(now.error()));
+  take_over(std::move(*now));
+  marks_.emplace(mark, latest_);
+  return mark;
+}
+
+void Watch::forget(Mark mark) {
+  if (mark == kFirst) return;
+  marks_.erase(mark);
+  for (Sampler* sampler : samplers_) sampler->forget(mark);
+}
+
+facts::Observation Watch::between(Mark from, Mark to) {
+  return put_together(from, to, Ending::kGoesOn);
+}
+
+Result<facts::Observation> Watch::finish(Mark from) {
+  const Result<Mark> last = mark(Ending::kEnds);
+  if (!last) return fail(last.error());
+  latest_.reset();
+  return put_together(from, *last, Ending::kEnds);
+}
+
+facts::Observation Watch::put_together(Mark from, Mark to, Ending ending) {
+  const auto snapshot_of = [&](Mark mark) -> facts::Snapshot {
+    facts::Snapshot& snapshot = *marks_.at(mark);
+    // Thousands of listeners need not be there twice.
+    if (ending == Ending::kEnds) return std::move(snapshot);
+    return snapshot;
+  };
+  facts::Observation observation;
+  observation.after = snapshot_of(to);
+  const facts::Snapshot& first = *marks_.at(kFirst);
+  carry_over(first, observation.after);
+  facts::normalize(observation.after);
+  observation.before = snapshot_of(from);
+  if (from != kFirst) {
+    carry_over(first, observation.before);
+    facts::normalize(observation.before);
+  }
+  for (Sampler* sampler : samplers_) sampler->put(from, to, observation);
+  agree_on_cookies(observation);
+  source_.describe_troubled(observation, ending == Ending::kEnds);
+  measure(observation);
+  return observation;
+}
+
+}  // namespace acceptq::collect
