@@ -203,7 +203,6 @@ TEST_F(SynTest, DeferredHandshakesAreNoFlood) {
   EXPECT_EQ(output.exit_code, 1) << output.err;
   const json report = json::parse(output.out, nullptr, false);
   ASSERT_FALSE(report.is_discarded()) << output.out << output.err;
-  EXPECT_EQ(waiting_connections(listener), 0U) << "nothing has been said yet";
   EXPECT_TRUE(finding(report, "AQ206") != nullptr || !shows_syn_queues(report))
       << report.at("findings").dump(1);
   EXPECT_EQ(finding(report, "AQ203"), nullptr) << report.at("findings").dump(1);
