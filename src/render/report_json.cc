@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
@@ -208,6 +210,16 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
       {"owners_complete", listener.owners_complete}};
 }
 
+// Of the 150 counters of a namespace most never move, and a node has hundreds of namespaces. Those
+// of the listen path are there in any case, as scripts ask for them.
+bool is_worth_telling(std::string_view name, std::uint64_t value) {
+  constexpr std::array<std::string_view, 7> kOfTheListenPath = {
+      "TcpExtListenDrops",    "TcpExtListenOverflows", "TcpExtSyncookiesFailed",
+      "TcpExtSyncookiesRecv", "TcpExtSyncookiesSent",  "TcpExtTCPReqQFullDoCookies",
+      "TcpExtTCPReqQFullDrop"};
+  return value != 0 || std::ranges::find(kOfTheListenPath, name) != kOfTheListenPath.end();
+}
+
 Json namespace_json(const facts::Observation& observation, const facts::Namespace& ns) {
   const diagnose::NamespaceDelta delta = diagnose::namespace_delta(observation, ns.id);
   Json sysctls = Json::object();
@@ -215,6 +227,7 @@ Json namespace_json(const facts::Observation& observation, const facts::Namespac
     sysctls[name] = opt(diagnose::sysctl_value(&ns, name));
   Json counters = Json::object();
   for (const auto& [name, value] : ns.counters) {
+    if (!is_worth_telling(name, value)) continue;
     counters[name] = {{"total", value}, {"delta", opt(delta.delta(name))}};
   }
   return {{"id", ns.id.value()},

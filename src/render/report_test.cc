@@ -296,6 +296,17 @@ TEST(ListenerRules, SaysWhoseLimitItIs) {
   EXPECT_NE(of_kernel.find("kernel's own"), std::string::npos) << of_kernel;
 }
 
+TEST(ReportJson, LeavesOutCountersThatNeverMoved) {
+  Case c;
+  facts::Namespace ns;
+  ns.counters = {{"TcpExtListenDrops", 0}, {"TcpExtTW", 0}, {"TcpInSegs", 7}};
+  c.observation.after.namespaces = {ns};
+  const std::string json = report_json(c.report, c.observation);
+  EXPECT_NE(json.find("TcpExtListenDrops"), std::string::npos) << json;
+  EXPECT_NE(json.find("TcpInSegs"), std::string::npos) << json;
+  EXPECT_EQ(json.find("TcpExtTW"), std::string::npos) << json;
+}
+
 TEST(ReportJson, IsUtf8WhateverTheNamesAre) {
   Case c;
   c.add("/run/\xff\xfe\\\x1b.sock", Verdict::kUnknown, 0);
