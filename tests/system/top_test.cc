@@ -34,6 +34,7 @@ class OnTerminal {
     pid_ = ::forkpty(&master_, nullptr, nullptr, &size);
     if (pid_ == 0) {
       ::setenv("LC_ALL", "C.UTF-8", 1);
+      ::setenv("TERM", "xterm", 1);  // not all that runs tests has one
       std::vector<char*> arguments;
       arguments.reserve(command.size() + 1);
       for (std::string& word : command) arguments.push_back(word.data());

@@ -112,7 +112,8 @@ TEST_F(ViewTest, AMountShowsWhatAProcessDoesNot) {
   const std::string target = testing::TempDir() + "/acceptq-mount-" + std::to_string(::getpid());
   const auto hides_a_namespace = [&](const std::string& mount) {
     // In a PID namespace, to which the processes of other tests do not belong.
-    std::vector<std::string> argv = without_ptrace("unshare -n sleep 60 & sleep 0.5; " + mount);
+    std::vector<std::string> argv = without_ptrace(
+        "unshare -n sleep 60 & until grep -q sleep /proc/$!/comm; do sleep 0.1; done; " + mount);
     argv.insert(argv.begin() + 2, {"-p", "-f", "--kill-child", "--mount-proc"});
     const json report = report_of(run_program(argv));
     return std::ranges::any_of(report.at("blind_spots"), [](const json& spot) {
