@@ -16,7 +16,7 @@
 
 namespace acceptq::diagnose {
 
-using Counters = std::map<std::string, std::uint64_t, std::less<>>;
+using facts::Counters;
 
 inline constexpr NetnsId kHost{4026531840};
 inline constexpr NetnsId kPod{4026532567};

@@ -42,7 +42,7 @@ Json write(const Namespace& ns) {
   Json sysctls = Json::object();
   for (const auto& [name, sysctl] : ns.sysctls) sysctls[name] = write(sysctl);
   Json counters = Json::object();
-  for (const auto& [name, value] : ns.counters) counters[name] = value;
+  for (const auto& [name, value] : ns.counters) counters[name.str()] = value;
   return {{"id", ns.id.value()},
           {"is_host", opt(ns.is_host)},
           {"own_container", ns.own_container},

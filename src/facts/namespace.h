@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "facts/counters.h"
 
 namespace acceptq::facts {
 
@@ -52,7 +53,7 @@ struct Namespace {
   std::map<std::string, Sysctl> sysctls;
   // Cumulative counters by nstat's names: "TcpExtListenOverflows", "TcpPassiveOpens". All of TcpExt
   // and Tcp. Empty where they could not be read (then a blind spot says why).
-  std::map<std::string, std::uint64_t, std::less<>> counters;
+  Counters counters;
   std::string counters_source;  // "/proc/3985/net/netstat", as evidence names it
 
   friend bool operator==(const Namespace&, const Namespace&) = default;

@@ -228,7 +228,7 @@ Json namespace_json(const facts::Observation& observation, const facts::Namespac
   Json counters = Json::object();
   for (const auto& [name, value] : ns.counters) {
     if (!is_worth_telling(name, value)) continue;
-    counters[name] = {{"total", value}, {"delta", opt(delta.delta(name))}};
+    counters[name.str()] = {{"total", value}, {"delta", opt(delta.delta(name))}};
   }
   return {{"id", ns.id.value()},
           {"is_host", opt(ns.is_host)},

@@ -46,15 +46,16 @@ Status CounterParser::learn_header(Group& group, std::string_view line, const Pl
   const std::string group_name(group.prefix.substr(0, group.prefix.size() - 1));
   std::string_view rest = line.substr(group.prefix.size());
   for (std::string_view field = next_field(rest); !field.empty(); field = next_field(rest)) {
-    group.columns.push_back({group_name + std::string(field), group.columns.size()});
+    group.columns.push_back(
+        {facts::CounterName(group_name + std::string(field)), group.columns.size()});
   }
   std::sort(group.columns.begin(), group.columns.end(),
-            [](const Column& a, const Column& b) { return a.name < b.name; });
+            [](const Column& a, const Column& b) { return a.name.str() < b.name.str(); });
   const auto twice =
       std::adjacent_find(group.columns.begin(), group.columns.end(),
                          [](const Column& a, const Column& b) { return a.name == b.name; });
   if (twice != group.columns.end()) {
-    return at.error(ErrorCode::kMalformed, "column " + twice->name + " appears twice");
+    return at.error(ErrorCode::kMalformed, "column " + twice->name.str() + " appears twice");
   }
   group.header = line;
   return {};
@@ -83,7 +84,7 @@ Status CounterParser::parse_values(std::string_view fields, const Place& at) {
   }
 }
 
-Status CounterParser::parse_text(std::string_view text, const Place& file, Counters& out) {
+Status CounterParser::parse_text(std::string_view text, const Place& file, Entries& out) {
   if (!text.ends_with('\n')) {
     return file.error(ErrorCode::kTruncated, "does not end with a newline");
   }
@@ -119,12 +120,13 @@ Status CounterParser::parse_text(std::string_view text, const Place& file, Count
                              std::to_string(values_.size()) + " values for " +
                                  std::to_string(group->columns.size()) + " names");
     }
-    if (group->columns.empty()) continue;
-    auto hint = out.lower_bound(group->columns.front().name);
+    const auto earlier = static_cast<std::ptrdiff_t>(out.size());
     for (const Column& column : group->columns) {
-      if (negative_[column.index]) continue;
-      hint = std::next(out.emplace_hint(hint, column.name, values_[column.index]));
+      if (!negative_[column.index]) out.emplace_back(column.name, values_[column.index]);
     }
+    std::ranges::inplace_merge(
+        out, out.begin() + earlier, {},
+        [](const Counters::Entry& entry) -> std::string_view { return entry.first; });
   }
   return {};
 }
@@ -133,7 +135,7 @@ Result<Counters> CounterParser::parse(std::string_view netstat, std::string_view
   for (Group& group : groups_) group.seen = false;
   const Place netstat_file{"netstat"};
   const Place snmp_file{"snmp"};
-  Counters counters;
+  Entries counters;
   if (Status parsed = parse_text(netstat, netstat_file, counters); !parsed) {
     return fail(std::move(parsed).error());
   }
@@ -142,7 +144,7 @@ Result<Counters> CounterParser::parse(std::string_view netstat, std::string_view
     return fail(std::move(parsed).error());
   }
   if (!groups_[2].seen) return snmp_file.error(ErrorCode::kTruncated, "group Tcp is missing");
-  return counters;
+  return Counters(std::move(counters));
 }
 
 // Like base's read_file, but into a buffer that keeps its size: a fresh string would be cleared and

@@ -8,21 +8,21 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "facts/counters.h"
 
 namespace acceptq::collect::procfs {
 
 // By nstat's names: "TcpExtListenOverflows", "TcpPassiveOpens", "MPTcpExtMPCapableSYNRX".
-using Counters = std::map<std::string, std::uint64_t, std::less<>>;
+using facts::Counters;
 
 // Parses again and again, for namespace after namespace of one kernel. The names' line, two thirds
 // of the bytes, is the same in each, so it is taken apart once and then only compared; what it was
-// taken apart into is kept sorted, so that each counter goes into its map at a known place. The
+// taken apart into is kept sorted, so that groups of counters need only be merged. The
 // results do not depend on what was parsed before. Not thread-safe: one parser per thread.
 class CounterParser {
  public:
@@ -38,8 +38,8 @@ class CounterParser {
 
  private:
   struct Column {
-    std::string name;   // with the group before it
-    std::size_t index;  // among the values of the line
+    facts::CounterName name;  // with the group before it
+    std::size_t index;        // among the values of the line
   };
   struct Group {
     std::string_view prefix;
@@ -49,7 +49,9 @@ class CounterParser {
   };
   struct Place;
 
-  [[nodiscard]] Status parse_text(std::string_view text, const Place& file, Counters& out);
+  using Entries = std::vector<Counters::Entry>;  // by name
+
+  [[nodiscard]] Status parse_text(std::string_view text, const Place& file, Entries& out);
   [[nodiscard]] static Status learn_header(Group& group, std::string_view line, const Place& at);
   [[nodiscard]] Status parse_values(std::string_view fields, const Place& at);
   [[nodiscard]] static Status read_into(const std::string& path, std::string& buffer);

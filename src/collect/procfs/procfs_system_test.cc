@@ -276,10 +276,10 @@ int compare_with_nstat() {
   if (!ours) return 1;
   std::size_t compared = 0;
   for (const auto& [name, value] : *ours) {
-    if (is_gauge(name) || name.starts_with("MPTcpExt")) continue;  // nstat leaves them out
+    if (is_gauge(name) || name.str().starts_with("MPTcpExt")) continue;  // nstat leaves them out
     const auto found = theirs.find(name);
     if (found == theirs.end() || found->second != value) {
-      std::fprintf(stderr, "nstat differs at %s\n", name.c_str());
+      std::fprintf(stderr, "nstat differs at %s\n", name.str().c_str());
       return 2;
     }
     ++compared;
