@@ -66,8 +66,9 @@ std::string refused_sentence(const ListenerState& state, const Refusals& refusal
                              std::uint64_t count) {
   const Refused& refused = state.report.refused;
   const double seconds = state.seconds.value_or(0);
-  const std::string packets =
-      (refused.at_least ? "at least " : "") + counted(count, "packet", "packets");
+  // Packets show a part of what the counters tell in full.
+  const bool at_least = refused.at_least && refused.source != facts::Source::kPackets;
+  const std::string packets = (at_least ? "at least " : "") + counted(count, "packet", "packets");
   if (!state.refusals) {
     return fmt::format(
         "In {:.1f} s the kernel refused {} of new handshakes in this network namespace, and this "

@@ -197,6 +197,8 @@ TEST(Packets, APartOfTheRefusalsDoesNotSpeakForAll) {
   EXPECT_FALSE(says(find(report, "AQ101"), "came through later"))
       << find(report, "AQ101")->explanation;
   EXPECT_EQ(find(report, "AQ101")->severity, Severity::kCritical);
+  // The counters tell of all.
+  EXPECT_FALSE(says(find(report, "AQ101"), "at least")) << find(report, "AQ101")->explanation;
   EXPECT_FALSE(says(find(report, "AQ109"), "Of 0")) << find(report, "AQ109")->explanation;
 }
 
