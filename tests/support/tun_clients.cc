@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -267,6 +268,15 @@ void TunClients::receive(std::chrono::milliseconds quiet) {
     const ssize_t size = ::read(tun_.get(), packet.data(), packet.size());
     if (size > 0) take(packet.data(), static_cast<std::size_t>(size));
   }
+}
+
+void TunClients::receive_answers(const std::vector<TunClient*>& clients) {
+  constexpr std::chrono::milliseconds kLook(20);
+  static_cast<void>(eventually([&] {
+    receive(kLook);
+    return std::ranges::all_of(clients, [](const TunClient* each) { return each->synacks > 0; });
+  }));
+  receive();
 }
 
 void TunClients::take(const std::uint8_t* packet, std::size_t size) {

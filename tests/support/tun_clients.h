@@ -46,6 +46,9 @@ class TunClients {
 
   // Takes in what the kernel has sent until nothing came for `quiet`.
   void receive(std::chrono::milliseconds quiet = std::chrono::milliseconds(50));
+  // The same, once each of these has its SYN-ACK; a busy kernel handles a packet when it gets to
+  // it.
+  void receive_answers(const std::vector<TunClient*>& clients);
 
   [[nodiscard]] std::uint64_t packets_sent() const { return packets_sent_; }
 

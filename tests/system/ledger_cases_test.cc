@@ -63,7 +63,7 @@ TEST_P(LedgerCases, FastOpen) {
   set_option(listener, TCP_FASTOPEN, 5);
   TunClients clients(ns_, kPort, version_);
   TunClient& fast = clients.connect(true);
-  clients.receive();
+  clients.receive_answers({&fast});
   EXPECT_EQ(fast.synacks, 1);
   EXPECT_EQ(accept_all(listener), 1) << "before its handshake is complete";
   expect_terms({{kSynReceived, 1},
@@ -163,7 +163,7 @@ TEST_P(LedgerCases, CookiesWhenTheSynQueueIsFull) {
   const UniqueFd listener = listen();
   TunClients clients(ns_, kPort, version_);
   const auto made = clients.connect_many(static_cast<int>(room) + 3);
-  clients.receive();
+  clients.receive_answers(made);
   for (const TunClient* client : made) EXPECT_EQ(client->synacks, 1);
   clients.send_ack(*made.back());  // of a cookie
   clients.receive();
