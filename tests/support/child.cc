@@ -10,8 +10,10 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "base/unique_fd.h"
+#include "support/require.h"
 
 namespace acceptq::test {
 namespace {
@@ -104,5 +106,21 @@ Background::~Background() {
 }
 
 void Background::signal_group(int signal) const { ::kill(-pid_, signal); }
+
+Forked::Forked(const std::function<void()>& body) {
+  const pid_t parent = ::getpid();
+  pid_ = ::fork();
+  require(pid_ >= 0, "fork");
+  if (pid_ != 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() == parent) body();
+  ::_exit(0);
+}
+
+void Forked::end() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+}
 
 }  // namespace acceptq::test

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,22 @@ class Background {
   [[nodiscard]] pid_t pid() const { return pid_; }
   // Sends `signal` to its whole process group.
   void signal_group(int signal) const;
+
+ private:
+  pid_t pid_ = -1;
+};
+
+// A copy of the test's own process, with its sockets, that does something for as long as the object
+// lives. The kernel kills it if the test dies.
+class Forked {
+ public:
+  explicit Forked(const std::function<void()>& body);
+  Forked(const Forked&) = delete;
+  Forked& operator=(const Forked&) = delete;
+  ~Forked() { end(); }
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  void end();
 
  private:
   pid_t pid_ = -1;

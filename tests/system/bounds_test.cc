@@ -4,15 +4,12 @@
 #include <linux/ip.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -81,67 +78,45 @@ INSTANTIATE_TEST_SUITE_P(, RoomTest,
                                          TraceLevel::kTracepoints),
                          name_of);
 
+struct Packet {
+  iphdr ip;
+  tcphdr tcp;
+};
+
 // SYNs with a wrong checksum, as many as one process can send: they pass the interface, and TCP
 // does nothing about them.
-class BusyWire {
- public:
-  explicit BusyWire(const TestNetns& ns) {
-    const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    require(pid_ >= 0, "fork");
-    if (pid_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() == parent) ns.run(send);
-    ::_exit(0);
+void keep_wire_busy() {
+  const UniqueFd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+  require(raw.valid(), "a raw socket");
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  constexpr std::size_t kAtOnce = 256;
+  std::array<Packet, kAtOnce> packets{};
+  std::array<iovec, kAtOnce> parts{};
+  std::array<mmsghdr, kAtOnce> messages{};
+  std::mt19937 random(static_cast<std::uint32_t>(::getpid()));
+  for (std::size_t i = 0; i < kAtOnce; ++i) {
+    Packet& packet = packets[i];
+    packet.ip.version = 4;
+    packet.ip.ihl = sizeof(iphdr) / 4;
+    packet.ip.ttl = 64;
+    packet.ip.protocol = IPPROTO_TCP;
+    packet.ip.saddr = htonl(INADDR_LOOPBACK);
+    packet.ip.daddr = htonl(INADDR_LOOPBACK);
+    packet.tcp.source = htons(static_cast<std::uint16_t>(1024 + random() % 60000));
+    packet.tcp.dest = htons(kPort);
+    packet.tcp.doff = sizeof(tcphdr) / 4;
+    packet.tcp.syn = 1;
+    packet.tcp.check = 1;
+    parts[i] = {.iov_base = &packet, .iov_len = sizeof packet};
+    messages[i].msg_hdr.msg_name = &to;
+    messages[i].msg_hdr.msg_namelen = sizeof to;
+    messages[i].msg_hdr.msg_iov = &parts[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
   }
-  BusyWire(const BusyWire&) = delete;
-  BusyWire& operator=(const BusyWire&) = delete;
-  ~BusyWire() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-
- private:
-  struct Packet {
-    iphdr ip;
-    tcphdr tcp;
-  };
-
-  static void send() {
-    const UniqueFd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
-    require(raw.valid(), "a raw socket");
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    constexpr std::size_t kAtOnce = 256;
-    std::array<Packet, kAtOnce> packets{};
-    std::array<iovec, kAtOnce> parts{};
-    std::array<mmsghdr, kAtOnce> messages{};
-    std::mt19937 random(static_cast<std::uint32_t>(::getpid()));
-    for (std::size_t i = 0; i < kAtOnce; ++i) {
-      Packet& packet = packets[i];
-      packet.ip.version = 4;
-      packet.ip.ihl = sizeof(iphdr) / 4;
-      packet.ip.ttl = 64;
-      packet.ip.protocol = IPPROTO_TCP;
-      packet.ip.saddr = htonl(INADDR_LOOPBACK);
-      packet.ip.daddr = htonl(INADDR_LOOPBACK);
-      packet.tcp.source = htons(static_cast<std::uint16_t>(1024 + random() % 60000));
-      packet.tcp.dest = htons(kPort);
-      packet.tcp.doff = sizeof(tcphdr) / 4;
-      packet.tcp.syn = 1;
-      packet.tcp.check = 1;
-      parts[i] = {.iov_base = &packet, .iov_len = sizeof packet};
-      messages[i].msg_hdr.msg_name = &to;
-      messages[i].msg_hdr.msg_namelen = sizeof to;
-      messages[i].msg_hdr.msg_iov = &parts[i];
-      messages[i].msg_hdr.msg_iovlen = 1;
-    }
-    while (true) static_cast<void>(::sendmmsg(raw.get(), messages.data(), kAtOnce, 0));
-  }
-
-  pid_t pid_ = -1;
-};
+  while (true) static_cast<void>(::sendmmsg(raw.get(), messages.data(), kAtOnce, 0));
+}
 
 // A port where the next packet is there before the last one is read.
 TEST(PacketsTest, EndInTimeOnABusyPort) {
@@ -149,7 +124,9 @@ TEST(PacketsTest, EndInTimeOnABusyPort) {
   const TestNetns ns;
   UniqueFd listener;
   ns.run([&] { listener = listen_tcp("127.0.0.1", kPort, 128); });
-  const BusyWire busy[] = {BusyWire(ns), BusyWire(ns), BusyWire(ns), BusyWire(ns)};
+  const auto busy_there = [&] { ns.run(keep_wire_busy); };
+  const Forked busy[] = {Forked(busy_there), Forked(busy_there), Forked(busy_there),
+                         Forked(busy_there)};
   const auto begin = std::chrono::steady_clock::now();
   const Output output = run_program({"timeout", "-s", "KILL", "40", kProgram, "check", "--json",
                                      "--packets", "--for", "2s", ns.selector()});

@@ -4,13 +4,9 @@
 #include <linux/ip.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -68,45 +64,23 @@ Syn forged_syn(std::mt19937& random) {
   return syn;
 }
 
-// Sends SYNs from addresses that never answer for as long as it lives.
-class Flood {
- public:
-  explicit Flood(const TestNetns& ns) {
-    const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    require(pid_ >= 0, "fork");
-    if (pid_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() == parent) ns.run(send);
-    ::_exit(0);
-  }
-  Flood(const Flood&) = delete;
-  Flood& operator=(const Flood&) = delete;
-  ~Flood() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-
- private:
-  static void send() {
-    const UniqueFd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
-    require(raw.valid(), "a raw socket");
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(kServer);
-    std::mt19937 random(1);
-    while (true) {
-      for (int i = 0; i < kSynsPerSecond / 50; ++i) {
-        const Syn syn = forged_syn(random);
-        static_cast<void>(::sendto(raw.get(), &syn, sizeof syn, 0,
-                                   reinterpret_cast<const sockaddr*>(&to), sizeof to));
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+// From addresses that never answer, without end.
+void send_forged_syns() {
+  const UniqueFd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
+  require(raw.valid(), "a raw socket");
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(kServer);
+  std::mt19937 random(1);
+  while (true) {
+    for (int i = 0; i < kSynsPerSecond / 50; ++i) {
+      const Syn syn = forged_syn(random);
+      static_cast<void>(::sendto(raw.get(), &syn, sizeof syn, 0,
+                                 reinterpret_cast<const sockaddr*>(&to), sizeof to));
     }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-
-  pid_t pid_ = -1;
-};
+}
 
 class SynTest : public testing::Test {
  protected:
@@ -142,7 +116,7 @@ class SynTest : public testing::Test {
     ns.set("net/ipv4/tcp_max_syn_backlog", setting.max_syn_backlog);
     UniqueFd listener;
     ns.run([&] { listener = listen_tcp("10.8.0.1", kPort, setting.backlog); });
-    const Flood flood(ns);
+    const Forked flood([&] { ns.run(send_forged_syns); });
     const Output output = run_program({kProgram, "check", "--json", "--for", "2s", ns.selector()});
     EXPECT_EQ(output.exit_code, 1) << output.err;
     const Output text = run_program({kProgram, "check", "--for", "100ms", ns.selector()});

@@ -1,19 +1,15 @@
 // `acceptq trace` on the running kernel, from outside.
 #include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "support/child.h"
@@ -78,31 +74,10 @@ TEST(Trace, ShowsWhoWasRefusedByWhomAndWhy) {
   EXPECT_GE(lines[5]["ledgers"][0]["counts"]["attempts_refused"], 5);
 }
 
-// A process that holds what its parent holds, and does nothing.
-class Heir {
- public:
-  Heir() {
-    const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    if (pid_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (::getppid() == parent) ::pause();
-    ::_exit(0);
-  }
-  Heir(const Heir&) = delete;
-  Heir& operator=(const Heir&) = delete;
-  ~Heir() { end(); }
-
-  void end() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
-  }
-  [[nodiscard]] pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-};
+// Holds what the test holds.
+void do_nothing() {
+  while (true) ::pause();
+}
 
 // The socket stays, and the process that holds it changes.
 TEST(Trace, NamesWhoHoldsTheSocketNow) {
@@ -111,8 +86,8 @@ TEST(Trace, NamesWhoHoldsTheSocketNow) {
   const TestNetns ns;
   UniqueFd listener;
   ns.run([&] { listener = listen_tcp("0.0.0.0", kPort, kBacklog); });
-  Heir first;
-  const Heir second;
+  Forked first(do_nothing);
+  const Forked second(do_nothing);
   listener.reset();
   TunClients clients(ns, kPort);
   for (int i = 0; i <= kBacklog; ++i) {
