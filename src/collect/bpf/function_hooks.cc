@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "collect/bpf/dead_reasons.h"
@@ -226,27 +227,20 @@ Result<std::unique_ptr<LedgerPrograms>> load_function_hooks(const TraceOptions& 
   if (only_kprobes && !kprobes) {
     return fail(ErrorCode::kUnsupported, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
   }
-  int first_err = 0;
+  int first_err = only_kprobes ? 0 : try_trampoline(types, kTargets[0].function);
+  std::vector<Attempt> attempts;
+  if (!only_kprobes && first_err == 0) {
+    attempts = {Attempt::kTrampolines, Attempt::kTrampolinesOfFewArguments};
+  }
+  if (kprobes) attempts.push_back(Attempt::kKprobes);
   int err = 0;
-  const auto attempt = [&](Attempt form) -> std::unique_ptr<FunctionHooks> {
+  for (const Attempt attempt : attempts) {
     auto programs = std::make_unique<FunctionHooks>();
-    err = programs->load(options, signatures, form);
-    if (err != 0 && first_err == 0) first_err = err;
-    return err == 0 ? std::move(programs) : nullptr;
-  };
-  if (!only_kprobes) {
-    first_err = try_trampoline(types, kTargets[0].function);
-    if (first_err == 0) {
-      for (const Attempt form : {Attempt::kTrampolines, Attempt::kTrampolinesOfFewArguments}) {
-        if (auto programs = attempt(form)) return programs;
-      }
-    }
+    err = programs->load(options, signatures, attempt);
+    if (err == 0) return programs;
+    if (first_err == 0) first_err = err;
   }
-  err = ENOENT;  // where there are no kprobes
-  if (kprobes) {
-    if (auto programs = attempt(Attempt::kKprobes)) return programs;
-  }
-  return explain(first_err, err);
+  return explain(first_err, kprobes ? err : ENOENT);
 }
 
 }  // namespace acceptq::collect::bpf
