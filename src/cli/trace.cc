@@ -15,7 +15,7 @@
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/bpf/handshake_tracer.h"
-#include "collect/handshake_sampler.h"
+#include "collect/dead_syns.h"
 #include "collect/local_addresses.h"
 #include "facts/socket_index.h"
 #include "listenpath/ledger_counters.h"
@@ -143,8 +143,9 @@ class Trace {
       }
     }
     std::ranges::sort(summary.ledgers, [](const facts::Ledger& a, const facts::Ledger& b) {
-      return refused(a) != refused(b) ? refused(a) > refused(b)
-                                      : std::tie(a.netns, a.port) < std::tie(b.netns, b.port);
+      const std::uint64_t of_a = facts::refused_packets(a);
+      const std::uint64_t of_b = facts::refused_packets(b);
+      return of_a != of_b ? of_a > of_b : std::tie(a.netns, a.port) < std::tie(b.netns, b.port);
     });
     const collect::bpf::TraceLosses lost = tracer_.losses();
     summary.losses = {
@@ -194,10 +195,6 @@ class Trace {
     }
     facts::normalize(after);
     return after;
-  }
-
-  static std::uint64_t refused(const facts::Ledger& ledger) {
-    return facts::refused_at_syn(ledger).value_or(0) + facts::refused_at_ack(ledger).value_or(0);
   }
 
   bool is_selected(const facts::Ledger& ledger, const facts::Snapshot& after) const {

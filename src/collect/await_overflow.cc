@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <optional>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "collect/handshake_sampler.h"
@@ -85,8 +87,7 @@ class Armed {
     Counts now;
     if (traced_.source()) {
       for (const facts::Ledger& ledger : books.ledgers) {
-        now.refused[{ledger.netns, ledger.address, ledger.port}] +=
-            facts::refused_at_syn(ledger).value_or(0) + facts::refused_at_ack(ledger).value_or(0);
+        now.refused[{ledger.netns, ledger.address, ledger.port}] += facts::refused_packets(ledger);
       }
       return now;
     }

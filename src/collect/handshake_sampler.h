@@ -1,10 +1,8 @@
 // Handshakes between two scans: ledgers that never hold more than the kernel's counters grew by.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,14 +12,6 @@
 #include "collect/watch_source.h"
 
 namespace acceptq::collect {
-
-using AddressesOf =
-    std::function<std::map<NetnsId, std::set<facts::IpAddress>>(const std::set<NetnsId>&)>;
-
-// SYNs to this host that died between two moments; of those that had no route yet, the ones to an
-// address of their namespace. Empty where the kernel does not tell.
-[[nodiscard]] std::optional<std::vector<facts::DeadSyn>> dead_syns_between(
-    const Books& base, const Books& books, const AddressesOf& local_addresses);
 
 class HandshakeSampler final : public Sampler {
  public:

@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "collect/netns/discover.h"
 #include "collect/watch_source.h"
 
 namespace acceptq::collect {

@@ -28,10 +28,7 @@ void rename_samples(const std::vector<facts::Listener>& listeners,
     nameless.cookie = {};
     const auto earlier = samples.find(facts::listener_key(nameless));
     if (earlier == samples.end()) continue;
-    facts::QueueSamples& queue = samples[key];
-    queue.count += earlier->second.count;
-    queue.full += earlier->second.full;
-    queue.longest = std::max(queue.longest, earlier->second.longest);
+    samples[key] += earlier->second;
     samples.erase(earlier);
   }
 }

@@ -3,9 +3,9 @@
 
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
-#include "collect/pace.h"
 #include "collect/packets/packet_tap.h"
 #include "collect/sampler.h"
 #include "collect/scan.h"

@@ -5,7 +5,7 @@
 #include "collect/await_overflow.h"
 #include "collect/handshake_sampler.h"
 #include "collect/queue_sampler.h"
-#include "collect/scripted_watch.h"
+#include "collect/watch_test_support.h"
 
 namespace acceptq::collect {
 namespace {

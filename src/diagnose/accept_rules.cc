@@ -161,8 +161,7 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   finding.severity = std::min(finding.severity, at_most);
   finding.explanation = fmt::format(
       "This is one of {} sockets that share {} (SO_REUSEPORT), and {} of the others never held "
-      "more "
-      "than a quarter of what fits: its own process is stuck, or it has none that accepts.",
+      "more than a quarter of what fits: its own process is stuck, or it has none that accepts.",
       members, facts::listener_endpoint(*state.listener), idle);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

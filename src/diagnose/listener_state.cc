@@ -273,8 +273,7 @@ std::map<NetnsId, Books> books_of(const facts::Observation& observation,
     if (!grew) continue;
     Books& here = books[ledger->netns];
     here.counted = *grew;
-    here.claimed +=
-        facts::refused_at_syn(*ledger).value_or(0) + facts::refused_at_ack(*ledger).value_or(0);
+    here.claimed += facts::refused_packets(*ledger);
   }
   return books;
 }

@@ -1,6 +1,7 @@
 // The kernel's counters of one network namespace, by name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>

@@ -1,6 +1,5 @@
 #include "facts/joined.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -23,12 +22,7 @@ Result<Observation> joined(std::span<Recording> recordings) {
                                              ": give recordings in their order");
     }
     previous = &recording;
-    for (const auto& [key, queue] : next.samples) {
-      QueueSamples& sum = all.samples[key];
-      sum.count += queue.count;
-      sum.full += queue.full;
-      sum.longest = std::max(sum.longest, queue.longest);
-    }
+    for (const auto& [key, queue] : next.samples) all.samples[key] += queue;
   }
   constexpr double kNsPerSecond = 1e9;
   all.before = std::move(recordings.front().observation.before);

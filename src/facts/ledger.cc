@@ -215,6 +215,10 @@ std::optional<std::uint64_t> refused_at_ack(const Ledger& ledger) {
              {kAckRefusedFull, kAckRefusedOther, kCookieAckRefusedFull, kCookieAckRefusedOther});
 }
 
+std::uint64_t refused_packets(const Ledger& ledger) {
+  return refused_at_syn(ledger).value_or(0) + refused_at_ack(ledger).value_or(0);
+}
+
 std::uint64_t refused_otherwise(const Ledger& ledger) {
   using enum LedgerTerm;
   return sum(ledger, {kSynRefusedNoMemory, kSynRefusedNoRoute, kSynRefusedSecurity,

@@ -168,6 +168,8 @@ void keep_most_refused(Ledger& ledger);  // its clients and prefixes
 // Sums of the terms that are known; empty where none is.
 [[nodiscard]] std::optional<std::uint64_t> refused_at_syn(const Ledger& ledger);
 [[nodiscard]] std::optional<std::uint64_t> refused_at_ack(const Ledger& ledger);
+// Of both; 0 where neither is known.
+[[nodiscard]] std::uint64_t refused_packets(const Ledger& ledger);
 // Refused for another reason than a full queue: no memory, no route back, a security module …
 [[nodiscard]] std::uint64_t refused_otherwise(const Ledger& ledger);
 

@@ -21,6 +21,13 @@ void sort_unique(std::vector<T>& items, Key T::* member) {
 
 }  // namespace
 
+QueueSamples& QueueSamples::operator+=(const QueueSamples& others) {
+  count += others.count;
+  full += others.full;
+  longest = std::max(longest, others.longest);
+  return *this;
+}
+
 const Namespace* find_namespace(const Snapshot& snapshot, NetnsId id) {
   return find_sorted(snapshot.namespaces, id, &Namespace::id);
 }

@@ -55,6 +55,9 @@ struct QueueSamples {
   std::uint32_t full = 0;  // those with sampled_full
   QueueLength longest;
 
+  // Those of another time.
+  QueueSamples& operator+=(const QueueSamples& others);
+
   friend bool operator==(const QueueSamples&, const QueueSamples&) = default;
 };
 
