@@ -252,16 +252,14 @@ class HandshakeTracer::Impl {
   void finish(LedgerRecord record) {
     constexpr std::size_t kMost = 4096;
     const bool is_full = finished_.size() >= kMost;
-    const auto refused = [](const facts::Ledger& ledger) {
-      return facts::refused_at_syn(ledger).value_or(0) + facts::refused_at_ack(ledger).value_or(0);
-    };
-    if (is_full && refused(record.ledger) == 0) {
+    if (is_full && facts::refused_packets(record.ledger) == 0) {
       ++let_go_;
       return;
     }
     if (is_full) {
-      const auto idle = std::ranges::find_if(
-          finished_, [&](const LedgerRecord& old) { return refused(old.ledger) == 0; });
+      const auto idle = std::ranges::find_if(finished_, [&](const LedgerRecord& old) {
+        return facts::refused_packets(old.ledger) == 0;
+      });
       finished_.erase(idle != finished_.end() ? idle : finished_.begin());
       ++let_go_;
     }
