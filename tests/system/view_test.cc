@@ -110,20 +110,27 @@ TEST_F(ViewTest, WhatMayNotBeEnteredIsNotAllUnseen) {
 // A mount leads to where a process lives that may not be looked at: nothing of it is unseen.
 TEST_F(ViewTest, AMountShowsWhatAProcessDoesNot) {
   const std::string target = testing::TempDir() + "/acceptq-mount-" + std::to_string(::getpid());
+  json report;
+  const auto some_reason_says = [&](const char* words) {
+    return std::ranges::any_of(report.at("blind_spots"), [&](const json& spot) {
+      return spot.at("reason").get<std::string>().find(words) != std::string::npos;
+    });
+  };
   const auto hides_a_namespace = [&](const std::string& mount) {
     // In a PID namespace, to which the processes of other tests do not belong.
     std::vector<std::string> argv = without_ptrace(
         "unshare -n sleep 60 & until grep -q sleep /proc/$!/comm; do sleep 0.1; done; " + mount);
     argv.insert(argv.begin() + 2, {"-p", "-f", "--kill-child", "--mount-proc"});
-    const json report = report_of(run_program(argv));
-    return std::ranges::any_of(report.at("blind_spots"), [](const json& spot) {
-      return spot.at("reason").get<std::string>().find("may not be entered") != std::string::npos;
-    });
+    report = report_of(run_program(argv));
+    return some_reason_says("may not be entered");
   };
   EXPECT_TRUE(hides_a_namespace(""));
-  EXPECT_FALSE(
-      hides_a_namespace("touch " + target + " && mount --bind /proc/$!/ns/net " + target + ";"));
+  const bool hides =
+      hides_a_namespace("touch " + target + " && mount --bind /proc/$!/ns/net " + target + ";");
   ::unlink(target.c_str());
+  // As in guests: a mount on a path whose file system would ask its server is not followed.
+  if (some_reason_says("Resource temporarily unavailable")) GTEST_SKIP() << "no local root";
+  EXPECT_FALSE(hides);
 }
 
 // Both ways of scanning give the same facts of the same sockets.
