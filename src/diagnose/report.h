@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "diagnose/cause_kind.h"
 #include "facts/ledger.h"
 #include "facts/listener.h"
 
@@ -53,9 +54,8 @@ struct Remedy {
   std::string then;  // what limits the queue after this; empty: nothing known
 };
 
-// `kind` is one of the names in docs/findings.
 struct Cause {
-  std::string kind;
+  CauseKind kind = CauseKind::kUnknown;
   std::optional<double> share;  // of the observed time, 0…1
   std::map<std::string, std::string> detail;
 };

@@ -4,6 +4,7 @@
 #include "facts/json.h"
 #include "facts/json_value.h"
 #include "facts/ledger_read.h"
+#include "facts/threads_json.h"
 
 namespace acceptq::facts {
 namespace {
@@ -225,6 +226,9 @@ Observation read_observation(const Value& value) {
   if (value.has("ledgers")) observation.ledgers = get_all(value, "ledgers", read_ledger);
   if (value.has("dead_syns") && !value.member("dead_syns").is_null()) {
     observation.dead_syns = get_all(value, "dead_syns", read_dead_syn);
+  }
+  if (const Value evidence = value.nullable("accept_evidence"); !evidence.is_null()) {
+    observation.accept_evidence = read_evidence(evidence);
   }
   observation.before = read_snapshot(value.member("before"));
   observation.after = read_snapshot(value.member("after"));

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "facts/json.h"
 #include "facts/ledger_json.h"
+#include "facts/threads_json.h"
 
 namespace acceptq::facts {
 namespace {
@@ -214,6 +215,7 @@ std::string to_json(const Observation& observation) {
       {"timeline", std::move(timeline)},
       {"ledgers", std::move(ledgers)},
       {"dead_syns", std::move(dead_syns)},
+      {"accept_evidence", evidence_to_json(observation.accept_evidence)},
       {"before", write(observation.before)},
       {"after", write(observation.after)}};
   return printable_json(json.dump(1)) + "\n";

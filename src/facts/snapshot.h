@@ -12,6 +12,7 @@
 #include "facts/listener.h"
 #include "facts/namespace.h"
 #include "facts/process.h"
+#include "facts/threads.h"
 
 namespace acceptq::facts {
 
@@ -102,6 +103,7 @@ struct Observation {
   std::optional<Source> tracing;                  // how handshakes were traced; empty: not at all
   std::vector<Ledger> ledgers;                    // what tracing counted, for each listener
   std::optional<std::vector<DeadSyn>> dead_syns;  // empty: nothing told
+  AcceptEvidence accept_evidence;                 // of listeners in trouble
 
   friend bool operator==(const Observation&, const Observation&) = default;
 };

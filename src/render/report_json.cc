@@ -50,7 +50,9 @@ Json cause_json(const std::optional<diagnose::Cause>& cause) {
   if (!cause) return nullptr;
   Json detail = Json::object();
   for (const auto& [name, value] : cause->detail) detail[name] = escape_bytes(value);
-  return {{"kind", cause->kind}, {"share", opt(cause->share)}, {"detail", std::move(detail)}};
+  return {{"kind", diagnose::cause_name(cause->kind)},
+          {"share", opt(cause->share)},
+          {"detail", std::move(detail)}};
 }
 
 Json finding_json(const diagnose::Finding& finding) {

@@ -1,0 +1,49 @@
+// What one look at the threads of some processes tells; by a BPF iterator or from /proc, which give
+// the same facts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "facts/threads.h"
+
+namespace acceptq::collect {
+
+// A process to look at, and the descriptors of listeners in it that it is looked at for.
+struct WatchedProcess {
+  Pid pid;
+  std::vector<std::int32_t> listener_fds;
+};
+
+// One thread at one moment.
+struct ThreadLook {
+  Pid pid;
+  Pid tid;
+  std::string comm;
+  facts::Wait wait;          // with `looks` 1; without `target` where it is not a descriptor's call
+  facts::ThreadTimes times;  // since the thread began
+};
+
+// Who waited for a listener at one moment, by the listener's own wait queue.
+struct WaiterLook {
+  Pid pid;  // whose descriptor was given
+  std::int32_t fd = -1;
+  std::uint32_t epolls = 0;  // that hold it
+  // Threads that waited, by the strongest link of each; by thread.
+  struct Waiter {
+    Pid tid;
+    facts::AcceptLink link = facts::AcceptLink::kAccept;
+  };
+  std::vector<Waiter> waiters;
+};
+
+struct ThreadsSeen {
+  std::vector<ThreadLook> threads;    // by process and thread
+  std::vector<WaiterLook> listeners;  // empty where wait queues cannot be read (/proc)
+  std::uint32_t left_out = 0;         // threads that there were too many of
+};
+
+}  // namespace acceptq::collect

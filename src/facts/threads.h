@@ -1,0 +1,143 @@
+// Where the threads that accept for a listener were while it was watched: what can be had from
+// outside of a process, without stopping it, waking it or waiting for it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/units.h"
+#include "facts/address.h"
+
+namespace acceptq::facts {
+
+// What is known of a thread's part in accepting; the strongest first.
+enum class AcceptLink {
+  kAccept,  // it was in accept() on the listener
+  kPoll,    // it was in poll() or select() for it
+  kEpoll,   // it was in epoll_wait() on an epoll that holds it
+  kOwner,   // no more than that its process holds the listener
+};
+inline constexpr std::size_t kAcceptLinks = 4;
+// "accept", "poll", "epoll", "owner".
+[[nodiscard]] std::string_view accept_link_name(AcceptLink link);
+
+// What a descriptor was that a system call was about.
+struct FileTarget {
+  std::string type;          // of its file system: "fuse", "nfs4", "pipefs", "sockfs"
+  std::uint64_t device = 0;  // of its file system, as st_dev: major << 20 | minor
+  std::uint64_t inode = 0;
+  std::optional<std::string> path;    // as the process would name it
+  std::optional<std::string> source;  // what is mounted: "10.0.0.9:/data"
+  // Of a connected TCP or UDP socket.
+  std::optional<IpAddress> local;
+  std::optional<std::uint16_t> local_port;
+  std::optional<IpAddress> peer;
+  std::optional<std::uint16_t> peer_port;
+
+  friend bool operator==(const FileTarget&, const FileTarget&) = default;
+};
+
+// One place where a thread was seen. State "R" with an empty stack: it ran, or waited for a core.
+struct Wait {
+  std::string state;                   // of /proc/PID/stat: "R", "S", "D", "T", "t" …
+  std::optional<std::string> syscall;  // "accept4"; empty: in user space, or not known
+  std::optional<std::int32_t> fd;      // the descriptor that the call is about
+  std::optional<FileTarget> target;    // what that was
+  std::optional<std::uint64_t> lock;   // the address that futex() waits at
+  std::vector<std::string> stack;      // the kernel's functions, innermost first
+  std::uint32_t looks = 0;             // at which the thread was here
+
+  friend bool operator==(const Wait&, const Wait&) = default;
+};
+
+// What a thread used and suffered while it was looked at; empty where the kernel does not tell.
+struct ThreadTimes {
+  std::optional<std::uint64_t> user_ns;
+  std::optional<std::uint64_t> system_ns;
+  std::optional<std::uint64_t> delay_ns;     // ready to run, without a core (run_delay)
+  std::optional<std::uint64_t> voluntary;    // switches: it waited
+  std::optional<std::uint64_t> involuntary;  // switches: its core was taken away
+  std::optional<std::uint64_t> major_faults;
+
+  friend bool operator==(const ThreadTimes&, const ThreadTimes&) = default;
+};
+
+struct ThreadWatch {
+  Pid pid;  // of its process
+  Pid tid;
+  std::string comm;
+  AcceptLink link = AcceptLink::kOwner;
+  std::uint32_t looks = 0;
+  std::int64_t watched_ns = 0;  // from the first look to the last
+  ThreadTimes times;            // over that
+  std::vector<Wait> waits;      // most looks first
+
+  friend bool operator==(const ThreadWatch&, const ThreadWatch&) = default;
+};
+
+// Who accepts for one listener, and where they were.
+struct Acceptors {
+  // Looks at the listener's own wait queue (who waits for it, and which epolls hold it); 0: it
+  // could not be read, so links are taken from system calls alone.
+  std::uint32_t queue_looks = 0;
+  std::uint32_t waited_for = 0;  // those at which a thread waited for it, by accept, poll or epoll
+  std::uint32_t in_epoll = 0;    // those at which an epoll held it
+  std::vector<ThreadWatch> threads;    // by process and thread
+  std::uint32_t threads_left_out = 0;  // of its processes, there being too many
+
+  friend bool operator==(const Acceptors&, const Acceptors&) = default;
+};
+
+// A control group with a limit of CPU time, of a process or above it, and what it held back.
+struct CpuGroup {
+  std::string path;  // in its hierarchy: "/kubepods/burstable/pod1…"
+  std::uint32_t version = 2;
+  std::uint64_t quota_us = 0;  // of each period
+  std::uint64_t period_us = 0;
+  // While it was watched; empty after one look.
+  std::optional<std::uint64_t> periods;
+  std::optional<std::uint64_t> throttled;  // periods in which it was held back
+  std::optional<std::uint64_t> throttled_ns;
+
+  friend bool operator==(const CpuGroup&, const CpuGroup&) = default;
+};
+
+// What holds a whole process back, as it was at the last look.
+struct ProcessCondition {
+  Pid pid;
+  std::optional<Pid> tracer;  // a debugger's
+  std::optional<bool> dumping_core;
+  std::optional<std::string> frozen_group;  // the control group that is frozen, itself or above it
+  std::vector<CpuGroup> cpu_groups;         // innermost first
+
+  friend bool operator==(const ProcessCondition&, const ProcessCondition&) = default;
+};
+
+// A connection between the kernel and a file system in user space.
+struct FuseConnection {
+  std::uint64_t device = 0;  // of the file system, as in FileTarget
+  std::optional<std::string> mountpoint;
+  std::optional<std::string> type;       // "fuse.sshfs"
+  std::optional<std::uint32_t> waiting;  // requests without an answer
+  // The process that answers; empty where it cannot be told.
+  std::optional<Pid> daemon;
+  std::optional<std::string> daemon_comm;
+  std::optional<std::string> daemon_state;  // as in Wait
+
+  friend bool operator==(const FuseConnection&, const FuseConnection&) = default;
+};
+
+// Of listeners in trouble, and of the processes that hold them.
+struct AcceptEvidence {
+  std::map<std::string, Acceptors> acceptors;  // by listener_key
+  std::vector<ProcessCondition> processes;     // by pid
+  std::vector<FuseConnection> fuse;            // by device
+
+  friend bool operator==(const AcceptEvidence&, const AcceptEvidence&) = default;
+};
+
+}  // namespace acceptq::facts

@@ -1,0 +1,115 @@
+#include "facts/threads_json.h"
+
+#include "facts/json_fields.h"
+
+// Found by their arguments, where an unnamed namespace is not looked into; so they are static.
+namespace acceptq::facts {
+
+static const char* name_of(AcceptLink link) { return accept_link_name(link).data(); }
+
+static void read_name(const json::Value& value, AcceptLink& link) {
+  int index = 0;
+  value.read_name({"accept", "poll", "epoll", "owner"}, index);
+  link = static_cast<AcceptLink>(index);
+}
+
+static void fields(auto& archive, FileTarget& target) {
+  archive("type", target.type);
+  archive("device", target.device);
+  archive("inode", target.inode);
+  archive("path", target.path);
+  archive("source", target.source);
+  archive("local", target.local);
+  archive("local_port", target.local_port);
+  archive("peer", target.peer);
+  archive("peer_port", target.peer_port);
+}
+
+static void fields(auto& archive, Wait& wait) {
+  archive("state", wait.state);
+  archive("syscall", wait.syscall);
+  archive("fd", wait.fd);
+  archive("target", wait.target);
+  archive("lock", wait.lock);
+  archive("stack", wait.stack);
+  archive("looks", wait.looks);
+}
+
+static void fields(auto& archive, ThreadTimes& times) {
+  archive("user_ns", times.user_ns);
+  archive("system_ns", times.system_ns);
+  archive("delay_ns", times.delay_ns);
+  archive("voluntary", times.voluntary);
+  archive("involuntary", times.involuntary);
+  archive("major_faults", times.major_faults);
+}
+
+static void fields(auto& archive, ThreadWatch& thread) {
+  archive("pid", thread.pid);
+  archive("tid", thread.tid);
+  archive("comm", thread.comm);
+  archive("link", thread.link);
+  archive("looks", thread.looks);
+  archive("watched_ns", thread.watched_ns);
+  archive("times", thread.times);
+  archive("waits", thread.waits);
+}
+
+static void fields(auto& archive, Acceptors& acceptors) {
+  archive("queue_looks", acceptors.queue_looks);
+  archive("waited_for", acceptors.waited_for);
+  archive("in_epoll", acceptors.in_epoll);
+  archive("threads", acceptors.threads);
+  archive("threads_left_out", acceptors.threads_left_out);
+}
+
+static void fields(auto& archive, CpuGroup& group) {
+  archive("path", group.path);
+  archive("version", group.version);
+  archive("quota_us", group.quota_us);
+  archive("period_us", group.period_us);
+  archive("periods", group.periods);
+  archive("throttled", group.throttled);
+  archive("throttled_ns", group.throttled_ns);
+}
+
+static void fields(auto& archive, ProcessCondition& process) {
+  archive("pid", process.pid);
+  archive("tracer", process.tracer);
+  archive("dumping_core", process.dumping_core);
+  archive("frozen_group", process.frozen_group);
+  archive("cpu_groups", process.cpu_groups);
+}
+
+static void fields(auto& archive, FuseConnection& fuse) {
+  archive("device", fuse.device);
+  archive("mountpoint", fuse.mountpoint);
+  archive("type", fuse.type);
+  archive("waiting", fuse.waiting);
+  archive("daemon", fuse.daemon);
+  archive("daemon_comm", fuse.daemon_comm);
+  archive("daemon_state", fuse.daemon_state);
+}
+
+static void fields(auto& archive, AcceptEvidence& evidence) {
+  archive("acceptors", evidence.acceptors);
+  archive("processes", evidence.processes);
+  archive("fuse", evidence.fuse);
+}
+
+std::string_view accept_link_name(AcceptLink link) {
+  static constexpr std::string_view kNames[kAcceptLinks] = {"accept", "poll", "epoll", "owner"};
+  return kNames[static_cast<std::size_t>(link)];
+}
+
+nlohmann::ordered_json evidence_to_json(const AcceptEvidence& evidence) {
+  return json::FieldWriter::write(evidence);
+}
+
+AcceptEvidence read_evidence(const json::Value& value) {
+  AcceptEvidence evidence;
+  json::FieldReader::read(value, evidence);
+  return evidence;
+}
+
+}  // namespace acceptq::facts

@@ -1,0 +1,78 @@
+#include "facts/threads.h"
+
+#include <gtest/gtest.h>
+
+#include "facts/json.h"
+#include "facts/snapshot.h"
+
+namespace acceptq::facts {
+namespace {
+
+Observation with_evidence() {
+  Observation observation;
+  FileTarget target{.type = "nfs4",
+                    .device = 48,
+                    .inode = 7,
+                    .path = "/data/a\xff.jpg",
+                    .source = "10.0.0.9:/data"};
+  FileTarget socket{.type = "sockfs", .device = 8, .inode = 9};
+  socket.peer = IpAddress::parse("10.0.0.7");
+  socket.peer_port = 3306;
+  ThreadWatch thread{.pid = Pid(3985), .tid = Pid(3986), .comm = "nginx"};
+  thread.link = AcceptLink::kEpoll;
+  thread.looks = 5;
+  thread.watched_ns = 2'000'000'000;
+  thread.times.delay_ns = 12;
+  thread.waits = {{.state = "D",
+                   .syscall = "read",
+                   .fd = 11,
+                   .target = target,
+                   .stack = {"rpc_wait_bit_killable", "nfs_read_folio"},
+                   .looks = 4},
+                  {.state = "S", .syscall = "futex", .lock = 0x7fff00001234, .looks = 1},
+                  {.state = "S", .syscall = "recvfrom", .fd = 4, .target = socket}};
+  Acceptors& acceptors = observation.accept_evidence.acceptors["tcp:1:0.0.0.0:80#2"];
+  acceptors = {.queue_looks = 5, .waited_for = 1, .in_epoll = 5, .threads = {thread}};
+  observation.accept_evidence.processes = {{.pid = Pid(3985),
+                                            .tracer = Pid(4),
+                                            .dumping_core = false,
+                                            .frozen_group = "/a",
+                                            .cpu_groups = {{.path = "/a/b",
+                                                            .version = 1,
+                                                            .quota_us = 5000,
+                                                            .period_us = 100000,
+                                                            .periods = 20,
+                                                            .throttled = 19,
+                                                            .throttled_ns = 1}}}};
+  observation.accept_evidence.fuse = {{.device = 49,
+                                       .mountpoint = "/mnt/images",
+                                       .type = "fuse.slow",
+                                       .waiting = 3,
+                                       .daemon = Pid(812),
+                                       .daemon_comm = "slowfs",
+                                       .daemon_state = "T"}};
+  return observation;
+}
+
+TEST(Threads, RecordingsKeepTheEvidence) {
+  const Observation observation = with_evidence();
+  const Result<Observation> read = observation_from_json(to_json(observation));
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->accept_evidence, observation.accept_evidence);
+}
+
+TEST(Threads, UnknownLinksAreRefusedAtTheirPlace) {
+  std::string text = to_json(with_evidence());
+  const auto at = text.find("\"epoll\"");
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, 7, "\"maybe\"");
+  const Result<Observation> read = observation_from_json(text);
+  ASSERT_FALSE(read);
+  EXPECT_NE(
+      read.error().message().find("threads[0].link): expected one of accept, poll, epoll, owner"),
+      std::string::npos)
+      << read.error().message();
+}
+
+}  // namespace
+}  // namespace acceptq::facts
