@@ -12,7 +12,8 @@
 namespace acceptq::diagnose {
 namespace {
 
-// Worst first: by severity, then by how much their listener refused, then by number.
+// Worst first: by severity, then by how much their listener refused, then by number; causes by how
+// much of the time they explain.
 void sort_findings(const std::vector<ListenerReport>& listeners, std::vector<Finding>& findings) {
   std::unordered_map<std::string, std::uint64_t> refused;
   for (const ListenerReport& listener : listeners) {
@@ -22,9 +23,15 @@ void sort_findings(const std::vector<ListenerReport>& listeners, std::vector<Fin
     const auto it = finding.listener ? refused.find(*finding.listener) : refused.end();
     return it != refused.end() ? it->second : 0;
   };
+  const auto family = [](const Finding& finding) {
+    return std::string_view(finding.id).substr(0, 3);
+  };
+  const auto share = [](const Finding& finding) {
+    return finding.cause ? finding.cause->share.value_or(1) : 0;
+  };
   std::ranges::stable_sort(findings, [&](const Finding& a, const Finding& b) {
-    return std::tuple(b.severity, weight(b), std::string_view(a.id)) <
-           std::tuple(a.severity, weight(a), std::string_view(b.id));
+    return std::tuple(b.severity, weight(b), family(a), share(b), std::string_view(a.id)) <
+           std::tuple(a.severity, weight(a), family(b), share(a), std::string_view(b.id));
   });
 }
 
@@ -71,6 +78,7 @@ Report diagnose(const facts::Observation& observation) {
   Report report;
   for (const ListenerState& state : states) {
     add_accept_queue_findings(observation, rules, state, states, report.findings);
+    add_cause_findings(observation, state, report.findings);
     add_elsewhere_findings(state, report.findings);
   }
   std::set<NetnsId> namespaces;

@@ -42,6 +42,11 @@ void add_refusal_findings(const ListenerState& state, const listenpath::KernelRu
                           std::vector<Finding>& findings);
 void add_slow(const ListenerState& state, std::vector<Finding>& findings);
 
+// AQ301 … AQ314: why accept() is slow, where that is what a listener suffers from. As bad as what
+// it explains, so after the findings above.
+void add_cause_findings(const facts::Observation& observation, const ListenerState& state,
+                        std::vector<Finding>& findings);
+
 // Puts SYNs that died before a listener saw them to the listener that they were for.
 void attribute_dead_syns(const facts::Observation& observation, std::vector<ListenerState>& states);
 // More of them than a stray client sends.

@@ -1,0 +1,158 @@
+#include "diagnose/causes/accept_time.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "facts/holders.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::AcceptLink;
+using facts::ThreadWatch;
+
+constexpr double kNsPerSecond = 1e9;
+
+using Threads = std::vector<const ThreadWatch*>;
+
+// What a thread did most of the time.
+WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
+  std::array<std::uint32_t, kWaitClasses> looks{};
+  for (const facts::Wait& wait : thread.waits) {
+    looks[static_cast<std::size_t>(classify(wait, listener))] += wait.looks;
+  }
+  return static_cast<WaitClass>(std::ranges::max_element(looks) - looks.begin());
+}
+
+// In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
+// until there is work.
+bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& listener) {
+  const WaitClass what = mostly(thread, listener);
+  return is_idle(what) || what == WaitClass::kLock || what == WaitClass::kSleep;
+}
+
+const ThreadWatch* main_thread(const Threads& threads) {
+  const auto it = std::ranges::find_if(
+      threads, [](const ThreadWatch* thread) { return thread->pid == thread->tid; });
+  return it != threads.end() ? *it : nullptr;
+}
+
+// The threads of one process of which none was seen waiting for the listener.
+struct Unseen {
+  Threads threads;
+  Certainty certainty = Certainty::kGroup;
+  bool busy = false;  // with what a server does
+};
+
+Unseen of_process(const Threads& all, const facts::Listener& listener) {
+  const auto is_busy = [&](const ThreadWatch* thread) {
+    return !may_have_nothing_to_do(*thread, listener);
+  };
+  if (all.size() == 1) return {all, Certainty::kOnly, is_busy(all.front())};
+  const WaitClass first = mostly(*all.front(), listener);
+  const bool alike = std::ranges::all_of(
+      all, [&](const ThreadWatch* thread) { return mostly(*thread, listener) == first; });
+  if (alike) return {all, Certainty::kOnly, is_busy(all.front())};
+  const ThreadWatch* main = main_thread(all);
+  if (main != nullptr && is_busy(main)) return {{main}, Certainty::kMain, true};
+  return {all, Certainty::kGroup, std::ranges::any_of(all, is_busy)};
+}
+
+void choose_threads(const facts::Observation& observation, const facts::Listener& listener,
+                    const facts::Acceptors& acceptors, AcceptTime& time) {
+  const facts::Holders holders = facts::holders_of(observation.after, listener);
+  std::map<Pid, Threads> seen;
+  std::map<Pid, Threads> others;
+  for (const ThreadWatch& thread : acceptors.threads) {
+    if (thread.looks == 0) continue;
+    if (holders.manager != nullptr && thread.pid == holders.manager->pid &&
+        !holders.servers.empty()) {
+      continue;
+    }
+    (thread.link != AcceptLink::kOwner ? seen : others)[thread.pid].push_back(&thread);
+  }
+  time.certainty = Certainty::kSeen;
+  for (const auto& [pid, threads] : seen) {
+    time.threads.insert(time.threads.end(), threads.begin(), threads.end());
+    others.erase(pid);
+  }
+  // Workers that were somewhere else all the time; not a master, which waits for its children.
+  std::vector<Unseen> unseen;
+  for (const auto& [pid, threads] : others) unseen.push_back(of_process(threads, listener));
+  const bool some_are_busy =
+      std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });
+  for (const Unseen& each : unseen) {
+    if (!each.busy && (some_are_busy || !seen.empty())) continue;
+    time.threads.insert(time.threads.end(), each.threads.begin(), each.threads.end());
+    time.certainty = std::max(time.certainty, each.certainty);
+  }
+}
+
+void add_looks(const facts::Listener& listener, AcceptTime& time) {
+  std::array<double, kWaitClasses> shares{};
+  std::array<std::uint32_t, kWaitClasses> most{};
+  std::array<std::set<const ThreadWatch*>, kWaitClasses> who;
+  for (const ThreadWatch* thread : time.threads) {
+    time.looks = std::max(time.looks, thread->looks);
+    time.seconds = std::max(time.seconds, static_cast<double>(thread->watched_ns) / kNsPerSecond);
+    for (const facts::Wait& wait : thread->waits) {
+      const auto what = static_cast<std::size_t>(classify(wait, listener));
+      shares.at(what) += static_cast<double>(wait.looks) / thread->looks;
+      who.at(what).insert(thread);
+      if (wait.looks <= most.at(what)) continue;
+      most.at(what) = wait.looks;
+      time.classes.at(what).most_seen = &wait;
+      time.classes.at(what).thread = thread;
+    }
+  }
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    time.classes.at(i).share = shares.at(i) / static_cast<double>(time.threads.size());
+    time.classes.at(i).threads = static_cast<std::uint32_t>(who.at(i).size());
+  }
+}
+
+// The share of the threads' time that `member` is; empty where it is not known of each.
+std::optional<double> share_of(const AcceptTime& time,
+                               std::optional<std::uint64_t> facts::ThreadTimes::* member) {
+  double sum = 0;
+  for (const ThreadWatch* thread : time.threads) {
+    const auto& value = thread->times.*member;
+    if (!value || thread->watched_ns <= 0) return std::nullopt;
+    sum += std::min(static_cast<double>(*value) / static_cast<double>(thread->watched_ns), 1.0);
+  }
+  return sum / static_cast<double>(time.threads.size());
+}
+
+}  // namespace
+
+double AcceptTime::idle() const {
+  double share = 0;
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    if (is_idle(static_cast<WaitClass>(i))) share += classes.at(i).share;
+  }
+  return share;
+}
+
+bool AcceptTime::has_shares() const {
+  constexpr std::uint32_t kFewest = 5;
+  constexpr double kShortest = 0.2;
+  return looks >= kFewest && seconds >= kShortest;
+}
+
+std::optional<AcceptTime> accept_time(const facts::Observation& observation,
+                                      const facts::Listener& listener) {
+  const auto& all = observation.accept_evidence.acceptors;
+  const auto found = all.find(facts::listener_key(listener));
+  if (found == all.end()) return std::nullopt;
+  AcceptTime time;
+  choose_threads(observation, listener, found->second, time);
+  if (time.threads.empty()) return std::nullopt;
+  add_looks(listener, time);
+  time.user = share_of(time, &facts::ThreadTimes::user_ns);
+  time.system = share_of(time, &facts::ThreadTimes::system_ns);
+  time.delayed = share_of(time, &facts::ThreadTimes::delay_ns);
+  return time;
+}
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,140 @@
+#include "diagnose/causes/causes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.h"
+#include "diagnose/catalogue.h"
+#include "diagnose/rules.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+constexpr std::array<Judge, 16> kJudges = {
+    judge_stopped,  judge_fd_limit, judge_throttled,     judge_starved, judge_busy, judge_fuse,
+    judge_nfs,      judge_block,    judge_reclaim,       judge_lock,    judge_pipe, judge_client,
+    judge_upstream, judge_sleep,    judge_not_accepting, judge_burst};
+
+struct Family {
+  CauseKind kind;
+  const char* id;
+  const char* title = nullptr;  // the catalogue's
+};
+constexpr Family kFamilies[] = {
+    {CauseKind::kStopped, "AQ301"},
+    {CauseKind::kCpuThrottled, "AQ302"},
+    {CauseKind::kCpuStarved, "AQ303"},
+    {CauseKind::kCpuBusy, "AQ304"},
+    {CauseKind::kGc, "AQ304", "the threads that accept wait for garbage collection"},
+    {CauseKind::kLock, "AQ305"},
+    {CauseKind::kPipe, "AQ306"},
+    {CauseKind::kClient, "AQ307", "the threads that accept wait for a client"},
+    {CauseKind::kUpstream, "AQ307", "the threads that accept wait for another server"},
+    {CauseKind::kSleep, "AQ308"},
+    {CauseKind::kMemoryReclaim, "AQ309"},
+    {CauseKind::kIoNfs, "AQ310", "the threads that accept wait for NFS"},
+    {CauseKind::kIoFuse, "AQ310", "the threads that accept wait for a FUSE file system"},
+    {CauseKind::kIoBlock, "AQ310", "the threads that accept wait for a disk"},
+    {CauseKind::kFdLimit, "AQ311"},
+    {CauseKind::kNotAccepting, "AQ312"},
+    {CauseKind::kBurst, "AQ313"},
+    {CauseKind::kUnknown, "AQ314"},
+};
+
+const Family& family_of(CauseKind kind) {
+  // reuseport.skew and syn_flood are causes of other findings.
+  return *std::ranges::find(kFamilies, kind, &Family::kind);
+}
+
+bool is_matter_of_accept(const ListenerState& state) {
+  return state.by_accept_queue || was_full(state) || is_slow(state);
+}
+
+// Causes without a share explain all of it.
+double weight(const JudgedCause& judged) { return judged.cause.share.value_or(1); }
+
+// What the threads did, for whoever has to find out.
+std::string where_time_went(const AcceptTime& time) {
+  constexpr double kWorthSaying = 0.05;
+  constexpr double kPercent = 100;
+  std::string text;
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    const ClassTime& part = time.classes.at(i);
+    if (part.share < kWorthSaying || part.most_seen == nullptr) continue;
+    const facts::Wait& wait = *part.most_seen;
+    std::string place = wait.syscall ? *wait.syscall + "()" : std::string();
+    if (!wait.stack.empty()) place += (place.empty() ? "" : " in ") + wait.stack.front();
+    if (place.empty()) place = wait.state == "R" ? "on a core or ready" : "state " + wait.state;
+    text += fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ", place, part.share * kPercent);
+  }
+  return text;
+}
+
+std::optional<JudgedCause> unknown_cause(const Scene& scene) {
+  if (!scene.time.has_shares()) return std::nullopt;
+  return JudgedCause{
+      .cause = {.kind = CauseKind::kUnknown, .share = {}, .detail = {}},
+      .confidence = 0,
+      .words = "is slow to accept for a reason that could not be told",
+      .consequence = fmt::format("Where its threads were: {}.", where_time_went(scene.time))};
+}
+
+std::string name_of_program(const facts::Observation& observation, const AcceptTime& time) {
+  const Pid pid = time.threads.front()->pid;
+  const facts::Process* process = facts::find_process(observation.after, pid);
+  return process != nullptr ? process->comm : time.threads.front()->comm;
+}
+
+std::string share_text(const Cause& cause, const AcceptTime& time) {
+  constexpr double kPercent = 100;
+  if (!cause.share) return "";
+  return fmt::format(": {:.0f} % of {:.1f} s", *cause.share * kPercent, time.seconds);
+}
+
+}  // namespace
+
+std::vector<JudgedCause> causes_of(const facts::Observation& observation,
+                                   const ListenerState& state, const AcceptTime& time) {
+  const Scene scene{observation, state, time};
+  std::vector<JudgedCause> causes;
+  for (const Judge judge : kJudges) {
+    if (auto judged = judge(scene)) causes.push_back(std::move(*judged));
+  }
+  std::ranges::stable_sort(causes, std::ranges::greater{}, weight);
+  // A process that does not run has no other cause, and none could be told from it.
+  const auto stopped = std::ranges::find(
+      causes, CauseKind::kStopped, [](const JudgedCause& judged) { return judged.cause.kind; });
+  constexpr double kAllTheTime = 0.9;
+  if (stopped != causes.end() && weight(*stopped) >= kAllTheTime) causes = {*stopped};
+  if (causes.empty()) {
+    if (auto unknown = unknown_cause(scene)) causes.push_back(std::move(*unknown));
+  }
+  return causes;
+}
+
+void add_cause_findings(const facts::Observation& observation, const ListenerState& state,
+                        std::vector<Finding>& findings) {
+  if (!is_matter_of_accept(state)) return;
+  const auto time = accept_time(observation, *state.listener);
+  if (!time) return;
+  Severity severity = Severity::kNotice;
+  for (const Finding& finding : findings) {
+    if (finding.listener == state.report.key) severity = std::max(severity, finding.severity);
+  }
+  for (const JudgedCause& judged : causes_of(observation, state, *time)) {
+    const Family& family = family_of(judged.cause.kind);
+    Finding finding = finding_about(family.id, state);
+    if (family.title != nullptr) finding.title = family.title;
+    finding.severity = judged.cause.kind == CauseKind::kUnknown ? Severity::kNotice : severity;
+    finding.confidence = judged.confidence;
+    finding.cause = judged.cause;
+    finding.explanation =
+        fmt::format("{} {}{}. {}", name_of_program(observation, *time), judged.words,
+                    share_text(judged.cause, *time), judged.consequence);
+    findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace acceptq::diagnose

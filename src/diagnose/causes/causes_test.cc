@@ -1,0 +1,314 @@
+// Where accepting threads were, and the cause that follows; and the nearest facts that do not make
+// it.
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "diagnose/diagnose_test_support.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::AcceptLink;
+using facts::Observation;
+using facts::ThreadWatch;
+using facts::Wait;
+
+constexpr std::uint32_t kLooks = 100;
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+Wait in_epoll() {
+  return {.state = "S", .syscall = "epoll_wait", .fd = 8, .stack = {"ep_poll", "do_epoll_wait"}};
+}
+Wait in_fuse() {
+  return {.state = "S",
+          .syscall = "read",
+          .fd = 11,
+          .target = facts::FileTarget{.type = "fuse", .device = 49, .path = "/mnt/a/x.jpg"},
+          .stack = {"request_wait_answer", "fuse_simple_request", "fuse_send_open"}};
+}
+Wait in_call(const char* state, const char* call, std::vector<std::string> stack = {}) {
+  return {.state = state, .syscall = call, .stack = std::move(stack)};
+}
+Wait running() { return {.state = "R"}; }
+
+// A thread that spent `share` of 2 s in `wait`, and the rest waiting for connections.
+ThreadWatch thread(int pid, int tid, AcceptLink link, Wait wait, double share) {
+  ThreadWatch thread{.pid = Pid(pid), .tid = Pid(tid), .comm = "server", .link = link};
+  thread.looks = kLooks;
+  thread.watched_ns = 2 * kSecond;
+  wait.looks = static_cast<std::uint32_t>(share * kLooks);
+  thread.waits = {wait};
+  if (wait.looks < kLooks) {
+    thread.waits.push_back(in_epoll());
+    thread.waits.back().looks = kLooks - wait.looks;
+  }
+  thread.times = {.user_ns = 0, .system_ns = 0, .delay_ns = 0, .voluntary = 40};
+  return thread;
+}
+
+// A listener of :80 whose queue was full all the time, and its threads.
+Observation full(std::vector<ThreadWatch> threads) {
+  Observation observation = observe(
+      {make_listener(80, 129, 128, 0)}, make_namespace(kPod, 128),
+      {make_listener(80, 129, 128, 50)},
+      make_namespace(
+          kPod, 128,
+          {{"TcpExtListenOverflows", 50}, {"TcpExtListenDrops", 50}, {"TcpPassiveOpens", 20}}));
+  const std::string key = facts::listener_key(observation.after.listeners[0]);
+  observation.samples[key] = {.count = 40, .full = 40, .longest = QueueLength(129)};
+  observation.after.processes = {{.pid = Pid(3985), .comm = "nginx"}};
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors[key];
+  acceptors.queue_looks = kLooks;
+  acceptors.in_epoll = kLooks;
+  acceptors.threads = std::move(threads);
+  return observation;
+}
+
+Observation full(ThreadWatch only) { return full(std::vector<ThreadWatch>{std::move(only)}); }
+
+// The causes of a report, the first that is named first.
+std::vector<std::string> kinds(const Observation& observation) {
+  std::vector<std::string> names;
+  for (const Finding& finding : report_of(observation).findings) {
+    if (finding.cause) names.emplace_back(cause_name(finding.cause->kind));
+  }
+  return names;
+}
+
+using Kinds = std::vector<std::string>;
+
+TEST(Causes, FuseByDescriptorWithItsDaemon) {
+  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, in_fuse(), 0.97));
+  observation.accept_evidence.fuse = {{.device = 48, .mountpoint = "/other"},
+                                      {.device = 49,
+                                       .mountpoint = "/mnt/a",
+                                       .daemon = Pid(812),
+                                       .daemon_comm = "slowfs",
+                                       .daemon_state = "T"}};
+  const Report report = report_of(observation);
+  const Finding* finding = find(report, "AQ310");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->cause->kind, CauseKind::kIoFuse);
+  EXPECT_NEAR(*finding->cause->share, 0.97, 0.001);
+  EXPECT_TRUE(says(finding,
+                   "nginx waits for a FUSE file system (/mnt/a, served by slowfs pid 812, which is "
+                   "stopped): 97 % of 2.0 s."));
+  EXPECT_EQ(finding->severity, find(report, "AQ101")->severity);
+  EXPECT_GE(finding->confidence, 0.9);
+  // A call that opens a file has no descriptor: one mount is the answer, of two the one that owes.
+  observation.accept_evidence.acceptors.begin()->second.threads[0].waits[0].target.reset();
+  EXPECT_FALSE(says(find(report_of(observation), "AQ310"), "/mnt/a"));
+  observation.accept_evidence.fuse[1].waiting = 1;
+  EXPECT_TRUE(says(find(report_of(observation), "AQ310"), "/mnt/a"));
+}
+
+// Neither the kernel's functions nor the descriptor alone is needed.
+TEST(Causes, FuseByEitherSign) {
+  Wait by_stack = in_fuse();
+  by_stack.target.reset();
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, by_stack, 0.9))), Kinds{"io.fuse"});
+  Wait by_file = in_fuse();
+  by_file.stack = {"folio_wait_bit_common", "filemap_read"};
+  by_file.state = "D";
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, by_file, 0.9))), Kinds{"io.fuse"});
+  // The file is on FUSE, but the thread waits for nothing of it.
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kOwner,
+                              in_call("S", "futex", {"futex_wait_queue"}), 1))),
+            Kinds{"lock"});
+  // It is the daemon of a file system itself, and waits for requests.
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kOwner,
+                              in_call("S", "read", {"fuse_dev_do_read"}), 1))),
+            Kinds{"unknown"});
+}
+
+// A page that comes by sendfile() or a page fault may be of any file system.
+TEST(Causes, AreUnknownWhereAPageIsOfNoKnownFile) {
+  Wait wait = in_call("D", "sendfile", {"folio_wait_bit_common", "filemap_splice_read"});
+  wait.target = facts::FileTarget{.type = "sockfs", .device = 8};
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, wait, 1))), Kinds{"unknown"});
+  wait.stack.emplace_back("ext4_file_splice_read");
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, wait, 1))), Kinds{"io.block"});
+}
+
+TEST(Causes, NfsNamesItsServer) {
+  Wait wait = in_call("D", "openat", {"rpc_wait_bit_killable", "nfs4_do_open"});
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, wait, 0.9))), Kinds{"io.nfs"});
+  wait.target = facts::FileTarget{.type = "nfs4", .source = "10.0.0.9:/data"};
+  const Report report = report_of(full(thread(3985, 3985, AcceptLink::kEpoll, wait, 0.9)));
+  EXPECT_TRUE(says(find(report, "AQ310"), "nginx waits for NFS (10.0.0.9:/data): 90 % of 2.0 s"));
+  EXPECT_EQ(find(report, "AQ310")->cause->detail.at("server"), "10.0.0.9");
+}
+
+TEST(Causes, StoppedByASignalADebuggerOrTheFreezer) {
+  Observation observation = full(
+      thread(3985, 3985, AcceptLink::kOwner, in_call("T", "epoll_wait", {"do_signal_stop"}), 1));
+  EXPECT_TRUE(says(find(report_of(observation), "AQ301"), "nginx is stopped by a signal"));
+  observation.accept_evidence.processes = {{.pid = Pid(3985), .tracer = Pid(77)}};
+  EXPECT_TRUE(says(find(report_of(observation), "AQ301"), "by a debugger (pid 77)"));
+  // Version 2 of control groups: state S, below a call that looks idle.
+  Observation frozen =
+      full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "epoll_wait", {"get_signal"}), 1));
+  frozen.accept_evidence.acceptors.begin()->second.threads[0].times.voluntary = 0;
+  frozen.accept_evidence.processes = {{.pid = Pid(3985), .frozen_group = "/pod1"}};
+  EXPECT_TRUE(says(find(report_of(frozen), "AQ301"), "is frozen by its control group /pod1"));
+  EXPECT_EQ(kinds(frozen), Kinds{"stopped"});
+  // Version 1: state D, which looks like storage.
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kOwner,
+                              in_call("D", "read", {"__refrigerator", "get_signal"}), 1))),
+            Kinds{"stopped"});
+}
+
+TEST(Causes, OneLookTellsWhatSpeaksForItself) {
+  ThreadWatch stopped = thread(3985, 3985, AcceptLink::kOwner, in_call("T", "read"), 1);
+  stopped.looks = 1;
+  stopped.watched_ns = 0;
+  stopped.waits[0].looks = 1;
+  const Report report = report_of(full(stopped));
+  ASSERT_NE(find(report, "AQ301"), nullptr);
+  EXPECT_EQ(find(report, "AQ301")->cause->share, std::nullopt);
+  ThreadWatch elsewhere = stopped;
+  elsewhere.waits[0] = in_fuse();
+  elsewhere.waits[0].looks = 1;
+  EXPECT_EQ(kinds(full(elsewhere)), Kinds{});
+}
+
+TEST(Causes, DescriptorsThatHaveRunOut) {
+  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, running(), 1));
+  observation.accept_evidence.acceptors.begin()->second.threads[0].times.system_ns = 1'900'000'000;
+  observation.after.processes[0].open_files = 63;
+  observation.after.processes[0].open_files_limit = 64;
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.busy"});
+  observation.after.processes[0].open_files = 64;
+  // It tries again and again: that is how it shows.
+  EXPECT_EQ(kinds(observation).front(), "fd_limit");
+  EXPECT_TRUE(says(find(report_of(observation), "AQ311"), "64 of 64 are open"));
+}
+
+TEST(Causes, ThrottledIsNotStarved) {
+  ThreadWatch waiting = thread(3985, 3985, AcceptLink::kEpoll, running(), 1);
+  waiting.times.user_ns = 100'000'000;
+  waiting.times.delay_ns = 1'800'000'000;
+  Observation observation = full(waiting);
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.starved"});
+  observation.accept_evidence.processes = {{.pid = Pid(3985),
+                                            .cpu_groups = {{.path = "/pod1/c",
+                                                            .quota_us = 100'000,
+                                                            .period_us = 100'000,
+                                                            .periods = 20,
+                                                            .throttled = 0,
+                                                            .throttled_ns = 0},
+                                                           {.path = "/pod1",
+                                                            .quota_us = 5000,
+                                                            .period_us = 100'000,
+                                                            .periods = 20,
+                                                            .throttled = 19,
+                                                            .throttled_ns = 1'750'000'000}}}};
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.throttled"});
+  EXPECT_TRUE(says(find(report_of(observation), "AQ302"),
+                   "its control group /pod1 has used up its CPU quota, 5 ms of each 100 ms"));
+  // A thread that was dequeued while it was throttled has no run delay.
+  auto& times = observation.accept_evidence.acceptors.begin()->second.threads[0].times;
+  times.delay_ns = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.throttled"});
+  // One moment of throttling among much starvation explains nothing.
+  times.delay_ns = 1'800'000'000;
+  observation.accept_evidence.processes[0].cpu_groups[1].throttled_ns = 10'000'000;
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.starved"});
+}
+
+TEST(Causes, BusyByItsOwnTimes) {
+  ThreadWatch busy = thread(3985, 3985, AcceptLink::kEpoll, running(), 1);
+  busy.times.user_ns = 1'900'000'000;
+  EXPECT_EQ(kinds(full(busy)), Kinds{"cpu.busy"});
+  // Without times nothing tells a busy thread from one that waits for a core.
+  busy.times = {};
+  EXPECT_EQ(kinds(full(busy)), Kinds{"unknown"});
+}
+
+TEST(Causes, WhoIsAtTheOtherEnd) {
+  Wait wait = in_call("S", "recvfrom");
+  wait.target = facts::FileTarget{.type = "sockfs"};
+  wait.target->local = facts::IpAddress::parse("10.0.0.1");
+  wait.target->local_port = 80;
+  wait.target->peer = facts::IpAddress::parse("10.0.0.3");
+  wait.target->peer_port = 4242;
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95))), Kinds{"client"});
+  wait.target->local_port = 51234;
+  wait.target->peer_port = 3306;
+  const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
+  EXPECT_TRUE(says(find(report, "AQ307"), "nginx waits for an answer of 10.0.0.3:3306: 95 %"));
+  EXPECT_EQ(find(report, "AQ307")->cause->kind, CauseKind::kUpstream);
+}
+
+TEST(Causes, PipeLockAndSleep) {
+  Wait pipe = in_call("S", "write", {"anon_pipe_write"});
+  pipe.target = facts::FileTarget{.type = "pipefs", .path = "pipe:[77]"};
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, pipe, 0.95))), Kinds{"pipe"});
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kAccept,
+                              in_call("S", "futex", {"futex_wait_queue"}), 0.95))),
+            Kinds{"lock"});
+  EXPECT_EQ(
+      kinds(full(thread(3985, 3985, AcceptLink::kAccept, in_call("S", "clock_nanosleep"), 0.95))),
+      Kinds{"sleep"});
+}
+
+// A master waits for its children and accepts nothing; its workers were in no call that tells.
+TEST(Causes, MastersAndIdleThreadsDoNotCount) {
+  const Observation observation =
+      full({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "rt_sigsuspend"), 1),
+            thread(3986, 3986, AcceptLink::kOwner, in_fuse(), 1),
+            thread(3987, 3987, AcceptLink::kOwner, in_fuse(), 1)});
+  const Report report = report_of(observation);
+  ASSERT_NE(find(report, "AQ310"), nullptr);
+  EXPECT_DOUBLE_EQ(*find(report, "AQ310")->cause->share, 1);
+  // An event loop beside a pool of threads that have nothing to do.
+  const Observation loop = full({thread(3985, 3985, AcceptLink::kOwner, in_fuse(), 1),
+                                 thread(3985, 3990, AcceptLink::kOwner, in_call("S", "futex"), 1),
+                                 thread(3985, 3991, AcceptLink::kOwner, in_call("S", "futex"), 1)});
+  EXPECT_EQ(kinds(loop), Kinds{"io.fuse"});
+}
+
+TEST(Causes, TwoAtOnceAreRanked) {
+  ThreadWatch both = thread(3985, 3985, AcceptLink::kEpoll, in_fuse(), 0.6);
+  both.waits[1] = in_call("S", "nanosleep");
+  both.waits[1].looks = 40;
+  EXPECT_EQ(kinds(full(both)), (Kinds{"io.fuse", "sleep"}));
+}
+
+TEST(Causes, NobodyAcceptsThoughAllHaveTime) {
+  Observation observation =
+      full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "poll", {"do_sys_poll"}), 1));
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  const double before = find(report_of(observation), "AQ312")->confidence;
+  acceptors.in_epoll = 0;
+  EXPECT_GT(find(report_of(observation), "AQ312")->confidence, before);
+  EXPECT_TRUE(says(find(report_of(observation), "AQ312"), "no thread or epoll of it waits"));
+}
+
+TEST(Causes, BurstsOfAQueueThatDrains) {
+  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, in_epoll(), 1));
+  observation.samples.begin()->second.full = 6;
+  observation.after.listeners[0].accept_queue_len = QueueLength(0);
+  observation.before.listeners[0].accept_queue_len = QueueLength(0);
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 4000;
+  EXPECT_EQ(kinds(observation), Kinds{"burst"});
+  // A thread that is never idle does not keep up.
+  auto& waits = observation.accept_evidence.acceptors.begin()->second.threads[0].waits;
+  waits = {in_call("S", "read", {"something_else"})};
+  waits[0].looks = kLooks;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+TEST(Causes, SayNothingOfHealthyListeners) {
+  Observation observation = full(thread(3985, 3985, AcceptLink::kOwner, in_call("T", "read"), 1));
+  observation.before = observation.after;
+  observation.after.listeners[0].accept_queue_len = QueueLength(3);
+  observation.before.listeners[0].accept_queue_len = QueueLength(3);
+  observation.samples.clear();
+  EXPECT_EQ(kinds(observation), Kinds{});
+}
+
+}  // namespace
+}  // namespace acceptq::diagnose

@@ -1,0 +1,81 @@
+// Threads that have time, while connections wait or are refused.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "diagnose/causes/judges.h"
+#include "diagnose/rules.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+// From this share of idle time a thread could have accepted more.
+constexpr double kHasTime = 0.3;
+constexpr double kIdle = 0.8;
+
+// In most samples the queue was as full as it gets, or what waited there was not taken.
+bool does_not_empty(const ListenerState& state) {
+  constexpr double kMostly = 0.8;
+  return state.report.full_fraction.value_or(0) >= kMostly || is_stuck(state);
+}
+
+const facts::Acceptors* acceptors_of(const Scene& scene) {
+  const auto& all = scene.observation.accept_evidence.acceptors;
+  const auto it = all.find(scene.state.report.key);
+  return it != all.end() ? &it->second : nullptr;
+}
+
+}  // namespace
+
+std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
+  constexpr double kLongEnough = 1;  // seconds
+  const AcceptTime& time = scene.time;
+  if (!time.has_shares() || time.seconds < kLongEnough || time.idle() < kIdle ||
+      !does_not_empty(scene.state)) {
+    return std::nullopt;
+  }
+  JudgedCause judged{
+      .cause = {.kind = CauseKind::kNotAccepting,
+                .share = std::min(time.idle(), 1.0),
+                .detail = {}},
+      .confidence = 0.75,
+      .words = "has time, and does not call accept()",
+      .consequence =
+          "It may have as many connections as it wants or may have, or nothing in it is "
+          "there to accept them."};
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  if (acceptors != nullptr && acceptors->queue_looks > 0 && acceptors->waited_for == 0 &&
+      acceptors->in_epoll == 0) {
+    judged.confidence = 0.95;
+    judged.words = "has time, and no thread or epoll of it waits for this listener";
+    judged.cause.detail["waiters"] = "0";
+  }
+  if (const facts::Wait* wait = time.of(WaitClass::kConnections).most_seen;
+      wait != nullptr && wait->syscall) {
+    judged.cause.detail["syscall"] = *wait->syscall;
+  }
+  return judged;
+}
+
+std::optional<JudgedCause> judge_burst(const Scene& scene) {
+  const ListenerState& state = scene.state;
+  constexpr double kSeldom = 0.6;
+  const bool drains = state.report.full_fraction && *state.report.full_fraction < kSeldom &&
+                      !is_slow(state) && state.report.left_queue.value_or(1) > 0;
+  if (!state.by_accept_queue || !drains || !scene.time.has_shares() ||
+      scene.time.idle() < kHasTime) {
+    return std::nullopt;
+  }
+  JudgedCause judged{
+      .cause = {.kind = CauseKind::kBurst, .share = {}, .detail = {}},
+      .confidence = scene.time.certainty == Certainty::kSeen ? 0.9 : 0.7,
+      .words = "keeps up: connections come in bursts that are larger than the queue",
+      .consequence = "Here a longer queue helps: it has to hold a burst until it is taken."};
+  judged.cause.detail["idle"] = fmt::format("{:.2f}", scene.time.idle());
+  if (state.listener->limit) {
+    judged.cause.detail["limit"] = std::to_string(state.listener->limit->value());
+  }
+  return judged;
+}
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,105 @@
+// A process that is held back as a whole, or has run out of what accept() needs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "diagnose/causes/judges.h"
+#include "facts/holders.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+constexpr const char* kUntilItGoesOn =
+    "Nothing is taken from the queue until it goes on, however long the queue is.";
+
+// Threads that a signal, a debugger or their control group holds.
+std::size_t held_threads(const Scene& scene, double& share) {
+  std::size_t held = 0;
+  double sum = 0;
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    const facts::ProcessCondition* condition = scene.condition(thread->pid);
+    std::uint32_t looks = 0;
+    for (const facts::Wait& wait : thread->waits) {
+      const WaitClass what = classify(wait, *scene.state.listener);
+      if (what == WaitClass::kStopped || what == WaitClass::kFrozen) looks += wait.looks;
+    }
+    const bool frozen =
+        condition != nullptr && condition->frozen_group && thread->times.voluntary.value_or(0) == 0;
+    const double own = frozen ? 1.0 : static_cast<double>(looks) / thread->looks;
+    if (own > 0) ++held;
+    sum += own;
+  }
+  share = sum / static_cast<double>(scene.time.threads.size());
+  return held;
+}
+
+}  // namespace
+
+std::optional<JudgedCause> judge_stopped(const Scene& scene) {
+  double share = 0;
+  const std::size_t held = held_threads(scene, share);
+  // A debugger that steps, or a signal that comes and goes, is told from its share.
+  if (held == 0 || share < kNamedFrom) return std::nullopt;
+  JudgedCause judged{.cause = {.kind = CauseKind::kStopped, .share = {}, .detail = {}},
+                     .confidence = 0.97,
+                     .words = "is stopped by a signal (SIGSTOP or SIGTSTP)",
+                     .consequence = kUntilItGoesOn};
+  if (scene.time.has_shares()) judged.cause.share = share;
+  auto& detail = judged.cause.detail;
+  detail["how"] = "signal";
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    const facts::ProcessCondition* condition = scene.condition(thread->pid);
+    if (condition == nullptr) continue;
+    if (condition->frozen_group) {
+      detail = {{"how", "frozen"}, {"cgroup", *condition->frozen_group}};
+      judged.words = fmt::format("is frozen by its control group {}", *condition->frozen_group);
+    } else if (condition->dumping_core == true) {
+      detail = {{"how", "core_dump"}};
+      judged.words = "is stopped while its core is being dumped";
+    } else if (condition->tracer) {
+      detail = {{"how", "debugger"}, {"tracer", std::to_string(condition->tracer->value())}};
+      judged.words = fmt::format("is stopped by a debugger (pid {})", condition->tracer->value());
+    } else {
+      continue;
+    }
+    break;
+  }
+  if (scene.time.of(WaitClass::kFrozen).share > 0 && detail["how"] == "signal") {
+    detail["how"] = "frozen";
+    judged.words = "is frozen by its control group";
+  }
+  return judged;
+}
+
+std::optional<JudgedCause> judge_fd_limit(const Scene& scene) {
+  const auto refused = scene.state.ledger != nullptr
+                           ? (*scene.state.ledger)[facts::LedgerTerm::kAcceptEmfile]
+                           : std::optional<std::uint64_t>();
+  std::set<Pid> pids;
+  for (const facts::ThreadWatch* thread : scene.time.threads) pids.insert(thread->pid);
+  const facts::Process* full = nullptr;
+  for (const Pid pid : pids) {
+    const facts::Process* process = facts::find_process(scene.observation.after, pid);
+    if (process == nullptr || !process->open_files || !process->open_files_limit) continue;
+    if (*process->open_files >= *process->open_files_limit) full = process;
+  }
+  if (full == nullptr && refused.value_or(0) == 0) return std::nullopt;
+  JudgedCause judged{
+      .cause = {.kind = CauseKind::kFdLimit, .share = {}, .detail = {}},
+      .confidence = refused.value_or(0) > 0 ? 0.99 : 0.93,
+      .words = "has no descriptor left for accept()",
+      .consequence =
+          "accept() fails with EMFILE, and connections stay in the queue until others "
+          "are closed."};
+  if (refused.value_or(0) > 0) judged.cause.detail["emfile"] = std::to_string(*refused);
+  if (full != nullptr) {
+    judged.cause.detail["open_files"] = std::to_string(*full->open_files);
+    judged.cause.detail["limit"] = std::to_string(*full->open_files_limit);
+    judged.words = fmt::format("has no descriptor left for accept(): {} of {} are open",
+                               *full->open_files, *full->open_files_limit);
+  }
+  return judged;
+}
+
+}  // namespace acceptq::diagnose

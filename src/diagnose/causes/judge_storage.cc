@@ -1,0 +1,117 @@
+// Threads that wait for storage, or for memory to be freed.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "diagnose/causes/judges.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+constexpr const char* kWhileItWaits =
+    "While it waits it takes nothing from the queue: a longer queue makes clients wait longer.";
+
+// The file, its file system and where that comes from, as far as the descriptor tells.
+void add_file(const facts::Wait& wait, Cause& cause) {
+  if (!wait.target) return;
+  // sendfile() names the socket that it writes to.
+  if (wait.target->type == "sockfs" || wait.target->type == "pipefs") return;
+  cause.detail["filesystem"] = wait.target->type;
+  if (wait.target->path) cause.detail["path"] = *wait.target->path;
+  if (wait.target->source) cause.detail["source"] = *wait.target->source;
+}
+
+const std::string* find(const Cause& cause, const char* name) {
+  const auto it = cause.detail.find(name);
+  return it != cause.detail.end() ? &it->second : nullptr;
+}
+
+// The connection of the file system that the threads wait for: that of their descriptor, or the
+// only one that owes an answer. A call that opens a file has no descriptor yet.
+const facts::FuseConnection* connection_of(const Scene& scene, const facts::Wait& wait) {
+  const auto& all = scene.observation.accept_evidence.fuse;
+  if (wait.target && wait.target->type.starts_with("fuse")) {
+    const auto it = std::ranges::find(all, wait.target->device, &facts::FuseConnection::device);
+    return it != all.end() ? &*it : nullptr;
+  }
+  const facts::FuseConnection* only = nullptr;
+  for (const facts::FuseConnection& fuse : all) {
+    if (all.size() > 1 && fuse.waiting.value_or(0) == 0) continue;
+    if (only != nullptr) return nullptr;
+    only = &fuse;
+  }
+  return only;
+}
+
+std::string describe_daemon(const facts::FuseConnection& fuse, Cause& cause) {
+  if (!fuse.daemon) return "";
+  cause.detail["daemon_pid"] = std::to_string(fuse.daemon->value());
+  if (fuse.daemon_comm) cause.detail["daemon"] = *fuse.daemon_comm;
+  if (fuse.daemon_state) cause.detail["daemon_state"] = *fuse.daemon_state;
+  std::string text = fmt::format(", served by {} pid {}", fuse.daemon_comm.value_or("a daemon"),
+                                 fuse.daemon->value());
+  if (fuse.daemon_state == "T" || fuse.daemon_state == "t") text += ", which is stopped";
+  return text;
+}
+
+}  // namespace
+
+std::optional<JudgedCause> judge_fuse(const Scene& scene) {
+  auto judged = cause_of_class(scene, CauseKind::kIoFuse, WaitClass::kFuse);
+  if (!judged) return std::nullopt;
+  const facts::Wait& wait = *scene.time.of(WaitClass::kFuse).most_seen;
+  add_file(wait, judged->cause);
+  std::string place;
+  std::string daemon;
+  if (const facts::FuseConnection* fuse = connection_of(scene, wait); fuse != nullptr) {
+    if (fuse->mountpoint) judged->cause.detail["mountpoint"] = *fuse->mountpoint;
+    daemon = describe_daemon(*fuse, judged->cause);
+  }
+  if (const std::string* mountpoint = find(judged->cause, "mountpoint")) {
+    place = *mountpoint;
+  } else if (const std::string* path = find(judged->cause, "path")) {
+    place = *path;
+  }
+  judged->words = "waits for a FUSE file system";
+  if (!place.empty()) judged->words += fmt::format(" ({}{})", place, daemon);
+  judged->consequence = kWhileItWaits;
+  return judged;
+}
+
+std::optional<JudgedCause> judge_nfs(const Scene& scene) {
+  auto judged = cause_of_class(scene, CauseKind::kIoNfs, WaitClass::kNfs);
+  if (!judged) return std::nullopt;
+  add_file(*scene.time.of(WaitClass::kNfs).most_seen, judged->cause);
+  judged->words = "waits for NFS";
+  if (const std::string* source = find(judged->cause, "source")) {
+    judged->words += fmt::format(" ({})", *source);
+    if (const std::size_t colon = source->rfind(":/"); colon != std::string::npos) {
+      judged->cause.detail["server"] = source->substr(0, colon);
+      judged->cause.detail["export"] = source->substr(colon + 1);
+    }
+  }
+  judged->consequence = kWhileItWaits;
+  return judged;
+}
+
+std::optional<JudgedCause> judge_block(const Scene& scene) {
+  auto judged = cause_of_class(scene, CauseKind::kIoBlock, WaitClass::kBlock);
+  if (!judged) return std::nullopt;
+  add_file(*scene.time.of(WaitClass::kBlock).most_seen, judged->cause);
+  judged->words = "waits for a disk";
+  if (const std::string* path = find(judged->cause, "path")) {
+    judged->words += fmt::format(" ({})", *path);
+  }
+  judged->consequence = kWhileItWaits;
+  return judged;
+}
+
+std::optional<JudgedCause> judge_reclaim(const Scene& scene) {
+  auto judged = cause_of_class(scene, CauseKind::kMemoryReclaim, WaitClass::kReclaim);
+  if (!judged) return std::nullopt;
+  judged->words = "waits for memory to be freed";
+  judged->consequence = kWhileItWaits;
+  return judged;
+}
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,40 @@
+#include "diagnose/causes/judges.h"
+
+#include <algorithm>
+
+namespace acceptq::diagnose {
+
+const facts::ProcessCondition* Scene::condition(Pid pid) const {
+  const auto& all = observation.accept_evidence.processes;
+  const auto it = std::ranges::find(all, pid, &facts::ProcessCondition::pid);
+  return it != all.end() ? &*it : nullptr;
+}
+
+double confidence_of(const AcceptTime& time) {
+  constexpr std::uint32_t kMany = 15;
+  const double seldom = time.looks < kMany ? 0.85 : 1.0;
+  switch (time.certainty) {
+    case Certainty::kSeen:
+      return 0.95 * seldom;
+    case Certainty::kOnly:
+      return 0.92 * seldom;
+    case Certainty::kMain:
+      return 0.8 * seldom;
+    case Certainty::kGroup:
+      return 0.6 * seldom;
+  }
+  return 0;
+}
+
+std::optional<JudgedCause> cause_of_class(const Scene& scene, CauseKind kind, WaitClass what) {
+  const ClassTime& time = scene.time.of(what);
+  if (!scene.time.has_shares() || time.share < kNamedFrom) return std::nullopt;
+  JudgedCause judged{.cause = {.kind = kind, .share = std::min(time.share, 1.0), .detail = {}},
+                     .confidence = confidence_of(scene.time)};
+  const facts::Wait& wait = *time.most_seen;
+  if (!wait.stack.empty()) judged.cause.detail["function"] = wait.stack.front();
+  if (wait.syscall) judged.cause.detail["syscall"] = *wait.syscall;
+  return judged;
+}
+
+}  // namespace acceptq::diagnose

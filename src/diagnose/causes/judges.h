@@ -1,0 +1,67 @@
+// The judges: each looks at one listener in trouble and says whether one kind of cause is at work.
+// docs/architecture.md says how to add one. Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "diagnose/causes/accept_time.h"
+#include "diagnose/listener_state.h"
+#include "diagnose/report.h"
+#include "facts/snapshot.h"
+
+namespace acceptq::diagnose {
+
+// All that is known of one listener whose accept() is slow.
+struct Scene {
+  const facts::Observation& observation;
+  const ListenerState& state;
+  const AcceptTime& time;
+
+  // What holds back the process of a thread; null where it was not looked at.
+  [[nodiscard]] const facts::ProcessCondition* condition(Pid pid) const;
+};
+
+struct JudgedCause {
+  Cause cause;
+  double confidence = 0;
+  std::string words;        // behind the name of the program: "waits for NFS (10.0.0.9:/data)"
+  std::string consequence;  // a sentence
+};
+
+using Judge = std::optional<JudgedCause> (*)(const Scene&);
+
+// From this share on a cause is named beside others.
+inline constexpr double kNamedFrom = 0.3;
+
+// Whose process is held back, or has run out of what accept() needs.
+[[nodiscard]] std::optional<JudgedCause> judge_stopped(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_fd_limit(const Scene& scene);
+// Cores.
+[[nodiscard]] std::optional<JudgedCause> judge_throttled(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_starved(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_busy(const Scene& scene);
+// Storage and memory.
+[[nodiscard]] std::optional<JudgedCause> judge_fuse(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_nfs(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_block(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_reclaim(const Scene& scene);
+// Others.
+[[nodiscard]] std::optional<JudgedCause> judge_lock(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_pipe(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_client(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_upstream(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_sleep(const Scene& scene);
+// The threads have time, and yet the queue fills.
+[[nodiscard]] std::optional<JudgedCause> judge_not_accepting(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_burst(const Scene& scene);
+
+// How certain it is that it was these threads, and that they were seen often enough.
+[[nodiscard]] double confidence_of(const AcceptTime& time);
+// A cause that takes `what`'s share of the time; nothing where that is too little, or the time too
+// short to have shares.
+[[nodiscard]] std::optional<JudgedCause> cause_of_class(const Scene& scene, CauseKind kind,
+                                                        WaitClass what);
+
+}  // namespace acceptq::diagnose

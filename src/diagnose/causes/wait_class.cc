@@ -1,0 +1,129 @@
+#include "diagnose/causes/wait_class.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string>
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::Wait;
+using std::string_view;
+
+// Beginnings of the names of kernel functions, and what a thread waits for that sleeps below one.
+struct Below {
+  string_view prefix;
+  WaitClass what;
+};
+
+// The first that holds counts. Sources are of Linux 6.1 where nothing else is said.
+constexpr Below kBelow[] = {
+    // kernel/freezer.c: version 1 of control groups. Version 2 parks in do_freezer_trap()
+    // (kernel/signal.c), which is inlined into get_signal().
+    {"__refrigerator", WaitClass::kFrozen},
+    {"do_freezer_trap", WaitClass::kFrozen},
+    // A file system's own process, which waits for requests: fs/fuse/dev.c.
+    {"fuse_dev_", WaitClass::kOther},
+    // Those who use it: fs/fuse/dev.c, file.c, dir.c.
+    {"fuse_", WaitClass::kFuse},
+    {"__fuse_", WaitClass::kFuse},
+    {"request_wait_answer", WaitClass::kFuse},
+    // fs/nfs, net/sunrpc.
+    {"nfs_", WaitClass::kNfs},
+    {"nfs4_", WaitClass::kNfs},
+    {"nfs3_", WaitClass::kNfs},
+    {"rpc_", WaitClass::kNfs},
+    {"__rpc_", WaitClass::kNfs},
+    // mm/vmscan.c, mm/memcontrol.c.
+    {"try_to_free_pages", WaitClass::kReclaim},
+    {"try_to_free_mem_cgroup_pages", WaitClass::kReclaim},
+    {"shrink_", WaitClass::kReclaim},
+    {"mem_cgroup_handle_over_high", WaitClass::kReclaim},
+    {"__mem_cgroup_handle_over_high", WaitClass::kReclaim},
+    {"mem_cgroup_out_of_memory", WaitClass::kReclaim},
+    {"throttle_direct_reclaim", WaitClass::kReclaim},
+};
+
+// Where a thread waits for a page or a block, of whatever file system: mm/filemap.c, fs/buffer.c,
+// block/blk-core.c, kernel/sched/core.c (io_schedule).
+constexpr std::array<string_view, 10> kForData = {
+    "io_schedule", "folio_wait_",     "wait_on_page", "__wait_on_buffer",    "bit_wait_io",
+    "blk_",        "submit_bio_wait", "jbd2_",        "balance_dirty_pages", "filemap_"};
+
+// Prefixes of file systems' types that are served by a process, over a network, or by the kernel
+// alone.
+bool is_fuse(string_view type) { return type.starts_with("fuse"); }
+bool is_nfs(string_view type) { return type.starts_with("nfs"); }
+// With data of its own on a block device; an overlay's may be anywhere.
+bool is_on_disk(string_view type) {
+  constexpr std::array<string_view, 7> kTypes = {"ext4",  "ext3", "ext2", "xfs",
+                                                 "btrfs", "f2fs", "erofs"};
+  return std::ranges::find(kTypes, type) != kTypes.end();
+}
+constexpr std::array<string_view, 5> kOnDisk = {"ext4_", "xfs_", "btrfs_", "f2fs_", "jbd2_"};
+
+constexpr std::array<string_view, 10> kForConnections = {
+    "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2",
+    "poll",   "ppoll",   "select",     "pselect6",    "io_uring_enter"};
+constexpr std::array<string_view, 6> kForProcesses = {"wait4",           "waitid", "rt_sigsuspend",
+                                                      "rt_sigtimedwait", "pause",  "signalfd"};
+constexpr std::array<string_view, 7> kForLocks = {"futex", "futex_waitv", "futex_wait", "flock",
+                                                  "fcntl", "semop",       "semtimedop"};
+constexpr std::array<string_view, 3> kForTime = {"nanosleep", "clock_nanosleep", "sched_yield"};
+constexpr std::array<string_view, 8> kThatWrite = {"write",  "writev",   "pwrite64", "pwritev",
+                                                   "splice", "sendfile", "vmsplice", "tee"};
+
+bool has(std::span<const string_view> names, string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+bool is_below(const Wait& wait, string_view prefix) {
+  return std::ranges::any_of(
+      wait.stack, [&](const std::string& function) { return function.starts_with(prefix); });
+}
+
+WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& listener) {
+  const bool is_own = listener.protocol == facts::Protocol::kTcp && socket.peer &&
+                      socket.local_port == listener.port && socket.local &&
+                      facts::serves_address(listener, *socket.local);
+  return is_own ? WaitClass::kClient : WaitClass::kPeer;
+}
+
+WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
+  const string_view call = wait.syscall ? string_view(*wait.syscall) : string_view();
+  if (has(kForConnections, call)) return WaitClass::kConnections;
+  if (has(kForProcesses, call)) return WaitClass::kProcesses;
+  if (has(kForLocks, call)) return WaitClass::kLock;
+  if (has(kForTime, call)) return WaitClass::kSleep;
+  if (!wait.target) return WaitClass::kOther;
+  if (wait.target->type == "sockfs") return of_socket(*wait.target, listener);
+  if (wait.target->type == "pipefs" && has(kThatWrite, call)) return WaitClass::kPipe;
+  return WaitClass::kOther;
+}
+
+}  // namespace
+
+WaitClass classify(const Wait& wait, const facts::Listener& listener) {
+  if (wait.state == "T" || wait.state == "t") return WaitClass::kStopped;
+  if (wait.state == "R") return WaitClass::kRuns;
+  for (const Below& below : kBelow) {
+    if (is_below(wait, below.prefix)) return below.what;
+  }
+  const auto is_below_any = [&](std::span<const string_view> prefixes) {
+    return std::ranges::any_of(prefixes,
+                               [&](string_view prefix) { return is_below(wait, prefix); });
+  };
+  const bool for_data = is_below_any(kForData);
+  if (for_data || wait.state == "D") {
+    const string_view type = wait.target ? string_view(wait.target->type) : string_view();
+    if (is_fuse(type)) return WaitClass::kFuse;
+    if (is_nfs(type)) return WaitClass::kNfs;
+    if (for_data && (is_on_disk(type) || is_below_any(kOnDisk))) return WaitClass::kBlock;
+    // For a page of which nothing says where it comes from.
+    if (for_data) return WaitClass::kOther;
+  }
+  return of_call(wait, listener);
+}
+
+}  // namespace acceptq::diagnose

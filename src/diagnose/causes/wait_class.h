@@ -1,0 +1,40 @@
+// What a thread was waiting for, by what one look at it shows. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "facts/listener.h"
+#include "facts/threads.h"
+
+namespace acceptq::diagnose {
+
+enum class WaitClass : std::uint8_t {
+  kRuns,         // on a core, or waits for one
+  kStopped,      // by a signal or a debugger
+  kFrozen,       // by its control group
+  kConnections,  // for something to come: accept(), epoll_wait(), poll(), select()
+  kProcesses,    // for children or signals
+  kFuse,
+  kNfs,
+  kBlock,    // a disk, or the page cache in front of it
+  kReclaim,  // for memory to be freed
+  kLock,     // futex(), a lock of a file, a semaphore
+  kPipe,     // to write into a full pipe
+  kClient,   // the other end of a connection that this listener took
+  kPeer,     // the other end of another socket
+  kSleep,    // a timer that it set itself
+  kOther,
+};
+inline constexpr std::size_t kWaitClasses = static_cast<std::size_t>(WaitClass::kOther) + 1;
+
+// Whether a thread that is there is free to do something else.
+[[nodiscard]] constexpr bool is_idle(WaitClass what) {
+  return what == WaitClass::kConnections || what == WaitClass::kProcesses;
+}
+
+// Of a thread that accepts for `listener`. A signal outweighs the call that it interrupted, and the
+// kernel's functions outweigh the call: a page fault on a file happens in none.
+[[nodiscard]] WaitClass classify(const facts::Wait& wait, const facts::Listener& listener);
+
+}  // namespace acceptq::diagnose
