@@ -149,7 +149,7 @@ TEST(Diagnose, KnowsThatNothingWasRefusedWhereItTraced) {
                                     {make_listener(80, 0, 128, 0)}, make_namespace(kPod, 128));
   EXPECT_EQ(report_of(observation).listeners[0].refused.attempts, std::nullopt);
   observation.tracing = facts::Source::kFunctions;
-  const Refused& refused = report_of(observation).listeners[0].refused;
+  const Refused refused = report_of(observation).listeners[0].refused;
   EXPECT_EQ(refused.at_syn, 0U);
   EXPECT_EQ(refused.attempts, 0U);
 }

@@ -70,7 +70,8 @@ Observation full(ThreadWatch only) { return full(std::vector<ThreadWatch>{std::m
 // The causes of a report, the first that is named first.
 std::vector<std::string> kinds(const Observation& observation) {
   std::vector<std::string> names;
-  for (const Finding& finding : report_of(observation).findings) {
+  const Report report = report_of(observation);
+  for (const Finding& finding : report.findings) {
     if (finding.cause) names.emplace_back(cause_name(finding.cause->kind));
   }
   return names;
