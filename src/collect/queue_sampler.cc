@@ -14,11 +14,12 @@ void QueueSampler::begin_anew(Pace pace) {
 void QueueSampler::see(const facts::Snapshot& latest) { watched_ = watched_namespaces(latest); }
 
 void QueueSampler::tend(std::int64_t now_ns) {
-  const std::vector<facts::Listener> seen = source_.sample(watched_);
-  for (const facts::Listener& listener : seen) add_sample(listener, samples_);
+  newest_ = source_.sample(watched_);
+  newest_ns_ = now_ns;
+  for (const facts::Listener& listener : newest_) add_sample(listener, samples_);
   if (line_ns_ > 0) {
     Moment& moment = moments_.emplace_back(Moment{.at_ns = now_ns, .lengths = {}});
-    for (const facts::Listener& listener : seen) {
+    for (const facts::Listener& listener : newest_) {
       if (listener.accept_queue_len.value() == 0) continue;
       moment.lengths.emplace_back(facts::listener_key(listener), listener.accept_queue_len);
     }

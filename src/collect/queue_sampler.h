@@ -26,6 +26,10 @@ class QueueSampler final : public Sampler {
   // Keeps the line of each queue's lengths for so long, for the observations to come.
   void keep_line(std::int64_t ns) { line_ns_ = ns; }
 
+  // The last sample, and when it was taken; 0: none yet.
+  [[nodiscard]] const std::vector<facts::Listener>& newest() const { return newest_; }
+  [[nodiscard]] std::int64_t newest_ns() const { return newest_ns_; }
+
   void see(const facts::Snapshot& latest) override;
   [[nodiscard]] std::int64_t next_ns() const override { return pace_.next_ns(); }
   void tend(std::int64_t now_ns) override;
@@ -47,6 +51,8 @@ class QueueSampler final : public Sampler {
   Pace pace_;
   std::int64_t line_ns_ = 0;
   std::vector<NetnsId> watched_;
+  std::vector<facts::Listener> newest_;
+  std::int64_t newest_ns_ = 0;
   std::map<std::string, facts::QueueSamples> samples_;
   std::deque<Moment> moments_;
 };

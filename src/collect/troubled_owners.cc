@@ -9,6 +9,7 @@
 #include "collect/attended.h"
 #include "collect/parallel.h"
 #include "collect/procfs/owner_details.h"
+#include "collect/trouble.h"
 #include "facts/socket_index.h"
 
 namespace acceptq::collect {
@@ -16,15 +17,12 @@ namespace {
 
 bool in_trouble(const facts::Observation& observation, const facts::SocketIndex& earlier,
                 const facts::Listener& listener) {
-  constexpr std::uint32_t kMany = 8;  // that wait, though more may fit
-  const std::string key = facts::listener_key(listener);
-  QueueLength longest = listener.accept_queue_len;
-  if (const auto samples = observation.samples.find(key); samples != observation.samples.end()) {
-    longest = std::max(longest, samples->second.longest);
+  facts::Listener longest = listener;
+  const auto samples = observation.samples.find(facts::listener_key(listener));
+  if (samples != observation.samples.end()) {
+    longest.accept_queue_len = std::max(listener.accept_queue_len, samples->second.longest);
   }
-  const bool half_full =
-      listener.limit && std::uint64_t{longest.value()} * 2 >= listener.limit->value();
-  if (longest.value() >= kMany || (longest.value() > 0 && half_full)) return true;
+  if (is_filling(longest)) return true;
   const facts::Listener* before = earlier.find(listener);
   return before != nullptr && before->drops != listener.drops;
 }

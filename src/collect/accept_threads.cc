@@ -1,0 +1,142 @@
+#include "collect/accept_threads.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+namespace acceptq::collect {
+namespace {
+
+using facts::AcceptLink;
+using facts::Wait;
+
+// Different places of one thread that are kept; beyond, only calls are told apart.
+constexpr std::size_t kMostPlaces = 48;
+
+// Whether two descriptors of one kind of call are the same for a diagnosis: two files of one file
+// system are, two clients of this listener as well.
+bool same_target(const facts::Listener& listener, const std::optional<facts::FileTarget>& a,
+                 const std::optional<facts::FileTarget>& b) {
+  if (!a || !b) return !a && !b;
+  if (a->type != b->type || a->device != b->device || a->source != b->source) return false;
+  if (a->type == "pipefs") return a->inode == b->inode;
+  if (!a->peer || !b->peer) return a->peer == b->peer;
+  const auto is_of_listener = [&](const facts::FileTarget& target) {
+    return listener.protocol == facts::Protocol::kTcp && target.local_port == listener.port;
+  };
+  if (is_of_listener(*a) || is_of_listener(*b)) return is_of_listener(*a) && is_of_listener(*b);
+  return a->peer == b->peer && a->peer_port == b->peer_port;
+}
+
+void add_wait(const facts::Listener& listener, Wait wait, std::vector<Wait>& waits) {
+  const auto is_same = [&](const Wait& known) {
+    return known.state == wait.state && known.syscall == wait.syscall && known.lock == wait.lock &&
+           known.stack == wait.stack && same_target(listener, known.target, wait.target);
+  };
+  auto place = std::ranges::find_if(waits, is_same);
+  if (place == waits.end() && waits.size() >= kMostPlaces) {
+    place = std::ranges::find_if(waits, [&](const Wait& known) {
+      return known.state == wait.state && known.syscall == wait.syscall;
+    });
+  }
+  if (place != waits.end()) {
+    place->looks += wait.looks;
+  } else {
+    waits.push_back(std::move(wait));
+  }
+}
+
+std::optional<std::uint64_t> difference(const std::optional<std::uint64_t>& before,
+                                        const std::optional<std::uint64_t>& after) {
+  if (!before || !after || *after < *before) return std::nullopt;
+  return *after - *before;
+}
+
+facts::ThreadTimes spent(const facts::ThreadTimes& before, const facts::ThreadTimes& after) {
+  return {.user_ns = difference(before.user_ns, after.user_ns),
+          .system_ns = difference(before.system_ns, after.system_ns),
+          .delay_ns = difference(before.delay_ns, after.delay_ns),
+          .voluntary = difference(before.voluntary, after.voluntary),
+          .involuntary = difference(before.involuntary, after.involuntary),
+          .major_faults = difference(before.major_faults, after.major_faults)};
+}
+
+bool is_held_by(const facts::Listener& listener, Pid pid) {
+  return std::ranges::any_of(listener.owners,
+                             [&](const facts::OwnerRef& owner) { return owner.pid == pid; });
+}
+
+// Without the wait queue: it is in accept() on a descriptor of the listener.
+bool is_in_accept(const facts::Listener& listener, const ThreadLook& look) {
+  if (look.wait.syscall != "accept" && look.wait.syscall != "accept4") return false;
+  return look.wait.fd &&
+         std::ranges::find(listener.owners, facts::OwnerRef{look.pid, *look.wait.fd}) !=
+             listener.owners.end();
+}
+
+}  // namespace
+
+void AcceptThreads::add_waiters(const facts::Listener& listener, const ThreadsSeen& seen,
+                                Book& book, std::map<Pid, AcceptLink>& links) {
+  // Each descriptor shows the one wait queue of the socket.
+  for (const WaiterLook& look : seen.listeners) {
+    const facts::OwnerRef shown{look.pid, look.fd};
+    if (std::ranges::find(listener.owners, shown) == listener.owners.end()) continue;
+    ++book.acceptors.queue_looks;
+    if (look.epolls > 0) ++book.acceptors.in_epoll;
+    if (!look.waiters.empty()) ++book.acceptors.waited_for;
+    for (const WaiterLook::Waiter& waiter : look.waiters) links.emplace(waiter.tid, waiter.link);
+    return;
+  }
+}
+
+void AcceptThreads::add_thread(std::int64_t at_ns, const facts::Listener& listener,
+                               const ThreadLook& look, const std::map<Pid, AcceptLink>& links,
+                               Book& book) {
+  Known& known = book.threads[{look.pid, look.tid}];
+  facts::ThreadWatch& watch = known.watch;
+  if (watch.looks == 0) {
+    watch.pid = look.pid;
+    watch.tid = look.tid;
+    watch.comm = look.comm;
+    known.first_ns = at_ns;
+    known.first = look.times;
+  }
+  ++watch.looks;
+  watch.watched_ns = at_ns - known.first_ns;
+  if (watch.looks > 1) watch.times = spent(known.first, look.times);
+  if (const auto link = links.find(look.tid); link != links.end()) {
+    watch.link = std::min(watch.link, link->second);
+  } else if (is_in_accept(listener, look)) {
+    watch.link = AcceptLink::kAccept;
+  }
+  add_wait(listener, look.wait, watch.waits);
+}
+
+void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> listeners,
+                        const ThreadsSeen& seen) {
+  for (const facts::Listener& listener : listeners) {
+    Book& book = books_[facts::listener_key(listener)];
+    std::map<Pid, AcceptLink> links;
+    add_waiters(listener, seen, book, links);
+    for (const ThreadLook& look : seen.threads) {
+      if (is_held_by(listener, look.pid)) add_thread(at_ns, listener, look, links, book);
+    }
+    book.acceptors.threads_left_out = std::max(book.acceptors.threads_left_out, seen.left_out);
+  }
+}
+
+std::map<std::string, facts::Acceptors> AcceptThreads::take() {
+  std::map<std::string, facts::Acceptors> all;
+  for (auto& [key, book] : books_) {
+    facts::Acceptors& acceptors = all[key] = std::move(book.acceptors);
+    for (auto& [id, known] : book.threads) {
+      std::ranges::stable_sort(known.watch.waits, std::ranges::greater{}, &Wait::looks);
+      acceptors.threads.push_back(std::move(known.watch));
+    }
+  }
+  books_.clear();
+  return all;
+}
+
+}  // namespace acceptq::collect

@@ -1,0 +1,44 @@
+// Looks at the threads of listeners in trouble, added up. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "collect/thread_look.h"
+#include "facts/listener.h"
+#include "facts/threads.h"
+
+namespace acceptq::collect {
+
+class AcceptThreads {
+ public:
+  // What of `seen` belongs to one of these listeners.
+  void add(std::int64_t at_ns, std::span<const facts::Listener> listeners, const ThreadsSeen& seen);
+  // Everything so far, by listener_key; begins anew.
+  [[nodiscard]] std::map<std::string, facts::Acceptors> take();
+
+ private:
+  struct Known {
+    facts::ThreadWatch watch;
+    std::int64_t first_ns = 0;
+    facts::ThreadTimes first;
+  };
+  struct Book {
+    facts::Acceptors acceptors;
+    std::map<std::pair<Pid, Pid>, Known> threads;
+  };
+
+  static void add_waiters(const facts::Listener& listener, const ThreadsSeen& seen, Book& book,
+                          std::map<Pid, facts::AcceptLink>& links);
+  static void add_thread(std::int64_t at_ns, const facts::Listener& listener,
+                         const ThreadLook& look, const std::map<Pid, facts::AcceptLink>& links,
+                         Book& book);
+
+  std::map<std::string, Book> books_;
+};
+
+}  // namespace acceptq::collect

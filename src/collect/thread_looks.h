@@ -1,0 +1,33 @@
+// Where looks at threads and at what holds processes back come from: this host, or a test.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "collect/thread_look.h"
+#include "facts/threads.h"
+
+namespace acceptq::collect {
+
+class ThreadLooks {
+ public:
+  ThreadLooks() = default;
+  ThreadLooks(const ThreadLooks&) = delete;
+  ThreadLooks& operator=(const ThreadLooks&) = delete;
+  virtual ~ThreadLooks() = default;
+
+  // All of one moment, as far as that can be had; at most `most_threads`.
+  [[nodiscard]] virtual ThreadsSeen look(std::span<const WatchedProcess> watched,
+                                         std::size_t most_threads) = 0;
+  // Begins to watch what holds a process back; asked again, it goes on from the first time.
+  virtual void watch_condition(Pid pid) = 0;
+  // Since watch_condition(), which is forgotten then; by pid.
+  [[nodiscard]] virtual std::vector<facts::ProcessCondition> conditions() = 0;
+  // The file systems in user space that `observer` sees: those of `devices`, all where it is empty.
+  [[nodiscard]] virtual std::vector<facts::FuseConnection> fuse(
+      Pid observer, std::span<const std::uint64_t> devices) = 0;
+};
+
+}  // namespace acceptq::collect

@@ -1,0 +1,143 @@
+#include "collect/thread_sampler.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "collect/trouble.h"
+
+namespace acceptq::collect {
+namespace {
+
+// Of the processes of listeners in trouble, and of their threads.
+constexpr std::size_t kMostProcesses = 64;
+constexpr std::size_t kMostThreads = 1000;
+
+std::vector<WatchedProcess> processes_of(const std::vector<facts::Listener>& listeners) {
+  std::map<Pid, WatchedProcess> processes;
+  for (const facts::Listener& listener : listeners) {
+    for (const facts::OwnerRef& owner : listener.owners) {
+      if (processes.size() >= kMostProcesses && !processes.contains(owner.pid)) continue;
+      WatchedProcess& process = processes[owner.pid];
+      process.pid = owner.pid;
+      process.listener_fds.push_back(owner.fd);
+    }
+  }
+  std::vector<WatchedProcess> all;
+  for (auto& [pid, process] : processes) all.push_back(std::move(process));
+  return all;
+}
+
+// Whether a thread of it waits for a file system in user space, and of which devices.
+bool waits_for_fuse(const facts::Wait& wait, std::set<std::uint64_t>& devices) {
+  const bool by_target = wait.target && wait.target->type.starts_with("fuse");
+  if (by_target) devices.insert(wait.target->device);
+  return by_target || std::ranges::any_of(wait.stack, [](const std::string& function) {
+           return function.starts_with("fuse_") || function == "request_wait_answer";
+         });
+}
+
+void add_fuse(ThreadLooks& threads, facts::AcceptEvidence& evidence) {
+  std::map<Pid, std::set<std::uint64_t>> asked;
+  for (const auto& [key, acceptors] : evidence.acceptors) {
+    for (const facts::ThreadWatch& thread : acceptors.threads) {
+      std::set<std::uint64_t> devices;
+      for (const facts::Wait& wait : thread.waits) {
+        if (waits_for_fuse(wait, devices)) asked[thread.pid].merge(devices);
+      }
+    }
+  }
+  for (const auto& [pid, devices] : asked) {
+    const std::vector<std::uint64_t> wanted(devices.begin(), devices.end());
+    for (facts::FuseConnection& fuse : threads.fuse(pid, wanted)) {
+      if (std::ranges::find(evidence.fuse, fuse.device, &facts::FuseConnection::device) ==
+          evidence.fuse.end()) {
+        evidence.fuse.push_back(std::move(fuse));
+      }
+    }
+  }
+  std::ranges::sort(evidence.fuse, {}, &facts::FuseConnection::device);
+}
+
+}  // namespace
+
+void ThreadSampler::begin_anew() {
+  static_cast<void>(seen_.take());
+  static_cast<void>(threads_.conditions());
+  in_trouble_.clear();
+}
+
+void ThreadSampler::see(const facts::Snapshot& latest) {
+  std::map<std::string, facts::Listener> before = std::exchange(known_, {});
+  for (const facts::Listener& listener : latest.listeners) {
+    facts::Listener& known = known_[facts::listener_key(listener)] = listener;
+    // Growth is judged from the beginning of the observation.
+    if (const auto earlier = before.find(facts::listener_key(listener)); earlier != before.end()) {
+      known.drops = earlier->second.drops;
+    }
+  }
+  look_for_trouble(latest.listeners);
+}
+
+std::int64_t ThreadSampler::next_ns() const {
+  if (queues_.newest_ns() > judged_ns_) return queues_.newest_ns();
+  return in_trouble_.empty() ? std::numeric_limits<std::int64_t>::max() : pace_.next_ns();
+}
+
+void ThreadSampler::look_for_trouble(const std::vector<facts::Listener>& seen) {
+  for (const facts::Listener& listener : seen) {
+    const std::string key = facts::listener_key(listener);
+    const auto known = known_.find(key);
+    if (known == known_.end() || known->second.owners.empty()) continue;
+    if (!is_filling(listener) && listener.drops == known->second.drops) continue;
+    if (!in_trouble_.insert(key).second) continue;
+    for (const facts::OwnerRef& owner : known->second.owners) threads_.watch_condition(owner.pid);
+  }
+}
+
+void ThreadSampler::tend(std::int64_t now_ns) {
+  if (queues_.newest_ns() > judged_ns_) {
+    judged_ns_ = queues_.newest_ns();
+    look_for_trouble(queues_.newest());
+  }
+  if (in_trouble_.empty() || !pace_.is_due(now_ns)) return;
+  std::vector<facts::Listener> listeners;
+  for (const std::string& key : in_trouble_) {
+    if (const auto known = known_.find(key); known != known_.end()) {
+      listeners.push_back(known->second);
+    }
+  }
+  const ThreadsSeen seen = threads_.look(processes_of(listeners), kMostThreads);
+  seen_.add(now_ns, listeners, seen);
+  pace_.done(now_ns, source_.now_ns());
+}
+
+void ThreadSampler::put(Mark /*from*/, Mark /*to*/, facts::Observation& observation) {
+  facts::AcceptEvidence& evidence = observation.accept_evidence;
+  evidence.acceptors = seen_.take();
+  evidence.processes = threads_.conditions();
+  add_fuse(threads_, evidence);
+  in_trouble_.clear();
+  known_.clear();
+  for (const facts::Listener& listener : observation.after.listeners) {
+    known_.emplace(facts::listener_key(listener), listener);
+  }
+}
+
+void look_at_threads(ThreadLooks& threads, facts::Observation& observation) {
+  std::vector<facts::Listener> listeners;
+  for (const facts::Listener& listener : observation.after.listeners) {
+    if (is_filling(listener) && !listener.owners.empty()) listeners.push_back(listener);
+  }
+  if (listeners.empty()) return;
+  const std::vector<WatchedProcess> processes = processes_of(listeners);
+  for (const WatchedProcess& process : processes) threads.watch_condition(process.pid);
+  AcceptThreads seen;
+  seen.add(0, listeners, threads.look(processes, kMostThreads));
+  facts::AcceptEvidence& evidence = observation.accept_evidence;
+  evidence.acceptors = seen.take();
+  evidence.processes = threads.conditions();
+  add_fuse(threads, evidence);
+}
+
+}  // namespace acceptq::collect

@@ -1,0 +1,55 @@
+// Where the threads are that accept for listeners in trouble; nothing is read while none is.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "collect/accept_threads.h"
+#include "collect/pace.h"
+#include "collect/queue_sampler.h"
+#include "collect/sampler.h"
+#include "collect/thread_looks.h"
+#include "collect/watch_source.h"
+
+namespace acceptq::collect {
+
+// A listener is in trouble from the moment that its queue was seen filling, or that its socket's
+// sk_drops were seen to grow, to the next observation.
+class ThreadSampler final : public Sampler {
+ public:
+  // `queues` tells of lengths; it is to be tended before this one.
+  ThreadSampler(WatchSource& source, const QueueSampler& queues, ThreadLooks& threads)
+      : source_(source), queues_(queues), threads_(threads) {}
+
+  // As if nothing had been seen before.
+  void begin_anew();
+
+  void see(const facts::Snapshot& latest) override;
+  [[nodiscard]] std::int64_t next_ns() const override;
+  void tend(std::int64_t now_ns) override;
+  void put(Mark from, Mark to, facts::Observation& observation) override;
+
+ private:
+  void look_for_trouble(const std::vector<facts::Listener>& seen);
+  [[nodiscard]] std::vector<WatchedProcess> watched() const;
+
+  WatchSource& source_;
+  const QueueSampler& queues_;
+  ThreadLooks& threads_;
+  Pace pace_ = kLooking;
+  std::int64_t judged_ns_ = 0;                    // the moment of lengths that was looked at last
+  std::map<std::string, facts::Listener> known_;  // of the last scan, with their owners
+  std::set<std::string> in_trouble_;
+  AcceptThreads seen_;
+
+  // A look every 20 ms, for a hundredth of one core at most.
+  static constexpr Pace kLooking{20'000'000, 100};
+};
+
+// One look, for an observation of one moment.
+void look_at_threads(ThreadLooks& threads, facts::Observation& observation);
+
+}  // namespace acceptq::collect

@@ -1,0 +1,171 @@
+#include "collect/thread_sampler.h"
+
+#include <gtest/gtest.h>
+
+#include "collect/watch.h"
+#include "collect/watch_test_support.h"
+
+namespace acceptq::collect {
+namespace {
+
+using facts::AcceptLink;
+
+constexpr NetnsId kNetns{4026532000};
+constexpr Pid kServer{100};
+
+class ScriptedThreads final : public ThreadLooks {
+ public:
+  ThreadsSeen seen;
+  int looks = 0;
+  std::vector<WatchedProcess> asked;
+  std::set<Pid> conditions_of;
+  std::vector<std::uint64_t> fuse_of;
+
+  [[nodiscard]] ThreadsSeen look(std::span<const WatchedProcess> watched,
+                                 std::size_t /*most_threads*/) override {
+    ++looks;
+    asked.assign(watched.begin(), watched.end());
+    return seen;
+  }
+  void watch_condition(Pid pid) override { conditions_of.insert(pid); }
+  [[nodiscard]] std::vector<facts::ProcessCondition> conditions() override {
+    std::vector<facts::ProcessCondition> all;
+    for (const Pid pid : std::exchange(conditions_of, {})) {
+      facts::ProcessCondition& condition = all.emplace_back();
+      condition.pid = pid;
+    }
+    return all;
+  }
+  [[nodiscard]] std::vector<facts::FuseConnection> fuse(
+      Pid /*observer*/, std::span<const std::uint64_t> devices) override {
+    fuse_of.assign(devices.begin(), devices.end());
+    facts::FuseConnection fuse;
+    fuse.device = devices.empty() ? 48 : devices[0];
+    return {fuse};
+  }
+};
+
+class ThreadSamplerTest : public testing::Test {
+ protected:
+  ThreadSamplerTest() {
+    facts::Namespace ns;
+    ns.id = kNetns;
+    host_.snapshot.namespaces = {ns};
+    facts::Listener listener;
+    listener.netns = kNetns;
+    listener.port = 80;
+    listener.cookie = SocketCookie(80);
+    listener.limit = QueueLimit(128);
+    listener.drops = 5;
+    listener.owners = {{.pid = kServer, .fd = 6}};
+    host_.snapshot.listeners = {listener};
+    threads_.seen.threads = {look("S", "epoll_wait")};
+    threads_.seen.listeners = {
+        {.pid = kServer, .fd = 6, .epolls = 1, .waiters = {{kServer, AcceptLink::kEpoll}}}};
+  }
+
+  static ThreadLook look(const char* state, const char* call) {
+    ThreadLook look{.pid = kServer, .tid = kServer, .comm = "server"};
+    look.wait.state = state;
+    look.wait.syscall = call;
+    look.wait.looks = 1;
+    return look;
+  }
+  void at(double second, std::function<void()> what) {
+    host_.script.emplace(static_cast<std::int64_t>(second * kSecond), std::move(what));
+  }
+  void wait_in_queue(std::uint32_t length) {
+    host_.snapshot.listeners[0].accept_queue_len = QueueLength(length);
+  }
+  facts::Observation watch(double seconds) {
+    QueueSampler queues(host_, kDenseSampling);
+    ThreadSampler sampler(host_, queues, threads_);
+    Watch watch(host_, {&queues, &sampler});
+    EXPECT_TRUE(watch.begin());
+    const auto end = host_.now_ns() + static_cast<std::int64_t>(seconds * kSecond);
+    while (host_.now_ns() < end) watch.tend(end);
+    Result<facts::Observation> observation = watch.finish(watch.first());
+    EXPECT_TRUE(observation);
+    return std::move(*observation);
+  }
+
+  ScriptedHost host_;
+  ScriptedThreads threads_;
+};
+
+TEST_F(ThreadSamplerTest, ReadsNothingWhileNothingIsInTrouble) {
+  wait_in_queue(3);
+  const facts::Observation observation = watch(2);
+  EXPECT_EQ(threads_.looks, 0);
+  EXPECT_EQ(observation.accept_evidence, facts::AcceptEvidence{});
+}
+
+TEST_F(ThreadSamplerTest, LooksFromTheMomentThatAQueueFills) {
+  at(2.0, [&] { wait_in_queue(64); });
+  at(2.5, [&] {
+    threads_.seen.threads = {look("D", "read")};
+    threads_.seen.threads[0].wait.target = facts::FileTarget{.type = "fuse", .device = 49};
+    threads_.seen.threads[0].times.delay_ns = 500;
+    threads_.seen.listeners[0].waiters.clear();
+  });
+  const facts::Observation observation = watch(2);
+  ASSERT_EQ(observation.accept_evidence.acceptors.size(), 1U);
+  const auto& [key, acceptors] = *observation.accept_evidence.acceptors.begin();
+  EXPECT_EQ(key, facts::listener_key(host_.snapshot.listeners[0]));
+  ASSERT_EQ(acceptors.threads.size(), 1U);
+  const facts::ThreadWatch& thread = acceptors.threads[0];
+  EXPECT_EQ(thread.link, AcceptLink::kEpoll);  // it was seen there once
+  EXPECT_NEAR(static_cast<double>(thread.watched_ns), 1e9, 0.1e9);
+  ASSERT_EQ(thread.waits.size(), 2U);
+  EXPECT_NEAR(thread.waits[0].looks, thread.looks / 2, 3);
+  EXPECT_EQ(acceptors.queue_looks, thread.looks);
+  EXPECT_NEAR(acceptors.waited_for, thread.looks / 2, 3);
+  EXPECT_EQ(acceptors.in_epoll, thread.looks);
+  EXPECT_EQ(threads_.asked[0].listener_fds, std::vector<std::int32_t>{6});
+  EXPECT_EQ(observation.accept_evidence.processes[0].pid, kServer);
+  EXPECT_EQ(threads_.fuse_of, std::vector<std::uint64_t>{49});
+  EXPECT_EQ(observation.accept_evidence.fuse.size(), 1U);
+}
+
+// A burst may be over before its queue is looked at.
+TEST_F(ThreadSamplerTest, LooksWhereASocketDropsMore) {
+  at(2.0, [&] { host_.snapshot.listeners[0].drops = 6; });
+  EXPECT_GT(watch(2).accept_evidence.acceptors.begin()->second.threads[0].looks, 10U);
+}
+
+TEST_F(ThreadSamplerTest, WithoutTheWaitQueueACallTells) {
+  wait_in_queue(64);
+  threads_.seen.listeners.clear();
+  threads_.seen.threads = {look("S", "accept4"), look("S", "accept4")};
+  threads_.seen.threads[0].wait.fd = 6;
+  threads_.seen.threads[1].tid = Pid(101);
+  threads_.seen.threads[1].wait.fd = 7;  // of another listener
+  const facts::Observation observation = watch(1);
+  const auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  EXPECT_EQ(acceptors.queue_looks, 0U);
+  EXPECT_EQ(acceptors.threads[0].link, AcceptLink::kAccept);
+  EXPECT_EQ(acceptors.threads[1].link, AcceptLink::kOwner);
+}
+
+// One entry for a thousand clients, whatever their ports.
+TEST_F(ThreadSamplerTest, PutsClientsTogetherAndServersApart) {
+  wait_in_queue(64);
+  int turn = 0;
+  for (double second = 1; second < 3; second += 0.01) {
+    at(second, [&] {
+      facts::FileTarget target{.type = "sockfs", .inode = static_cast<std::uint64_t>(turn)};
+      const int other = turn % 3;  // 0: a client of this listener
+      target.local_port = other == 0 ? 80 : 50000 + turn;
+      target.peer = facts::IpAddress::parse("10.0.0.3");
+      target.peer_port = other == 0 ? 2000 + turn : 3306 + other;
+      threads_.seen.threads = {look("S", "recvfrom")};
+      threads_.seen.threads[0].wait.target = target;
+      ++turn;
+    });
+  }
+  const facts::Observation observation = watch(2);
+  EXPECT_EQ(observation.accept_evidence.acceptors.begin()->second.threads[0].waits.size(), 3U);
+}
+
+}  // namespace
+}  // namespace acceptq::collect
