@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "remedy/cause_advice.h"
 #include "remedy/combine.h"
 #include "remedy/holder_advice.h"
 #include "remedy/limit_forms.h"
@@ -51,12 +52,29 @@ void limit_to_bursts(std::vector<Remedy>& remedies) {
   }
 }
 
+bool is_burst(const Subject& subject) {
+  return subject.cause != nullptr && subject.cause->cause->kind == diagnose::CauseKind::kBurst;
+}
+
+// What has to be done about accept() itself; where its cause is not known, to find that out.
+std::vector<Remedy> advise_cause(const Subject& subject, bool is_slow) {
+  std::vector<Remedy> remedies;
+  if (is_burst(subject)) return remedies;
+  if (subject.cause != nullptr) {
+    remedies.push_back(remedy_of_cause(*subject.cause, subject));
+    if (subject.cause->cause->kind == diagnose::CauseKind::kFdLimit) return remedies;
+  } else if (is_slow) {
+    remedies.push_back(cause_first(subject));
+  }
+  add_descriptor_hint(subject, remedies);
+  return remedies;
+}
+
 std::vector<Remedy> advise(const Subject& subject) {
   if (is_at_cap(subject)) return {raise_cap(subject)};
   if (subject.has_idle_siblings) return {find_the_stuck_member(subject)};
-  std::vector<Remedy> remedies;
-  if (is_full_all_the_time(subject)) remedies.push_back(cause_first(subject));
-  add_descriptor_hint(subject, remedies);
+  std::vector<Remedy> remedies = advise_cause(subject, is_full_all_the_time(subject));
+  if (subject.cause != nullptr && makes_length_useless(*subject.cause)) return remedies;
   if (!subject.listener.limit || is_longer_of_no_use(subject)) return remedies;
   const bool raised = was_raised(subject);
   switch (subject.report.limit_set_by) {
@@ -76,16 +94,16 @@ std::vector<Remedy> advise(const Subject& subject) {
     case LimitSetBy::kAcceptq:
       break;
   }
-  if (is_full_all_the_time(subject)) limit_to_bursts(remedies);
+  if (!is_burst(subject) && (subject.cause != nullptr || is_full_all_the_time(subject))) {
+    limit_to_bursts(remedies);
+  }
   return remedies;
 }
 
 // For a queue that is not full, but long to wait in.
 std::vector<Remedy> advise_slow(const Subject& subject) {
   if (subject.has_idle_siblings) return {find_the_stuck_member(subject)};
-  std::vector<Remedy> remedies = {cause_first(subject)};
-  add_descriptor_hint(subject, remedies);
-  return remedies;
+  return advise_cause(subject, true);
 }
 
 // A limit that is less than its server usually asks for need not be the server's wish, as the value
@@ -120,6 +138,19 @@ std::set<std::string> listeners_with(const diagnose::Report& report, std::string
   return keys;
 }
 
+// By listener: the causes that are known well enough to be acted on, the greatest of each.
+std::unordered_map<std::string, const diagnose::Finding*> causes_by_listener(
+    const diagnose::Report& report) {
+  constexpr double kWellEnough = 0.6;
+  std::unordered_map<std::string, const diagnose::Finding*> causes;
+  for (const diagnose::Finding& finding : report.findings) {
+    const bool is_known = finding.listener && finding.cause && finding.id.starts_with("AQ3") &&
+                          finding.cause->kind != diagnose::CauseKind::kUnknown;
+    if (is_known && finding.confidence >= kWellEnough) causes.emplace(*finding.listener, &finding);
+  }
+  return causes;
+}
+
 const facts::Process* first_holder(const facts::Observation& observation,
                                    const facts::Listener* listener) {
   return listener != nullptr ? facts::holders_of(observation.after, *listener).first() : nullptr;
@@ -130,6 +161,7 @@ const facts::Process* first_holder(const facts::Observation& observation,
 void add_remedies(diagnose::Report& report, const facts::Observation& observation) {
   doubt_limit_setters(report, observation);
   const std::set<std::string> skewed = listeners_with(report, "AQ111");
+  const auto causes = causes_by_listener(report);
   std::unordered_map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < report.listeners.size(); ++i) index[report.listeners[i].key] = i;
   for (diagnose::Finding& finding : report.findings) {
@@ -140,9 +172,18 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
       listener = &observation.after.listeners[it->second];
       told = &report.listeners[it->second];
     }
-    if (listener != nullptr && std::ranges::find(kAdvised, finding.id) != kAdvised.end()) {
+    const bool is_cause = finding.cause && finding.id.starts_with("AQ3");
+    if (listener != nullptr &&
+        (is_cause || std::ranges::find(kAdvised, finding.id) != kAdvised.end())) {
       Subject subject = subject_of(observation, *listener, *told);
       subject.has_idle_siblings = skewed.contains(*finding.listener);
+      if (const auto it = causes.find(*finding.listener); it != causes.end()) {
+        subject.cause = it->second;
+      }
+      if (is_cause) {
+        finding.remedies = {remedy_of_cause(finding, subject)};
+        continue;
+      }
       if (finding.id == "AQ105" && lacks_restart(subject)) doubt_limit(subject, finding);
       // A queue that is not full is not too short.
       const bool is_slow = told->verdict == diagnose::Verdict::kSlow;

@@ -26,6 +26,8 @@ struct Subject {
   ServerMatch server;              // the acceptor's
   std::uint32_t wanted;            // an example of a larger limit
   bool has_idle_siblings = false;  // in its SO_REUSEPORT group (AQ111)
+  // Why accept() is slow: the greatest cause that is known well enough to be acted on; else null.
+  const diagnose::Finding* cause = nullptr;
 };
 
 [[nodiscard]] Subject subject_of(const facts::Observation& observation,

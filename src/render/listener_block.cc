@@ -86,11 +86,34 @@ std::string fit_line(const TermStyle& style, const std::string& text) {
   return columns(text) <= room ? text : std::string(trim(fit(text, room)));
 }
 
+bool is_cause(const Finding& finding) { return finding.cause && finding.id.starts_with("AQ3"); }
+
+// Why accept() is slow: who is where, for how much of the time, and what follows from it.
+std::string why(const TermStyle& style, const std::vector<const Finding*>& findings) {
+  constexpr int kBar = 20;
+  constexpr double kPercent = 100;
+  std::string text;
+  for (const Finding* finding : findings) {
+    if (!is_cause(*finding)) continue;
+    const std::string first = first_sentence(finding->explanation);
+    const std::string rest(trim(std::string_view(finding->explanation).substr(first.size())));
+    text += row(style, text.empty() ? "why" : "", printable(first));
+    std::string line;
+    if (const auto& share = finding->cause->share) {
+      line = fmt::format("{} {:.0f} % ", bar(style, *share, kBar), *share * kPercent);
+    }
+    text += row(style, "", line + printable(rest));
+  }
+  return text;
+}
+
 // What, how bad, and who set the limit.
 std::string numbers(const TermStyle& style, const facts::Observation& observation,
-                    const facts::Listener& listener, const ListenerReport& report) {
+                    const facts::Listener& listener, const ListenerReport& report,
+                    const std::vector<const Finding*>& findings) {
   const std::string timeline = timeline_text(style, observation, listener);
-  return row(style, "accept queue", queue_text(style, listener, report, !timeline.empty())) +
+  return why(style, findings) +
+         row(style, "accept queue", queue_text(style, listener, report, !timeline.empty())) +
          row(style, "", timeline) +
          row(style, "SYN queue", syn_queue_text(style, listener, report)) +
          row(style, "refused", refused_text(observation, report)) +
@@ -107,8 +130,8 @@ std::string short_numbers(const TermStyle& style, const facts::Observation& obse
   const bool about_syns = std::ranges::any_of(
       findings, [](const Finding* finding) { return finding->id.starts_with("AQ2"); });
   const std::string timeline = timeline_text(style, observation, listener);
-  std::string text =
-      row(style, "accept queue", queue_text(style, listener, report, !timeline.empty()));
+  std::string text = why(style, findings);
+  text += row(style, "accept queue", queue_text(style, listener, report, !timeline.empty()));
   text += row(style, "", timeline);
   if (about_syns) text += row(style, "SYN queue", syn_queue_text(style, listener, report));
   std::string refused = report.refused.total == 0U ? "" : refused_text(observation, report);
@@ -128,7 +151,7 @@ std::string findings_row(const TermStyle& style, const std::vector<const Finding
   std::string told;
   std::string text;
   for (const Finding* finding : findings) {
-    if (std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {
+    if (is_cause(*finding) || std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {
       told += (told.empty() ? "" : ", ") + finding->id;
     } else {
       text += row(style, finding->id, printable(first_sentence(finding->explanation)));
@@ -141,8 +164,9 @@ std::string listener_block(const TermStyle& style, const facts::Observation& obs
                            const facts::Listener& listener, const ListenerReport& report,
                            const std::vector<const Finding*>& findings) {
   std::string text = title(style, observation, listener, report, worst_severity(findings)) +
-                     numbers(style, observation, listener, report);
+                     numbers(style, observation, listener, report, findings);
   for (const Finding* finding : findings) {
+    if (is_cause(*finding)) continue;
     text += row(style, finding->id, printable(finding->explanation));
   }
   return text + remedies_text(style, remedies_of(findings));
@@ -205,6 +229,7 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
   if (group.size() > shown) {
     text += row(style, "", fmt::format("and {} more, with --verbose", group.size() - shown));
   }
+  text += why(style, *first.findings);
   text += row(style, "limit set by", limit_text(observation, *first.listener, *first.report));
   text += findings_row(style, *first.findings);
   const auto lines = static_cast<int>(std::ranges::count(text, '\n'));

@@ -91,7 +91,9 @@ void choose_threads(const facts::Observation& observation, const facts::Listener
 
 void add_looks(const facts::Listener& listener, AcceptTime& time) {
   std::array<double, kWaitClasses> shares{};
-  std::array<std::uint32_t, kWaitClasses> most{};
+  const auto has_more_looks = [](const facts::Wait& wait, const facts::Wait* than) {
+    return than == nullptr || wait.looks > than->looks;
+  };
   std::array<std::set<const ThreadWatch*>, kWaitClasses> who;
   for (const ThreadWatch* thread : time.threads) {
     time.looks = std::max(time.looks, thread->looks);
@@ -100,10 +102,11 @@ void add_looks(const facts::Listener& listener, AcceptTime& time) {
       const auto what = static_cast<std::size_t>(classify(wait, listener));
       shares.at(what) += static_cast<double>(wait.looks) / thread->looks;
       who.at(what).insert(thread);
-      if (wait.looks <= most.at(what)) continue;
-      most.at(what) = wait.looks;
-      time.classes.at(what).most_seen = &wait;
-      time.classes.at(what).thread = thread;
+      ClassTime& seen = time.classes.at(what);
+      if (wait.target && has_more_looks(wait, seen.with_target)) seen.with_target = &wait;
+      if (!has_more_looks(wait, seen.most_seen)) continue;
+      seen.most_seen = &wait;
+      seen.thread = thread;
     }
   }
   for (std::size_t i = 0; i < kWaitClasses; ++i) {

@@ -133,6 +133,14 @@ void add_cause_findings(const facts::Observation& observation, const ListenerSta
     finding.explanation =
         fmt::format("{} {}{}. {}", name_of_program(observation, *time), judged.words,
                     share_text(judged.cause, *time), judged.consequence);
+    const auto add = [&](const char* name, std::uint64_t count, const char* unit) {
+      finding.evidence.push_back({.name = name,
+                                  .total = static_cast<std::int64_t>(count),
+                                  .unit = unit,
+                                  .source = state.report.key});
+    };
+    add("accepting_threads", time->threads.size(), "threads");
+    add("looks", time->looks, "looks");
     findings.push_back(std::move(finding));
   }
 }

@@ -13,9 +13,10 @@ namespace {
 constexpr const char* kUntilItGoesOn =
     "Nothing is taken from the queue until it goes on, however long the queue is.";
 
-// Threads that a signal, a debugger or their control group holds.
-std::size_t held_threads(const Scene& scene, double& share) {
-  std::size_t held = 0;
+// Of the threads that a signal, a debugger or their control group holds, the processes; and the
+// share of all threads' time.
+std::set<Pid> held_processes(const Scene& scene, double& share) {
+  std::set<Pid> held;
   double sum = 0;
   for (const facts::ThreadWatch* thread : scene.time.threads) {
     const facts::ProcessCondition* condition = scene.condition(thread->pid);
@@ -27,7 +28,7 @@ std::size_t held_threads(const Scene& scene, double& share) {
     const bool frozen =
         condition != nullptr && condition->frozen_group && thread->times.voluntary.value_or(0) == 0;
     const double own = frozen ? 1.0 : static_cast<double>(looks) / thread->looks;
-    if (own > 0) ++held;
+    if (own > 0) held.insert(thread->pid);
     sum += own;
   }
   share = sum / static_cast<double>(scene.time.threads.size());
@@ -38,9 +39,9 @@ std::size_t held_threads(const Scene& scene, double& share) {
 
 std::optional<JudgedCause> judge_stopped(const Scene& scene) {
   double share = 0;
-  const std::size_t held = held_threads(scene, share);
+  const std::set<Pid> held = held_processes(scene, share);
   // A debugger that steps, or a signal that comes and goes, is told from its share.
-  if (held == 0 || share < kNamedFrom) return std::nullopt;
+  if (held.empty() || share < kNamedFrom) return std::nullopt;
   JudgedCause judged{.cause = {.kind = CauseKind::kStopped, .share = {}, .detail = {}},
                      .confidence = 0.97,
                      .words = "is stopped by a signal (SIGSTOP or SIGTSTP)",
@@ -65,6 +66,9 @@ std::optional<JudgedCause> judge_stopped(const Scene& scene) {
     }
     break;
   }
+  std::string pids;
+  for (const Pid pid : held) pids += (pids.empty() ? "" : " ") + std::to_string(pid.value());
+  detail["pids"] = pids;
   if (scene.time.of(WaitClass::kFrozen).share > 0 && detail["how"] == "signal") {
     detail["how"] = "frozen";
     judged.words = "is frozen by its control group";

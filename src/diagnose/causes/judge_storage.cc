@@ -12,12 +12,13 @@ constexpr const char* kWhileItWaits =
     "While it waits it takes nothing from the queue: a longer queue makes clients wait longer.";
 
 // The file, its file system and where that comes from, as far as the descriptor tells.
-void add_file(const facts::Wait& wait, Cause& cause) {
-  if (!wait.target) return;
+void add_file(const ClassTime& time, Cause& cause) {
+  if (time.with_target == nullptr) return;
+  const facts::Wait& wait = *time.with_target;
   // sendfile() names the socket that it writes to.
   if (wait.target->type == "sockfs" || wait.target->type == "pipefs") return;
   cause.detail["filesystem"] = wait.target->type;
-  if (wait.target->path) cause.detail["path"] = *wait.target->path;
+  if (wait.target->path) cause.detail["file"] = *wait.target->path;
   if (wait.target->source) cause.detail["source"] = *wait.target->source;
 }
 
@@ -59,8 +60,9 @@ std::string describe_daemon(const facts::FuseConnection& fuse, Cause& cause) {
 std::optional<JudgedCause> judge_fuse(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kIoFuse, WaitClass::kFuse);
   if (!judged) return std::nullopt;
-  const facts::Wait& wait = *scene.time.of(WaitClass::kFuse).most_seen;
-  add_file(wait, judged->cause);
+  const ClassTime& time = scene.time.of(WaitClass::kFuse);
+  const facts::Wait& wait = time.with_target != nullptr ? *time.with_target : *time.most_seen;
+  add_file(time, judged->cause);
   std::string place;
   std::string daemon;
   if (const facts::FuseConnection* fuse = connection_of(scene, wait); fuse != nullptr) {
@@ -69,7 +71,7 @@ std::optional<JudgedCause> judge_fuse(const Scene& scene) {
   }
   if (const std::string* mountpoint = find(judged->cause, "mountpoint")) {
     place = *mountpoint;
-  } else if (const std::string* path = find(judged->cause, "path")) {
+  } else if (const std::string* path = find(judged->cause, "file")) {
     place = *path;
   }
   judged->words = "waits for a FUSE file system";
@@ -81,13 +83,13 @@ std::optional<JudgedCause> judge_fuse(const Scene& scene) {
 std::optional<JudgedCause> judge_nfs(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kIoNfs, WaitClass::kNfs);
   if (!judged) return std::nullopt;
-  add_file(*scene.time.of(WaitClass::kNfs).most_seen, judged->cause);
+  add_file(scene.time.of(WaitClass::kNfs), judged->cause);
   judged->words = "waits for NFS";
   if (const std::string* source = find(judged->cause, "source")) {
     judged->words += fmt::format(" ({})", *source);
     if (const std::size_t colon = source->rfind(":/"); colon != std::string::npos) {
       judged->cause.detail["server"] = source->substr(0, colon);
-      judged->cause.detail["export"] = source->substr(colon + 1);
+      judged->cause.detail["path"] = source->substr(colon + 1);
     }
   }
   judged->consequence = kWhileItWaits;
@@ -97,9 +99,9 @@ std::optional<JudgedCause> judge_nfs(const Scene& scene) {
 std::optional<JudgedCause> judge_block(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kIoBlock, WaitClass::kBlock);
   if (!judged) return std::nullopt;
-  add_file(*scene.time.of(WaitClass::kBlock).most_seen, judged->cause);
+  add_file(scene.time.of(WaitClass::kBlock), judged->cause);
   judged->words = "waits for a disk";
-  if (const std::string* path = find(judged->cause, "path")) {
+  if (const std::string* path = find(judged->cause, "file")) {
     judged->words += fmt::format(" ({})", *path);
   }
   judged->consequence = kWhileItWaits;

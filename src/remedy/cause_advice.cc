@@ -1,0 +1,130 @@
+#include "remedy/cause_advice.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "base/text.h"
+#include "diagnose/catalogue.h"
+#include "remedy/holder_advice.h"
+
+namespace acceptq::remedy {
+namespace {
+
+using diagnose::Cause;
+using diagnose::CauseKind;
+using diagnose::Remedy;
+
+// Empty where the cause does not tell it.
+std::string detail(const Cause& cause, const char* name) {
+  const auto it = cause.detail.find(name);
+  return it != cause.detail.end() ? it->second : std::string();
+}
+
+void advise_stopped(const Cause& cause, Remedy& remedy) {
+  const std::string how = detail(cause, "how");
+  if (how == "frozen") {
+    remedy.summary =
+        "Find out who froze it, and thaw it: a longer queue only makes clients wait longer.";
+    remedy.content = fmt::format(
+        "docker unpause, systemctl thaw, or write 0 to cgroup.freeze (version 1: THAWED "
+        "to freezer.state) of control group {}.",
+        detail(cause, "cgroup"));
+  } else if (how == "debugger") {
+    remedy.summary = fmt::format(
+        "Let the debugger (pid {}) continue or detach: a longer queue only makes clients wait "
+        "longer.",
+        detail(cause, "tracer"));
+  } else if (how == "core_dump") {
+    remedy.summary =
+        "It has crashed and writes its core: see why it crashed. A service manager can start it "
+        "again once the dump is written.";
+  } else {
+    remedy.summary =
+        "Find out who stopped it, and let it go on: a longer queue only makes clients wait longer.";
+    remedy.content = fmt::format("kill -CONT {}", detail(cause, "pids"));
+  }
+}
+
+void advise_throttled(const Cause& cause, Remedy& remedy) {
+  const double quota = parse_int<std::uint64_t>(detail(cause, "quota_us")).value_or(0);
+  const double period = parse_int<std::uint64_t>(detail(cause, "period_us")).value_or(0);
+  remedy.summary = fmt::format(
+      "Raise the CPU quota of control group {} (limits.cpu of a pod or container, CPUQuota= of a "
+      "unit, docker update --cpus), or lessen what it computes.",
+      detail(cause, "cgroup"));
+  if (period > 0) {
+    remedy.content =
+        fmt::format("It has {:.3g} cores now, and was held back in {} of {} periods.",
+                    quota / period, detail(cause, "throttled"), detail(cause, "periods"));
+  }
+}
+
+void advise_fuse(const Cause& cause, Remedy& remedy) {
+  const std::string pid = detail(cause, "daemon_pid");
+  const std::string state = detail(cause, "daemon_state");
+  if (pid.empty() || (state != "T" && state != "t")) return;
+  remedy.summary = fmt::format(
+      "Let {} (pid {}) go on, which serves the file system and is stopped: until it does, a longer "
+      "queue only makes clients wait longer.",
+      detail(cause, "daemon"), pid);
+  remedy.content = fmt::format("kill -CONT {}", pid);
+}
+
+// At the present rate.
+void add_wait(const Subject& subject, Remedy& remedy) {
+  const double accepted = subject.report.accepts_per_s.value_or(0);
+  if (accepted <= 0 || !remedy.content.empty() || !is_full_all_the_time(subject)) return;
+  remedy.content = fmt::format(
+      "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
+      accepted, subject.wanted, subject.wanted / accepted);
+}
+
+}  // namespace
+
+Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject) {
+  const Cause& cause = *finding.cause;
+  if (cause.kind == CauseKind::kFdLimit) {
+    std::vector<Remedy> limits;
+    add_descriptor_hint(subject, limits);
+    if (!limits.empty()) return std::move(limits.front());
+  }
+  Remedy remedy{
+      .form = "cause", .summary = diagnose::find_entry(finding.id)->next, .takes_effect = "now"};
+  switch (cause.kind) {
+    case CauseKind::kStopped:
+      advise_stopped(cause, remedy);
+      break;
+    case CauseKind::kCpuThrottled:
+      advise_throttled(cause, remedy);
+      break;
+    case CauseKind::kIoFuse:
+      advise_fuse(cause, remedy);
+      break;
+    case CauseKind::kNotAccepting:
+      if (const Server* server = subject.server.server; server != nullptr && !server->cap.empty()) {
+        remedy.summary = fmt::format("See whether {} is at its own limit, {}. {}", server->name,
+                                     server->cap, remedy.summary);
+      }
+      break;
+    default:
+      break;
+  }
+  add_wait(subject, remedy);
+  return remedy;
+}
+
+bool makes_length_useless(const diagnose::Finding& finding) {
+  constexpr double kMostly = 0.8;
+  switch (finding.cause->kind) {
+    case CauseKind::kStopped:
+    case CauseKind::kNotAccepting:
+      return finding.cause->share.value_or(1) >= kMostly;
+    case CauseKind::kFdLimit:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace acceptq::remedy
