@@ -104,6 +104,13 @@ class Check {
   void check(const Finding& finding) {
     if (find_entry(finding.id) == nullptr) say(finding.id + " is in no catalogue");
     if (finding.title.empty() || finding.explanation.empty()) say(finding.id + " says nothing");
+    if (finding.id.starts_with("AQ3") && (!finding.cause || !finding.listener)) {
+      say(finding.id + " says why accept() is slow, without a cause or a listener");
+    }
+    const double share = finding.cause ? finding.cause->share.value_or(0) : 0;
+    if (share < 0 || share > 1 || finding.confidence < 0 || finding.confidence > 1) {
+      say(finding.id + ": share or confidence is not between 0 and 1");
+    }
     if (!finding.listener) return;
     const bool known = std::ranges::any_of(report_.listeners, [&](const ListenerReport& listener) {
       return listener.key == *finding.listener;

@@ -74,6 +74,16 @@ TopRow row_of(const facts::Observation& observation, const facts::Listener& list
   return row;
 }
 
+// By listener key, the kind of the cause that comes first: findings are sorted.
+std::map<std::string_view, std::string> kinds_by_listener(const diagnose::Report& report) {
+  std::map<std::string_view, std::string> kinds;
+  for (const diagnose::Finding& finding : report.findings) {
+    if (!finding.listener || !finding.cause || !finding.id.starts_with("AQ3")) continue;
+    kinds.emplace(*finding.listener, diagnose::cause_name(finding.cause->kind));
+  }
+  return kinds;
+}
+
 }  // namespace
 
 const char* name_of(TopSort sort) { return kSorts[static_cast<std::size_t>(sort)]; }
@@ -117,9 +127,11 @@ std::vector<TopRow> top_rows(const facts::Observation& observation, const diagno
                              const TopHistory& history, const TopChoice& choice) {
   std::vector<TopRow> rows;
   const std::string wanted = lower(choice.filter);
+  const auto kinds = kinds_by_listener(report);
   for (std::size_t i = 0; i < report.listeners.size(); ++i) {
     TopRow row = row_of(observation, observation.after.listeners[i], report.listeners[i], history);
     if (!row.trend.empty()) row.longest = row.trend.back();
+    if (const auto kind = kinds.find(row.key); kind != kinds.end()) row.why = kind->second;
     const bool is_wanted = lower(row.endpoint).find(wanted) != std::string::npos ||
                            lower(row.whose).find(wanted) != std::string::npos;
     if (is_wanted && (!choice.busy_only || is_busy(row))) rows.push_back(std::move(row));

@@ -50,6 +50,7 @@ struct TopRow {
   std::optional<double> p99_ms;
   std::optional<double> estimated_wait_ms;
   std::vector<std::uint32_t> trend;  // longest lengths, oldest first
+  std::string why;                   // the kind of the greatest cause: "io.nfs"; empty: not known
 
   [[nodiscard]] double fullness() const;  // of the longest length, 0…1; 0 without a limit
 };

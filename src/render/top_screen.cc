@@ -25,16 +25,28 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-// The columns of the list; what a wider terminal has more goes to names and bars.
+// The columns of the list; what a wider terminal has more goes to names and bars. A column that is
+// not shown has no width.
 struct Layout {
   int whose = 12;
   int endpoint = 12;
   int bar = 4;
   int trend = 8;
+  int why = 0;
 
-  explicit Layout(int width) {
+  Layout(int width, bool has_causes) {
     constexpr int kNarrow = 80;
-    const int more = std::max(0, width - kNarrow);
+    constexpr int kWhy = 13;  // "cpu.throttled"
+    int more = std::max(0, width - kNarrow);
+    if (has_causes) {
+      why = kWhy;
+      if (more <= kWhy) {
+        // Why it is full says more than how full.
+        bar = trend = 0;
+        return;
+      }
+      more -= kWhy + 1;
+    }
     whose += more / 3;
     endpoint += more / 4;
     trend += more / 5;
@@ -97,10 +109,20 @@ std::string clip(const std::string& text, int width) {
   return columns(text) > width ? fit(text, width) : text;
 }
 
+// Cells side by side, but for those without a width.
+std::string joined(std::initializer_list<std::string> cells) {
+  std::string text;
+  for (const std::string& cell : cells) {
+    if (!cell.empty()) text += (text.empty() ? "" : " ") + cell;
+  }
+  return text;
+}
+
 std::string header_row(const Layout& layout) {
-  return fmt::format("{} {} {:>9} {} {} {:<4} {:>5} {:>5} {:>5} {:>5}", fit("WHOSE", layout.whose),
-                     fit("LISTENER", layout.endpoint), "LEN/LIMIT", fit("FULL", layout.bar),
-                     fit("TREND", layout.trend), "BY", "REF/s", "ACC/s", "P50", "P99");
+  return joined(
+      {fit("WHOSE", layout.whose), fit("LISTENER", layout.endpoint), "LEN/LIMIT",
+       fit("FULL", layout.bar), fit("TREND", layout.trend), fit("WHY", layout.why),
+       fmt::format("{:<4} {:>5} {:>5} {:>5} {:>5}", "BY", "REF/s", "ACC/s", "P50", "P99")});
 }
 
 std::string list_row(const TermStyle& style, const Layout& layout, const TopRow& row) {
@@ -110,14 +132,16 @@ std::string list_row(const TermStyle& style, const Layout& layout, const TopRow&
       std::min<std::size_t>(row.trend.size(), static_cast<std::size_t>(layout.trend));
   const std::vector<std::uint32_t> trend(row.trend.end() - static_cast<std::ptrdiff_t>(shown),
                                          row.trend.end());
-  return fmt::format(
-      "{} {} {:>9} {} {} {:<4} {:>5} {:>5} {:>5} {:>5}", cut(row.whose, layout.whose),
-      cut(short_endpoint(row.endpoint), layout.endpoint), fmt::format("{}/{}", row.length, limit),
-      bar(style, row.fullness(), layout.bar),
-      fit(row.limit ? sparkline(style, trend, capacity) : "", layout.trend),
-      set_by(row.limit_set_by), rate_text(row.refused_per_s), rate_text(row.accepts_per_s),
-      row.p50_ms ? wait_text(row.p50_ms) : estimate_text(row.estimated_wait_ms),
-      wait_text(row.p99_ms));
+  return joined(
+      {cut(row.whose, layout.whose), cut(short_endpoint(row.endpoint), layout.endpoint),
+       fmt::format("{:>9}", fmt::format("{}/{}", row.length, limit)),
+       layout.bar > 0 ? bar(style, row.fullness(), layout.bar) : "",
+       fit(row.limit ? sparkline(style, trend, capacity) : "", layout.trend),
+       fit(row.why, layout.why),
+       fmt::format("{:<4} {:>5} {:>5} {:>5} {:>5}", set_by(row.limit_set_by),
+                   rate_text(row.refused_per_s), rate_text(row.accepts_per_s),
+                   row.p50_ms ? wait_text(row.p50_ms) : estimate_text(row.estimated_wait_ms),
+                   wait_text(row.p99_ms))});
 }
 
 std::string title(const TermStyle& style, const TopFrame& frame) {
@@ -155,6 +179,7 @@ std::vector<std::string> help_lines() {
           "  LEN/LIMIT  connections that wait for accept(), and the limit; one more fits",
           "  FULL       the longest in this interval, as a share of what fits",
           "  TREND      the same over the last intervals",
+          "  WHY        why accept() is slow, where that is known (Enter tells more)",
           "  BY         who set the limit: smax (somaxconn), app (the backlog that the",
           "             application asked for), kern (the kernel), acq (acceptq), ?",
           "  REF/s      refused packets of handshakes a second, retries included",
@@ -194,8 +219,10 @@ std::size_t selected_index(const std::vector<TopRow>& rows, const std::string& k
 
 std::vector<std::string> list_lines(const TermStyle& style, std::size_t room, const TopFrame& frame,
                                     const TopHistory& history, const TopState& state) {
-  const Layout layout(style.width);
   const std::vector<TopRow> rows = top_rows(frame.observation, frame.report, history, state.choice);
+  const bool has_causes =
+      std::ranges::any_of(rows, [](const TopRow& row) { return !row.why.empty(); });
+  const Layout layout(style.width, has_causes);
   const std::size_t selected = selected_index(rows, state.selected);
   std::vector<std::string> lines = {
       ink(style, Ink::kDim, clip(" " + header_row(layout), style.width))};

@@ -84,6 +84,26 @@ TEST(TopScreen, ShowsTheWorstFirstWithItsNumbers) {
   EXPECT_NE(lines[4].find("*:22"), std::string::npos);
 }
 
+// A narrow terminal has no room for all columns.
+TEST(TopScreen, SaysWhyAcceptIsSlow) {
+  TopFrame frame = make_frame({make_listener(80, 129, 128), make_listener(22, 0, 4096)});
+  TopHistory history;
+  history.add(frame.observation, frame.report);
+  diagnose::Finding& finding = frame.report.findings.emplace_back();
+  finding.id = "AQ302";
+  finding.listener = frame.report.listeners[1].key;
+  finding.cause = diagnose::Cause{.kind = diagnose::CauseKind::kCpuThrottled, .share = 0.9};
+  TermStyle style;
+  for (const int width : {80, 120}) {
+    style.width = width;
+    const std::string screen = top_screen(style, 0, frame, history, {});
+    EXPECT_NE(screen.find("WHY"), std::string::npos);
+    EXPECT_NE(screen.find(" cpu.throttled "), std::string::npos) << screen;
+    EXPECT_EQ(screen.find("TREND") != std::string::npos, width == 120);
+    for (const std::string& line : lines_of(screen)) EXPECT_LE(columns(line), width) << line;
+  }
+}
+
 TEST(TopRows, AreFilteredAndSorted) {
   const TopFrame frame = make_frame(
       {make_listener(22, 3, 4096), make_listener(80, 129, 128), make_listener(443, 0, 5)});

@@ -27,7 +27,7 @@ std::set<Pid> held_processes(const Scene& scene, double& share) {
     }
     const bool frozen =
         condition != nullptr && condition->frozen_group && thread->times.voluntary.value_or(0) == 0;
-    const double own = frozen ? 1.0 : static_cast<double>(looks) / thread->looks;
+    const double own = frozen ? 1.0 : std::min(static_cast<double>(looks) / thread->looks, 1.0);
     if (own > 0) held.insert(thread->pid);
     sum += own;
   }
