@@ -163,6 +163,10 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
       "This is one of {} sockets that share {} (SO_REUSEPORT), and {} of the others never held "
       "more than a quarter of what fits: its own process is stuck, or it has none that accepts.",
       members, facts::listener_endpoint(*state.listener), idle);
+  finding.cause =
+      Cause{.kind = CauseKind::kReuseportSkew,
+            .share = {},
+            .detail = {{"members", std::to_string(members)}, {"with_room", std::to_string(idle)}}};
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
 }

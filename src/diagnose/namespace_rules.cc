@@ -223,6 +223,7 @@ class NamespaceRules {
     if (is_flood_of_cookies(sent, received)) {
       Finding finding = finding_here("AQ203", about, {kCookiesSent, kCookiesRecv, kDoCookies});
       finding.confidence = 0.8;
+      finding.cause = Cause{.kind = CauseKind::kSynFlood, .share = {}, .detail = {}};
       finding.explanation = fmt::format(
           "In {:.1f} s {} SYNs were answered with a SYN cookie, and only {} of the cookies came "
           "back ({:.0f} %). Real clients return nearly all.",
@@ -292,6 +293,7 @@ class NamespaceRules {
         only([](const ListenerState& state) { return state.by_syn_queue; });
     Finding finding = finding_here("AQ203", about, {kDrops, kOverflows, kPassiveOpens});
     finding.confidence = 0.6;
+    finding.cause = Cause{.kind = CauseKind::kSynFlood, .share = {}, .detail = {}};
     std::vector<std::string> signs;
     if (silent.waiting > 0) {
       signs.push_back(counted(silent.waiting, "handshake has been", "handshakes have been") +

@@ -83,6 +83,7 @@ TEST(Slow, MemberOfAGroupWhoseOthersAreServed) {
   const Report one = group(152, 0);
   ASSERT_NE(find(one, "AQ111"), nullptr);
   EXPECT_TRUE(says(find(one, "AQ111"), "1 of the others"));
+  EXPECT_EQ(find(one, "AQ111")->cause->kind, CauseKind::kReuseportSkew);
   EXPECT_EQ(find(group(53, 57), "AQ111"), nullptr);
 }
 

@@ -49,7 +49,8 @@ TEST(SynQueue, CookiesThatNobodyReturnsAreAFlood) {
   const Report flood = run({.counters = {{"TcpExtTCPReqQFullDoCookies", 50000},
                                          {"TcpExtSyncookiesSent", 50000},
                                          {"TcpExtSyncookiesRecv", 12}}});
-  EXPECT_NE(find(flood, "AQ203"), nullptr);
+  ASSERT_NE(find(flood, "AQ203"), nullptr);
+  EXPECT_EQ(find(flood, "AQ203")->cause->kind, CauseKind::kSynFlood);
   EXPECT_EQ(find(flood, "AQ202"), nullptr);
   EXPECT_EQ(flood.verdict, Verdict::kAtRisk);
 }
