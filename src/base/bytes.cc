@@ -174,4 +174,22 @@ std::string printable_json(std::string_view json) {
   });
 }
 
+std::string decode_octal_escapes(std::string_view text) {
+  std::string plain;
+  plain.reserve(text.size());
+  while (!text.empty()) {
+    if (text.front() == '\\' && text.size() >= 4) {
+      const std::optional<std::uint8_t> byte = parse_int<std::uint8_t>(text.substr(1, 3), 8);
+      if (byte) {
+        plain.push_back(static_cast<char>(*byte));
+        text.remove_prefix(4);
+        continue;
+      }
+    }
+    plain.push_back(text.front());
+    text.remove_prefix(1);
+  }
+  return plain;
+}
+
 }  // namespace acceptq

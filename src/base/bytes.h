@@ -14,6 +14,10 @@ namespace acceptq {
 // The reverse; nothing where a backslash is followed by something else.
 [[nodiscard]] std::optional<std::string> unescape_bytes(std::string_view text);
 
+// Blanks, newlines and backslashes as the kernel escapes them in lists of mounts: \ooo
+// (fs/seq_file.c, mangle_path). What is no such escape stays as it is.
+[[nodiscard]] std::string decode_octal_escapes(std::string_view text);
+
 // For a terminal or a page: as escape_bytes, but backslashes stay single, and each byte of what a
 // terminal obeys or does not show is escaped: control characters, characters that turn the
 // direction of the text, and those of no width. So no name moves the cursor, changes colours, or

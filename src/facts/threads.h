@@ -131,11 +131,28 @@ struct FuseConnection {
   friend bool operator==(const FuseConnection&, const FuseConnection&) = default;
 };
 
+// An NFS mount that processes see, and its operations while it was watched; without these after one
+// look. One that stands still has none that ended.
+struct NfsMount {
+  std::string source;  // "10.0.0.9:/data"
+  std::string mountpoint;
+  std::optional<std::uint64_t> operations;
+  std::optional<std::uint64_t> repeated;  // requests
+  std::optional<std::uint64_t> major_timeouts;
+  // Sums over these operations, in milliseconds: until sent, until answered, and in all.
+  std::optional<std::uint64_t> queue_ms;
+  std::optional<std::uint64_t> round_trip_ms;
+  std::optional<std::uint64_t> execute_ms;
+
+  friend bool operator==(const NfsMount&, const NfsMount&) = default;
+};
+
 // Of listeners in trouble, and of the processes that hold them.
 struct AcceptEvidence {
   std::map<std::string, Acceptors> acceptors;  // by listener_key
   std::vector<ProcessCondition> processes;     // by pid
   std::vector<FuseConnection> fuse;            // by device
+  std::vector<NfsMount> nfs;                   // by source and mount point
 
   friend bool operator==(const AcceptEvidence&, const AcceptEvidence&) = default;
 };

@@ -91,10 +91,22 @@ static void fields(auto& archive, FuseConnection& fuse) {
   archive("daemon_state", fuse.daemon_state);
 }
 
+static void fields(auto& archive, NfsMount& mount) {
+  archive("source", mount.source);
+  archive("mountpoint", mount.mountpoint);
+  archive("operations", mount.operations);
+  archive("repeated", mount.repeated);
+  archive("major_timeouts", mount.major_timeouts);
+  archive("queue_ms", mount.queue_ms);
+  archive("round_trip_ms", mount.round_trip_ms);
+  archive("execute_ms", mount.execute_ms);
+}
+
 static void fields(auto& archive, AcceptEvidence& evidence) {
   archive("acceptors", evidence.acceptors);
   archive("processes", evidence.processes);
   archive("fuse", evidence.fuse);
+  archive("nfs", evidence.nfs);
 }
 
 std::string_view accept_link_name(AcceptLink link) {

@@ -51,6 +51,11 @@ Observation with_evidence() {
                                        .daemon = Pid(812),
                                        .daemon_comm = "slowfs",
                                        .daemon_state = "T"}};
+  observation.accept_evidence.nfs = {{.source = "10.0.0.9:/data",
+                                      .mountpoint = "/data",
+                                      .operations = 12,
+                                      .repeated = 1,
+                                      .round_trip_ms = 11900}};
   return observation;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/bytes.h"
 #include "base/text.h"
 
 namespace acceptq::collect::netns {
@@ -32,25 +33,6 @@ std::optional<Mount> parse_line(std::string_view line) {
   if (!id || !parent || dash == fields.end() || dash + 1 == fields.end()) return std::nullopt;
   return Mount{
       .id = *id, .parent = *parent, .root = fields[3], .point = fields[4], .type = *(dash + 1)};
-}
-
-// The kernel escapes blank, tab, newline and backslash as \ooo (fs/seq_file.c, mangle_path).
-std::string unescape(std::string_view text) {
-  std::string plain;
-  plain.reserve(text.size());
-  while (!text.empty()) {
-    if (text.front() == '\\' && text.size() >= 4) {
-      const std::optional<std::uint8_t> byte = parse_int<std::uint8_t>(text.substr(1, 3), 8);
-      if (byte) {
-        plain.push_back(static_cast<char>(*byte));
-        text.remove_prefix(4);
-        continue;
-      }
-    }
-    plain.push_back(text.front());
-    text.remove_prefix(1);
-  }
-  return plain;
 }
 
 // Whether a walk over a file system of this type asks somebody who may not answer (its
@@ -92,7 +74,7 @@ std::vector<NamespaceMount> parse_namespace_mounts(std::string_view mountinfo) {
     const std::optional<std::uint64_t> inode = parse_inode_link(mount.root, "net");
     if (!inode) continue;
     mounts.push_back({.id = NetnsId(*inode),
-                      .path = unescape(mount.point),
+                      .path = decode_octal_escapes(mount.point),
                       .remote_type = std::string(remote_on_the_way(mount, by_id))});
   }
   return mounts;

@@ -141,6 +141,23 @@ TEST(Causes, NfsNamesItsServer) {
   EXPECT_EQ(find(report, "AQ310")->cause->detail.at("server"), "10.0.0.9");
 }
 
+TEST(Causes, NfsByItsOnlyMountWithItsTimes) {
+  const Wait wait = in_call("D", "openat", {"rpc_wait_bit_killable", "nfs4_do_open"});
+  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, wait, 0.9));
+  observation.accept_evidence.nfs = {{.source = "10.0.0.9:/data",
+                                      .mountpoint = "/srv",
+                                      .operations = 20,
+                                      .round_trip_ms = 2360,
+                                      .execute_ms = 2400}};
+  EXPECT_TRUE(says(find(report_of(observation), "AQ310"),
+                   "nginx waits for NFS (10.0.0.9:/data): 90 % of 2.0 s. An operation took 120 ms, "
+                   "118 of them until the server answered."));
+  observation.accept_evidence.nfs[0].operations = 0;
+  EXPECT_TRUE(says(find(report_of(observation), "AQ310"), "None of its operations ended"));
+  observation.accept_evidence.nfs.push_back({.source = "10.0.0.8:/b", .mountpoint = "/b"});
+  EXPECT_TRUE(says(find(report_of(observation), "AQ310"), "nginx waits for NFS: 90 %"));
+}
+
 TEST(Causes, StoppedByASignalADebuggerOrTheFreezer) {
   Observation observation = full(
       thread(3985, 3985, AcceptLink::kOwner, in_call("T", "epoll_wait", {"do_signal_stop"}), 1));

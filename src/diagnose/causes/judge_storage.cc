@@ -55,6 +55,31 @@ std::string describe_daemon(const facts::FuseConnection& fuse, Cause& cause) {
   return text;
 }
 
+// That of the descriptor; a call that opens a file has none yet, and then the only one is it.
+const facts::NfsMount* nfs_mount_of(const Scene& scene, const std::string* source) {
+  const auto& all = scene.observation.accept_evidence.nfs;
+  if (source == nullptr) return all.size() == 1 ? all.data() : nullptr;
+  const auto it = std::ranges::find(all, *source, &facts::NfsMount::source);
+  return it != all.end() ? &*it : nullptr;
+}
+
+// How long its operations took; a sentence, with a blank behind it, or nothing.
+std::string describe_operations(const facts::NfsMount* mount, Cause& cause) {
+  if (mount == nullptr || !mount->operations) return "";
+  cause.detail["mountpoint"] = mount->mountpoint;
+  cause.detail["operations"] = std::to_string(*mount->operations);
+  if (mount->repeated) cause.detail["repeated"] = std::to_string(*mount->repeated);
+  if (*mount->operations == 0) return "None of its operations ended while acceptq watched. ";
+  if (!mount->execute_ms || !mount->round_trip_ms) return "";
+  const double all = static_cast<double>(*mount->operations);
+  const double execute = static_cast<double>(*mount->execute_ms) / all;
+  const double round_trip = static_cast<double>(*mount->round_trip_ms) / all;
+  cause.detail["execute_ms"] = fmt::format("{:.1f}", execute);
+  cause.detail["round_trip_ms"] = fmt::format("{:.1f}", round_trip);
+  return fmt::format("An operation took {:.3g} ms, {:.3g} of them until the server answered. ",
+                     execute, round_trip);
+}
+
 }  // namespace
 
 std::optional<JudgedCause> judge_fuse(const Scene& scene) {
@@ -83,16 +108,20 @@ std::optional<JudgedCause> judge_fuse(const Scene& scene) {
 std::optional<JudgedCause> judge_nfs(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kIoNfs, WaitClass::kNfs);
   if (!judged) return std::nullopt;
-  add_file(scene.time.of(WaitClass::kNfs), judged->cause);
+  Cause& cause = judged->cause;
+  add_file(scene.time.of(WaitClass::kNfs), cause);
+  const std::string* source = find(cause, "source");
+  const facts::NfsMount* mount = nfs_mount_of(scene, source);
+  if (mount != nullptr && source == nullptr) source = &(cause.detail["source"] = mount->source);
   judged->words = "waits for NFS";
-  if (const std::string* source = find(judged->cause, "source")) {
+  if (source != nullptr) {
     judged->words += fmt::format(" ({})", *source);
     if (const std::size_t colon = source->rfind(":/"); colon != std::string::npos) {
-      judged->cause.detail["server"] = source->substr(0, colon);
-      judged->cause.detail["path"] = source->substr(colon + 1);
+      cause.detail["server"] = source->substr(0, colon);
+      cause.detail["path"] = source->substr(colon + 1);
     }
   }
-  judged->consequence = kWhileItWaits;
+  judged->consequence = describe_operations(mount, cause) + kWhileItWaits;
   return judged;
 }
 
