@@ -24,4 +24,6 @@ std::optional<CauseKind> cause_of_name(std::string_view name) {
   return static_cast<CauseKind>(found - kNames.begin());
 }
 
+std::vector<std::string> cause_names() { return {kNames.begin(), kNames.end()}; }
+
 }  // namespace acceptq::diagnose

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace acceptq::diagnose {
 
@@ -34,5 +36,7 @@ enum class CauseKind : std::uint8_t {
 [[nodiscard]] std::string_view cause_name(CauseKind kind);
 // The reverse; empty for a word that is none.
 [[nodiscard]] std::optional<CauseKind> cause_of_name(std::string_view name);
+// Every name, in the order of the enumeration.
+[[nodiscard]] std::vector<std::string> cause_names();
 
 }  // namespace acceptq::diagnose

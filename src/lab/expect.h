@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,5 +15,10 @@ namespace acceptq::lab {
 // several listeners on the port (SO_REUSEPORT, IPv4 and IPv6) each expectation must hold for one.
 [[nodiscard]] std::vector<std::string> compare(const Expect& expect, NetnsId netns,
                                                std::uint16_t port, const Diagnosis& diagnosis);
+
+// The cause that the diagnosis gives for the TCP listener on `port` in `netns`: that of the first
+// finding with one, among those of the listener and of its namespace as a whole.
+[[nodiscard]] std::optional<diagnose::CauseKind> cause_given(NetnsId netns, std::uint16_t port,
+                                                             const Diagnosis& diagnosis);
 
 }  // namespace acceptq::lab

@@ -106,6 +106,32 @@ TEST(Compare, SaysOneSentenceForEachDifference) {
   for (const Case& c : cases) EXPECT_EQ(compare(c.expect, kPod, 80, diagnosis), c.mismatches);
 }
 
+TEST(Compare, TheCauseIsThatOfTheFirstFindingWithOne) {
+  using diagnose::CauseKind;
+  const auto give = [](Diagnosis& diagnosis, const char* id, CauseKind kind) {
+    for (diagnose::Finding& finding : diagnosis.report.findings) {
+      if (finding.id == id) finding.cause = {.kind = kind};
+    }
+  };
+  Diagnosis diagnosis = sample();
+  const auto against = [&](const Expect& expect) { return compare(expect, kPod, 80, diagnosis); };
+  // Of another listener, another namespace, and the host: none of ours.
+  for (const char* id : {"AQ103", "AQ102", "AQ602", "AQ601"}) {
+    give(diagnosis, id, CauseKind::kStopped);
+  }
+  EXPECT_EQ(against({.no_cause = true}), Words{});
+  EXPECT_EQ(against({.causes = {CauseKind::kStopped, CauseKind::kLock}}),
+            Words{"cause: expected stopped or lock, got none"});
+  give(diagnosis, "AQ203", CauseKind::kSynFlood);
+  EXPECT_EQ(cause_given(kPod, 80, diagnosis), CauseKind::kSynFlood);
+  give(diagnosis, "AQ101", CauseKind::kIoFuse);
+  EXPECT_EQ(cause_given(kPod, 80, diagnosis), CauseKind::kIoFuse);
+  EXPECT_EQ(against({.causes = {CauseKind::kIoBlock, CauseKind::kIoFuse}}), Words{});
+  EXPECT_EQ(against({.causes = {CauseKind::kSynFlood}}),
+            Words{"cause: expected syn_flood, got io.fuse"});
+  EXPECT_EQ(against({.no_cause = true}), Words{"cause: expected none, got io.fuse"});
+}
+
 TEST(Compare, AListenerMustBeThere) {
   EXPECT_EQ(compare({}, kPod, 82, sample()), Words{"no listener on port 82 was found"});
   EXPECT_EQ(compare({.limit = 5}, kOther, 81, sample()), Words{"no listener on port 81 was found"});

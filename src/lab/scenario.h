@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "diagnose/cause_kind.h"
 #include "facts/address.h"
 
 namespace acceptq::lab {
@@ -63,6 +64,9 @@ struct Expect {
   std::optional<std::uint32_t> limit;
   std::optional<std::string> limit_set_by;
   std::optional<std::string> owner;  // comm of a process that holds the listener
+  // Of these kinds one; the first is the true one, where it matters. Empty: not checked.
+  std::vector<diagnose::CauseKind> causes;
+  bool no_cause = false;
 };
 
 struct SayStep {

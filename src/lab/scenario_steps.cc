@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "diagnose/catalogue.h"
+#include "diagnose/cause_kind.h"
 #include "render/names.h"
 
 namespace acceptq::lab {
@@ -194,6 +195,22 @@ std::vector<std::string> findings_of(YamlMap& map, const char* key, const char* 
   return texts;
 }
 
+// Kinds of causes, or "none" alone.
+void read_causes(YamlMap& map, Expect& expect) {
+  const std::vector<std::string> words = map.texts("cause");
+  expect.no_cause = words == std::vector<std::string>{"none"};
+  if (expect.no_cause) return;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (const auto kind = diagnose::cause_of_name(words[i])) {
+      expect.causes.push_back(*kind);
+      continue;
+    }
+    map.entry_error("cause", i,
+                    "must be none, or hold some of " + joined(diagnose::cause_names()) +
+                        ", not \"" + words[i] + "\"");
+  }
+}
+
 // A word that acceptq never says would never be met, or, in `no_findings`, never be broken.
 Expect parse_expect(YamlMap map) {
   Expect expect;
@@ -211,6 +228,7 @@ Expect parse_expect(YamlMap map) {
   }
   expect.limit_set_by = word_of(map, "limit_set_by", render::limit_set_by_names());
   expect.owner = map.optional_text("owner");
+  read_causes(map, expect);
   map.finish();
   return expect;
 }

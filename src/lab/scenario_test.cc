@@ -119,7 +119,8 @@ TEST(Scenario, ExpectsOnlyWhatAcceptqCanSay) {
       {"no_findings: [AQ1, AQ9]",
        "t.yaml:9:29: expect: \"no_findings\" must hold the whole or the beginning of one of AQ101"},
       {"no_findings: [\"\"]", "not \"\""},
-      {"cause: io", "unknown key \"cause\""},
+      {"cause: io", "t.yaml:9:17: expect: \"cause\" must be none, or hold some of stopped, "},
+      {"cause: [stopped, none]", "t.yaml:9:27: expect: \"cause\" must be none, or hold some of "},
   };
   for (const Bad& bad : cases) {
     const Result<Scenario> scenario =
@@ -129,7 +130,8 @@ TEST(Scenario, ExpectsOnlyWhatAcceptqCanSay) {
     EXPECT_THAT(scenario.error().context, HasSubstr(bad.error)) << bad.steps;
   }
   for (const char* good : {"verdict: at_risk", "limit_set_by: kernel", "findings: [AQ101, AQ609]",
-                           "no_findings: [AQ, AQ1, AQ10, AQ101]"}) {
+                           "no_findings: [AQ, AQ1, AQ10, AQ101]", "cause: none", "cause: io.fuse",
+                           "cause: [sleep, unknown]"}) {
     EXPECT_TRUE(parse_steps(std::string("- diagnose: {namespace: pod, port: 80, expect: {") + good +
                             "}}\n"))
         << good;
