@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "base/file.h"
-#include "lab/cpu_groups.h"
+#include "lab/cgroups.h"
 #include "lab/expect.h"
 #include "lab/runner.h"
 #include "lab/sandbox.h"
@@ -138,31 +138,35 @@ Result<LabOutcome> run_scenario(const std::string& path_or_name, const LabOption
       scenario->storage.empty() ? Result<std::string>(std::string()) : find_slowfs(options);
   if (!slowfs) return fail(slowfs.error());
 
-  std::optional<CpuGroups> cpu_groups;
+  std::optional<Cgroups> cgroups;
+  CgroupNeed need;
   for (const ServerSpec& server : scenario->servers) {
-    if (!server.cpu_quota || cpu_groups) continue;
-    Result<CpuGroups> made = CpuGroups::create();
+    const CgroupNeed its = cgroup_need(*scenario, server);
+    need.cpu |= its.cpu;
+    need.freezer |= its.freezer;
+  }
+  if (need.cpu || need.freezer) {
+    Result<Cgroups> made = Cgroups::create(need);
     if (!made) {
-      return fail(ErrorCode::kUnsupported,
-                  fmt::format("scenario {}: the cpu_quota of server {}: {}", scenario->name,
-                              server.name, made.error().message()));
+      return fail(ErrorCode::kUnsupported, fmt::format("scenario {}: its cgroups: {}",
+                                                       scenario->name, made.error().message()));
     }
-    cpu_groups.emplace(*std::move(made));
+    cgroups.emplace(*std::move(made));
   }
 
   const auto begin = std::chrono::steady_clock::now();
   Outside outside(*scenario, options, diagnoser, sink);
   const Status ran = run_in_sandbox(
       [&](const Channel& channel) {
-        run_steps(*scenario, *slowfs, cpu_groups ? &*cpu_groups : nullptr, channel);
+        run_steps(*scenario, *slowfs, cgroups ? &*cgroups : nullptr, channel);
       },
       [&](const Channel& channel, const std::string& message) {
         return outside.take(channel, message);
       },
       [&] { return outside.stopped(); });
   if (!ran) return fail(ran.error());
-  if (cpu_groups) {
-    if (const Status removed = cpu_groups->remove(); !removed) return fail(removed.error());
+  if (cgroups) {
+    if (const Status removed = cgroups->remove(); !removed) return fail(removed.error());
   }
   if (outside.error) return fail(*outside.error);
   // Asked once more: a signal to the whole process group ends the sandbox before we look.

@@ -78,10 +78,10 @@ struct LabOutcome {
 // A file, or the name of a scenario in one of scenario_folders(). Needs root. When it returns,
 // nothing of the scenario is left: processes, namespaces, mounts, cgroups, files. If this process
 // dies first, the kernel ends the sandbox with all that is in it, and then a process that outlives
-// it removes the cgroups (CpuGroups). Forks without exec: call it before other threads are started.
+// it removes the cgroups (Cgroups). Forks without exec: call it before other threads are started.
 //
 // Fails with kNotFound or kMalformed for the scenario itself, kPermission without root,
-// kUnsupported where a server has a CPU quota and no cgroup can be made, and kIo or kInterrupted
+// kUnsupported where a server needs a cgroup and none can be made, and kIo or kInterrupted
 // where a step could not be done or the scenario's time was over.
 [[nodiscard]] Result<LabOutcome> run_scenario(const std::string& path_or_name,
                                               const LabOptions& options, const Diagnoser& diagnoser,

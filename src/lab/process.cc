@@ -94,8 +94,8 @@ Result<pid_t> spawn(const SpawnOptions& options) {
     if (::dup2(in.get(), 0) < 0 || ::dup2(out.get(), 1) < 0 || ::dup2(out.get(), 2) < 0) {
       give_up(channel);
     }
-    if (!options.cgroup_procs.empty()) {
-      const UniqueFd file(::open(options.cgroup_procs.c_str(), O_WRONLY | O_CLOEXEC));
+    for (const std::string& path : options.cgroup_procs) {
+      const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
       if (!file.valid() || ::write(file.get(), "0", 1) != 1) give_up(channel);
     }
     if (options.netns_fd >= 0 && ::setns(options.netns_fd, CLONE_NEWNET) != 0) give_up(channel);

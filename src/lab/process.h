@@ -20,7 +20,7 @@ struct SpawnOptions {
   std::string directory = "/";
   std::map<std::string, std::string> environment;  // added to ours
   std::string output_path;                         // for stdout and stderr; empty: dropped
-  std::string cgroup_procs;                        // a cgroup's file, to join it; empty: none
+  std::vector<std::string> cgroup_procs;           // files of cgroups, to join these
   std::optional<std::uint64_t> open_files;
 };
 

@@ -71,7 +71,7 @@ TEST(Spawn, SeesAnEndOfItsOwn) {
 TEST(Spawn, FailsWhereItCannotBeExecuted) {
   EXPECT_FALSE(spawn({.command = {"acceptq-no-such-program"}}));
   EXPECT_FALSE(spawn({.command = {"true"}, .directory = "/nonexistent"}));
-  EXPECT_FALSE(spawn({.command = {"true"}, .cgroup_procs = "/nonexistent"}));
+  EXPECT_FALSE(spawn({.command = {"true"}, .cgroup_procs = {"/nonexistent"}}));
 }
 
 }  // namespace

@@ -87,8 +87,15 @@ class Runner {
   }
 
   Status act(const SignalStep& step) {
-    say(fmt::format("  > signal {} to {}", ::sigabbrev_np(step.signal), step.server));
+    say(fmt::format("  > signal {} to {}", ::sigabbrev_np(step.signal),
+                    step.storage.empty() ? step.server : "storage " + step.storage));
     return world_.signal(step);
+  }
+
+  Status act(const FreezeStep& step) {
+    say(fmt::format("  > {} {}", step.freeze ? "freeze" : "thaw",
+                    step.group.empty() ? step.server : "group " + step.group));
+    return world_.freeze(step);
   }
 
   Status act(const SysctlStep& step) {
@@ -248,7 +255,7 @@ class Runner {
 
 }  // namespace
 
-void run_steps(const Scenario& scenario, const std::string& slowfs, const CpuGroups* cpu_groups,
+void run_steps(const Scenario& scenario, const std::string& slowfs, const Cgroups* cgroups,
                const Channel& channel) {
   const auto fails = [&](const Error& error, int line) {
     channel.send(to_message(Json{{"kind", "error"},
@@ -256,7 +263,7 @@ void run_steps(const Scenario& scenario, const std::string& slowfs, const CpuGro
                                  {"interrupted", error.code == ErrorCode::kInterrupted},
                                  {"text", cut(error.message())}}));
   };
-  Result<World> world = World::create(scenario, slowfs, cpu_groups);
+  Result<World> world = World::create(scenario, slowfs, cgroups);
   if (!world) return fails(world.error(), 0);
   Runner runner(*world, channel,
                 Clock::now() + std::chrono::duration_cast<Clock::duration>(

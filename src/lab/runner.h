@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "lab/cpu_groups.h"
+#include "lab/cgroups.h"
 #include "lab/sandbox.h"
 #include "lab/scenario.h"
 
@@ -13,8 +13,8 @@ namespace acceptq::lab {
 // Messages are JSON objects with a member "kind": "text" (a line to show), "show", "load",
 // "diagnose" (to be answered; "step" is its number in the scenario, from 0), and last "done" or
 // "error".
-// `cpu_groups`: null where no server has a CPU quota.
-void run_steps(const Scenario& scenario, const std::string& slowfs, const CpuGroups* cpu_groups,
+// `cgroups`: null where no server needs one.
+void run_steps(const Scenario& scenario, const std::string& slowfs, const Cgroups* cgroups,
                const Channel& channel);
 
 }  // namespace acceptq::lab

@@ -53,6 +53,12 @@ class Reader {
     each(map, "storage", [this](const std::string& name, const YAML::Node& node) {
       scenario_.storage.push_back(read_storage(name, node));
     });
+    each(map, "groups", [this](const std::string& name, const YAML::Node& node) {
+      YamlMap group(node, "group " + name, errors_);
+      scenario_.groups.push_back(
+          {.name = name, .cpu_quota = group.optional_number("cpu_quota", 0.01, 64)});
+      group.finish();
+    });
     each(map, "servers", [this](const std::string& name, const YAML::Node& node) {
       scenario_.servers.push_back(read_server(name, node));
     });
@@ -170,6 +176,12 @@ class Reader {
         static_cast<std::uint16_t>(map.optional_count("ready_port", 1, 65535).value_or(0));
     spec.ready_within_s = map.optional_number("ready_within", 0.1, 120).value_or(5);
     spec.cpu_quota = map.optional_number("cpu_quota", 0.01, 64);
+    if (const auto group = map.optional_text("group")) {
+      spec.group = *group;
+      if (group_of(scenario_, spec) == nullptr) {
+        map.error("group", "names \"" + *group + "\", which this scenario does not define");
+      }
+    }
     spec.open_files = map.optional_count("open_files", 3, 1U << 20);
     map.finish();
     return spec;
@@ -214,6 +226,23 @@ class Reader {
 };
 
 }  // namespace
+
+const GroupSpec* group_of(const Scenario& scenario, const ServerSpec& server) {
+  const auto found = std::ranges::find(scenario.groups, server.group, &GroupSpec::name);
+  return found == scenario.groups.end() ? nullptr : &*found;
+}
+
+CgroupNeed cgroup_need(const Scenario& scenario, const ServerSpec& server) {
+  const GroupSpec* const group = group_of(scenario, server);
+  CgroupNeed need;
+  need.cpu = server.cpu_quota.has_value() || (group != nullptr && group->cpu_quota);
+  need.freezer = std::ranges::any_of(scenario.steps, [&](const Step& step) {
+    const auto* const freeze = std::get_if<FreezeStep>(&step.action);
+    return freeze != nullptr &&
+           (freeze->server == server.name || (group != nullptr && freeze->group == group->name));
+  });
+  return need;
+}
 
 Result<Scenario> parse_scenario(std::string_view text, const std::string& file_name) {
   YamlErrors errors(file_name);

@@ -31,9 +31,16 @@ struct StorageSpec {
   std::map<std::string, std::uint64_t> files;  // name → size in bytes
 };
 
+// A cgroup around those of its servers, as a pod has one around its containers'.
+struct GroupSpec {
+  std::string name;
+  std::optional<double> cpu_quota;  // cores, for all of its servers together
+};
+
 struct ServerSpec {
   std::string name;
   std::string netns;
+  std::string group;  // empty: in none
   std::vector<std::string> command;
   std::map<std::string, std::string> files;  // written into the server's directory
   std::map<std::string, std::string> environment;
@@ -77,10 +84,18 @@ struct ServerStep {
   ServerAction action = ServerAction::kStart;
   std::string server;
 };
+// To a server or to the daemon of a storage; the other name is empty.
 struct SignalStep {
   std::string server;
+  std::string storage;
   int signal = 0;
   bool whole_group = true;  // else its first process only
+};
+// A server or a group; the other name is empty.
+struct FreezeStep {
+  bool freeze = true;  // else thaw
+  std::string server;
+  std::string group;
 };
 struct SysctlStep {
   std::string netns;
@@ -133,8 +148,9 @@ struct DiagnoseStep {
   Expect expect;
 };
 
-using Action = std::variant<SayStep, ServerStep, SignalStep, SysctlStep, EditStep, StorageStep,
-                            LoadStep, WaitStep, RunStep, ShowStep, ShowSysctlStep, DiagnoseStep>;
+using Action =
+    std::variant<SayStep, ServerStep, SignalStep, FreezeStep, SysctlStep, EditStep, StorageStep,
+                 LoadStep, WaitStep, RunStep, ShowStep, ShowSysctlStep, DiagnoseStep>;
 
 struct Step {
   int line = 0;  // in the file, from 1
@@ -148,10 +164,20 @@ struct Scenario {
   double timeout_s = 120;  // for the whole run
   std::vector<NamespaceSpec> namespaces;
   std::vector<StorageSpec> storage;
+  std::vector<GroupSpec> groups;
   std::vector<ServerSpec> servers;
   std::vector<LoadSpec> loads;
   std::vector<Step> steps;
 };
+
+// Which cgroups are needed.
+struct CgroupNeed {
+  bool cpu = false;
+  bool freezer = false;
+};
+[[nodiscard]] CgroupNeed cgroup_need(const Scenario& scenario, const ServerSpec& server);
+// The group that a server is in; null where it is in none.
+[[nodiscard]] const GroupSpec* group_of(const Scenario& scenario, const ServerSpec& server);
 
 // Reads a scenario. Fails with kMalformed and "FILE:LINE:COLUMN: reason" for text that is not YAML,
 // an unknown or repeated key, a value of the wrong type or out of range, a name that the scenario

@@ -45,8 +45,13 @@ Action signal_step(YamlMap map, const Scenario& scenario) {
       {"STOP", SIGSTOP}, {"CONT", SIGCONT}, {"HUP", SIGHUP},   {"TERM", SIGTERM},
       {"KILL", SIGKILL}, {"INT", SIGINT},   {"USR1", SIGUSR1}, {"USR2", SIGUSR2}};
   SignalStep result;
-  result.server = map.text("server");
-  check_defined(map, "server", result.server, scenario.servers);
+  if (map.has("storage")) {
+    result.storage = map.text("storage");
+    check_defined(map, "storage", result.storage, scenario.storage);
+  } else {
+    result.server = map.text("server");
+    check_defined(map, "server", result.server, scenario.servers);
+  }
   const std::string name = map.text("signal");
   for (const auto& [word, number] : kSignals) {
     if (name == word) result.signal = number;
@@ -56,6 +61,19 @@ Action signal_step(YamlMap map, const Scenario& scenario) {
   const std::string to = map.optional_text("to").value_or("all");
   if (to != "all" && to != "main") map.error("to", "must be all or main");
   result.whole_group = to == "all";
+  map.finish();
+  return result;
+}
+
+Action freeze_step(bool freeze, YamlMap map, const Scenario& scenario) {
+  FreezeStep result{.freeze = freeze};
+  if (map.has("group")) {
+    result.group = map.text("group");
+    check_defined(map, "group", result.group, scenario.groups);
+  } else {
+    result.server = map.text("server");
+    check_defined(map, "server", result.server, scenario.servers);
+  }
   map.finish();
   return result;
 }
@@ -265,6 +283,10 @@ Step parse_step(const YAML::Node& node, const Scenario& scenario, YamlErrors& er
     step.action = server_step(ServerAction::kRestart, map, "restart", scenario);
   } else if (map.has("signal")) {
     step.action = signal_step(inner("signal"), scenario);
+  } else if (map.has("freeze")) {
+    step.action = freeze_step(true, inner("freeze"), scenario);
+  } else if (map.has("thaw")) {
+    step.action = freeze_step(false, inner("thaw"), scenario);
   } else if (map.has("sysctl")) {
     step.action = sysctl_step(inner("sysctl"), scenario);
   } else if (map.has("edit")) {

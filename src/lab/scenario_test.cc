@@ -72,6 +72,32 @@ TEST(Scenario, ReadsEveryKindOfStep) {
   EXPECT_EQ(diagnose.expect.must_not, std::vector<std::string>{"AQ2"});
 }
 
+TEST(Scenario, SaysWhichCgroupsAServerNeeds) {
+  const Result<Scenario> scenario = parse_scenario(
+      "name: t\ntitle: T\nnamespaces: {n: }\nstorage: {d: {}}\n"
+      "groups: {pod: {cpu_quota: 0.5}, other: {}}\n"
+      "servers:\n"
+      "  a: {namespace: n, command: x, group: pod}\n"
+      "  b: {namespace: n, command: x, group: other}\n"
+      "  c: {namespace: n, command: x}\n"
+      "  d: {namespace: n, command: x, cpu_quota: 1}\n"
+      "steps:\n"
+      "- freeze: {group: other}\n"
+      "- thaw: {server: c}\n"
+      "- signal: {storage: d, signal: STOP}\n",
+      "t.yaml");
+  ASSERT_TRUE(scenario) << scenario.error().message();
+  std::string needs;
+  for (const ServerSpec& server : scenario->servers) {
+    const CgroupNeed need = cgroup_need(*scenario, server);
+    needs += server.name + (need.cpu ? " cpu" : "") + (need.freezer ? " freezer" : "") + "\n";
+  }
+  EXPECT_EQ(needs, "a cpu\nb freezer\nc freezer\nd cpu\n");
+  EXPECT_TRUE(std::get<FreezeStep>(scenario->steps[0].action).freeze);
+  EXPECT_FALSE(std::get<FreezeStep>(scenario->steps[1].action).freeze);
+  EXPECT_EQ(std::get<SignalStep>(scenario->steps[2].action).storage, "d");
+}
+
 struct Bad {
   const char* steps;
   const char* error;
@@ -92,6 +118,10 @@ TEST(Scenario, SaysWhereAndWhy) {
       {"- sysctl: {namespace: pod, name: net/../kernel/panic, value: 1}\n", "below net."},
       {"- edit: {server: s, file: g, replace: x, with: y}\n", "not among the server's files"},
       {"- signal: {server: s, signal: SEGV}\n", "must be STOP"},
+      {"- signal: {storage: e, signal: STOP}\n", "names \"e\", which this scenario does not"},
+      {"- signal: {server: s, storage: d, signal: STOP}\n", "unknown key \"server\""},
+      {"- freeze: {group: g}\n", "names \"g\", which this scenario does not define"},
+      {"- thaw: {}\n", "thaw: \"server\" is missing"},
       {"- show: {namespace: pod, port: 65536}\n", "from 1 to 65535"},
       {"- diagnose: {namespace: pod, port: 80, expect: {verdit: x}}\n", "unknown key \"verdit\""},
       {"- [a]\n", "step must be a map"},

@@ -54,14 +54,14 @@ const Spec& spec_of(const std::vector<Spec>& specs, const std::string& name) {
 
 }  // namespace
 
-World::World(const Scenario& scenario, Network network, const CpuGroups* cpu_groups)
-    : scenario_(&scenario), network_(std::move(network)), cpu_groups_(cpu_groups) {}
+World::World(const Scenario& scenario, Network network, const Cgroups* cgroups)
+    : scenario_(&scenario), network_(std::move(network)), cgroups_(cgroups) {}
 
 Result<World> World::create(const Scenario& scenario, const std::string& slowfs,
-                            const CpuGroups* cpu_groups) {
+                            const Cgroups* cgroups) {
   Result<Network> network = Network::create(scenario.namespaces);
   if (!network) return fail(network.error());
-  World world(scenario, std::move(*network), cpu_groups);
+  World world(scenario, std::move(*network), cgroups);
   for (const StorageSpec& spec : scenario.storage) {
     if (const Status mounted = world.mount_storage(spec, slowfs); !mounted) {
       return fail(mounted.error());
@@ -94,7 +94,9 @@ Status World::mount_storage(const StorageSpec& spec, const std::string& slowfs) 
                      "--control", control};
   if (spec.direct_io) options.command.emplace_back("--direct-io");
   options.output_path = folder_of("log", spec.name);
-  if (const Result<pid_t> pid = spawn(options); !pid) return fail(pid.error());
+  const Result<pid_t> pid = spawn(options);
+  if (!pid) return fail(pid.error());
+  storage_[spec.name] = *pid;
   const bool ready = eventually(
       [&] {
         const Result<std::string> log = read_file(options.output_path);
@@ -133,10 +135,10 @@ Status World::start(const std::string& name) {
   options.environment = spec.environment;
   options.output_path = server_dir(name) + "/output.log";
   options.open_files = spec.open_files;
-  if (spec.cpu_quota && cpu_groups_ != nullptr) {
-    const Result<std::string> procs = cpu_groups_->make(name, *spec.cpu_quota);
+  if (cgroups_ != nullptr) {
+    Result<std::vector<std::string>> procs = cgroups_->make(*scenario_, spec);
     if (!procs) return fail(procs.error());
-    options.cgroup_procs = *procs;
+    options.cgroup_procs = *std::move(procs);
   }
   const Result<pid_t> pid = spawn(options);
   if (!pid) return fail(pid.error());
@@ -162,10 +164,13 @@ Status World::stop(const std::string& name) {
   const auto it = servers_.find(name);
   if (it == servers_.end()) return fail(ErrorCode::kNotFound, "server " + name + " does not run");
   const pid_t leader = it->second;
+  const ServerSpec& spec = spec_of(scenario_->servers, name);
+  if (cgroups_ != nullptr) {
+    if (Status thawed = cgroups_->thaw(*scenario_, spec); !thawed) return thawed;
+  }
   servers_.erase(it);
   if (!end_group(leader, SIGTERM, 2)) static_cast<void>(end_group(leader, SIGKILL, 2));
   ::kill(-leader, SIGKILL);  // workers that outlived it
-  const ServerSpec& spec = spec_of(scenario_->servers, name);
   if (spec.ready_port == 0) return {};
   // Its socket lives until the last worker is gone, which may still wait for storage.
   const bool gone = eventually(
@@ -179,6 +184,10 @@ Status World::stop(const std::string& name) {
 }
 
 Status World::signal(const SignalStep& step) const {
+  if (!step.storage.empty()) {
+    if (::kill(storage_.at(step.storage), step.signal) == 0) return {};
+    return fail_errno(errno, "cannot signal storage " + step.storage);
+  }
   const auto it = servers_.find(step.server);
   if (it == servers_.end()) {
     return fail(ErrorCode::kNotFound, "server " + step.server + " does not run");
@@ -187,6 +196,19 @@ Status World::signal(const SignalStep& step) const {
     return fail_errno(errno, "cannot signal server " + step.server);
   }
   return {};
+}
+
+Status World::freeze(const FreezeStep& step) const {
+  const bool started = std::ranges::any_of(scenario_->servers, [&](const ServerSpec& spec) {
+    return servers_.count(spec.name) != 0 &&
+           (step.group.empty() ? spec.name == step.server : spec.group == step.group);
+  });
+  if (!started || cgroups_ == nullptr) {
+    return fail(ErrorCode::kNotFound, step.group.empty()
+                                          ? "server " + step.server + " does not run"
+                                          : "no server of group " + step.group + " runs");
+  }
+  return cgroups_->freeze(*scenario_, step);
 }
 
 Status World::edit(const EditStep& step) const {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "lab/cpu_groups.h"
+#include "lab/cgroups.h"
 #include "lab/load.h"
 #include "lab/network.h"
 #include "lab/scenario.h"
@@ -20,9 +20,9 @@ class World {
  public:
   // Makes namespaces and storage. `slowfs` is the program acceptq-slowfs,
   // for a scenario with storage.
-  // `cpu_groups`: null where no server has a CPU quota.
+  // `cgroups`: null where no server needs one.
   [[nodiscard]] static Result<World> create(const Scenario& scenario, const std::string& slowfs,
-                                            const CpuGroups* cpu_groups);
+                                            const Cgroups* cgroups);
 
   [[nodiscard]] const Network& network() const { return network_; }
 
@@ -32,6 +32,8 @@ class World {
   // Ends it (SIGQUIT would wait for clients; SIGTERM, then SIGKILL) and waits for its end.
   [[nodiscard]] Status stop(const std::string& server);
   [[nodiscard]] Status signal(const SignalStep& step) const;
+  // Freezes or thaws.
+  [[nodiscard]] Status freeze(const FreezeStep& step) const;
   [[nodiscard]] Status edit(const EditStep& step) const;
   [[nodiscard]] Status change_storage(const StorageStep& step) const;
   // A load that does not run.
@@ -47,15 +49,16 @@ class World {
       const std::string& netns) const;
 
  private:
-  World(const Scenario& scenario, Network network, const CpuGroups* cpu_groups);
+  World(const Scenario& scenario, Network network, const Cgroups* cgroups);
   [[nodiscard]] Status mount_storage(const StorageSpec& spec, const std::string& slowfs);
   [[nodiscard]] std::string server_dir(const std::string& name) const;
 
   const Scenario* scenario_;
   Network network_;
-  const CpuGroups* cpu_groups_;
+  const Cgroups* cgroups_;
   std::map<std::string, std::string> values_;  // "@storage.images@" and what it stands for
   std::map<std::string, pid_t> servers_;
+  std::map<std::string, pid_t> storage_;  // their daemons
   std::map<std::string, Load> loads_;
 };
 

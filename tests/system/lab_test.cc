@@ -238,6 +238,43 @@ TEST_F(LabTest, ACpuQuotaThrottlesAndIsCleanedUp) {
   EXPECT_TRUE(eventually([] { return !has_cgroups_of_ended_labs(); }));
 }
 
+// v1's freezer lets not even SIGKILL end a process.
+TEST_F(LabTest, WhatIsFrozenIsThawedAndCleanedUp) {
+  const auto scenario = [](const char* steps) {
+    return std::string(
+               "name: t\ntitle: T\nnamespaces: {pod: }\n"
+               "groups: {g: {}}\n"
+               "servers:\n"
+               "  own: {namespace: pod, command: [sh, -c, \"sleep 99 # /mnt/server-own\"]}\n"
+               "  inner: {namespace: pod, group: g,"
+               " command: [sh, -c, \"sleep 99 # /mnt/server-inner\"]}\n"
+               "steps:\n- start: own\n- start: inner\n"
+               "- freeze: {server: own}\n- freeze: {group: g}\n- say: all frozen\n") +
+           steps;
+  };
+  const ScenarioFile brief(scenario("- thaw: {server: own}\n- stop: inner\n- stop: own\n"));
+  const Output output = brief.run();
+  if (output.err.find("no cgroup file system") != std::string::npos) GTEST_SKIP() << output.err;
+  EXPECT_EQ(output.exit_code, 0) << output.out << output.err;
+  expect_nothing_left();
+
+  const ScenarioFile endless(scenario("- wait: {seconds: 60}\n"));
+  for (const int signal : {SIGKILL, SIGINT}) {
+    const Background lab({kProgram, "lab", "run", endless.path()});
+    ASSERT_TRUE(eventually([&] { return cgroups_of(lab.pid()).size() >= 2; }));
+    ASSERT_TRUE(eventually([&] {
+      const auto groups = cgroups_of(lab.pid());
+      return std::ranges::all_of(groups, [](const std::string& group) {
+        return read_file(group + "/freezer.state").value_or("") == "FROZEN\n" ||
+               read_file(group + "/cgroup.freeze").value_or("") == "1\n";
+      });
+    }));
+    ::kill(lab.pid(), signal);
+    EXPECT_TRUE(eventually([&] { return cgroups_of(lab.pid()).empty(); }));
+    expect_nothing_left();
+  }
+}
+
 // A scenario with storage, a server and load at work when a step cannot be done.
 std::string failing(const std::string& command, const std::string& steps) {
   return "name: t\ntitle: T\nnamespaces: {pod: }\nstorage: {d: {open_ms: 1}}\n"

@@ -1,11 +1,11 @@
-#include "lab/cpu_groups.h"
+#include "lab/cgroups.h"
 
 #include <gtest/gtest.h>
 
 namespace acceptq::lab {
 namespace {
 
-TEST(CpuHierarchies, OfEveryKindOfHost) {
+TEST(Hierarchies, OfEveryKindOfHost) {
   struct Case {
     const char* what;
     const char* mountinfo;
@@ -31,11 +31,22 @@ TEST(CpuHierarchies, OfEveryKindOfHost) {
   };
   for (const Case& c : cases) {
     std::vector<std::pair<std::string, bool>> found;
-    for (const CpuHierarchy& hierarchy : parse_cpu_hierarchies(c.mountinfo)) {
+    for (const Hierarchy& hierarchy : parse_hierarchies(c.mountinfo, "cpu")) {
       found.emplace_back(hierarchy.mount, hierarchy.v2);
     }
     EXPECT_EQ(found, c.found) << c.what;
   }
+}
+
+TEST(Hierarchies, OfTheControllerAskedFor) {
+  constexpr const char* kHybrid =
+      "29 28 0:25 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+      "30 28 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+      "31 28 0:27 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n";
+  const Hierarchy v2{.mount = "/sys/fs/cgroup/unified", .v2 = true};
+  EXPECT_EQ(parse_hierarchies(kHybrid, "freezer"),
+            (std::vector<Hierarchy>{{.mount = "/sys/fs/cgroup/freezer"}, v2}));
+  EXPECT_EQ(parse_hierarchies(kHybrid, "memory"), std::vector<Hierarchy>{v2});
 }
 
 TEST(CpuMax, IsWhatTheKernelTakes) {
