@@ -26,7 +26,7 @@ int list() {
       return kExitUsage;
     }
     for (const lab::ScenarioEntry& entry : *entries) {
-      print_page(fmt::format("{:<12} {}\n", entry.name, entry.title));
+      print_page(fmt::format("{:<20} {}\n", entry.name, entry.title));
     }
   }
   return kExitNothingWrong;

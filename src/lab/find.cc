@@ -10,6 +10,23 @@ namespace acceptq::lab {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// Where they are kept by topic. One level, and what cannot be read is left out.
+std::vector<std::string> with_subfolders(const fs::path& folder) {
+  std::vector<std::string> folders;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->is_directory(error)) folders.push_back(entry->path().string());
+  }
+  std::ranges::sort(folders);
+  folders.insert(folders.begin(), folder.string());
+  return folders;
+}
+
+}  // namespace
+
 std::vector<std::string> scenario_folders() {
   std::vector<fs::path> candidates = {"scenarios"};
   if (const Result<std::string> executable = read_link("/proc/self/exe")) {
@@ -26,8 +43,8 @@ std::vector<std::string> scenario_folders() {
     std::error_code error;
     const fs::path real = fs::canonical(candidate, error);
     if (error || !fs::is_directory(real, error)) continue;
-    if (std::find(folders.begin(), folders.end(), real.string()) == folders.end()) {
-      folders.push_back(real.string());
+    for (const std::string& folder : with_subfolders(real)) {
+      if (std::ranges::find(folders, folder) == folders.end()) folders.push_back(folder);
     }
   }
   return folders;

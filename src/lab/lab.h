@@ -89,7 +89,7 @@ struct LabOutcome {
 
 // Where named scenarios are looked for, in this order: ./scenarios, scenarios beside or above the
 // executable (a build directory within the source tree), <executable>/../share/acceptq/scenarios,
-// and $ACCEPTQ_SCENARIOS. Only those that exist.
+// and $ACCEPTQ_SCENARIOS; the folders in each directly behind it. Only those that exist.
 [[nodiscard]] std::vector<std::string> scenario_folders();
 
 struct ScenarioEntry {
