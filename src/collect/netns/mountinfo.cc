@@ -7,33 +7,14 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "evidence/mount_line.h"
 
 namespace acceptq::collect::netns {
 namespace {
 
 constexpr std::string_view kNetworkRoot = "net:[";
 
-// One line, as views into the text.
-struct Mount {
-  int id = 0;
-  int parent = 0;
-  std::string_view root;
-  std::string_view point;
-  std::string_view type;
-};
-
-// "36 35 98:0 /root /point options [optional…] - type source options"
-std::optional<Mount> parse_line(std::string_view line) {
-  constexpr std::size_t kOptional = 6;
-  const std::vector<std::string_view> fields = split_blank(line);
-  if (fields.size() <= kOptional) return std::nullopt;
-  const auto id = parse_int<int>(fields[0]);
-  const auto parent = parse_int<int>(fields[1]);
-  const auto dash = std::find(fields.begin() + kOptional, fields.end(), "-");
-  if (!id || !parent || dash == fields.end() || dash + 1 == fields.end()) return std::nullopt;
-  return Mount{
-      .id = *id, .parent = *parent, .root = fields[3], .point = fields[4], .type = *(dash + 1)};
-}
+using Mount = evidence::MountLine;
 
 // Whether a walk over a file system of this type asks somebody who may not answer (its
 // d_revalidate; autofs mounts on the way).
@@ -64,7 +45,7 @@ std::vector<NamespaceMount> parse_namespace_mounts(std::string_view mountinfo) {
   std::vector<Mount> of_namespaces;
   MountsById by_id;
   while (!mountinfo.empty()) {
-    const std::optional<Mount> mount = parse_line(next_line(mountinfo));
+    const std::optional<Mount> mount = evidence::parse_mount_line(next_line(mountinfo));
     if (!mount) continue;
     by_id.insert_or_assign(mount->id, *mount);
     if (mount->root.starts_with(kNetworkRoot)) of_namespaces.push_back(*mount);
