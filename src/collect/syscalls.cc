@@ -1,0 +1,61 @@
+#include "collect/syscalls.h"
+
+#include <asm/unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace acceptq::collect {
+namespace {
+
+struct Entry {
+  long number = 0;
+  std::string_view name;
+};
+
+// Written by CMake: {__NR_read, "read"} for each that the compiler's <asm/unistd.h> defines.
+constexpr auto kByNumber = [] {
+  std::array entries = std::to_array<Entry>({
+#include "collect/syscall_table.inc"
+  });
+  std::ranges::sort(entries, {}, &Entry::number);
+  return entries;
+}();
+
+constexpr auto kOnDescriptors = [] {
+  std::array names = std::to_array<std::string_view>(
+      {// files
+       "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
+       "pwritev2", "lseek", "fsync", "fdatasync", "sync_file_range", "sync_file_range2", "syncfs",
+       "ftruncate", "fallocate", "fadvise64", "readahead", "flock", "fcntl", "ioctl", "getdents",
+       "getdents64", "sendfile", "sendfile64", "splice", "tee", "vmsplice", "copy_file_range",
+       "cachestat", "fstat", "fstatfs", "fchdir", "fchmod", "fchown", "fsetxattr", "fgetxattr",
+       "flistxattr", "fremovexattr", "close", "dup", "dup2", "dup3",
+       // sockets
+       "accept", "accept4", "connect", "bind", "listen", "shutdown", "sendto", "recvfrom",
+       "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "getsockopt", "setsockopt", "getsockname",
+       "getpeername",
+       // what waits for others
+       "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "io_uring_enter",
+       "io_uring_register", "inotify_add_watch", "inotify_rm_watch", "fanotify_mark", "signalfd",
+       "signalfd4", "timerfd_settime", "timerfd_gettime", "mq_timedsend", "mq_timedreceive",
+       "mq_notify", "mq_getsetattr", "pidfd_send_signal", "pidfd_getfd", "setns", "finit_module"});
+  std::ranges::sort(names);
+  return names;
+}();
+
+}  // namespace
+
+std::optional<std::string_view> syscall_name(long number) {
+  const auto it = std::ranges::lower_bound(kByNumber, number, {}, &Entry::number);
+  if (it == kByNumber.end() || it->number != number) return std::nullopt;
+  return it->name;
+}
+
+bool first_argument_is_descriptor(long number) {
+  const std::optional<std::string_view> name = syscall_name(number);
+  return name && std::ranges::binary_search(kOnDescriptors, *name);
+}
+
+}  // namespace acceptq::collect
