@@ -23,6 +23,7 @@ constexpr auto kByNumber = [] {
   return entries;
 }();
 
+// Without io_uring_enter(), whose first argument may also be the index of a registered ring.
 constexpr auto kOnDescriptors = [] {
   std::array names = std::to_array<std::string_view>(
       {// files
@@ -37,8 +38,7 @@ constexpr auto kOnDescriptors = [] {
        "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "getsockopt", "setsockopt", "getsockname",
        "getpeername",
        // what waits for others
-       "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "io_uring_enter",
-       "io_uring_register", "inotify_add_watch", "inotify_rm_watch", "fanotify_mark", "signalfd",
+       "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "inotify_add_watch", "inotify_rm_watch", "fanotify_mark", "signalfd",
        "signalfd4", "timerfd_settime", "timerfd_gettime", "mq_timedsend", "mq_timedreceive",
        "mq_notify", "mq_getsetattr", "pidfd_send_signal", "pidfd_getfd", "setns", "finit_module"});
   std::ranges::sort(names);

@@ -27,7 +27,7 @@ TEST(Syscalls, WhatIsNoNumberHasNone) {
 
 TEST(Syscalls, SomeAreAboutADescriptor) {
   for (const long number : {SYS_read, SYS_accept4, SYS_recvfrom, SYS_epoll_pwait, SYS_epoll_pwait2,
-                            SYS_fsync, SYS_ioctl, SYS_io_uring_enter, SYS_splice}) {
+                            SYS_fsync, SYS_ioctl, SYS_splice}) {
     EXPECT_TRUE(first_argument_is_descriptor(number)) << number;
   }
   for (const long number :
