@@ -87,39 +87,12 @@ struct proto_accept_arg {
   int err;
 };
 
-struct fdtable {
-  unsigned int max_fds;
-  struct file **fd;
-};
-
-struct files_struct {
-  struct fdtable *fdt;
-};
-
-struct task_struct___files {
-  struct files_struct *files;
-};
-
-struct file___socket {
-  void *private_data;
-};
-
 struct bpf_array {
   void *pptrs[1]; /* by CPU; in a union, and of no fixed number */
 };
 
 #pragma clang attribute pop
 
-/* include/uapi/linux/bpf.h */
-enum {
-  BPF_MAP_TYPE_HASH = 1,
-  BPF_MAP_TYPE_ARRAY = 2,
-  BPF_MAP_TYPE_PERCPU_HASH = 5,
-  BPF_MAP_TYPE_PERCPU_ARRAY = 6,
-  BPF_MAP_TYPE_LRU_HASH = 9,
-  BPF_MAP_TYPE_RINGBUF = 27,
-};
-enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 enum { BPF_F_NO_PREALLOC = 1 };
 
 /* The registers of a kprobe: their order is the kernel's ABI for these programs

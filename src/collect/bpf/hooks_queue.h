@@ -2,6 +2,8 @@
 /* Hooks of ledger.bpf.c: into the accept queue, and out of it. */
 #pragma once
 
+#include "open_file.h"
+
 #define EINTR 4
 #define EAGAIN 11
 #define ENFILE 23
@@ -169,13 +171,7 @@ SEC("fexit/__sys_accept4")
 int __sys_accept4_out(__u64 *ctx) {
   const __s32 result = (__s32)return_value(ctx, 4);
   if (result != -EMFILE && result != -ENFILE && result != -ECONNABORTED) return 0;
-  const __u32 fd = (__u32)ctx[0];
-  struct task_struct___files *task = (struct task_struct___files *)bpf_get_current_task();
-  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-  if (fd >= BPF_CORE_READ(table, max_fds)) return 0;
-  struct file **slot = BPF_CORE_READ(table, fd) + fd;
-  struct file___socket *file = 0;
-  bpf_probe_read_kernel(&file, sizeof file, slot);
+  struct file *file = file_of((struct task_struct *)bpf_get_current_task(), (__s32)ctx[0]);
   struct socket *socket = BPF_CORE_READ(file, private_data);
   struct sock *sk = BPF_CORE_READ(socket, sk);
   /* Whatever lies there: only what is known as a listener counts. */

@@ -20,6 +20,17 @@ typedef _Bool bool;
 
 enum { false = 0, true = 1 };
 
+/* include/uapi/linux/bpf.h */
+enum {
+  BPF_MAP_TYPE_HASH = 1,
+  BPF_MAP_TYPE_ARRAY = 2,
+  BPF_MAP_TYPE_PERCPU_HASH = 5,
+  BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_LRU_HASH = 9,
+  BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
@@ -88,7 +99,32 @@ struct nsproxy {
   struct net *net_ns;
 };
 
+struct thread_info {
+  unsigned long flags;
+  __u32 status; /* x86 */
+};
+
+struct sched_info {
+  unsigned long pcount;
+  unsigned long long run_delay;
+};
+
+struct files_struct;
+
 struct task_struct {
+  struct thread_info thread_info;
+  unsigned int __state;
+  int exit_state;
+  int on_cpu;
+  int pid;
+  int tgid;
+  __u64 utime;
+  __u64 stime;
+  unsigned long nvcsw;
+  unsigned long nivcsw;
+  unsigned long maj_flt;
+  struct sched_info sched_info;
+  struct files_struct *files;
   struct task_struct *group_leader;
   struct task_struct *real_parent;
   struct pid *thread_pid;
@@ -104,12 +140,66 @@ struct task_struct___before_5_5 {
   __u64 real_start_time;
 };
 
+/* Before 5.14 the state was signed and had another name. */
+struct task_struct___before_5_14 {
+  volatile long state;
+};
+
+struct file_system_type {
+  const char *name;
+};
+
+struct super_block {
+  __u32 s_dev;
+  unsigned long s_magic;
+  struct file_system_type *s_type;
+};
+
 struct inode {
+  struct super_block *i_sb;
   unsigned long i_ino; /* u64 in 7.x, which is as wide */
+};
+
+struct vfsmount;
+
+struct path {
+  struct vfsmount *mnt;
 };
 
 struct file {
   struct inode *f_inode;
+  struct path f_path;
+  void *private_data;
+};
+
+struct vfsmount {
+  int mnt_flags;
+};
+
+struct mount {
+  struct vfsmount mnt;
+  const char *mnt_devname;
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file **fd;
+};
+
+struct files_struct {
+  struct fdtable *fdt;
+};
+
+struct list_head {
+  struct list_head *next, *prev;
+};
+
+struct wait_queue_head {
+  struct list_head head;
+};
+
+struct socket_wq {
+  struct wait_queue_head wait;
 };
 
 struct in6_addr {
@@ -119,7 +209,9 @@ struct in6_addr {
 };
 
 struct sock_common {
+  __be32 skc_daddr;
   __be32 skc_rcv_saddr;
+  __be16 skc_dport;
   __u16 skc_num;
   unsigned short skc_family;
   volatile unsigned char skc_state;
@@ -127,6 +219,7 @@ struct sock_common {
   unsigned char skc_ipv6only : 1;
   int skc_bound_dev_if;
   possible_net_t skc_net;
+  struct in6_addr skc_v6_daddr;
   struct in6_addr skc_v6_rcv_saddr;
   atomic64_t skc_cookie;
 };
@@ -160,6 +253,7 @@ struct sock {
   __u16 sk_protocol; /* a bit field up to 5.5 */
   __u32 sk_ack_backlog;
   __u32 sk_max_ack_backlog;
+  struct socket_wq *sk_wq;
   kuid_t sk_uid;
   struct sock_cgroup_data sk_cgrp_data;
 };
@@ -225,4 +319,18 @@ struct bpf_iter__task_file {
   struct task_struct *task;
   __u32 fd;
   struct file *file;
+};
+
+struct bpf_iter__task {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+};
+
+struct bpf_map;
+
+struct bpf_iter__bpf_map_elem {
+  struct bpf_iter_meta *meta;
+  struct bpf_map *map;
+  void *key;
+  void *value;
 };

@@ -1,17 +1,15 @@
 #include "collect/bpf/listener_iterator.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <listeners.skel.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <span>
 #include <utility>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "collect/bpf/iterator_read.h"
 #include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/libbpf_log.h"
 #include "collect/bpf/load_failure.h"
@@ -57,32 +55,18 @@ class ListenerIterator::Impl {
     state.look_at_waiting = depth == Depth::kWithWaiting;
     state.waiting_seen = 0;
     std::ranges::fill(state.walked, 0);
-    const UniqueFd fd(bpf_iter_create(bpf_link__fd(link_.get())));
-    if (!fd.valid()) return fail_errno(errno, "cannot start the BPF listener iterator");
-    buffer_.clear();
-    std::size_t used = 0;
-    while (true) {
-      if (buffer_.size() - used < kChunk) buffer_.resize(buffer_.size() + kChunk * 4);
-      const ssize_t n = ::read(fd.get(), buffer_.data() + used, buffer_.size() - used);
-      // EAGAIN: a million files without a record (MAX_ITER_OBJECTS, kernel/bpf/bpf_iter.c); the
-      // next read goes on behind them.
-      if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-      if (n < 0) return fail_errno(errno, "cannot read the BPF listener iterator");
-      if (n == 0) break;
-      used += static_cast<std::size_t>(n);
-    }
+    const Status read = read_iterator(link_.get(), "the BPF listener iterator", buffer_);
+    if (!read) return fail(read.error());
     if (state.unreadable != 0) {
       return fail(
           ErrorCode::kPermission,
           "the BPF listener iterator may not read the kernel's memory (kernel lockdown, mode "
           "confidentiality)");
     }
-    return parse_iterator_records(std::span(buffer_).first(used), ::sysconf(_SC_CLK_TCK));
+    return parse_iterator_records(buffer_, ::sysconf(_SC_CLK_TCK));
   }
 
  private:
-  static constexpr std::size_t kChunk = std::size_t{64} << 10;
-
   Skeleton skeleton_;
   Link link_;
   std::vector<std::byte> buffer_;
