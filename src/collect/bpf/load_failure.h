@@ -14,6 +14,7 @@ namespace acceptq::collect::bpf {
 
 enum class Programs {
   kListenerIterator,
+  kThreadIterator,
   kHandshakeHooks,  // fentry and fexit, then kprobes
   kHandshakeTracepoints,
 };
@@ -25,7 +26,7 @@ struct LoadFailure {
   bool capable = false;          // CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, are effective
   bool confidential = false;     // kernel lockdown in its mode "confidentiality"
   bool has_btf = false;          // /sys/kernel/btf/vmlinux
-  bool has_iterator = false;     // an iterator over the open files of tasks (5.8)
+  bool has_iterator = false;     // an iterator over tasks (5.8), and over their open files
   bool has_file_helper = false;  // bpf_sock_from_file (5.11)
   Programs programs = Programs::kListenerIterator;
   int kprobe_err = 0;  // for hooks: what became of the last attempt

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* More of the kernel's types, as far as the thread iterator reads them; see kernel_types.h. */
+#pragma once
+
+#include "kernel_types.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* What a thread had in its registers when it entered the kernel. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+  unsigned long r10, dx, si, di, orig_ax;
+  unsigned long cs; /* narrower since 6.9 */
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+  __u64 regs[31];
+  __u64 pstate;
+  __u64 orig_x0;
+  __s32 syscallno;
+};
+#endif
+
+struct wait_queue_entry {
+  void *private;
+  void *func;
+  struct list_head entry;
+};
+
+/* Of poll() and select(). */
+struct poll_wqueues {
+  struct task_struct *polling_task;
+};
+
+struct eventpoll {
+  struct wait_queue_head wq;
+  struct wait_queue_head poll_wait;
+};
+
+struct epitem {
+  struct eventpoll *ep;
+};
+
+struct eppoll_entry {
+  struct epitem *base;
+  struct wait_queue_entry wait;
+};
+
+struct io_ring_ctx {
+  struct wait_queue_head cq_wait;
+};
+
+struct io_kiocb {
+  struct io_ring_ctx *ctx;
+};
+
+#pragma clang attribute pop

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+// The threads of chosen processes, and who waits for their listeners, in one pass.
+//
+// An iterator over tasks (iter/task, Linux 5.8) visits every thread of its reader's PID namespace;
+// those of other processes cost a look into a hash. It does what reading /proc/PID/task/TID/* does
+// not: all threads are of one moment, and no lock is taken, so that a process that is stuck in
+// execve(), or with its memory locked, is seen like any other. For the same reason nothing is read
+// of a process's own memory here (bpf_copy_from_user_task waits for it).
+//
+// Everything is read through bpf_probe_read_kernel: a thread that ends, a descriptor that is closed
+// and a wait queue's entry that goes away give a stale or empty value, never a fault. Loads cost
+// libbpf's search for each struct that is relocated (about 0.4 ms each).
+
+// clang-format off: the order matters
+#include "thread_types.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "threads_wire.h"
+#include "reader.h"
+#include "open_file.h"
+#include "wait_queues.h"
+// clang-format on
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define AF_INET 2
+#define AF_INET6 10
+
+// Whether this kernel lets the program call bpf_task_pt_regs (5.15); decided by loading.
+const volatile bool may_read_registers = true;
+
+// The system calls whose first argument is a descriptor.
+const volatile __u8 on_descriptor[AQ_SYSCALLS];
+
+// Threads of one process that a pass looks at; the others are counted.
+__u32 most_threads = 0;
+
+// How often the program was not allowed to read the kernel's memory (a lockdown forbids it at run
+// time up to 5.12, later at load time).
+__u64 unreadable = 0;
+
+// By process id, as the reader knows it.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, AQ_WATCHED);
+  __type(key, __u32);
+  __type(value, struct aq_watched);
+} watched SEC(".maps");
+
+// The records being made: too large for the stack. One pass runs at a time.
+static WHOLE struct aq_thread_record thread;
+static WHOLE struct aq_target_record target;
+
+#if defined(__TARGET_ARCH_x86)
+
+#define TS_COMPAT 0x0002 /* in a system call of 32-bit numbering */
+
+static bool from_user_space(struct pt_regs *regs) { return (READ_FIELD(regs, cs) & 3) == 3; }
+
+static bool has_other_numbers(struct task_struct *task) {
+  return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+}
+
+static void read_call(struct pt_regs *regs, struct aq_thread_record *record) {
+  // An interrupt or a fault leaves a negative number; the kernel itself looks at 32 bits.
+  record->syscall = (__s32)BPF_CORE_READ(regs, orig_ax);
+  record->arguments[0] = BPF_CORE_READ(regs, di);
+  record->arguments[1] = BPF_CORE_READ(regs, si);
+  record->arguments[2] = BPF_CORE_READ(regs, dx);
+  record->arguments[3] = BPF_CORE_READ(regs, r10);
+}
+
+#elif defined(__TARGET_ARCH_arm64)
+
+#define TIF_32BIT 22
+
+static bool from_user_space(struct pt_regs *regs) {
+  return (BPF_CORE_READ(regs, pstate) & 15) == 0;
+}
+
+static bool has_other_numbers(struct task_struct *task) {
+  return BPF_CORE_READ(task, thread_info.flags) >> TIF_32BIT & 1;
+}
+
+static void read_call(struct pt_regs *regs, struct aq_thread_record *record) {
+  record->syscall = BPF_CORE_READ(regs, syscallno);
+  record->arguments[0] = BPF_CORE_READ(regs, orig_x0);
+  record->arguments[1] = BPF_CORE_READ(regs, regs[1]);
+  record->arguments[2] = BPF_CORE_READ(regs, regs[2]);
+  record->arguments[3] = BPF_CORE_READ(regs, regs[3]);
+}
+
+#else
+#error "How does a thread enter the kernel on this architecture?"
+#endif
+
+// The thread is not on a CPU: what it left on its kernel's stack is how it entered the kernel.
+static __always_inline void read_syscall(struct task_struct *task,
+                                         struct aq_thread_record *record) {
+  if (!may_read_registers) return;
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  // Threads of the kernel within a process (io_uring's workers) never came from user space.
+  if (!regs || !from_user_space(regs) || has_other_numbers(task)) return;
+  read_call(regs, record);
+  if (record->syscall >= 0) record->valid |= AQ_THREAD_SYSCALL;
+}
+
+static void read_times(struct task_struct *task, struct aq_thread_record *record) {
+  record->user_ns = BPF_CORE_READ(task, utime);
+  record->system_ns = BPF_CORE_READ(task, stime);
+  record->voluntary = BPF_CORE_READ(task, nvcsw);
+  record->involuntary = BPF_CORE_READ(task, nivcsw);
+  record->major_faults = BPF_CORE_READ(task, maj_flt);
+  record->valid |= AQ_THREAD_TIMES | AQ_THREAD_SWITCHES | AQ_THREAD_FAULTS;
+  // Without CONFIG_SCHED_INFO the struct is empty; where it is switched off
+  // (CONFIG_TASK_DELAY_ACCT alone, kernel.task_delayacct), a thread that ran has no count of it.
+  if (bpf_core_field_exists(task->sched_info.run_delay) && BPF_CORE_READ(task, sched_info.pcount)) {
+    record->delay_ns = BPF_CORE_READ(task, sched_info.run_delay);
+    record->valid |= AQ_THREAD_DELAY;
+  }
+}
+
+static void read_addresses(struct sock *sk, struct aq_target_record *record) {
+  if (!sk || !BPF_CORE_READ(sk, __sk_common.skc_dport)) return;
+  const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  if (family == AF_INET) {
+    const __be32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+    const __be32 peer = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+    __builtin_memcpy(record->local, &local, sizeof local);
+    __builtin_memcpy(record->peer, &peer, sizeof peer);
+  } else if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
+    BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+    BPF_CORE_READ_INTO(&record->peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+  } else {
+    return;
+  }
+  record->family = family;
+  record->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+  record->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+}
+
+// False where the descriptor is not open.
+static bool read_target(struct task_struct *task, __s32 fd, struct aq_target_record *record) {
+  struct file *file = file_of(task, fd);
+  if (!file) return false;
+  __builtin_memset(record, 0, sizeof *record);
+  record->kind = AQ_TARGET;
+  struct inode *inode = BPF_CORE_READ(file, f_inode);
+  struct super_block *fs = BPF_CORE_READ(inode, i_sb);
+  record->inode = READ_FIELD(inode, i_ino);
+  record->device = BPF_CORE_READ(fs, s_dev);
+  bpf_probe_read_kernel_str(record->type, sizeof record->type, BPF_CORE_READ(fs, s_type, name));
+  struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
+  struct mount *mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+  bpf_probe_read_kernel_str(record->source, sizeof record->source,
+                            BPF_CORE_READ(mount, mnt_devname));
+  if (BPF_CORE_READ(fs, s_magic) == SOCKFS_MAGIC) {
+    struct socket *socket = BPF_CORE_READ(file, private_data);
+    read_addresses(BPF_CORE_READ(socket, sk), record);
+  }
+  return true;
+}
+
+static __u32 state_of(struct task_struct *task) {
+  if (bpf_core_field_exists(task->__state)) return BPF_CORE_READ(task, __state);
+  return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
+}
+
+static __always_inline void write_thread(struct bpf_iter__task *ctx, struct task_struct *task,
+                                         __u32 tgid, struct aq_watched *process) {
+  struct aq_thread_record *record = &thread;
+  __builtin_memset(record, 0, sizeof *record);
+  record->kind = AQ_THREAD;
+  record->tgid = tgid;
+  record->tid = pid_seen_by(&reader, task);
+  if (!record->tid) return;
+  record->state = state_of(task);
+  record->exit_state = BPF_CORE_READ(task, exit_state);
+  BPF_CORE_READ_STR_INTO(&record->comm, task, comm);
+  read_times(task, record);
+  bool has_target = false;
+  // What lies on the stack of a thread that runs is from before, and of one that has ended, gone.
+  if (!BPF_CORE_READ(task, on_cpu) && !record->exit_state) {
+    read_syscall(task, record);
+    const __u32 number = record->syscall;
+    if (record->valid & AQ_THREAD_SYSCALL && number < AQ_SYSCALLS && on_descriptor[number]) {
+      has_target = read_target(task, record->arguments[0], &target);
+    }
+    // One that was only preempted has nothing to say by where.
+    if (record->state) {
+      const long bytes = bpf_get_task_stack(task, record->stack, sizeof record->stack, 0);
+      if (bytes > 0) record->frames = bytes / sizeof record->stack[0];
+    }
+  }
+  // What does not fit into the reader's buffer is asked for again, with this thread.
+  if (bpf_seq_write(ctx->meta->seq, record, sizeof *record)) return;
+  if (has_target && bpf_seq_write(ctx->meta->seq, &target, sizeof target)) return;
+  ++process->seen;
+}
+
+static __always_inline int look(struct bpf_iter__task *ctx, bool can_walk) {
+  struct task_struct *task = ctx->task;
+  if (!task) return 0;
+  if (!reader_known) {
+    if (find_reader(&reader)) {
+      ++unreadable;
+      return 0;
+    }
+    reader_known = true;
+  }
+  // The kernel's own number is the reader's in the first PID namespace.
+  const __u32 tgid = reader.level ? pid_seen_by(&reader, task->group_leader) : (__u32)task->tgid;
+  struct aq_watched *process = bpf_map_lookup_elem(&watched, &tgid);
+  if (!process) return 0;
+  // A first thread that has ended alone has no descriptors any more; the next one has.
+  if (can_walk && !process->walked && BPF_CORE_READ(task, files)) {
+    begin_walk(task, tgid, process);
+    bpf_for_each_map_elem(&steps, walk_step, (void *)0, 0);
+    end_listener();
+    const __u32 count = walk.found;
+    if (count && count <= MOST_FOUND &&
+        bpf_seq_write(ctx->meta->seq, found, count * sizeof found[0])) {
+      return 0;
+    }
+    process->walked = 1;
+  }
+  if (process->seen < most_threads) {
+    write_thread(ctx, task, tgid, process);
+  } else {
+    ++process->left_out;
+  }
+  return 0;
+}
+
+SEC("iter/task")
+int look_at_threads(struct bpf_iter__task *ctx) { return look(ctx, false); }
+
+// The same, for kernels that have loops (bpf_for_each_map_elem, 5.13): only one of the two is
+// loaded.
+SEC("iter/task")
+int look_at_threads_and_queues(struct bpf_iter__task *ctx) { return look(ctx, true); }
+
+// Addresses that user space wants named; 0 where there is none.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, AQ_ADDRESSES);
+  __type(key, __u32);
+  __type(value, __u64);
+} addresses SEC(".maps");
+
+// Names by the kernel itself: "INDEX NAME+0xOFFSET/0xSIZE [MODULE]". A look meets a few dozen
+// addresses, each of which is named once; /proc/kallsyms is ten megabytes and a tenth of a second,
+// and shows no addresses at all under kernel.kptr_restrict=2. %pB is the oldest of its kind in
+// bpf_seq_printf (5.9), and takes an address for one that is returned to: it looks at the byte
+// before it.
+SEC("iter/bpf_map_elem")
+int name_addresses(struct bpf_iter__bpf_map_elem *ctx) {
+  const __u32 *index = ctx->key;
+  const __u64 *address = ctx->value;
+  if (!index || !address || !*address) return 0;
+  static const char format[] = "%u %pB\n";
+  const __u64 arguments[] = {*index, *address};
+  bpf_seq_printf(ctx->meta->seq, format, sizeof format, arguments, sizeof arguments);
+  return 0;
+}

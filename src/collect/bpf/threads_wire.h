@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* What threads.bpf.c writes and thread_records.cc reads: records of several kinds, each told by its
+ * first word; fixed width, explicit padding, host byte order. */
+#pragma once
+
+#include "wire_types.h"
+
+enum {
+  AQ_THREAD_COMM_LEN = 16,
+  AQ_FRAMES = 24,
+  AQ_ARGUMENTS = 4,
+  AQ_TYPE_LEN = 32,
+  AQ_SOURCE_LEN = 128,
+  AQ_SYSCALLS = 512, /* numbers below it may be told to be about a descriptor */
+  AQ_LISTENER_FDS = 4096,
+  AQ_WATCHED = 1024,
+  AQ_UNNAMED_FUNCTIONS = 64,
+  AQ_ADDRESSES = 256, /* named in one pass */
+};
+
+enum {
+  AQ_THREAD = 1,
+  AQ_TARGET = 2, /* what the call of the thread before it is about */
+  AQ_WAITER = 3,
+  AQ_QUEUE = 4, /* a listener whose wait queue was read; behind its waiters */
+};
+
+/* Bits of an AQ_THREAD's `valid`. */
+enum {
+  AQ_THREAD_SYSCALL = 1u << 0,
+  AQ_THREAD_DELAY = 1u << 1,
+  AQ_THREAD_TIMES = 1u << 2,
+  AQ_THREAD_SWITCHES = 1u << 3,
+  AQ_THREAD_FAULTS = 1u << 4,
+};
+
+/* How a thread waits for a listener; the strongest first. */
+enum { AQ_BY_ACCEPT = 0, AQ_BY_POLL = 1, AQ_BY_EPOLL = 2 };
+
+/* What a function in a wait queue's entry means. */
+enum {
+  AQ_WAKE_OTHER = 0,
+  AQ_WAKE_ACCEPT = 1,
+  AQ_WAKE_POLL = 2,
+  AQ_WAKE_EPOLL = 3,
+  AQ_WAKE_IO_URING = 4,
+};
+
+struct aq_thread_record {
+  aq_u32 kind;
+  aq_u32 valid;
+  aq_u32 tgid; /* this and the next: in the reader's PID namespace */
+  aq_u32 tid;
+  aq_u64 user_ns;
+  aq_u64 system_ns;
+  aq_u64 delay_ns;
+  aq_u64 voluntary;
+  aq_u64 involuntary;
+  aq_u64 major_faults;
+  aq_u64 arguments[AQ_ARGUMENTS];
+  aq_u64 stack[AQ_FRAMES]; /* innermost first */
+  aq_s32 syscall;
+  aq_u32 state; /* bits of task_struct's __state */
+  aq_u32 exit_state;
+  aq_u32 frames; /* of the stack */
+  char comm[AQ_THREAD_COMM_LEN];
+};
+
+struct aq_target_record {
+  aq_u32 kind;
+  aq_u32 device; /* major << 20 | minor */
+  aq_u64 inode;
+  aq_u16 family; /* of a connected socket: AF_INET, AF_INET6; else 0 */
+  aq_u16 local_port;
+  aq_u16 peer_port;
+  aq_u16 pad;
+  aq_u8 local[16];
+  aq_u8 peer[16];
+  char type[AQ_TYPE_LEN];     /* of the file system; ends with a NUL */
+  char source[AQ_SOURCE_LEN]; /* what is mounted; ends with a NUL */
+};
+
+/* An AQ_WAITER or an AQ_QUEUE. */
+struct aq_queue_record {
+  aq_u32 kind;
+  aq_u32 tgid; /* whose descriptor it is */
+  aq_s32 fd;
+  aq_u32 tid;    /* AQ_WAITER */
+  aq_u32 link;   /* AQ_WAITER: AQ_BY_… */
+  aq_u32 epolls; /* AQ_QUEUE: that hold the listener */
+};
+
+/* A process to look at. */
+struct aq_watched {
+  aq_u32 listeners_begin; /* of its descriptors in `listener_fds` */
+  aq_u32 listeners_end;
+  aq_u32 seen; /* threads, in this pass */
+  aq_u32 left_out;
+  aq_u32 walked; /* whether its listeners' wait queues were read */
+};
+
+AQ_WIRE_SIZE(struct aq_thread_record, 320);
+AQ_WIRE_SIZE(struct aq_target_record, 216);
+AQ_WIRE_SIZE(struct aq_queue_record, 24);
+AQ_WIRE_SIZE(struct aq_watched, 20);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* Who waits for a listener, by its wait queue (sk->sk_wq->wait): a list of entries, each with the
+ * function that wakes who waits. Part of threads.bpf.c.
+ *
+ * An entry of accept() names its thread, one of poll() or select() leads to it, and one of epoll
+ * leads to the epoll, whose own wait queue names the threads in epoll_wait(). The queues are read
+ * without their locks: an entry that goes away meanwhile, mostly from the stack of who waited, ends
+ * the walk or leads astray, hence the bounds, and that nothing is written through what is read.
+ *
+ * All queues of a process's listeners are walked by one loop, a step of which is one entry or the
+ * change to the next queue. Its state is global: what a loop keeps on the stack, newer verifiers
+ * follow from turn to turn. */
+#pragma once
+
+#define SOCKFS_MAGIC 0x534F434B
+#define TCP_LISTEN 10    /* Unix sockets have it, too */
+#define MOST_STEPS 8192  /* of all queues of a process */
+#define MOST_ENTRIES 256 /* of one queue */
+#define MOST_QUEUES 256  /* behind a listener's own */
+#define MOST_FOUND 512   /* records of a process: 12 KB of the 32 KB that a visit may write */
+
+/* A struct that nothing else in the program needs whole, the compiler takes to pieces, whose types
+ * the kernel then refuses. */
+#define WHOLE __attribute__((used))
+
+static WHOLE struct reader reader;
+bool reader_known = false;
+
+/* The descriptors of listeners of all processes that are watched. */
+__s32 listener_fds[AQ_LISTENER_FDS];
+
+/* What the functions in entries mean, by their address. Those that are met and not known are noted
+ * for user space, which asks for their names and adds what they mean: so nobody needs to know where
+ * the kernel's functions lie. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1024);
+  __type(key, __u64);
+  __type(value, __u32);
+} wake_functions SEC(".maps");
+__u64 unnamed_functions[AQ_UNNAMED_FUNCTIONS];
+__u32 unnamed_count = 0;
+
+/* The loop runs once for each element. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MOST_STEPS);
+  __type(key, __u32);
+  __type(value, __u8);
+} steps SEC(".maps");
+
+enum queue_kind { OF_LISTENER, OF_EPOLL_WAIT, OF_EPOLL_FILE };
+
+struct queue {
+  struct list_head *head;
+  __u32 kind;
+};
+
+struct walk {
+  struct task_struct *task; /* by whose descriptors */
+  __u32 tgid;
+  __u32 next_listener;
+  __u32 listeners_end;
+  __u32 found;
+  /* The listener. */
+  bool open;
+  __s32 fd;
+  __u32 epolls;
+  __u32 next_queue;
+  __u32 queues;
+  /* The queue. */
+  struct list_head *head;
+  struct list_head *cursor; /* null: it is done */
+  __u32 kind;
+  __u32 entries;
+};
+
+static WHOLE struct walk walk;
+static WHOLE struct queue queues[MOST_QUEUES];
+static WHOLE struct aq_queue_record found[MOST_FOUND];
+
+/* Null where it is no socket that listens. */
+static struct sock *listener_of(struct file *file) {
+  if (!file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC) return 0;
+  struct socket *socket = BPF_CORE_READ(file, private_data);
+  struct sock *sk = BPF_CORE_READ(socket, sk);
+  return sk && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN ? sk : 0;
+}
+
+static void note(__u32 kind, __u32 tid, __u32 link) {
+  const __u32 index = walk.found;
+  if (index >= MOST_FOUND) return;
+  struct aq_queue_record *record = &found[index];
+  record->kind = kind;
+  record->tgid = walk.tgid;
+  record->fd = walk.fd;
+  record->tid = tid;
+  record->link = link;
+  record->epolls = walk.epolls;
+  walk.found = index + 1;
+}
+
+static void note_waiter(struct task_struct *task, __u32 link) {
+  const __u32 tid = task ? pid_seen_by(&reader, task) : 0;
+  if (tid) note(AQ_WAITER, tid, link);
+}
+
+static void add_queue(struct list_head *head, __u32 kind) {
+  const __u32 index = walk.queues;
+  if (index >= MOST_QUEUES) return;
+  queues[index].head = head;
+  queues[index].kind = kind;
+  walk.queues = index + 1;
+}
+
+static void open_queue(struct list_head *head, __u32 kind) {
+  walk.head = head;
+  walk.kind = kind;
+  walk.entries = 0;
+  walk.cursor = BPF_CORE_READ(head, next);
+}
+
+static __u32 meaning_of(__u64 function) {
+  const __u32 *known = bpf_map_lookup_elem(&wake_functions, &function);
+  if (known) return *known;
+  const __u32 other = AQ_WAKE_OTHER;
+  const __u32 index = unnamed_count;
+  if (index < AQ_UNNAMED_FUNCTIONS &&
+      !bpf_map_update_elem(&wake_functions, &function, &other, BPF_NOEXIST)) {
+    unnamed_functions[index] = function;
+    unnamed_count = index + 1;
+  }
+  return AQ_WAKE_OTHER;
+}
+
+static void read_entry(struct wait_queue_entry *entry) {
+  void *who = BPF_CORE_READ(entry, private);
+  if (walk.kind == OF_EPOLL_WAIT) {
+    note_waiter(who, AQ_BY_EPOLL);
+    return;
+  }
+  const __u32 meaning = meaning_of((__u64)BPF_CORE_READ(entry, func));
+  if (meaning == AQ_WAKE_ACCEPT && walk.kind == OF_LISTENER) {
+    note_waiter(who, AQ_BY_ACCEPT);
+  } else if (meaning == AQ_WAKE_POLL) {
+    note_waiter(BPF_CORE_READ((struct poll_wqueues *)who, polling_task),
+                walk.kind == OF_LISTENER ? AQ_BY_POLL : AQ_BY_EPOLL);
+  } else if (meaning == AQ_WAKE_EPOLL) {
+    struct eppoll_entry *of_epoll =
+        (void *)entry - bpf_core_field_offset(struct eppoll_entry, wait);
+    struct eventpoll *epoll = BPF_CORE_READ(of_epoll, base, ep);
+    if (!epoll) return;
+    ++walk.epolls;
+    add_queue(__builtin_preserve_access_index(&epoll->wq.head), OF_EPOLL_WAIT);
+    /* An epoll may itself be waited for by poll() and by another epoll. */
+    add_queue(__builtin_preserve_access_index(&epoll->poll_wait.head), OF_EPOLL_FILE);
+  } else if (meaning == AQ_WAKE_IO_URING) {
+    /* A ring holds the listener as an epoll does; the lowest bits mark the pointer. */
+    struct io_kiocb *request = (void *)((__u64)who & ~7ull);
+    struct io_ring_ctx *ring = BPF_CORE_READ(request, ctx);
+    if (!ring) return;
+    ++walk.epolls;
+    add_queue(__builtin_preserve_access_index(&ring->cq_wait.head), OF_EPOLL_WAIT);
+  }
+}
+
+static void end_listener(void) {
+  if (walk.open) note(AQ_QUEUE, 0, 0);
+  walk.open = false;
+}
+
+/* Nonzero: there is none. */
+static long begin_listener(void) {
+  const __u32 index = walk.next_listener;
+  if (index >= walk.listeners_end || index >= AQ_LISTENER_FDS) return 1;
+  walk.next_listener = index + 1;
+  walk.fd = listener_fds[index];
+  struct sock *sk = listener_of(file_of(walk.task, walk.fd));
+  if (!sk) return 0;
+  struct socket_wq *waiting = BPF_CORE_READ(sk, sk_wq);
+  if (!waiting) return 0;
+  walk.open = true;
+  walk.epolls = 0;
+  walk.queues = 0;
+  walk.next_queue = 0;
+  open_queue(__builtin_preserve_access_index(&waiting->wait.head), OF_LISTENER);
+  return 0;
+}
+
+static void begin_walk(struct task_struct *task, __u32 tgid, const struct aq_watched *process) {
+  walk.task = task;
+  walk.tgid = tgid;
+  walk.next_listener = process->listeners_begin;
+  walk.listeners_end = process->listeners_end;
+  walk.found = 0;
+  walk.open = false;
+  walk.cursor = 0;
+}
+
+/* Nonzero: all is done. */
+static long walk_step(struct bpf_map *map, __u32 *key, __u8 *value, void *context) {
+  (void)map;
+  (void)key;
+  (void)value;
+  (void)context;
+  if (walk.cursor && walk.cursor != walk.head && walk.entries < MOST_ENTRIES) {
+    struct list_head *cursor = walk.cursor; /* the program's own struct is not to be relocated */
+    struct wait_queue_entry *entry =
+        (void *)cursor - bpf_core_field_offset(struct wait_queue_entry, entry);
+    ++walk.entries;
+    walk.cursor = BPF_CORE_READ(cursor, next);
+    read_entry(entry);
+    return 0;
+  }
+  walk.cursor = 0;
+  const __u32 index = walk.next_queue;
+  if (walk.open && index < walk.queues && index < MOST_QUEUES) {
+    walk.next_queue = index + 1;
+    open_queue(queues[index].head, queues[index].kind);
+    return 0;
+  }
+  end_listener();
+  return begin_listener();
+}
