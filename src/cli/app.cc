@@ -314,11 +314,22 @@ void define_lab(CLI::App& app, Parsed& parsed) {
   CLI::App* run = lab->add_subcommand("run", "run a scenario (needs root)");
   run->add_option("scenario", parsed.lab.scenario, "its name, or a file")->required();
   run->callback([&parsed] { parsed.lab.action = LabCommand::Action::kRun; });
+  CLI::App* score = lab->add_subcommand(
+      "score", "run scenarios and count how often the cause is named right (needs root)");
+  score->add_option("scenarios", parsed.lab.scored,
+                    "folders, names or files; all that say what the cause is, unless given");
+  score
+      ->add_option("--recordings", parsed.lab.recordings,
+                   "keep what is observed in this folder, for check --from")
+      ->type_name("PATH");
+  score->add_flag("--json", parsed.lab.json, "print the result as JSON");
+  score->callback([&parsed] { parsed.lab.action = LabCommand::Action::kScore; });
   lab->footer(
       "Examples:\n"
       "  acceptq lab list\n"
       "  acceptq lab run seed\n"
-      "  acceptq lab run ./my-scenario.yaml");
+      "  acceptq lab run ./my-scenario.yaml\n"
+      "  acceptq lab score causes --recordings /tmp/recordings");
 }
 
 void define_completion(CLI::App& app, Parsed& parsed) {

@@ -80,9 +80,12 @@ struct ProbeCommand {
 };
 
 struct LabCommand {
-  enum class Action { kList, kRun };
+  enum class Action { kList, kRun, kScore };
   Action action = Action::kList;
-  std::string scenario;
+  std::string scenario;             // of kRun
+  std::vector<std::string> scored;  // folders and scenarios; empty: all that expect a cause
+  std::string recordings;           // a folder; empty: none are kept
+  bool json = false;
 };
 
 // Something to print and an exit code: help, version, completion, a usage error.

@@ -9,10 +9,22 @@
 namespace acceptq::cli {
 namespace {
 
-std::string option_words(const CommandTree& command) {
+// With those of its own commands: scripts look at the first word only.
+std::vector<OptionInfo> all_options(const CommandTree& command) {
+  std::vector<OptionInfo> options = command.options;
+  for (const CommandTree& sub : command.commands) {
+    for (const OptionInfo& option : sub.options) {
+      if (std::ranges::find(options, option.name, &OptionInfo::name) == options.end()) {
+        options.push_back(option);
+      }
+    }
+  }
+  return options;
+}
+
+std::string option_words(const std::vector<OptionInfo>& options) {
   std::string words;
-  for (const OptionInfo& option : command.options)
-    words += (words.empty() ? "" : " ") + option.name;
+  for (const OptionInfo& option : options) words += (words.empty() ? "" : " ") + option.name;
   return words;
 }
 
@@ -48,10 +60,10 @@ std::string bash_script(const CommandTree& tree) {
   std::string cases;
   std::string values;
   for (const CommandTree& command : tree.commands) {
-    std::string words = option_words(command);
+    std::string words = option_words(all_options(command));
     if (!command.commands.empty()) words.insert(0, command_words(command) + " ");
     cases += fmt::format("    {}) words='{}' ;;\n", command.name, words);
-    for (const OptionInfo& option : command.options) {
+    for (const OptionInfo& option : all_options(command)) {
       if (is_list(option)) {
         values += fmt::format("    {}) COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return ;;\n",
                               option.name, list_words(option));
@@ -72,7 +84,7 @@ std::string bash_script(const CommandTree& tree) {
       "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
       "}}\n"
       "complete -F _acceptq acceptq\n",
-      values, command_words(tree), option_words(tree), cases);
+      values, command_words(tree), option_words(tree.options), cases);
 }
 
 std::string zsh_script(const CommandTree& tree) {
@@ -81,7 +93,7 @@ std::string zsh_script(const CommandTree& tree) {
   for (const CommandTree& command : tree.commands) {
     commands += fmt::format("    '{}:{}'\n", command.name, quoted(command.help));
     std::string arguments;
-    for (const OptionInfo& option : command.options) {
+    for (const OptionInfo& option : all_options(command)) {
       std::string action;
       if (is_list(option)) action = fmt::format(":value:({})", list_words(option));
       if (!is_list(option) && option.takes_value) action = ":value:_files";
@@ -112,7 +124,7 @@ std::string fish_script(const CommandTree& tree) {
     text += fmt::format("complete -c acceptq -n __fish_use_subcommand -a {} -d '{}'\n",
                         command.name, quoted(command.help));
     const std::string in = fmt::format("-n '__fish_seen_subcommand_from {}'", command.name);
-    for (const OptionInfo& option : command.options) {
+    for (const OptionInfo& option : all_options(command)) {
       text += fmt::format("complete -c acceptq {} -l {} -d '{}'{}\n", in, option.name.substr(2),
                           quoted(option.help),
                           is_list(option)      ? fmt::format(" -x -a '{}'", list_words(option))

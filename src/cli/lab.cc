@@ -2,12 +2,17 @@
 #include "lab/lab.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <system_error>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "collect/observe.h"
 #include "diagnose/diagnose.h"
+#include "lab/score_run.h"
 #include "remedy/advise.h"
 #include "render/report_text.h"
 
@@ -32,15 +37,22 @@ int list() {
   return kExitNothingWrong;
 }
 
-// Observes this host, as `check` does, and shows what it says of the listener.
-Result<lab::Diagnosis> diagnose(NetnsId netns, std::uint16_t port, double seconds) {
+// Observes this host, as `check` does.
+Result<lab::Diagnosis> diagnose_host(NetnsId, std::uint16_t, double seconds) {
   Result<facts::Observation> observation = collect::observe({.seconds = seconds});
   if (!observation) return fail(observation.error());
   lab::Diagnosis diagnosis{.observation = std::move(*observation)};
   diagnosis.report = diagnose::diagnose(diagnosis.observation);
   remedy::add_remedies(diagnosis.report, diagnosis.observation);
+  return diagnosis;
+}
+
+// The same, and shows what it says of the listener.
+Result<lab::Diagnosis> diagnose_aloud(NetnsId netns, std::uint16_t port, double seconds) {
+  Result<lab::Diagnosis> diagnosis = diagnose_host(netns, port, seconds);
+  if (!diagnosis) return diagnosis;
   std::string summary = fmt::format("  $ acceptq check :{}", port);
-  for (const diagnose::Finding& finding : diagnosis.report.findings) {
+  for (const diagnose::Finding& finding : diagnosis->report.findings) {
     if (finding.netns != netns || !finding.listener) continue;
     summary += fmt::format("\n    {} {}", finding.id, finding.title);
   }
@@ -55,7 +67,7 @@ int run(const LabCommand& command) {
     print_page(verbatim ? text + "\n" : render::wrap(style, text.starts_with("  ") ? 2 : 0, text));
   };
   const auto outcome =
-      lab::run_scenario(command.scenario, {.stop = &interrupted()}, diagnose, sink);
+      lab::run_scenario(command.scenario, {.stop = &interrupted()}, diagnose_aloud, sink);
   if (!outcome) {
     print_error(outcome.error());
     return kExitUsage;
@@ -70,10 +82,54 @@ int run(const LabCommand& command) {
   return outcome->as_expected() ? kExitNothingWrong : kExitFindings;
 }
 
+int score(const LabCommand& command) {
+  const auto paths = lab::scenarios_to_score(command.scored);
+  if (!paths) {
+    print_error(paths.error());
+    return kExitUsage;
+  }
+  if (::geteuid() != 0) {
+    print_error({ErrorCode::kPermission, 0, "the lab needs root, to make namespaces and mounts"});
+    return kExitUsage;
+  }
+  if (!command.recordings.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(command.recordings, error);
+    if (error) {
+      print_error({ErrorCode::kIo, error.value(), "cannot make " + command.recordings});
+      return kExitUsage;
+    }
+  }
+  const lab::LabOptions options{.recordings_folder = command.recordings, .stop = &interrupted()};
+  Progress progress;
+  std::vector<lab::ScenarioScore> scores;
+  for (const std::string& path : *paths) {
+    if (interrupted()) break;
+    progress.show(fmt::format("{} of {}: {}", scores.size() + 1, paths->size(), path));
+    scores.push_back(lab::score_scenario(path, options, diagnose_host));
+    progress.clear();
+    if (!command.json) print_page(lab::score_lines(scores.back()));
+  }
+  if (command.json) {
+    print_out(lab::score_json(scores));
+  } else {
+    print_page("\n" + lab::confusion_text(scores));
+  }
+  return lab::totals_of(scores).all_right() && !interrupted() ? kExitNothingWrong : kExitFindings;
+}
+
 }  // namespace
 
 int run_lab(const LabCommand& command) {
-  return command.action == LabCommand::Action::kList ? list() : run(command);
+  switch (command.action) {
+    case LabCommand::Action::kList:
+      return list();
+    case LabCommand::Action::kRun:
+      return run(command);
+    case LabCommand::Action::kScore:
+      return score(command);
+  }
+  return kExitUsage;
 }
 
 }  // namespace acceptq::cli

@@ -11,6 +11,8 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "base/output_file.h"
+#include "facts/json.h"
 #include "lab/cgroups.h"
 #include "lab/expect.h"
 #include "lab/runner.h"
@@ -108,11 +110,30 @@ class Outside {
     const Result<Diagnosis> diagnosis = diagnoser_(netns, step->port, step->seconds);
     DiagnoseResult result{
         .line = scenario_.steps[index].line,
+        .netns = netns,
+        .port = step->port,
+        .expect = step->expect,
         .mismatches = diagnosis ? compare(step->expect, netns, step->port, *diagnosis)
                                 : std::vector<std::string>{diagnosis.error().message()}};
+    if (diagnosis) {
+      result.cause = cause_given(netns, step->port, *diagnosis);
+      if (const Status kept = keep(diagnosis->observation, result); !kept) {
+        error = kept.error();
+        return false;
+      }
+    }
     for (const std::string& mismatch : result.mismatches) sink_("  NOT AS EXPECTED: " + mismatch);
     outcome.diagnoses.push_back(std::move(result));
     return channel.send("{}");
+  }
+
+  // As `check --save` would.
+  Status keep(const facts::Observation& observation, DiagnoseResult& result) const {
+    if (options_.recordings_folder.empty()) return {};
+    result.recording = fmt::format("{}/{}-{}.json", options_.recordings_folder, scenario_.name,
+                                   outcome.diagnoses.size() + 1);
+    const Result<OutputFile> file = OutputFile::Open(result.recording);
+    return file ? file->write(facts::to_json(observation)) : Status(fail(file.error()));
   }
 
   const Scenario& scenario_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ using Sink = std::function<void(const std::string&)>;
 
 struct LabOptions {
   std::string slowfs_path;                  // empty: beside this executable, or one level above
+  std::string recordings_folder;            // for what is observed; empty: it is not kept
   const std::atomic<bool>* stop = nullptr;  // set, by a signal handler say, to end the run
 };
 
@@ -47,8 +49,13 @@ struct ShowResult {
 };
 
 struct DiagnoseResult {
-  int line = 0;                         // of the step in its file
+  int line = 0;  // of the step in its file
+  NetnsId netns;
+  std::uint16_t port = 0;
+  Expect expect;
   std::vector<std::string> mismatches;  // what was expected and is not so; empty: all right
+  std::optional<diagnose::CauseKind> cause;
+  std::string recording;  // the file with what was observed; empty: not kept
 };
 
 // What the clients of a load lived through, from its start or the change of its rate to the next.

@@ -238,6 +238,56 @@ TEST_F(LabTest, ACpuQuotaThrottlesAndIsCleanedUp) {
   EXPECT_TRUE(eventually([] { return !has_cgroups_of_ended_labs(); }));
 }
 
+TEST_F(LabTest, AScoreCountsAndKeepsWhatItSaw) {
+  const std::string folder = testing::TempDir() + "acceptq-lab-score." + std::to_string(::getpid());
+  std::filesystem::create_directories(folder);
+  const auto write = [&](const std::string& name, const std::string& text) {
+    std::ofstream(folder + "/" + name + ".yaml")
+        << "name: " << name << text.substr(text.find('\n'));
+  };
+  const auto diagnoses = [](const char* expect) {
+    return std::string("- diagnose: {namespace: pod, port: 8080, seconds: 0.1, expect: {") +
+           expect + "}}\n";
+  };
+  // An idle server; what is wrong with it is nothing.
+  write("a-right", with_web_server("- start: web\n" + diagnoses("cause: none, owner: python3") +
+                                   diagnoses("cause: none")));
+  write("b-unlabelled", with_web_server("- start: web\n" + diagnoses("limit: 5")));
+  write("c-unknown", with_web_server("- start: web\n" + diagnoses("cause: lock")));
+  write("d-alien",
+        "name: t\ntitle: T\nnamespaces: {pod: }\n"
+        "servers: {x: {namespace: pod, command: acceptq-no-such}}\n"
+        "steps:\n- start: x\n" +
+            diagnoses("cause: lock"));
+  write("e-failed", with_web_server("- stop: web\n" + diagnoses("cause: lock")));
+  const std::string recordings = folder + "/kept";
+  const Output output = run_program({kProgram, "lab", "score", folder, "--recordings", recordings});
+  EXPECT_EQ(output.exit_code, 1) << output.err;
+  EXPECT_EQ(output.out,
+            "a-right               right    expected none, given none\n"
+            "a-right               right    expected none, given none\n"
+            "c-unknown             unknown  expected lock, given none\n"
+            "d-alien               skipped: acceptq-no-such is not installed\n"
+            "e-failed              failed: scenario e-failed: the step in line 7: server web does "
+            "not run\n"
+            "\n"
+            "                  given\n"
+            "expected          none\n"
+            "lock                 1\n"
+            "none                 2\n"
+            "\n"
+            "2 right, 1 unknown, 0 wrong; 1 failed; 1 skipped\n");
+  const Output replayed =
+      run_program({kProgram, "check", ":8080", "--all", "--from", recordings + "/a-right-2.json"});
+  EXPECT_NE(replayed.out.find("0.0.0.0:8080"), std::string::npos) << replayed.out << replayed.err;
+
+  const Output json = run_program({kProgram, "lab", "score", folder + "/a-right.yaml", "--json"});
+  EXPECT_EQ(json.exit_code, 0) << json.out << json.err;
+  EXPECT_NE(json.out.find("\"schema\": \"acceptq.lab_score/1\""), std::string::npos) << json.out;
+  std::filesystem::remove_all(folder);
+  expect_nothing_left();
+}
+
 // v1's freezer lets not even SIGKILL end a process.
 TEST_F(LabTest, WhatIsFrozenIsThawedAndCleanedUp) {
   const auto scenario = [](const char* steps) {
