@@ -356,8 +356,9 @@ TEST_F(ThreadIteratorTest, AProcessThatWasStopped) {
 TEST_F(ThreadIteratorTest, ThreadsBeyondTheMostAreCounted) {
   Pipe pipe;
   std::vector<std::unique_ptr<Waiting>> threads;
-  for (int i = 0; i < 150; ++i) {
-    threads.push_back(std::make_unique<Waiting>([&] { pipe.read_to_end(); }, [&] { pipe.end(); }));
+  threads.resize(150);
+  for (auto& thread : threads) {
+    thread = std::make_unique<Waiting>([&] { pipe.read_to_end(); }, [&] { pipe.end(); });
   }
   // More than one buffer of the kernel's holds.
   const ThreadsSeen all = look();

@@ -47,6 +47,9 @@ struct eppoll_entry {
 };
 
 struct io_ring_ctx {
+  unsigned int flags;
+  struct task_struct *submitter_task;
+  atomic_t cq_wait_nr;
   struct wait_queue_head cq_wait;
 };
 

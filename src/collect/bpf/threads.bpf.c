@@ -166,6 +166,11 @@ static __u32 state_of(struct task_struct *task) {
   return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
 }
 
+// A kernel for one CPU has no such field: there the reader is the one that runs.
+static bool runs(struct task_struct *task) {
+  return bpf_core_field_exists(task->on_cpu) && BPF_CORE_READ(task, on_cpu);
+}
+
 static __always_inline void write_thread(struct bpf_iter__task *ctx, struct task_struct *task,
                                          __u32 tgid, struct aq_watched *process) {
   struct aq_thread_record *record = &thread;
@@ -180,7 +185,7 @@ static __always_inline void write_thread(struct bpf_iter__task *ctx, struct task
   read_times(task, record);
   bool has_target = false;
   // What lies on the stack of a thread that runs is from before, and of one that has ended, gone.
-  if (!BPF_CORE_READ(task, on_cpu) && !record->exit_state) {
+  if (!runs(task) && !record->exit_state) {
     read_syscall(task, record);
     const __u32 number = record->syscall;
     if (record->valid & AQ_THREAD_SYSCALL && number < AQ_SYSCALLS && on_descriptor[number]) {

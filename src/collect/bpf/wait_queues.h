@@ -13,11 +13,13 @@
 #pragma once
 
 #define SOCKFS_MAGIC 0x534F434B
-#define TCP_LISTEN 10    /* Unix sockets have it, too */
-#define MOST_STEPS 8192  /* of all queues of a process */
-#define MOST_ENTRIES 256 /* of one queue */
-#define MOST_QUEUES 256  /* behind a listener's own */
-#define MOST_FOUND 512   /* records of a process: 12 KB of the 32 KB that a visit may write */
+#define TCP_LISTEN 10 /* Unix sockets have it, too */
+#define DEFER_TASKRUN (1u << 13)
+#define CQ_WAKE_FORCE 0x7fffffff /* it is being woken */
+#define MOST_STEPS 8192          /* of all queues of a process */
+#define MOST_ENTRIES 256         /* of one queue */
+#define MOST_QUEUES 256          /* behind a listener's own */
+#define MOST_FOUND 512 /* records of a process: 12 KB of the 32 KB that a visit may write */
 
 /* A struct that nothing else in the program needs whole, the compiler takes to pieces, whose types
  * the kernel then refuses. */
@@ -133,6 +135,20 @@ static __u32 meaning_of(__u64 function) {
   return AQ_WAKE_OTHER;
 }
 
+/* A ring holds the listener as an epoll does. */
+static void read_ring(struct io_ring_ctx *ring) {
+  if (!ring) return;
+  ++walk.epolls;
+  add_queue(__builtin_preserve_access_index(&ring->cq_wait.head), OF_EPOLL_WAIT);
+  /* With IORING_SETUP_DEFER_TASKRUN only the ring's own thread may wait, and has no entry: it says
+   * for how many completions (io_cqring_wait, 6.3). */
+  if (!bpf_core_field_exists(ring->cq_wait_nr.counter)) return;
+  const int wanted = BPF_CORE_READ(ring, cq_wait_nr.counter);
+  if (BPF_CORE_READ(ring, flags) & DEFER_TASKRUN && wanted > 0 && wanted < CQ_WAKE_FORCE) {
+    note_waiter(BPF_CORE_READ(ring, submitter_task), AQ_BY_EPOLL);
+  }
+}
+
 static void read_entry(struct wait_queue_entry *entry) {
   void *who = BPF_CORE_READ(entry, private);
   if (walk.kind == OF_EPOLL_WAIT) {
@@ -154,13 +170,11 @@ static void read_entry(struct wait_queue_entry *entry) {
     add_queue(__builtin_preserve_access_index(&epoll->wq.head), OF_EPOLL_WAIT);
     /* An epoll may itself be waited for by poll() and by another epoll. */
     add_queue(__builtin_preserve_access_index(&epoll->poll_wait.head), OF_EPOLL_FILE);
-  } else if (meaning == AQ_WAKE_IO_URING) {
-    /* A ring holds the listener as an epoll does; the lowest bits mark the pointer. */
+  } else if (meaning == AQ_WAKE_IO_URING && bpf_core_field_exists(struct io_kiocb, ctx) &&
+             bpf_core_field_exists(struct io_ring_ctx, cq_wait)) { /* CONFIG_IO_URING */
+    /* The lowest bits mark the pointer. */
     struct io_kiocb *request = (void *)((__u64)who & ~7ull);
-    struct io_ring_ctx *ring = BPF_CORE_READ(request, ctx);
-    if (!ring) return;
-    ++walk.epolls;
-    add_queue(__builtin_preserve_access_index(&ring->cq_wait.head), OF_EPOLL_WAIT);
+    read_ring(BPF_CORE_READ(request, ctx));
   }
 }
 
