@@ -10,8 +10,10 @@
 
 #include "collect/handshake_sampler.h"
 #include "collect/host_source.h"
+#include "collect/host_threads.h"
 #include "collect/pace.h"
 #include "collect/queue_sampler.h"
+#include "collect/thread_sampler.h"
 #include "collect/traced_handshakes.h"
 #include "collect/watch.h"
 
@@ -34,13 +36,14 @@ Pace rolling(bool is_traced) { return {(is_traced ? 5 : 1) * kNsPerSecond, 100};
 
 class Armed {
  public:
-  Armed(const AwaitOptions& options, WatchSource& source, Handshakes& traced)
+  Armed(const AwaitOptions& options, WatchSource& source, Handshakes& traced, ThreadLooks& threads)
       : options_(options),
         source_(source),
         traced_(traced),
         queues_(source, kArmedSampling),
+        threads_(source, queues_, threads),
         handshakes_(source, traced),
-        watch_(source, {&queues_, &handshakes_}),
+        watch_(source, {&queues_, &threads_, &handshakes_}),
         rolling_(rolling(traced.source().has_value())) {}
 
   Result<facts::Observation> run() {
@@ -155,6 +158,7 @@ class Armed {
     handshakes_.look_every(kDenseNs);
     queues_.keep_line(2 * kBeforeNs + kLongestNs + kQuietNs);
     queues_.begin_anew(kDenseSampling);
+    threads_.begin_anew();
   }
 
   void note_refusal(std::int64_t at_ns, const facts::Listener* listener) {
@@ -197,6 +201,7 @@ class Armed {
   WatchSource& source_;
   Handshakes& traced_;
   QueueSampler queues_;
+  ThreadSampler threads_;
   HandshakeSampler handshakes_;
   Watch watch_;
   Pace rolling_;
@@ -210,14 +215,15 @@ class Armed {
 }  // namespace
 
 Result<facts::Observation> await_overflow(const AwaitOptions& options, WatchSource& source,
-                                          Handshakes& handshakes) {
-  return Armed(options, source, handshakes).run();
+                                          Handshakes& handshakes, ThreadLooks& threads) {
+  return Armed(options, source, handshakes, threads).run();
 }
 
 Result<facts::Observation> await_overflow(const AwaitOptions& options) {
   HostSource host(options.scan);
   TracedHandshakes handshakes(options.trace);
-  return await_overflow(options, host, handshakes);
+  HostThreads threads(options.scan.proc_root);
+  return await_overflow(options, host, handshakes, threads);
 }
 
 }  // namespace acceptq::collect

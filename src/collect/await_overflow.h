@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "collect/handshakes.h"
 #include "collect/scan.h"
+#include "collect/thread_looks.h"
 #include "collect/watch_source.h"
 #include "facts/snapshot.h"
 
@@ -31,7 +32,7 @@ struct AwaitOptions {
 [[nodiscard]] Result<facts::Observation> await_overflow(const AwaitOptions& options);
 // The same over any source of facts; of the options, those for scans and tracing do not matter.
 [[nodiscard]] Result<facts::Observation> await_overflow(const AwaitOptions& options,
-                                                        WatchSource& source,
-                                                        Handshakes& handshakes);
+                                                        WatchSource& source, Handshakes& handshakes,
+                                                        ThreadLooks& threads);
 
 }  // namespace acceptq::collect

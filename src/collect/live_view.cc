@@ -6,8 +6,10 @@ LiveView::LiveView(const ScanOptions& scan, const bpf::TraceOptions& trace)
     : host_(scan),
       traced_(trace),
       queues_(host_, kDenseSampling),
+      host_threads_(scan.proc_root),
+      threads_(host_, queues_, host_threads_),
       handshakes_(host_, traced_),
-      watch_(host_, {&queues_, &handshakes_}) {}
+      watch_(host_, {&queues_, &threads_, &handshakes_}) {}
 
 Status LiveView::begin() {
   last_ = watch_.first();

@@ -6,7 +6,9 @@
 #include "base/result.h"
 #include "collect/handshake_sampler.h"
 #include "collect/host_source.h"
+#include "collect/host_threads.h"
 #include "collect/queue_sampler.h"
+#include "collect/thread_sampler.h"
 #include "collect/traced_handshakes.h"
 #include "collect/watch.h"
 #include "facts/snapshot.h"
@@ -36,6 +38,8 @@ class LiveView {
   HostSource host_;
   TracedHandshakes traced_;
   QueueSampler queues_;
+  HostThreads host_threads_;
+  ThreadSampler threads_;
   HandshakeSampler handshakes_;
   Watch watch_;
   Mark last_ = 0;

@@ -6,8 +6,10 @@
 
 #include "collect/handshake_sampler.h"
 #include "collect/host_source.h"
+#include "collect/host_threads.h"
 #include "collect/packet_sampler.h"
 #include "collect/queue_sampler.h"
+#include "collect/thread_sampler.h"
 #include "collect/traced_handshakes.h"
 #include "collect/troubled_owners.h"
 #include "collect/watch.h"
@@ -20,6 +22,8 @@ Result<facts::Observation> look(const ScanOptions& options) {
   facts::Observation observation;
   observation.after = std::move(*snapshot);
   describe_troubled_owners(options, observation);
+  HostThreads threads(options.proc_root);
+  look_at_threads(threads, observation);
   observation.before = observation.after;
   return observation;
 }
@@ -30,9 +34,11 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   HostSource host(options.scan);
   TracedHandshakes traced(options.trace);
   QueueSampler queues(host, kDenseSampling);
+  HostThreads host_threads(options.scan.proc_root);
+  ThreadSampler threads(host, queues, host_threads);
   HandshakeSampler handshakes(host, traced);
   std::optional<PacketSampler> packets;
-  std::vector<Sampler*> samplers{&queues, &handshakes};
+  std::vector<Sampler*> samplers{&queues, &threads, &handshakes};
   if (options.tapped) samplers.push_back(&packets.emplace(host.scanner(), options.tapped));
 
   Watch watch(host, std::move(samplers));

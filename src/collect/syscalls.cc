@@ -38,9 +38,10 @@ constexpr auto kOnDescriptors = [] {
        "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "getsockopt", "setsockopt", "getsockname",
        "getpeername",
        // what waits for others
-       "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "inotify_add_watch", "inotify_rm_watch", "fanotify_mark", "signalfd",
-       "signalfd4", "timerfd_settime", "timerfd_gettime", "mq_timedsend", "mq_timedreceive",
-       "mq_notify", "mq_getsetattr", "pidfd_send_signal", "pidfd_getfd", "setns", "finit_module"});
+       "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "inotify_add_watch",
+       "inotify_rm_watch", "fanotify_mark", "signalfd", "signalfd4", "timerfd_settime",
+       "timerfd_gettime", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr",
+       "pidfd_send_signal", "pidfd_getfd", "setns", "finit_module"});
   std::ranges::sort(names);
   return names;
 }();

@@ -28,6 +28,8 @@ class ThreadLooks {
   // The file systems in user space that `observer` sees: those of `devices`, all where it is empty.
   [[nodiscard]] virtual std::vector<facts::FuseConnection> fuse(
       Pid observer, std::span<const std::uint64_t> devices) = 0;
+  // The NFS mounts of the processes that are watched, since watch_condition().
+  [[nodiscard]] virtual std::vector<facts::NfsMount> nfs() = 0;
 };
 
 }  // namespace acceptq::collect

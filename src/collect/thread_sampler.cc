@@ -64,6 +64,7 @@ void add_fuse(ThreadLooks& threads, facts::AcceptEvidence& evidence) {
 void ThreadSampler::begin_anew() {
   static_cast<void>(seen_.take());
   static_cast<void>(threads_.conditions());
+  static_cast<void>(threads_.nfs());
   in_trouble_.clear();
 }
 
@@ -76,7 +77,7 @@ void ThreadSampler::see(const facts::Snapshot& latest) {
       known.drops = earlier->second.drops;
     }
   }
-  look_for_trouble(latest.listeners);
+  look_for_trouble(latest.monotonic_ns, latest.listeners);
 }
 
 std::int64_t ThreadSampler::next_ns() const {
@@ -84,13 +85,19 @@ std::int64_t ThreadSampler::next_ns() const {
   return in_trouble_.empty() ? std::numeric_limits<std::int64_t>::max() : pace_.next_ns();
 }
 
-void ThreadSampler::look_for_trouble(const std::vector<facts::Listener>& seen) {
+void ThreadSampler::look_for_trouble(std::int64_t now_ns,
+                                     const std::vector<facts::Listener>& seen) {
+  constexpr std::int64_t kLingerNs = 5'000'000'000;
   for (const facts::Listener& listener : seen) {
+    // Thousands of listeners are quiet: no text is made for them.
+    const bool fills = is_filling(listener);
+    if (!fills && listener.drops.value_or(0) == 0) continue;
     const std::string key = facts::listener_key(listener);
     const auto known = known_.find(key);
     if (known == known_.end() || known->second.owners.empty()) continue;
-    if (!is_filling(listener) && listener.drops == known->second.drops) continue;
-    if (!in_trouble_.insert(key).second) continue;
+    if (!fills && listener.drops == known->second.drops) continue;
+    known->second.drops = listener.drops;
+    if (!in_trouble_.insert_or_assign(key, now_ns + kLingerNs).second) continue;
     for (const facts::OwnerRef& owner : known->second.owners) threads_.watch_condition(owner.pid);
   }
 }
@@ -98,11 +105,12 @@ void ThreadSampler::look_for_trouble(const std::vector<facts::Listener>& seen) {
 void ThreadSampler::tend(std::int64_t now_ns) {
   if (queues_.newest_ns() > judged_ns_) {
     judged_ns_ = queues_.newest_ns();
-    look_for_trouble(queues_.newest());
+    look_for_trouble(judged_ns_, queues_.newest());
   }
+  std::erase_if(in_trouble_, [&](const auto& entry) { return entry.second < now_ns; });
   if (in_trouble_.empty() || !pace_.is_due(now_ns)) return;
   std::vector<facts::Listener> listeners;
-  for (const std::string& key : in_trouble_) {
+  for (const auto& [key, until_ns] : in_trouble_) {
     if (const auto known = known_.find(key); known != known_.end()) {
       listeners.push_back(known->second);
     }
@@ -116,6 +124,7 @@ void ThreadSampler::put(Mark /*from*/, Mark /*to*/, facts::Observation& observat
   facts::AcceptEvidence& evidence = observation.accept_evidence;
   evidence.acceptors = seen_.take();
   evidence.processes = threads_.conditions();
+  evidence.nfs = threads_.nfs();
   add_fuse(threads_, evidence);
   in_trouble_.clear();
   known_.clear();
@@ -137,6 +146,7 @@ void look_at_threads(ThreadLooks& threads, facts::Observation& observation) {
   facts::AcceptEvidence& evidence = observation.accept_evidence;
   evidence.acceptors = seen.take();
   evidence.processes = threads.conditions();
+  evidence.nfs = threads.nfs();
   add_fuse(threads, evidence);
 }
 

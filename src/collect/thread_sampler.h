@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +16,7 @@
 namespace acceptq::collect {
 
 // A listener is in trouble from the moment that its queue was seen filling, or that its socket's
-// sk_drops were seen to grow, to the next observation.
+// sk_drops were seen to have grown, for as long as that goes on and five seconds more.
 class ThreadSampler final : public Sampler {
  public:
   // `queues` tells of lengths; it is to be tended before this one.
@@ -33,16 +32,16 @@ class ThreadSampler final : public Sampler {
   void put(Mark from, Mark to, facts::Observation& observation) override;
 
  private:
-  void look_for_trouble(const std::vector<facts::Listener>& seen);
+  void look_for_trouble(std::int64_t now_ns, const std::vector<facts::Listener>& seen);
   [[nodiscard]] std::vector<WatchedProcess> watched() const;
 
   WatchSource& source_;
   const QueueSampler& queues_;
   ThreadLooks& threads_;
   Pace pace_ = kLooking;
-  std::int64_t judged_ns_ = 0;                    // the moment of lengths that was looked at last
-  std::map<std::string, facts::Listener> known_;  // of the last scan, with their owners
-  std::set<std::string> in_trouble_;
+  std::int64_t judged_ns_ = 0;                      // the moment of lengths that was looked at last
+  std::map<std::string, facts::Listener> known_;    // of the last scan, with their owners
+  std::map<std::string, std::int64_t> in_trouble_;  // until when, by listener_key
   AcceptThreads seen_;
 
   // A look every 20 ms, for a hundredth of one core at most.

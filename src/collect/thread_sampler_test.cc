@@ -13,38 +13,6 @@ using facts::AcceptLink;
 constexpr NetnsId kNetns{4026532000};
 constexpr Pid kServer{100};
 
-class ScriptedThreads final : public ThreadLooks {
- public:
-  ThreadsSeen seen;
-  int looks = 0;
-  std::vector<WatchedProcess> asked;
-  std::set<Pid> conditions_of;
-  std::vector<std::uint64_t> fuse_of;
-
-  [[nodiscard]] ThreadsSeen look(std::span<const WatchedProcess> watched,
-                                 std::size_t /*most_threads*/) override {
-    ++looks;
-    asked.assign(watched.begin(), watched.end());
-    return seen;
-  }
-  void watch_condition(Pid pid) override { conditions_of.insert(pid); }
-  [[nodiscard]] std::vector<facts::ProcessCondition> conditions() override {
-    std::vector<facts::ProcessCondition> all;
-    for (const Pid pid : std::exchange(conditions_of, {})) {
-      facts::ProcessCondition& condition = all.emplace_back();
-      condition.pid = pid;
-    }
-    return all;
-  }
-  [[nodiscard]] std::vector<facts::FuseConnection> fuse(
-      Pid /*observer*/, std::span<const std::uint64_t> devices) override {
-    fuse_of.assign(devices.begin(), devices.end());
-    facts::FuseConnection fuse;
-    fuse.device = devices.empty() ? 48 : devices[0];
-    return {fuse};
-  }
-};
-
 class ThreadSamplerTest : public testing::Test {
  protected:
   ThreadSamplerTest() {

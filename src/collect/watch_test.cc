@@ -69,11 +69,12 @@ class WatchTest : public testing::Test {
         .concerns = [port](const facts::Snapshot&, const facts::Listener& listener) {
           return listener.port == port;
         }};
-    return await_overflow(options, host_, traced_);
+    return await_overflow(options, host_, traced_, threads_);
   }
 
   ScriptedHost host_;
   ScriptedHandshakes traced_;
+  ScriptedThreads threads_;
 };
 
 TEST_F(WatchTest, EachFrameHasWhatHappenedInIt) {

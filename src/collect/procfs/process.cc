@@ -142,6 +142,12 @@ Result<StatusFields> parse_status(std::string_view text) {
     if (!uid) return fail(ErrorCode::kMalformed, "status: Uid is not four numbers");
     fields.uid = uid;
   }
+  if (const auto line = status_line(text, "TracerPid:")) {
+    const std::optional<std::int32_t> tracer = parse_int<std::int32_t>(trim(*line));
+    if (!tracer) return fail(ErrorCode::kMalformed, "status: TracerPid is not a number");
+    if (*tracer != 0) fields.tracer = Pid(*tracer);
+  }
+  if (const auto line = status_line(text, "CoreDumping:")) fields.dumping_core = trim(*line) == "1";
   return fields;
 }
 

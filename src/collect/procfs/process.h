@@ -33,6 +33,8 @@ struct StatFields {
 struct StatusFields {
   std::optional<Pid> parent;
   std::optional<std::uint32_t> uid;  // effective
+  std::optional<Pid> tracer;         // a debugger's
+  std::optional<bool> dumping_core;  // from Linux 4.15 on
 };
 
 // Fails with kTruncated where a field is missing and with kMalformed where one is no number.

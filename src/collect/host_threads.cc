@@ -1,0 +1,114 @@
+#include "collect/host_threads.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/file.h"
+#include "collect/attended.h"
+#include "collect/procfs/process.h"
+
+namespace acceptq::collect {
+namespace {
+
+// Processes whose mounts are read: those of one server mostly share them.
+constexpr std::size_t kMostObservers = 4;
+// Files that are named, of all that threads wait for: one says enough.
+constexpr std::size_t kMostFiles = 16;
+
+bool has_a_name(const facts::FileTarget& target) {
+  return target.type != "sockfs" && target.type != "pipefs" && target.type != "anon_inodefs";
+}
+
+}  // namespace
+
+ThreadsSeen HostThreads::look(std::span<const WatchedProcess> watched, std::size_t most_threads) {
+  if (!std::exchange(tried_, true)) {
+    Result<bpf::ThreadIterator> created = bpf::ThreadIterator::Create();
+    if (created) iterator_.emplace(std::move(*created));
+  }
+  if (!iterator_) return {};
+  Result<ThreadsSeen> seen = iterator_->look(watched, most_threads);
+  if (!seen) return {};
+  name_files(*seen);
+  return std::move(*seen);
+}
+
+// The link is read, and not followed; its reading may wait for an execve().
+void HostThreads::name_files(ThreadsSeen& seen) {
+  std::vector<std::pair<facts::FileTarget*, std::string>> unnamed;
+  for (ThreadLook& look : seen.threads) {
+    auto& target = look.wait.target;
+    if (!target || target->path || !look.wait.fd || !has_a_name(*target)) continue;
+    const auto known = files_.find({target->device, target->inode});
+    if (known != files_.end()) {
+      target->path = known->second;
+    } else if (files_.size() + unnamed.size() < kMostFiles) {
+      unnamed.emplace_back(&*target,
+                           fmt::format("{}/{}/fd/{}", proc_root_, look.pid.value(), *look.wait.fd));
+    }
+  }
+  if (unnamed.empty()) return;
+  const auto links = std::make_shared<std::vector<std::string>>();
+  for (const auto& [target, link] : unnamed) links->push_back(link);
+  const auto names = attended_map<std::string>(links->size(), 1, [links](std::size_t i) {
+    Result<std::string> name = read_link((*links)[i]);
+    return name ? std::move(*name) : std::string();
+  });
+  for (std::size_t i = 0; i < unnamed.size(); ++i) {
+    if (!names[i] || names[i]->empty()) continue;
+    facts::FileTarget& target = *unnamed[i].first;
+    target.path = files_[{target.device, target.inode}] = *names[i];
+  }
+}
+
+const cgroup::HeldBack& HostThreads::held_back() {
+  if (!held_back_) held_back_.emplace(proc_root_);
+  return *held_back_;
+}
+
+void HostThreads::watch_condition(Pid pid) {
+  if (cpu_groups_.contains(pid)) return;
+  cpu_groups_[pid] = held_back().cpu_groups(pid);
+  if (nfs_.size() < kMostObservers) nfs_[pid] = read_nfs(proc_root_, pid);
+}
+
+std::vector<facts::ProcessCondition> HostThreads::conditions() {
+  std::vector<facts::ProcessCondition> conditions;
+  for (const auto& [pid, earlier] : std::exchange(cpu_groups_, {})) {
+    facts::ProcessCondition& condition = conditions.emplace_back();
+    condition.pid = pid;
+    condition.frozen_group = held_back().frozen_group(pid);
+    condition.cpu_groups = cpu_groups_between(earlier, held_back().cpu_groups(pid));
+    // `status` waits for nobody (procfs/process.h).
+    constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+    const Result<std::string> text =
+        read_file(fmt::format("{}/{}/status", proc_root_, pid.value()), kMostBytes);
+    const auto status = text ? procfs::parse_status(*text) : fail(text.error());
+    if (!status) continue;
+    condition.tracer = status->tracer;
+    condition.dumping_core = status->dumping_core;
+  }
+  return conditions;
+}
+
+std::vector<facts::FuseConnection> HostThreads::fuse(Pid observer,
+                                                     std::span<const std::uint64_t> devices) {
+  return read_fuse(proc_root_, observer, devices);
+}
+
+std::vector<facts::NfsMount> HostThreads::nfs() {
+  std::vector<facts::NfsMount> mounts;
+  for (const auto& [pid, earlier] : std::exchange(nfs_, {})) {
+    for (facts::NfsMount& mount : nfs_between(earlier, read_nfs(proc_root_, pid))) {
+      const bool known = std::ranges::any_of(mounts, [&](const facts::NfsMount& each) {
+        return each.source == mount.source && each.mountpoint == mount.mountpoint;
+      });
+      if (!known) mounts.push_back(std::move(mount));
+    }
+  }
+  return mounts;
+}
+
+}  // namespace acceptq::collect
