@@ -117,7 +117,8 @@ void ThreadSampler::tend(std::int64_t now_ns) {
   }
   const ThreadsSeen seen = threads_.look(processes_of(listeners), kMostThreads);
   seen_.add(now_ns, listeners, seen);
-  pace_.done(now_ns, source_.now_ns());
+  // The first look loads what all others need: it says nothing of what they cost.
+  pace_.done(now_ns, std::exchange(has_looked_, true) ? source_.now_ns() : now_ns);
 }
 
 void ThreadSampler::put(Mark /*from*/, Mark /*to*/, facts::Observation& observation) {

@@ -43,6 +43,7 @@ class ThreadSampler final : public Sampler {
   std::map<std::string, facts::Listener> known_;    // of the last scan, with their owners
   std::map<std::string, std::int64_t> in_trouble_;  // until when, by listener_key
   AcceptThreads seen_;
+  bool has_looked_ = false;
 
   // A look every 20 ms, for a hundredth of one core at most.
   static constexpr Pace kLooking{20'000'000, 100};
