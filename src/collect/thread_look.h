@@ -16,6 +16,9 @@ namespace acceptq::collect {
 struct WatchedProcess {
   Pid pid;
   std::vector<std::int32_t> listener_fds;
+  // A thread of it was in poll() or select() before: which socket it waits for is looked up, which
+  // takes a look at each of its descriptors.
+  bool has_polling_threads = false;
 };
 
 // One thread at one moment.

@@ -1,7 +1,9 @@
 #include "collect/thread_sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include "collect/trouble.h"
@@ -26,6 +28,11 @@ std::vector<WatchedProcess> processes_of(const std::vector<facts::Listener>& lis
   std::vector<WatchedProcess> all;
   for (auto& [pid, process] : processes) all.push_back(std::move(process));
   return all;
+}
+
+bool is_polling(const ThreadLook& look) {
+  constexpr std::array<std::string_view, 4> kCalls = {"poll", "ppoll", "select", "pselect6"};
+  return look.wait.syscall && std::ranges::find(kCalls, *look.wait.syscall) != kCalls.end();
 }
 
 // Whether a thread of it waits for a file system in user space, and of which devices.
@@ -65,6 +72,7 @@ void ThreadSampler::begin_anew() {
   static_cast<void>(seen_.take());
   static_cast<void>(threads_.conditions());
   static_cast<void>(threads_.nfs());
+  polling_.clear();
   in_trouble_.clear();
 }
 
@@ -115,7 +123,14 @@ void ThreadSampler::tend(std::int64_t now_ns) {
       listeners.push_back(known->second);
     }
   }
-  const ThreadsSeen seen = threads_.look(processes_of(listeners), kMostThreads);
+  std::vector<WatchedProcess> processes = processes_of(listeners);
+  for (WatchedProcess& process : processes) {
+    process.has_polling_threads = polling_.contains(process.pid);
+  }
+  const ThreadsSeen seen = threads_.look(processes, kMostThreads);
+  for (const ThreadLook& look : seen.threads) {
+    if (is_polling(look)) polling_.insert(look.pid);
+  }
   seen_.add(now_ns, listeners, seen);
   // The first look loads what all others need: it says nothing of what they cost.
   pace_.done(now_ns, std::exchange(has_looked_, true) ? source_.now_ns() : now_ns);

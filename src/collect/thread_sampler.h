@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ class ThreadSampler final : public Sampler {
   std::map<std::string, std::int64_t> in_trouble_;  // until when, by listener_key
   AcceptThreads seen_;
   bool has_looked_ = false;
+  std::set<Pid> polling_;  // processes of which a thread was in poll() or select()
 
   // A look every 20 ms, for a hundredth of one core at most.
   static constexpr Pace kLooking{20'000'000, 100};

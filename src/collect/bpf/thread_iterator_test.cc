@@ -322,6 +322,36 @@ TEST_F(ThreadIteratorTest, AThreadThatReceivesFromAConnection) {
   EXPECT_NE(seen->wait.target->peer_port.value_or(0), 0);
 }
 
+// A call with a time-out waits in poll(); an event loop does as well, for many.
+TEST_F(ThreadIteratorTest, AThreadThatPollsOneConnectionAndOneThatPollsTwo) {
+  const UniqueFd fd = listener();
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  std::vector<UniqueFd> clients = test::connect_many("127.0.0.1", ntohs(address.sin_port), 2);
+  const UniqueFd first(::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const UniqueFd second(::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const auto polls = [](std::vector<pollfd> wanted) { ::poll(wanted.data(), wanted.size(), -1); };
+  const pollfd of_first{.fd = first.get(), .events = POLLIN, .revents = 0};
+  const pollfd of_second{.fd = second.get(), .events = POLLIN, .revents = 0};
+  const auto end = [&] { ::shutdown(first.get(), SHUT_RDWR); };
+  const Waiting one([&] { polls({of_first}); }, end);
+  const Waiting both([&] { polls({of_first, of_second}); }, end);
+  ASSERT_TRUE(seen_in(one.tid(), "poll"));
+  ASSERT_TRUE(seen_in(both.tid(), "poll"));
+  WatchedProcess process{own_pid(), {fd.get()}};
+  EXPECT_EQ(find(look(process), one.tid())->wait.target, std::nullopt);
+  process.has_polling_threads = true;
+  const ThreadsSeen seen = look(process);
+  const facts::Wait& wait = find(seen, one.tid())->wait;
+  EXPECT_EQ(wait.fd, first.get());
+  ASSERT_TRUE(wait.target.has_value());
+  EXPECT_EQ(wait.target->type, "sockfs");
+  EXPECT_EQ(wait.target->local_port, ntohs(address.sin_port));
+  EXPECT_EQ(wait.target->peer, facts::IpAddress::parse("127.0.0.1"));
+  EXPECT_EQ(find(seen, both.tid())->wait.target, std::nullopt);
+}
+
 TEST_F(ThreadIteratorTest, AThreadThatComputes) {
   std::atomic<bool> enough = false;
   const Waiting thread(

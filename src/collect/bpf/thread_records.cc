@@ -27,6 +27,8 @@ std::size_t record_size(std::uint32_t kind) {
     case AQ_WAITER:
     case AQ_QUEUE:
       return sizeof(aq_queue_record);
+    case AQ_POLLED:
+      return sizeof(aq_polled_record);
     default:
       return 0;
   }
@@ -115,19 +117,15 @@ Result<ThreadLook> thread_of(const aq_thread_record& record, const AddressNames&
   return look;
 }
 
-Result<facts::FileTarget> target_of(const aq_target_record& record) {
-  facts::FileTarget target;
-  target.type = text_of({static_cast<const char*>(record.type), sizeof record.type});
-  target.device = record.device;
-  target.inode = record.inode;
-  std::string source = text_of({static_cast<const char*>(record.source), sizeof record.source});
-  if (!source.empty()) target.source = std::move(source);
-  if (record.family == 0) return target;
+// Of a connected socket: both ends.
+template <typename Record>
+Status take_addresses(const Record& record, facts::FileTarget& target) {
+  if (record.family == 0) return {};
   const std::span<const std::uint8_t, 16> local(record.local);
   const std::span<const std::uint8_t, 16> peer(record.peer);
   if (record.family == AF_INET) {
-    target.local = facts::IpAddress::v4(local.first<4>());
-    target.peer = facts::IpAddress::v4(peer.first<4>());
+    target.local = facts::IpAddress::v4(local.template first<4>());
+    target.peer = facts::IpAddress::v4(peer.template first<4>());
   } else if (record.family == AF_INET6) {
     target.local = facts::IpAddress::v6(local);
     target.peer = facts::IpAddress::v6(peer);
@@ -137,6 +135,17 @@ Result<facts::FileTarget> target_of(const aq_target_record& record) {
   }
   target.local_port = record.local_port;
   target.peer_port = record.peer_port;
+  return {};
+}
+
+Result<facts::FileTarget> target_of(const aq_target_record& record) {
+  facts::FileTarget target;
+  target.type = text_of({static_cast<const char*>(record.type), sizeof record.type});
+  target.device = record.device;
+  target.inode = record.inode;
+  std::string source = text_of({static_cast<const char*>(record.source), sizeof record.source});
+  if (!source.empty()) target.source = std::move(source);
+  if (const Status taken = take_addresses(record, target); !taken) return fail(taken.error());
   return target;
 }
 
@@ -153,10 +162,12 @@ class Collector {
       }
       return take_target(copy_of<aq_target_record>(bytes));
     }
+    if (kind == AQ_POLLED) return take_polled(copy_of<aq_polled_record>(bytes));
     return take_queue(copy_of<aq_queue_record>(bytes));
   }
 
   ThreadsSeen finish() && {
+    for (ThreadLook& look : seen_.threads) take_only_polled(look);
     std::ranges::sort(seen_.threads, {},
                       [](const ThreadLook& look) { return std::pair(look.pid, look.tid); });
     for (auto& [key, queue] : queues_) {
@@ -209,8 +220,25 @@ class Collector {
     return {};
   }
 
+  Status take_polled(const aq_polled_record& record) {
+    facts::FileTarget target{.type = "sockfs"};
+    if (const Status taken = take_addresses(record, target); !taken) return taken;
+    polled_[pid_of(record.tid)].emplace_back(record.fd, std::move(target));
+    return {};
+  }
+
+  // A call that waits for one socket is about it; one that waits for several, as an event loop
+  // does, is not about any.
+  void take_only_polled(ThreadLook& look) const {
+    const auto sockets = polled_.find(look.tid);
+    if (sockets == polled_.end() || sockets->second.size() != 1 || look.wait.target) return;
+    look.wait.fd = sockets->second.front().first;
+    look.wait.target = sockets->second.front().second;
+  }
+
   const AddressNames& names_;
   ThreadsSeen seen_;
+  std::map<Pid, std::vector<std::pair<std::int32_t, facts::FileTarget>>> polled_;  // by thread
   std::map<std::pair<Pid, std::int32_t>, Queue> queues_;
   bool was_thread_ = false;
 };

@@ -18,13 +18,11 @@
 #include "threads_wire.h"
 #include "reader.h"
 #include "open_file.h"
+#include "socket_addresses.h"
 #include "wait_queues.h"
 // clang-format on
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define AF_INET 2
-#define AF_INET6 10
 
 // Whether this kernel lets the program call bpf_task_pt_regs (5.15); decided by loading.
 const volatile bool may_read_registers = true;
@@ -120,25 +118,6 @@ static void read_times(struct task_struct *task, struct aq_thread_record *record
   }
 }
 
-static void read_addresses(struct sock *sk, struct aq_target_record *record) {
-  if (!sk || !BPF_CORE_READ(sk, __sk_common.skc_dport)) return;
-  const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-  if (family == AF_INET) {
-    const __be32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-    const __be32 peer = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-    __builtin_memcpy(record->local, &local, sizeof local);
-    __builtin_memcpy(record->peer, &peer, sizeof peer);
-  } else if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
-    BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
-    BPF_CORE_READ_INTO(&record->peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
-  } else {
-    return;
-  }
-  record->family = family;
-  record->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-  record->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-}
-
 // False where the descriptor is not open.
 static bool read_target(struct task_struct *task, __s32 fd, struct aq_target_record *record) {
   struct file *file = file_of(task, fd);
@@ -156,7 +135,14 @@ static bool read_target(struct task_struct *task, __s32 fd, struct aq_target_rec
                             BPF_CORE_READ(mount, mnt_devname));
   if (BPF_CORE_READ(fs, s_magic) == SOCKFS_MAGIC) {
     struct socket *socket = BPF_CORE_READ(file, private_data);
-    read_addresses(BPF_CORE_READ(socket, sk), record);
+    struct addresses addresses = {};
+    if (read_addresses(BPF_CORE_READ(socket, sk), &addresses)) {
+      record->family = addresses.family;
+      record->local_port = addresses.local_port;
+      record->peer_port = addresses.peer_port;
+      __builtin_memcpy(record->local, addresses.local, sizeof record->local);
+      __builtin_memcpy(record->peer, addresses.peer, sizeof record->peer);
+    }
   }
   return true;
 }
@@ -225,6 +211,11 @@ static __always_inline int look(struct bpf_iter__task *ctx, bool can_walk) {
     const __u32 count = walk.found;
     if (count && count <= MOST_FOUND &&
         bpf_seq_write(ctx->meta->seq, found, count * sizeof found[0])) {
+      return 0;
+    }
+    const __u32 sockets = walk.polled;
+    if (sockets && sockets <= MOST_POLLED &&
+        bpf_seq_write(ctx->meta->seq, polled, sockets * sizeof polled[0])) {
       return 0;
     }
     process->walked = 1;

@@ -22,7 +22,8 @@ enum {
   AQ_THREAD = 1,
   AQ_TARGET = 2, /* what the call of the thread before it is about */
   AQ_WAITER = 3,
-  AQ_QUEUE = 4, /* a listener whose wait queue was read; behind its waiters */
+  AQ_QUEUE = 4,  /* a listener whose wait queue was read; behind its waiters */
+  AQ_POLLED = 5, /* a socket that a thread waits for in poll() or select() */
 };
 
 /* Bits of an AQ_THREAD's `valid`. */
@@ -90,16 +91,32 @@ struct aq_queue_record {
   aq_u32 epolls; /* AQ_QUEUE: that hold the listener */
 };
 
+/* Of another socket than the process's listeners. */
+struct aq_polled_record {
+  aq_u32 kind;
+  aq_u32 tgid; /* this and the next: in the reader's PID namespace */
+  aq_u32 tid;
+  aq_s32 fd;
+  aq_u16 family; /* of a connected socket: AF_INET, AF_INET6; else 0 */
+  aq_u16 local_port;
+  aq_u16 peer_port;
+  aq_u16 pad;
+  aq_u8 local[16];
+  aq_u8 peer[16];
+};
+
 /* A process to look at. */
 struct aq_watched {
   aq_u32 listeners_begin; /* of its descriptors in `listener_fds` */
   aq_u32 listeners_end;
   aq_u32 seen; /* threads, in this pass */
   aq_u32 left_out;
-  aq_u32 walked; /* whether its listeners' wait queues were read */
+  aq_u32 walked;       /* whether its listeners' wait queues were read */
+  aq_u32 wants_polled; /* whether those of its other sockets are to be, too */
 };
 
 AQ_WIRE_SIZE(struct aq_thread_record, 320);
 AQ_WIRE_SIZE(struct aq_target_record, 216);
 AQ_WIRE_SIZE(struct aq_queue_record, 24);
-AQ_WIRE_SIZE(struct aq_watched, 20);
+AQ_WIRE_SIZE(struct aq_polled_record, 56);
+AQ_WIRE_SIZE(struct aq_watched, 24);

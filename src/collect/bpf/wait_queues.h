@@ -19,7 +19,9 @@
 #define MOST_STEPS 8192          /* of all queues of a process */
 #define MOST_ENTRIES 256         /* of one queue */
 #define MOST_QUEUES 256          /* behind a listener's own */
-#define MOST_FOUND 512 /* records of a process: 12 KB of the 32 KB that a visit may write */
+#define MOST_FOUND 512        /* records of a process: 12 KB of the 32 KB that a visit may write */
+#define MOST_DESCRIPTORS 2048 /* that are looked at for sockets in poll() */
+#define MOST_POLLED 128       /* records of a process: 8 KB */
 
 /* A struct that nothing else in the program needs whole, the compiler takes to pieces, whose types
  * the kernel then refuses. */
@@ -51,7 +53,7 @@ struct {
   __type(value, __u8);
 } steps SEC(".maps");
 
-enum queue_kind { OF_LISTENER, OF_EPOLL_WAIT, OF_EPOLL_FILE };
+enum queue_kind { OF_LISTENER, OF_EPOLL_WAIT, OF_EPOLL_FILE, OF_SOCKET };
 
 struct queue {
   struct list_head *head;
@@ -64,6 +66,11 @@ struct walk {
   __u32 next_listener;
   __u32 listeners_end;
   __u32 found;
+  /* Descriptors of other sockets. */
+  __s32 next_fd;
+  __s32 fds_end;
+  struct sock *sk;
+  __u32 polled;
   /* The listener. */
   bool open;
   __s32 fd;
@@ -80,13 +87,17 @@ struct walk {
 static WHOLE struct walk walk;
 static WHOLE struct queue queues[MOST_QUEUES];
 static WHOLE struct aq_queue_record found[MOST_FOUND];
+static WHOLE struct aq_polled_record polled[MOST_POLLED];
 
-/* Null where it is no socket that listens. */
-static struct sock *listener_of(struct file *file) {
+/* Null where it is no socket. */
+static struct sock *socket_of(struct file *file) {
   if (!file || BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC) return 0;
   struct socket *socket = BPF_CORE_READ(file, private_data);
-  struct sock *sk = BPF_CORE_READ(socket, sk);
-  return sk && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN ? sk : 0;
+  return BPF_CORE_READ(socket, sk);
+}
+
+static bool listens(struct sock *sk) {
+  return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
 }
 
 static void note(__u32 kind, __u32 tid, __u32 link) {
@@ -105,6 +116,27 @@ static void note(__u32 kind, __u32 tid, __u32 link) {
 static void note_waiter(struct task_struct *task, __u32 link) {
   const __u32 tid = task ? pid_seen_by(&reader, task) : 0;
   if (tid) note(AQ_WAITER, tid, link);
+}
+
+static void note_polled(struct task_struct *task) {
+  const __u32 tid = task ? pid_seen_by(&reader, task) : 0;
+  const __u32 index = walk.polled;
+  if (!tid || index >= MOST_POLLED) return;
+  struct aq_polled_record *record = &polled[index];
+  __builtin_memset(record, 0, sizeof *record);
+  record->kind = AQ_POLLED;
+  record->tgid = walk.tgid;
+  record->tid = tid;
+  record->fd = walk.fd;
+  struct addresses addresses = {};
+  if (read_addresses(walk.sk, &addresses)) {
+    record->family = addresses.family;
+    record->local_port = addresses.local_port;
+    record->peer_port = addresses.peer_port;
+    __builtin_memcpy(record->local, addresses.local, sizeof record->local);
+    __builtin_memcpy(record->peer, addresses.peer, sizeof record->peer);
+  }
+  walk.polled = index + 1;
 }
 
 static void add_queue(struct list_head *head, __u32 kind) {
@@ -156,6 +188,12 @@ static void read_entry(struct wait_queue_entry *entry) {
     return;
   }
   const __u32 meaning = meaning_of((__u64)BPF_CORE_READ(entry, func));
+  if (walk.kind == OF_SOCKET) {
+    if (meaning == AQ_WAKE_POLL) {
+      note_polled(BPF_CORE_READ((struct poll_wqueues *)who, polling_task));
+    }
+    return;
+  }
   if (meaning == AQ_WAKE_ACCEPT && walk.kind == OF_LISTENER) {
     note_waiter(who, AQ_BY_ACCEPT);
   } else if (meaning == AQ_WAKE_POLL) {
@@ -189,8 +227,8 @@ static long begin_listener(void) {
   if (index >= walk.listeners_end || index >= AQ_LISTENER_FDS) return 1;
   walk.next_listener = index + 1;
   walk.fd = listener_fds[index];
-  struct sock *sk = listener_of(file_of(walk.task, walk.fd));
-  if (!sk) return 0;
+  struct sock *sk = socket_of(file_of(walk.task, walk.fd));
+  if (!sk || !listens(sk)) return 0;
   struct socket_wq *waiting = BPF_CORE_READ(sk, sk_wq);
   if (!waiting) return 0;
   walk.open = true;
@@ -201,12 +239,34 @@ static long begin_listener(void) {
   return 0;
 }
 
+/* The next socket that does not listen; nonzero: there is none. */
+static long begin_socket(void) {
+  const __s32 fd = walk.next_fd;
+  if (fd >= walk.fds_end) return 1;
+  walk.next_fd = fd + 1;
+  struct sock *sk = socket_of(file_of(walk.task, fd));
+  if (!sk || listens(sk)) return 0;
+  struct socket_wq *waiting = BPF_CORE_READ(sk, sk_wq);
+  if (!waiting) return 0;
+  walk.fd = fd;
+  walk.sk = sk;
+  open_queue(__builtin_preserve_access_index(&waiting->wait.head), OF_SOCKET);
+  return 0;
+}
+
 static void begin_walk(struct task_struct *task, __u32 tgid, const struct aq_watched *process) {
   walk.task = task;
   walk.tgid = tgid;
   walk.next_listener = process->listeners_begin;
   walk.listeners_end = process->listeners_end;
   walk.found = 0;
+  walk.polled = 0;
+  walk.next_fd = 0;
+  walk.fds_end = 0;
+  if (process->wants_polled) {
+    const __u32 most = BPF_CORE_READ(task, files, fdt, max_fds);
+    walk.fds_end = most < MOST_DESCRIPTORS ? most : MOST_DESCRIPTORS;
+  }
   walk.open = false;
   walk.cursor = 0;
 }
@@ -234,5 +294,5 @@ static long walk_step(struct bpf_map *map, __u32 *key, __u8 *value, void *contex
     return 0;
   }
   end_listener();
-  return begin_listener();
+  return begin_listener() ? begin_socket() : 0;
 }

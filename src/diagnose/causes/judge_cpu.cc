@@ -85,8 +85,7 @@ std::optional<JudgedCause> judge_busy(const Scene& scene) {
   const AcceptTime& time = scene.time;
   if (!time.has_shares() || !time.user || !time.system) return std::nullopt;
   const double share = *time.user + *time.system;
-  constexpr double kBusyFrom = 0.5;
-  if (share < kBusyFrom) return std::nullopt;
+  if (share < kNamedFrom) return std::nullopt;
   JudgedCause judged{
       .cause = {.kind = CauseKind::kCpuBusy, .share = std::min(share, 1.0), .detail = {}},
       .confidence = confidence_of(time),

@@ -66,6 +66,7 @@ constexpr std::array<string_view, 5> kOnDisk = {"ext4_", "xfs_", "btrfs_", "f2fs
 constexpr std::array<string_view, 10> kForConnections = {
     "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2",
     "poll",   "ppoll",   "select",     "pselect6",    "io_uring_enter"};
+constexpr std::array<string_view, 4> kForPolling = {"poll", "ppoll", "select", "pselect6"};
 constexpr std::array<string_view, 6> kForProcesses = {"wait4",           "waitid", "rt_sigsuspend",
                                                       "rt_sigtimedwait", "pause",  "signalfd"};
 constexpr std::array<string_view, 7> kForLocks = {"futex", "futex_waitv", "futex_wait", "flock",
@@ -92,12 +93,14 @@ WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& list
 
 WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
   const string_view call = wait.syscall ? string_view(*wait.syscall) : string_view();
+  const bool for_one_socket = wait.target && wait.target->type == "sockfs";
+  if (has(kForPolling, call) && for_one_socket) return of_socket(*wait.target, listener);
   if (has(kForConnections, call)) return WaitClass::kConnections;
   if (has(kForProcesses, call)) return WaitClass::kProcesses;
   if (has(kForLocks, call)) return WaitClass::kLock;
   if (has(kForTime, call)) return WaitClass::kSleep;
   if (!wait.target) return WaitClass::kOther;
-  if (wait.target->type == "sockfs") return of_socket(*wait.target, listener);
+  if (for_one_socket) return of_socket(*wait.target, listener);
   if (wait.target->type == "pipefs" && has(kThatWrite, call)) return WaitClass::kPipe;
   return WaitClass::kOther;
 }

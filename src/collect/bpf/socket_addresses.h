@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* The two ends of a connected socket. After thread_types.h and libbpf's headers. */
+#pragma once
+
+#define AF_INET 2
+#define AF_INET6 10
+
+struct addresses {
+  __u16 family;
+  __u16 local_port;
+  __u16 peer_port;
+  __u8 local[16];
+  __u8 peer[16];
+};
+
+/* False where it is of another family, or not connected. */
+static bool read_addresses(struct sock *sk, struct addresses *addresses) {
+  if (!sk || !BPF_CORE_READ(sk, __sk_common.skc_dport)) return false;
+  const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  if (family == AF_INET) {
+    const __be32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+    const __be32 peer = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+    __builtin_memcpy(addresses->local, &local, sizeof local);
+    __builtin_memcpy(addresses->peer, &peer, sizeof peer);
+  } else if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
+    BPF_CORE_READ_INTO(&addresses->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+    BPF_CORE_READ_INTO(&addresses->peer, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+  } else {
+    return false;
+  }
+  addresses->family = family;
+  addresses->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+  addresses->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+  return true;
+}
