@@ -380,9 +380,9 @@ Command unknown_command(const CLI::App& app, const std::vector<std::string>& wor
 // `--from FILE` are among its files. The first word behind it is a file whatever it looks like.
 void take_selectors(std::vector<std::string>& files, std::vector<std::string>& selectors) {
   if (files.empty()) return;
-  const auto moved =
-      std::stable_partition(files.begin() + 1, files.end(),
-                            [](const std::string& word) { return !looks_like_selector(word); });
+  const auto moved = std::stable_partition(
+      files.begin() + 1, files.end(),
+      [](const std::string& word) { return !select::looks_like_selector(word); });
   selectors.insert(selectors.end(), moved, files.end());
   files.erase(moved, files.end());
 }
@@ -392,7 +392,7 @@ template <typename Options>
 Command with_selectors(Options& options, const std::vector<std::string>& texts,
                        const std::string& command) {
   for (const std::string& text : texts) {
-    Result<Selector> selector = parse_selector(text);
+    Result<select::Selector> selector = select::parse_selector(text);
     if (!selector) return usage_error(selector.error().message(), command + " ");
     options.selectors.push_back(std::move(*selector));
   }

@@ -7,10 +7,10 @@
 #include "base/bytes.h"
 #include "cli/incident_command.h"
 #include "cli/interrupt.h"
-#include "cli/selection.h"
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/await_overflow.h"
+#include "select/selection.h"
 
 namespace acceptq::cli {
 namespace {
@@ -30,7 +30,7 @@ std::string waiting_text(double elapsed, bool overflowed) {
 }  // namespace
 
 Result<facts::Observation> await_on_host(const CheckOptions& options,
-                                         const std::vector<Selector>& selectors) {
+                                         const std::vector<select::Selector>& selectors) {
   Progress progress;
   std::optional<IncidentCommand> command;
   bool overflowed = false;
@@ -40,7 +40,7 @@ Result<facts::Observation> await_on_host(const CheckOptions& options,
   await.trace = trace_options(options.tracing);
   await.trace.events_per_second = kRefusalsPerSecond;
   await.trace.events_per_listener = kRefusalsPerListener;
-  if (!selectors.empty()) await.concerns = selected_by(selectors);
+  if (!selectors.empty()) await.concerns = select::selected_by(selectors);
   await.progress = [&](double elapsed) {
     progress.show(waiting_text(elapsed, overflowed));
     return !interrupted().load();

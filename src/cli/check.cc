@@ -27,7 +27,7 @@ namespace acceptq::cli {
 namespace {
 
 Result<facts::Observation> observe_host(const CheckOptions& options,
-                                        const std::vector<Selector>& selectors) {
+                                        const std::vector<select::Selector>& selectors) {
   Progress progress;
   bool cut_short = false;
   collect::ObserveOptions observe;
@@ -36,7 +36,7 @@ Result<facts::Observation> observe_host(const CheckOptions& options,
   observe.trace = trace_options(options.tracing);
   if (options.packets) {
     observe.trace.level = collect::bpf::TraceLevel::kNone;
-    observe.tapped = selected_by(selectors);
+    observe.tapped = select::selected_by(selectors);
   }
   observe.progress = [&](double elapsed) {
     progress.show(fmt::format("watching this host, {:.0f} of {:.0f} s", elapsed, options.seconds));
@@ -132,7 +132,7 @@ int run_check(const CheckOptions& options) {
     }
     save = std::move(*opened);
   }
-  std::vector<Selector> selectors = options.selectors;
+  std::vector<select::Selector> selectors = options.selectors;
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
@@ -158,13 +158,13 @@ int run_check(const CheckOptions& options) {
                                recording.size() >> 20U, facts::kLargestRecording >> 20U)});
     }
   }
-  keep_the_ended(selectors, *observation);
+  select::keep_the_ended(selectors, *observation);
   diagnose::Report report = diagnose::diagnose(*observation);
   std::ranges::move(diagnose::disbelieved_ledgers(*observation),
                     std::back_inserter(observation->after.blind_spots));
   remedy::add_remedies(report, *observation);
-  const bool live = options.from.empty();
-  const Result<std::vector<std::string>> unseen = narrow(selectors, *observation, report, live);
+  const select::IsProcess ask_host = options.from.empty() ? is_process : select::IsProcess{};
+  const Result<std::vector<std::string>> unseen = narrow(selectors, *observation, report, ask_host);
   if (!unseen) {
     print_error(unseen.error());
     return lost ? kExitUsage : code_of_selection(unseen.error());

@@ -8,9 +8,9 @@
 #include <variant>
 #include <vector>
 
-#include "cli/selector.h"
 #include "collect/bpf/trace_options.h"
 #include "collect/scan.h"
+#include "select/selector.h"
 
 namespace acceptq::cli {
 
@@ -24,7 +24,7 @@ enum class FailOn { kNotice, kWarning, kCritical, kNever };
 enum class ColorWhen { kAuto, kAlways, kNever };
 
 struct CheckOptions {
-  std::vector<Selector> selectors;
+  std::vector<select::Selector> selectors;
   double seconds = 2.0;
   bool until_overflow = false;  // then `seconds` is how long to wait for one
   bool packets = false;         // look at packets rather than trace
@@ -41,7 +41,7 @@ struct CheckOptions {
 };
 
 struct TraceCommand {
-  std::vector<Selector> selectors;
+  std::vector<select::Selector> selectors;
   double seconds = 0;  // 0: until Ctrl-C
   std::uint64_t count = 0;
   bool summary = false;
@@ -51,7 +51,7 @@ struct TraceCommand {
 };
 
 struct TopCommand {
-  std::vector<Selector> selectors;
+  std::vector<select::Selector> selectors;
   double every = 1;         // seconds
   std::uint64_t count = 0;  // frames; 0: until the user ends it
   bool batch = false;       // plain frames one after the other, even on a terminal

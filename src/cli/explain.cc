@@ -16,8 +16,8 @@
 namespace acceptq::cli {
 namespace {
 
-int explain_listener(const ExplainOptions& options, Selector selector) {
-  std::vector<Selector> selectors = {std::move(selector)};
+int explain_listener(const ExplainOptions& options, select::Selector selector) {
+  std::vector<select::Selector> selectors = {std::move(selector)};
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
@@ -29,7 +29,8 @@ int explain_listener(const ExplainOptions& options, Selector selector) {
   }
   diagnose::Report report = diagnose::diagnose(*observation);
   remedy::add_remedies(report, *observation);
-  const Result<std::vector<std::string>> unseen = narrow(selectors, *observation, report, true);
+  const Result<std::vector<std::string>> unseen =
+      narrow(selectors, *observation, report, is_process);
   if (!unseen) {
     print_error(unseen.error());
     return code_of_selection(unseen.error());
@@ -50,7 +51,7 @@ int run_explain(const ExplainOptions& options) {
                                : render::explain_text(style_of_stdout(options.color), *explanation),
                   kExitNothingWrong);
   }
-  Result<Selector> selector = parse_selector(options.word);
+  Result<select::Selector> selector = select::parse_selector(options.word);
   if (selector) return explain_listener(options, std::move(*selector));
   std::string message = fmt::format(
       "\"{}\" is no finding (AQ101), counter (ListenDrops) or sysctl (somaxconn) that acceptq "

@@ -47,7 +47,7 @@ struct Seen {
     return facts::listener_key(observation.after.listeners[i]);
   }
   [[nodiscard]] Result<std::vector<std::string>> narrow_to(const char* selector) {
-    return narrow({*parse_selector(selector)}, observation, report, false);
+    return narrow({*select::parse_selector(selector)}, observation, report, {});
   }
   [[nodiscard]] std::string ids() const {
     std::string text;
@@ -60,7 +60,7 @@ struct Seen {
 
 TEST(Narrow, KeepsEverythingWithoutSelectors) {
   Seen seen;
-  ASSERT_TRUE(narrow({}, seen.observation, seen.report, false));
+  ASSERT_TRUE(narrow({}, seen.observation, seen.report, {}));
   EXPECT_EQ(seen.ids(), "AQ101 AQ107 AQ102 AQ204 | netns:99 netns:7 host ");
 }
 
@@ -109,14 +109,14 @@ TEST(Narrow, FailsWhereNothingCanMatch) {
 TEST(Narrow, WarnsOfOneOfSeveralThatMatchesNothing) {
   Seen seen;
   seen.observation.after.blind_spots.clear();
-  const auto warnings = narrow({*parse_selector(":81"), *parse_selector(":80")}, seen.observation,
-                               seen.report, false);
+  const auto warnings = narrow({*select::parse_selector(":81"), *select::parse_selector(":80")},
+                               seen.observation, seen.report, {});
   ASSERT_TRUE(warnings.has_value());
   ASSERT_EQ(warnings->size(), 1U);
   EXPECT_TRUE(warnings->front().starts_with("no listener matches \":81\"; seen were "));
   EXPECT_EQ(seen.report.listeners.size(), 1U);
-  const auto none = narrow({*parse_selector(":81"), *parse_selector(":82")}, seen.observation,
-                           seen.report, false);
+  const auto none = narrow({*select::parse_selector(":81"), *select::parse_selector(":82")},
+                           seen.observation, seen.report, {});
   ASSERT_FALSE(none);
   EXPECT_NE(none.error().context.find(":82"), std::string::npos) << none.error().context;
 }
@@ -132,9 +132,10 @@ TEST(KeepTheEnded, KeepsSelectedListenersThatAreGone) {
   observation.before.listeners.push_back(ended);
   observation.before.listeners.push_back(listener_in(kPod, 8081));
   observation.before.processes = {{.pid = Pid(77), .comm = "web"}};
-  keep_the_ended({*parse_selector("comm:web")}, observation);
+  select::keep_the_ended({*select::parse_selector("comm:web")}, observation);
   ASSERT_EQ(observation.after.listeners.size(), 3U);
-  const auto warnings = narrow({*parse_selector("comm:web")}, observation, seen.report, true);
+  const auto warnings =
+      narrow({*select::parse_selector("comm:web")}, observation, seen.report, is_process);
   ASSERT_TRUE(warnings.has_value());
   EXPECT_EQ(*warnings, std::vector<std::string>{"0.0.0.0:8080 ended while acceptq watched"});
   ASSERT_EQ(observation.after.listeners.size(), 1U);
@@ -148,9 +149,9 @@ TEST(KeepTheEnded, DoesNotTakeTheUnseenForEnded) {
   observation.before = observation.after;
   observation.before.listeners.push_back(listener_in(kPod, 8080));
   observation.after.blind_spots = {{.id = "AQ602", .scope = "netns:7", .unobserved = true}};
-  keep_the_ended({*parse_selector(":8080")}, observation);
+  select::keep_the_ended({*select::parse_selector(":8080")}, observation);
   EXPECT_EQ(observation.after.listeners.size(), 2U);
-  keep_the_ended({}, observation);
+  select::keep_the_ended({}, observation);
   EXPECT_EQ(observation.after.listeners.size(), 2U);
 }
 
@@ -160,11 +161,11 @@ TEST(CodeOfSelection, TellsWhatMeansNothingFromWhatIsNotThere) {
 }
 
 TEST(Resolve, RefusesWhatIsNoNamespace) {
-  std::vector<Selector> selectors = {*parse_selector("netns:/dev/null")};
+  std::vector<select::Selector> selectors = {*select::parse_selector("netns:/dev/null")};
   EXPECT_FALSE(resolve(selectors));
-  selectors = {*parse_selector("netns:/proc/self/ns/net")};
+  selectors = {*select::parse_selector("netns:/proc/self/ns/net")};
   ASSERT_TRUE(resolve(selectors));
-  EXPECT_EQ(selectors[0].kind, Selector::Kind::kNetns);
+  EXPECT_EQ(selectors[0].kind, select::Selector::Kind::kNetns);
   EXPECT_GT(selectors[0].number, 0U);
 }
 

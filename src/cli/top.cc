@@ -28,7 +28,7 @@ constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 class Top {
  public:
-  Top(const TopCommand& command, std::vector<Selector> selectors)
+  Top(const TopCommand& command, std::vector<select::Selector> selectors)
       : command_(command),
         selectors_(std::move(selectors)),
         view_({}, trace_options(command.tracing)),
@@ -81,7 +81,7 @@ class Top {
     next_frame_ns_ = now + std::max(period_ns(), kRestFactor * (monotonic_ns() - now));
     diagnose::Report report = diagnose::diagnose(*observation);
     remedy::add_remedies(report, *observation);
-    const auto warnings = narrow(selectors_, *observation, report, true);
+    const auto warnings = narrow(selectors_, *observation, report, is_process);
     if (!warnings) {
       // Listeners may go while they are watched: only the first frame has to find one.
       if (frames_ == 0) {
@@ -168,7 +168,7 @@ class Top {
   }
 
   const TopCommand& command_;
-  std::vector<Selector> selectors_;
+  std::vector<select::Selector> selectors_;
   collect::LiveView view_;
   render::TermStyle style_;
   render::TopHistory history_;
@@ -183,7 +183,7 @@ class Top {
 
 int run_top(const TopCommand& command) {
   static_cast<void>(interrupted());  // Ctrl-C is ours from here on
-  std::vector<Selector> selectors = command.selectors;
+  std::vector<select::Selector> selectors = command.selectors;
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());

@@ -31,7 +31,7 @@ constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint32_t kLinesPerSecond = 500;
 
 collect::bpf::TraceOptions options_for(const TraceCommand& command, const facts::Snapshot& snapshot,
-                                       const Selection& selected) {
+                                       const select::Selection& selected) {
   collect::bpf::TraceOptions options = trace_options(command.level);
   options.events_per_second = command.summary ? 0 : kLinesPerSecond;
   if (command.selectors.empty()) return options;
@@ -46,7 +46,7 @@ collect::bpf::TraceOptions options_for(const TraceCommand& command, const facts:
 class Trace {
  public:
   Trace(const TraceCommand& command, HandshakeTracer tracer, collect::Scanner scanner,
-        facts::Snapshot before, Selection selected)
+        facts::Snapshot before, select::Selection selected)
       : command_(command),
         tracer_(std::move(tracer)),
         scanner_(std::move(scanner)),
@@ -258,7 +258,7 @@ class Trace {
   collect::Scanner scanner_;
   facts::Snapshot before_;
   facts::Snapshot now_;
-  Selection selected_;
+  select::Selection selected_;
   render::TermStyle style_;
   std::int64_t to_realtime_ns_;
   std::int64_t scanned_at_ns_ = 0;
@@ -271,7 +271,7 @@ class Trace {
 
 int run_trace(const TraceCommand& command) {
   static_cast<void>(interrupted());  // Ctrl-C is ours from here on
-  std::vector<Selector> selectors = command.selectors;
+  std::vector<select::Selector> selectors = command.selectors;
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
@@ -283,7 +283,7 @@ int run_trace(const TraceCommand& command) {
     print_error(snapshot.error());
     return kExitBlind;
   }
-  Result<Selection> selected = select(selectors, *snapshot, true);
+  Result<select::Selection> selected = select::select(selectors, *snapshot, is_process);
   if (!selected) {
     print_error(selected.error());
     return code_of_selection(selected.error());

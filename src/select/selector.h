@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "facts/snapshot.h"
 
-namespace acceptq::cli {
+namespace acceptq::select {
 
 struct Selector {
   enum class Kind { kPort, kPid, kComm, kContainer, kPod, kNetns, kNetnsPath, kUnix };
@@ -41,4 +41,4 @@ struct Selector {
 // Whether the selector is about a whole namespace of this id.
 [[nodiscard]] bool selects_namespace(const Selector& selector, NetnsId id);
 
-}  // namespace acceptq::cli
+}  // namespace acceptq::select

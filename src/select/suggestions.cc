@@ -1,4 +1,4 @@
-#include "cli/suggestions.h"
+#include "select/suggestions.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -6,7 +6,7 @@
 #include <numeric>
 #include <string_view>
 
-namespace acceptq::cli {
+namespace acceptq::select {
 namespace {
 
 using Kind = Selector::Kind;
@@ -97,4 +97,4 @@ std::vector<std::string> suggestions(const Selector& selector, const facts::Snap
   return texts;
 }
 
-}  // namespace acceptq::cli
+}  // namespace acceptq::select

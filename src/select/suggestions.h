@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/selector.h"
 #include "facts/snapshot.h"
+#include "select/selector.h"
 
-namespace acceptq::cli {
+namespace acceptq::select {
 
 // Selectors of the same kind that match a listener of the snapshot, at most `most`, the likeliest
 // first: by the distance of ports, else by the number of letters to change. Listeners' endpoints
@@ -16,4 +16,4 @@ namespace acceptq::cli {
                                                    const facts::Snapshot& snapshot,
                                                    std::size_t most);
 
-}  // namespace acceptq::cli
+}  // namespace acceptq::select

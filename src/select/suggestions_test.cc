@@ -1,8 +1,8 @@
-#include "cli/suggestions.h"
+#include "select/suggestions.h"
 
 #include <gtest/gtest.h>
 
-namespace acceptq::cli {
+namespace acceptq::select {
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -58,4 +58,4 @@ TEST_F(Suggestions, NamesEndpointsWhereNothingOfTheKindIs) {
 }
 
 }  // namespace
-}  // namespace acceptq::cli
+}  // namespace acceptq::select

@@ -2,12 +2,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "cli/duration.h"
-#include "cli/selector.h"
+#include "select/selector.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  static_cast<void>(acceptq::cli::parse_selector(text));
-  static_cast<void>(acceptq::cli::parse_duration(text));
+  static_cast<void>(acceptq::select::parse_selector(text));
   return 0;
 }

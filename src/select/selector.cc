@@ -1,4 +1,4 @@
-#include "cli/selector.h"
+#include "select/selector.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace acceptq::cli {
+namespace acceptq::select {
 namespace {
 
 using Kind = Selector::Kind;
@@ -164,4 +164,4 @@ bool selects_namespace(const Selector& selector, NetnsId id) {
   return selector.kind == Kind::kNetns && selector.number == id.value();
 }
 
-}  // namespace acceptq::cli
+}  // namespace acceptq::select
