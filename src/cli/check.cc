@@ -7,6 +7,7 @@
 #include <iterator>
 #include <optional>
 
+#include "answer/answer.h"
 #include "base/file.h"
 #include "base/output_file.h"
 #include "cli/armed.h"
@@ -19,9 +20,9 @@
 #include "diagnose/diagnose.h"
 #include "facts/joined.h"
 #include "facts/json.h"
-#include "remedy/advise.h"
 #include "render/report_json.h"
 #include "render/report_text.h"
+#include "select/selection.h"
 
 namespace acceptq::cli {
 namespace {
@@ -109,11 +110,10 @@ bool fails(const diagnose::Report& report, FailOn fail_on) {
       report.findings, [&](const diagnose::Finding& finding) { return finding.severity >= least; });
 }
 
-int exit_code(const diagnose::Report& report, const facts::Observation& observation,
-              FailOn fail_on) {
-  if (fails(report, fail_on)) return kExitFindings;
+int exit_code(const answer::Answer& answer, FailOn fail_on) {
+  if (fails(answer.report, fail_on)) return kExitFindings;
   const bool blind =
-      std::ranges::any_of(observation.after.blind_spots, &facts::BlindSpot::unobserved);
+      std::ranges::any_of(answer.observation.after.blind_spots, &facts::BlindSpot::unobserved);
   return blind ? kExitBlind : kExitNothingWrong;
 }
 
@@ -159,25 +159,26 @@ int run_check(const CheckOptions& options) {
     }
   }
   select::keep_the_ended(selectors, *observation);
-  diagnose::Report report = diagnose::diagnose(*observation);
   std::ranges::move(diagnose::disbelieved_ledgers(*observation),
                     std::back_inserter(observation->after.blind_spots));
-  remedy::add_remedies(report, *observation);
   const select::IsProcess ask_host = options.from.empty() ? is_process : select::IsProcess{};
-  const Result<std::vector<std::string>> unseen = narrow(selectors, *observation, report, ask_host);
-  if (!unseen) {
-    print_error(unseen.error());
-    return lost ? kExitUsage : code_of_selection(unseen.error());
+  const Result<answer::Answer> answer =
+      answer::answer(std::move(*observation), selectors, ask_host);
+  if (!answer) {
+    print_error(answer.error());
+    return lost ? kExitUsage : code_of_selection(answer.error());
   }
-  for (const std::string& warning : *unseen) print_error({ErrorCode::kNotFound, 0, warning});
-  const int code = lost ? kExitUsage : exit_code(report, *observation, options.fail_on);
+  for (const std::string& warning : answer->warnings) {
+    print_error({ErrorCode::kNotFound, 0, warning});
+  }
+  const int code = lost ? kExitUsage : exit_code(*answer, options.fail_on);
   // One of the two only can have standard output, and a recording must be alone there.
   const bool aside = save && save->is_stdout();
   const render::TermStyle style = style_of(aside ? STDERR_FILENO : STDOUT_FILENO, options.color);
   const std::string text =
       options.json
-          ? render::report_json(report, *observation)
-          : render::report_text(report, *observation,
+          ? render::report_json(answer->report, answer->observation)
+          : render::report_text(answer->report, answer->observation,
                                 {.style = style, .all = options.all, .verbose = options.verbose});
   if (!aside) return finish(text, code);
   print_err(text);

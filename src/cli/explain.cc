@@ -3,12 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "answer/answer.h"
 #include "cli/commands.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
 #include "collect/observe.h"
-#include "diagnose/diagnose.h"
-#include "remedy/advise.h"
 #include "render/explain_text.h"
 #include "render/listener_rule.h"
 #include "render/report_json.h"
@@ -27,19 +26,19 @@ int explain_listener(const ExplainOptions& options, select::Selector selector) {
     print_error(observation.error());
     return kExitBlind;
   }
-  diagnose::Report report = diagnose::diagnose(*observation);
-  remedy::add_remedies(report, *observation);
-  const Result<std::vector<std::string>> unseen =
-      narrow(selectors, *observation, report, is_process);
-  if (!unseen) {
-    print_error(unseen.error());
-    return code_of_selection(unseen.error());
+  const Result<answer::Answer> answer =
+      answer::answer(std::move(*observation), selectors, is_process);
+  if (!answer) {
+    print_error(answer.error());
+    return code_of_selection(answer.error());
   }
-  for (const std::string& warning : *unseen) print_error({ErrorCode::kNotFound, 0, warning});
-  if (!unseen->empty()) return kExitBlind;
-  return finish(options.json
-                    ? render::report_json(report, *observation)
-                    : render::listener_rules(style_of_stdout(options.color), report, *observation),
+  for (const std::string& warning : answer->warnings) {
+    print_error({ErrorCode::kNotFound, 0, warning});
+  }
+  if (!answer->warnings.empty()) return kExitBlind;
+  return finish(options.json ? render::report_json(answer->report, answer->observation)
+                             : render::listener_rules(style_of_stdout(options.color),
+                                                      answer->report, answer->observation),
                 kExitNothingWrong);
 }
 

@@ -7,13 +7,12 @@
 #include <filesystem>
 #include <system_error>
 
+#include "answer/answer.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "collect/observe.h"
-#include "diagnose/diagnose.h"
 #include "lab/score_run.h"
-#include "remedy/advise.h"
 #include "render/report_text.h"
 
 namespace acceptq::cli {
@@ -41,10 +40,9 @@ int list() {
 Result<lab::Diagnosis> diagnose_host(NetnsId, std::uint16_t, double seconds) {
   Result<facts::Observation> observation = collect::observe({.seconds = seconds});
   if (!observation) return fail(observation.error());
-  lab::Diagnosis diagnosis{.observation = std::move(*observation)};
-  diagnosis.report = diagnose::diagnose(diagnosis.observation);
-  remedy::add_remedies(diagnosis.report, diagnosis.observation);
-  return diagnosis;
+  answer::Answer answer = answer::answer(std::move(*observation));
+  return lab::Diagnosis{.observation = std::move(answer.observation),
+                        .report = std::move(answer.report)};
 }
 
 // The same, and shows what it says of the listener.

@@ -8,12 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <string>
 
 #include "base/unique_fd.h"
 #include "cli/commands.h"
-#include "diagnose/diagnose.h"
 
 namespace acceptq::cli {
 namespace {
@@ -52,50 +51,6 @@ bool is_process(Pid pid) {
 
 int code_of_selection(const Error& error) {
   return error.code == ErrorCode::kMalformed ? kExitUsage : kExitBlind;
-}
-
-Result<std::vector<std::string>> narrow(const std::vector<Selector>& selectors,
-                                        facts::Observation& observation, diagnose::Report& report,
-                                        const select::IsProcess& ask_host) {
-  if (selectors.empty()) return std::vector<std::string>{};
-  facts::Snapshot& after = observation.after;
-  Result<select::Selection> selection = select::select(selectors, after, ask_host);
-  if (!selection) return fail(std::move(selection.error()));
-  const std::set<std::string>& keys = selection->keys;
-  const std::set<NetnsId>& namespaces = selection->namespaces;
-  const std::vector<facts::BlindSpot>& hiding = selection->hiding;
-  std::erase_if(after.listeners, [&](const facts::Listener& listener) {
-    return !keys.contains(facts::listener_key(listener));
-  });
-  std::erase_if(report.listeners, [&](const diagnose::ListenerReport& listener) {
-    return !keys.contains(listener.key);
-  });
-  std::erase_if(report.findings, [&](const diagnose::Finding& finding) {
-    if (finding.listener) return !keys.contains(*finding.listener);
-    return finding.netns && !namespaces.contains(*finding.netns);
-  });
-  std::erase_if(after.namespaces, [&](const facts::Namespace& ns) {
-    return !namespaces.contains(ns.id) && ns.is_host != true;
-  });
-  std::erase_if(after.blind_spots, [&](const facts::BlindSpot& spot) {
-    if (!spot.scope.starts_with("netns:") || std::ranges::find(hiding, spot) != hiding.end()) {
-      return false;
-    }
-    return std::ranges::none_of(namespaces, [&](NetnsId id) {
-      return spot.scope == "netns:" + std::to_string(id.value());
-    });
-  });
-  // A host-wide gap says nothing about listeners that were found and seen.
-  for (facts::BlindSpot& spot : after.blind_spots) {
-    if (spot.scope == "host" && hiding.empty()) spot.unobserved = false;
-  }
-  for (const facts::Listener& listener : after.listeners) {
-    if (!listener.closed) continue;
-    selection->warnings.push_back(facts::listener_endpoint(listener) +
-                                  " ended while acceptq watched");
-  }
-  report.verdict = diagnose::overall_verdict(report);
-  return std::move(selection->warnings);
 }
 
 }  // namespace acceptq::cli

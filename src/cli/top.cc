@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "answer/answer.h"
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -16,8 +17,6 @@
 #include "cli/top_keys.h"
 #include "cli/tracing.h"
 #include "collect/live_view.h"
-#include "diagnose/diagnose.h"
-#include "remedy/advise.h"
 #include "render/report_json.h"
 #include "render/top_screen.h"
 
@@ -79,23 +78,21 @@ class Top {
     // A frame that takes long comes less often: never more than a twentieth of one core.
     constexpr std::int64_t kRestFactor = 20;
     next_frame_ns_ = now + std::max(period_ns(), kRestFactor * (monotonic_ns() - now));
-    diagnose::Report report = diagnose::diagnose(*observation);
-    remedy::add_remedies(report, *observation);
-    const auto warnings = narrow(selectors_, *observation, report, is_process);
-    if (!warnings) {
+    answer::Answer answer = answer::answer(std::move(*observation));
+    if (const Status narrowed = answer::narrow(selectors_, is_process, answer); !narrowed) {
       // Listeners may go while they are watched: only the first frame has to find one.
       if (frames_ == 0) {
-        error_ = warnings.error();
+        error_ = narrowed.error();
         return false;
       }
-      observation->after.listeners.clear();
-      report = {};
+      answer.observation.after.listeners.clear();
+      answer.report = {};
     } else if (frames_ == 0) {
-      warnings_ = *warnings;
+      warnings_ = std::move(answer.warnings);
     }
-    history_.add(*observation, report);
-    newest_ = render::TopFrame{.observation = std::move(*observation),
-                               .report = std::move(report),
+    history_.add(answer.observation, answer.report);
+    newest_ = render::TopFrame{.observation = std::move(answer.observation),
+                               .report = std::move(answer.report),
                                .totals = view_.totals()};
     ++frames_;
     return true;

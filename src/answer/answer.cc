@@ -1,0 +1,81 @@
+#include "answer/answer.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "diagnose/diagnose.h"
+#include "remedy/advise.h"
+
+namespace acceptq::answer {
+namespace {
+
+void narrow_snapshot(const select::Selection& selection, facts::Snapshot& snapshot) {
+  std::erase_if(snapshot.listeners,
+                [&](const facts::Listener& listener) { return !selection.holds(listener); });
+  std::erase_if(snapshot.namespaces, [&](const facts::Namespace& ns) {
+    return !selection.namespaces.contains(ns.id) && ns.is_host != true;
+  });
+  std::erase_if(snapshot.blind_spots, [&](const facts::BlindSpot& spot) {
+    if (!spot.scope.starts_with("netns:") ||
+        std::ranges::find(selection.hiding, spot) != selection.hiding.end()) {
+      return false;
+    }
+    return std::ranges::none_of(selection.namespaces, [&](NetnsId id) {
+      return spot.scope == "netns:" + std::to_string(id.value());
+    });
+  });
+  // A host-wide gap says nothing about listeners that were found and seen.
+  for (facts::BlindSpot& spot : snapshot.blind_spots) {
+    if (spot.scope == "host" && selection.hiding.empty()) spot.unobserved = false;
+  }
+}
+
+void narrow_report(const select::Selection& selection, diagnose::Report& report) {
+  std::erase_if(report.listeners, [&](const diagnose::ListenerReport& listener) {
+    return !selection.keys.contains(listener.key);
+  });
+  std::erase_if(report.findings, [&](const diagnose::Finding& finding) {
+    if (finding.listener) return !selection.keys.contains(*finding.listener);
+    return finding.netns && !selection.namespaces.contains(*finding.netns);
+  });
+  report.verdict = diagnose::overall_verdict(report);
+}
+
+}  // namespace
+
+Answer answer(facts::Observation observation) {
+  Answer answer{.observation = std::move(observation)};
+  answer.report = diagnose::diagnose(answer.observation);
+  remedy::add_remedies(answer.report, answer.observation);
+  return answer;
+}
+
+Status narrow(const std::vector<select::Selector>& selectors, const select::IsProcess& is_process,
+              Answer& answer) {
+  if (selectors.empty()) return {};
+  facts::Snapshot& after = answer.observation.after;
+  Result<select::Selection> selection = select::select(selectors, after, is_process);
+  if (!selection) return fail(std::move(selection.error()));
+  narrow_snapshot(*selection, after);
+  narrow_report(*selection, answer.report);
+  std::ranges::move(selection->warnings, std::back_inserter(answer.warnings));
+  for (const facts::Listener& listener : after.listeners) {
+    if (!listener.closed) continue;
+    answer.warnings.push_back(facts::listener_endpoint(listener) + " ended while acceptq watched");
+  }
+  return {};
+}
+
+Result<Answer> answer(facts::Observation observation,
+                      const std::vector<select::Selector>& selectors,
+                      const select::IsProcess& is_process) {
+  Answer whole = answer(std::move(observation));
+  if (const Status narrowed = narrow(selectors, is_process, whole); !narrowed) {
+    return fail(narrowed.error());
+  }
+  return whole;
+}
+
+}  // namespace acceptq::answer

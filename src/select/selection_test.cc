@@ -1,0 +1,61 @@
+#include "select/selection.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace acceptq::select {
+namespace {
+
+constexpr NetnsId kHost{1};
+constexpr NetnsId kPod{7};
+
+facts::Listener listener_in(NetnsId netns, std::uint16_t port) {
+  facts::Listener listener;
+  listener.netns = netns;
+  listener.port = port;
+  listener.cookie = SocketCookie(port);
+  return listener;
+}
+
+// :22 on the host and :80 in a pod, both times.
+facts::Observation observe_nothing_new() {
+  facts::Observation observation;
+  observation.after.namespaces.resize(2);
+  observation.after.namespaces[0].id = kHost;
+  observation.after.namespaces[1].id = kPod;
+  observation.after.listeners = {listener_in(kHost, 22), listener_in(kPod, 80)};
+  observation.before = observation.after;
+  return observation;
+}
+
+TEST(KeepTheEnded, KeepsSelectedListenersThatAreGone) {
+  facts::Observation observation = observe_nothing_new();
+  facts::Listener ended = listener_in(kPod, 8080);
+  ended.owners = {{.pid = Pid(77), .fd = 3}};
+  ended.accept_queue_len = QueueLength(5);
+  observation.before.listeners.push_back(ended);
+  observation.before.listeners.push_back(listener_in(kPod, 8081));
+  observation.before.processes = {{.pid = Pid(77), .comm = "web"}};
+  keep_the_ended({*parse_selector("comm:web")}, observation);
+  ASSERT_EQ(observation.after.listeners.size(), 3U);
+  const auto ended_there =
+      std::ranges::find(observation.after.listeners, 8080, &facts::Listener::port);
+  ASSERT_NE(ended_there, observation.after.listeners.end());
+  EXPECT_TRUE(ended_there->closed);
+  EXPECT_EQ(ended_there->accept_queue_len, QueueLength(0));
+  EXPECT_NE(facts::find_process(observation.after, Pid(77)), nullptr);
+}
+
+TEST(KeepTheEnded, DoesNotTakeTheUnseenForEnded) {
+  facts::Observation observation = observe_nothing_new();
+  observation.before.listeners.push_back(listener_in(kPod, 8080));
+  observation.after.blind_spots = {{.id = "AQ602", .scope = "netns:7", .unobserved = true}};
+  keep_the_ended({*parse_selector(":8080")}, observation);
+  EXPECT_EQ(observation.after.listeners.size(), 2U);
+  keep_the_ended({}, observation);
+  EXPECT_EQ(observation.after.listeners.size(), 2U);
+}
+
+}  // namespace
+}  // namespace acceptq::select
