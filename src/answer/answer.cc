@@ -49,6 +49,8 @@ Answer answer(facts::Observation observation) {
   Answer answer{.observation = std::move(observation)};
   answer.report = diagnose::diagnose(answer.observation);
   remedy::add_remedies(answer.report, answer.observation);
+  std::ranges::move(diagnose::disbelieved_ledgers(answer.observation),
+                    std::back_inserter(answer.observation.after.blind_spots));
   return answer;
 }
 

@@ -18,7 +18,8 @@ struct Answer {
   std::vector<std::string> warnings;  // of selectors, to be said beside the report
 };
 
-// Diagnoses and advises; everything that was observed is in it.
+// Diagnoses and advises; everything that was observed is in it, and what the diagnosis does not
+// believe is among the blind spots.
 [[nodiscard]] Answer answer(facts::Observation observation);
 
 // Keeps the listeners that a selector matches, in the observation and in the report alike, with

@@ -161,5 +161,19 @@ TEST(Answer, DiagnosesAdvisesAndNarrows) {
   EXPECT_FALSE(answer(observation, {*select::parse_selector(":82")}, {}));
 }
 
+TEST(Answer, SaysWhichLedgersItDoesNotBelieve) {
+  using diagnose::make_listener;
+  const facts::Namespace pod = diagnose::make_namespace(diagnose::kPod, 4096);
+  facts::Observation observation =
+      diagnose::observe({make_listener(80, 0, 511, 0)}, pod, {make_listener(80, 0, 511, 600)}, pod);
+  observation.tracing = facts::Source::kTracepoints;
+  observation.ledgers = {diagnose::make_ledger(observation.after.listeners[0], 146, 0)};
+  observation.ledgers[0].source = facts::Source::kTracepoints;
+  const auto narrowed = answer(observation, {*select::parse_selector(":80")}, {});
+  ASSERT_TRUE(narrowed);
+  ASSERT_EQ(narrowed->observation.after.blind_spots.size(), 1U);
+  EXPECT_EQ(narrowed->observation.after.blind_spots[0].id, "AQ611");
+}
+
 }  // namespace
 }  // namespace acceptq::answer

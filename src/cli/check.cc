@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 
 #include "answer/answer.h"
@@ -17,7 +16,6 @@
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/observe.h"
-#include "diagnose/diagnose.h"
 #include "facts/joined.h"
 #include "facts/json.h"
 #include "render/report_json.h"
@@ -159,8 +157,6 @@ int run_check(const CheckOptions& options) {
     }
   }
   select::keep_the_ended(selectors, *observation);
-  std::ranges::move(diagnose::disbelieved_ledgers(*observation),
-                    std::back_inserter(observation->after.blind_spots));
   const select::IsProcess ask_host = options.from.empty() ? is_process : select::IsProcess{};
   const Result<answer::Answer> answer =
       answer::answer(std::move(*observation), selectors, ask_host);
