@@ -40,6 +40,9 @@ void narrow_report(const select::Selection& selection, diagnose::Report& report)
     if (finding.listener) return !selection.keys.contains(*finding.listener);
     return finding.netns && !selection.namespaces.contains(*finding.netns);
   });
+  std::erase_if(report.books, [&](const diagnose::NamespaceBook& book) {
+    return !selection.namespaces.contains(book.netns);
+  });
   report.verdict = diagnose::overall_verdict(report);
 }
 

@@ -39,6 +39,7 @@ struct Seen : Answer {
                        {.id = "AQ107", .netns = kPod},
                        {.id = "AQ102", .netns = kHost},
                        {.id = "AQ204"}};
+    report.books = {{.netns = kHost}, {.netns = kPod}};
   }
   [[nodiscard]] std::string key(std::size_t i) const {
     return facts::listener_key(observation.after.listeners[i]);
@@ -68,6 +69,8 @@ TEST(Narrow, KeepsWhatConcernsTheSelected) {
   ASSERT_EQ(seen.report.listeners.size(), 1U);
   EXPECT_EQ(seen.report.listeners[0].key, seen.key(0));
   EXPECT_EQ(seen.report.verdict, Verdict::kOverflowing);
+  ASSERT_EQ(seen.report.books.size(), 1U);
+  EXPECT_EQ(seen.report.books[0].netns, kPod);
   EXPECT_EQ(seen.ids(), "AQ101 AQ107 AQ204 | netns:7 host ");
 }
 

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <map>
 #include <set>
 
 #include "base/clock.h"
@@ -17,8 +16,8 @@
 #include "collect/bpf/handshake_tracer.h"
 #include "collect/dead_syns.h"
 #include "collect/local_addresses.h"
+#include "diagnose/books.h"
 #include "facts/socket_index.h"
-#include "listenpath/ledger_counters.h"
 #include "render/trace.h"
 
 namespace acceptq::cli {
@@ -203,37 +202,14 @@ class Trace {
     return listener != nullptr && selected_.holds(*listener);
   }
 
-  std::vector<render::NamespaceBook> books(const std::vector<facts::Ledger>& ledgers,
-                                           const facts::Snapshot& after) const {
-    std::map<NetnsId, std::map<std::string, std::uint64_t>> attributed;
-    for (const facts::Ledger& ledger : ledgers) {
-      for (const auto& [name, packets] : listenpath::attributed_counters(ledger)) {
-        attributed[ledger.netns][name] += packets;
-      }
-    }
+  std::vector<diagnose::NamespaceBook> books(const std::vector<facts::Ledger>& ledgers,
+                                             const facts::Snapshot& after) const {
+    std::vector<diagnose::NamespaceBook> books = diagnose::balance_books(ledgers, before_, after);
+    if (command_.selectors.empty()) return books;
     std::set<NetnsId> meant = selected_namespaces(before_);
     meant.merge(selected_namespaces(after));
-    std::vector<render::NamespaceBook> books;
-    for (const auto& [netns, counters] : attributed) {
-      const facts::Namespace* now = facts::find_namespace(after, netns);
-      const facts::Namespace* then = facts::find_namespace(before_, netns);
-      if (now == nullptr) continue;  // gone, and its counters with it
-      if (!command_.selectors.empty() && !meant.contains(netns)) continue;
-      render::NamespaceBook book{.netns = netns};
-      for (const auto& [name, packets] : counters) {
-        const auto total = now->counters.find(name);
-        if (total == now->counters.end()) continue;
-        std::uint64_t base = 0;
-        if (then != nullptr) {
-          if (const auto it = then->counters.find(name); it != then->counters.end()) {
-            base = it->second;
-          }
-        }
-        book.lines.push_back(
-            {.counter = name, .kernel = total->second - base, .attributed = packets});
-      }
-      books.push_back(std::move(book));
-    }
+    std::erase_if(books,
+                  [&](const diagnose::NamespaceBook& book) { return !meant.contains(book.netns); });
     return books;
   }
 

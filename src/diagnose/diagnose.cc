@@ -5,6 +5,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "diagnose/books.h"
 #include "diagnose/listener_state.h"
 #include "diagnose/rules.h"
 #include "listenpath/kernel.h"
@@ -88,6 +89,7 @@ Report diagnose(const facts::Observation& observation) {
     add_namespace_findings(observation, rules, id, states, report.findings);
   }
   for (ListenerState& state : states) report.listeners.push_back(std::move(state.report));
+  report.books = balance_books(observation.ledgers, observation.before, observation.after);
   report.verdict = overall_verdict(report);
   sort_findings(report.listeners, report.findings);
   return report;

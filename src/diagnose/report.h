@@ -121,10 +121,27 @@ struct ListenerReport {
   std::optional<std::string> reuseport_group;  // facts::reuseport_key, where it has other members
 };
 
+// One counter of a namespace: what the kernel counted, and what of it the ledgers account for.
+struct BookLine {
+  std::string counter;  // "TcpExtListenDrops"
+  std::uint64_t kernel = 0;
+  std::uint64_t attributed = 0;
+
+  [[nodiscard]] std::int64_t remainder() const {
+    return static_cast<std::int64_t>(kernel) - static_cast<std::int64_t>(attributed);
+  }
+};
+
+struct NamespaceBook {
+  NetnsId netns;
+  std::vector<BookLine> lines;
+};
+
 struct Report {
   Verdict verdict = Verdict::kUnknown;
   std::vector<Finding> findings;          // worst first
   std::vector<ListenerReport> listeners;  // one per listener of the later snapshot, in its order
+  std::vector<NamespaceBook> books;       // books.h says of which namespaces
 };
 
 }  // namespace acceptq::diagnose

@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "diagnose/books.h"
 #include "diagnose/deltas.h"
 #include "facts/json.h"
+#include "render/books.h"
 #include "render/names.h"
 
 namespace acceptq::render {
@@ -222,7 +224,8 @@ bool is_worth_telling(std::string_view name, std::uint64_t value) {
   return value != 0 || std::ranges::find(kOfTheListenPath, name) != kOfTheListenPath.end();
 }
 
-Json namespace_json(const facts::Observation& observation, const facts::Namespace& ns) {
+Json namespace_json(const diagnose::Report& report, const facts::Observation& observation,
+                    const facts::Namespace& ns) {
   const diagnose::NamespaceDelta delta = diagnose::namespace_delta(observation, ns.id);
   Json sysctls = Json::object();
   for (const auto& [name, sysctl] : ns.sysctls)
@@ -232,12 +235,19 @@ Json namespace_json(const facts::Observation& observation, const facts::Namespac
     if (!is_worth_telling(name, value)) continue;
     counters[name.str()] = {{"total", value}, {"delta", opt(delta.delta(name))}};
   }
+  Json books = Json::array();
+  if (const diagnose::NamespaceBook* book = diagnose::book_of(report, ns.id)) {
+    for (const diagnose::BookLine& line : book->lines) {
+      if (is_worth_a_line(line)) books.push_back(book_line_json(line));
+    }
+  }
   return {{"id", ns.id.value()},
           {"is_host", opt(ns.is_host)},
           {"held_by", facts::held_by_name(ns.held_by)},
           {"mount_path", ns.mount_path.empty() ? Json(nullptr) : Json(escape_bytes(ns.mount_path))},
           {"sysctls", std::move(sysctls)},
-          {"counters", std::move(counters)}};
+          {"counters", std::move(counters)},
+          {"books", std::move(books)}};
 }
 
 }  // namespace
@@ -252,7 +262,9 @@ std::string report_json(const diagnose::Report& report, const facts::Observation
     listeners.push_back(listener_json(after.listeners[i], report.listeners[i], observation));
   }
   Json namespaces = Json::array();
-  for (const auto& ns : after.namespaces) namespaces.push_back(namespace_json(observation, ns));
+  for (const auto& ns : after.namespaces) {
+    namespaces.push_back(namespace_json(report, observation, ns));
+  }
   Json blind_spots = Json::array();
   for (const auto& spot : after.blind_spots) {
     blind_spots.push_back({{"id", spot.id},

@@ -66,6 +66,22 @@ TEST(ReportText, OneLookIsNoAllClear) {
   EXPECT_TRUE(one.text({}).starts_with("nothing wrong was found in one look\n"));
 }
 
+TEST(Report, HasTheBooksOfItsNamespaces) {
+  Case c;
+  c.add("/run/a", Verdict::kHealthy, 0);
+  c.report.books = {{.netns = NetnsId(1),
+                     .lines = {{"TcpExtListenDrops", 415, 412}, {"TcpExtSyncookiesSent", 0, 0}}}};
+  const std::string json = report_json(c.report, c.observation, JsonLayout::kLine);
+  const std::string books =
+      R"("books":[{"counter":"TcpExtListenDrops","kernel":415,"attributed":412,"remainder":3}])";
+  EXPECT_NE(json.find(books), std::string::npos) << json;
+  const std::string line = "  netns:1  TcpExtListenDrops +415, attributed 412, remainder 3\n";
+  EXPECT_EQ(c.text({}).find(line), std::string::npos);
+  const std::string verbose = report_text(c.report, c.observation, {.verbose = true});
+  EXPECT_NE(verbose.find(line), std::string::npos) << verbose;
+  EXPECT_EQ(verbose.find("Syncookies"), std::string::npos) << verbose;
+}
+
 TEST(RateText, KeepsADigitOfWhatIsLittle) {
   EXPECT_EQ(rate_text(0), "0");
   EXPECT_EQ(rate_text(0.02), "0.1");

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "render/books.h"
 #include "render/headline.h"
 #include "render/listener_block.h"
 #include "render/listener_names.h"
@@ -42,7 +43,7 @@ class Page {
     lines.pop_back();  // its last newline: no colour reaches into the next line
     std::string text = ink(style_, head.ink, lines) + "\n" + host_line();
     text += blocks();  // first: what it shows, table and notices leave out
-    text += table() + notices() + blind_spots();
+    text += table() + notices() + books() + blind_spots();
     return text;
   }
 
@@ -286,6 +287,11 @@ class Page {
                          workload_name(observation_.after, listener));
     }
     return printable(key);
+  }
+
+  [[nodiscard]] std::string books() const {
+    const std::string text = options_.verbose ? books_text(report_.books) : "";
+    return text.empty() ? "" : "\n" + ink(style_, Ink::kDim, kBooksTitle) + "\n" + text;
   }
 
   [[nodiscard]] std::string blind_spots() const {

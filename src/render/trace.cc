@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "facts/json.h"
 #include "facts/ledger_json.h"
+#include "render/books.h"
 #include "render/ledger_text.h"
 
 namespace acceptq::render {
@@ -49,19 +50,9 @@ std::string_view step(facts::Stage stage) {
   return "";
 }
 
-std::string books_text(const TraceSummary& summary) {
-  std::string text;
-  for (const NamespaceBook& book : summary.books) {
-    for (const BookLine& line : book.lines) {
-      if (line.kernel == 0 && line.attributed == 0) continue;
-      const auto remainder =
-          static_cast<std::int64_t>(line.kernel) - static_cast<std::int64_t>(line.attributed);
-      text += fmt::format("  netns:{}  {} +{}, attributed {}, remainder {}\n", book.netns.value(),
-                          line.counter, line.kernel, line.attributed, remainder);
-    }
-  }
-  return text.empty() ? ""
-                      : "\nthe kernel's counters, and what of them the ledgers explain\n" + text;
+std::string kernel_books_text(const TraceSummary& summary) {
+  const std::string text = books_text(summary.books);
+  return text.empty() ? "" : fmt::format("\n{}\n{}", kBooksTitle, text);
 }
 
 // By namespace, port and reason: which address they were sent to matters less.
@@ -178,7 +169,7 @@ std::string trace_summary_text(const TermStyle& style, const TraceSummary& summa
     ++shown;
   }
   if (shown == 0) text += "no handshake reached a listener\n";
-  text += dead_syns_text(summary) + books_text(summary);
+  text += dead_syns_text(summary) + kernel_books_text(summary);
   for (const Loss& loss : summary.losses) {
     if (loss.count > 0) text += fmt::format("{} {}\n", loss.count, loss.what);
   }
@@ -189,14 +180,11 @@ std::string trace_summary_json(const TraceSummary& summary, const facts::Snapsho
   Json ledgers = Json::array();
   for (const Ledger& ledger : summary.ledgers) ledgers.push_back(ledger_json(ledger, snapshot));
   Json books = Json::array();
-  for (const NamespaceBook& book : summary.books) {
-    for (const BookLine& line : book.lines) {
-      books.push_back({{"netns", book.netns.value()},
-                       {"counter", line.counter},
-                       {"kernel", line.kernel},
-                       {"attributed", line.attributed},
-                       {"remainder", static_cast<std::int64_t>(line.kernel) -
-                                         static_cast<std::int64_t>(line.attributed)}});
+  for (const diagnose::NamespaceBook& book : summary.books) {
+    for (const diagnose::BookLine& line : book.lines) {
+      Json json = {{"netns", book.netns.value()}};
+      json.update(book_line_json(line));
+      books.push_back(std::move(json));
     }
   }
   Json losses = Json::object();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "diagnose/report.h"
 #include "facts/ledger.h"
 #include "facts/snapshot.h"
 #include "render/term.h"
@@ -22,18 +23,6 @@ namespace acceptq::render {
                                        const facts::Snapshot& snapshot,
                                        const facts::Listener* listener, std::int64_t realtime_ns);
 
-// One counter of a namespace: what the kernel counted, and what of it the ledgers account for.
-struct BookLine {
-  std::string counter;
-  std::uint64_t kernel = 0;
-  std::uint64_t attributed = 0;
-};
-
-struct NamespaceBook {
-  NetnsId netns;
-  std::vector<BookLine> lines;
-};
-
 // Something that was lost to the books, with its count: "refusals not shown".
 struct Loss {
   std::string what;
@@ -47,7 +36,7 @@ struct TraceSummary {
   std::optional<std::vector<facts::DeadSyn>> dead_syns;
   std::string hooks;  // "25 functions by fentry" …
   std::vector<facts::Ledger> ledgers;
-  std::vector<NamespaceBook> books;
+  std::vector<diagnose::NamespaceBook> books;
   std::vector<Loss> losses;
 };
 

@@ -1,0 +1,44 @@
+#include "diagnose/books.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "diagnose/deltas.h"
+#include "listenpath/ledger_counters.h"
+
+namespace acceptq::diagnose {
+
+std::vector<NamespaceBook> balance_books(std::span<const facts::Ledger> ledgers,
+                                         const facts::Snapshot& before,
+                                         const facts::Snapshot& after) {
+  std::map<NetnsId, std::map<std::string, std::uint64_t>> attributed;
+  for (const facts::Ledger& ledger : ledgers) {
+    if (ledger.source == facts::Source::kPackets) continue;
+    for (const auto& [name, packets] : listenpath::attributed_counters(ledger)) {
+      attributed[ledger.netns][name] += packets;
+    }
+  }
+  std::vector<NamespaceBook> books;
+  for (const auto& [netns, counters] : attributed) {
+    const facts::Namespace* now = facts::find_namespace(after, netns);
+    if (now == nullptr) continue;  // gone, and its counters with it
+    const NamespaceDelta delta(facts::find_namespace(before, netns), now);
+    NamespaceBook book{.netns = netns};
+    for (const auto& [name, packets] : counters) {
+      const auto kernel = delta.comparable() ? delta.delta(name) : delta.total(name);
+      if (!kernel) continue;
+      book.lines.push_back({.counter = name, .kernel = *kernel, .attributed = packets});
+    }
+    books.push_back(std::move(book));
+  }
+  return books;
+}
+
+const NamespaceBook* book_of(const Report& report, NetnsId netns) {
+  const auto it = std::ranges::lower_bound(report.books, netns, {}, &NamespaceBook::netns);
+  return it != report.books.end() && it->netns == netns ? &*it : nullptr;
+}
+
+}  // namespace acceptq::diagnose
