@@ -1,5 +1,7 @@
 #include "collect/cgroup/held_back.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -13,41 +15,85 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 
-std::optional<std::string> read(const std::string& folder, const char* name) {
-  Result<std::string> text = read_file(folder + "/" + name, kMostBytes);
-  if (!text) return std::nullopt;
-  return std::move(*text);
+// Empty where it cannot be read: a root has no cpu.max, nor has a group whose controller is off.
+std::string read(const std::string& folder, const char* name) {
+  return read_file(folder + "/" + name, kMostBytes).value_or(std::string());
+}
+
+std::optional<std::uint64_t> inode_of(const std::string& folder) {
+  struct stat status{};
+  if (::stat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
+  return status.st_ino;
 }
 
 std::optional<evidence::CpuQuota> read_quota(const std::string& folder, int version) {
-  if (version == 2) {
-    const auto max = read(folder, "cpu.max");
-    return max ? evidence::parse_cpu_max(*max) : std::nullopt;
-  }
-  const auto quota = read(folder, "cpu.cfs_quota_us");
-  const auto period = read(folder, "cpu.cfs_period_us");
-  if (!quota || !period) return std::nullopt;
-  return evidence::parse_cfs_quota(*quota, *period);
+  if (version == 2) return evidence::parse_cpu_max(read(folder, "cpu.max"));
+  return evidence::parse_cfs_quota(read(folder, "cpu.cfs_quota_us"),
+                                   read(folder, "cpu.cfs_period_us"));
 }
 
-bool has_line(const std::optional<std::string>& text, std::string_view wanted) {
-  if (!text) return false;
-  for (std::string_view rest = *text; !rest.empty();) {
-    if (trim(next_line(rest)) == wanted) return true;
+Freezing read_freezing(const std::string& folder, int version) {
+  if (version == 2) {
+    return parse_v2_freezing(read(folder, "cgroup.freeze"), read(folder, "cgroup.events"));
+  }
+  return parse_v1_freezing(read(folder, "freezer.state"), read(folder, "freezer.self_freezing"));
+}
+
+bool has_line(std::string_view text, std::string_view wanted) {
+  while (!text.empty()) {
+    if (trim(next_line(text)) == wanted) return true;
   }
   return false;
 }
 
-// Of a group or one above it: it does not run.
-bool is_frozen(const std::string& folder, int version) {
-  if (version == 2) return has_line(read(folder, "cgroup.events"), "frozen 1");
-  const auto state = read(folder, "freezer.state");
-  return has_line(state, "FROZEN") || has_line(state, "FREEZING");
+// Absolute, and without a step that no group is called: ".." leaves the reader's cgroup namespace.
+bool is_plain(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  if (path == "/") return true;
+  return std::ranges::none_of(split(path.substr(1), '/'), [](std::string_view name) {
+    return name.empty() || name == "." || name == "..";
+  });
 }
 
-// It was this one that somebody asked to freeze.
-bool is_asked_to_freeze(const std::string& folder, int version) {
-  return has_line(read(folder, version == 2 ? "cgroup.freeze" : "freezer.self_freezing"), "1");
+// What remains of `path` below `root`, "" for the root itself; nothing outside of it.
+std::optional<std::string_view> below(std::string_view path, std::string_view root) {
+  if (root == "/") return path == "/" ? "" : path;
+  if (!path.starts_with(root)) return std::nullopt;
+  const std::string_view rest = path.substr(root.size());
+  if (!rest.empty() && rest.front() != '/') return std::nullopt;
+  return rest;
+}
+
+std::vector<GroupsUp::Group> upwards(const Hierarchy& hierarchy, std::string_view rest) {
+  const std::string root = hierarchy.root == "/" ? "" : hierarchy.root;
+  std::vector<GroupsUp::Group> groups;
+  while (true) {
+    const std::string path = root + std::string(rest);
+    groups.push_back(
+        {.path = path.empty() ? "/" : path, .folder = hierarchy.point + std::string(rest)});
+    if (rest.empty()) return groups;
+    rest = rest.substr(0, rest.rfind('/'));
+  }
+}
+
+bool is_same(const CpuGroupReading& a, const CpuGroupReading& b) {
+  return a.path == b.path && a.version == b.version && a.inode == b.inode;
+}
+
+bool went_back(const evidence::CpuStat& from, const evidence::CpuStat& to) {
+  return to.periods < from.periods || to.throttled < from.throttled ||
+         to.throttled_ns < from.throttled_ns;
+}
+
+std::optional<std::string> frozen_of(const GroupsUp& up) {
+  std::optional<std::string> asked;
+  std::optional<std::string> frozen;
+  for (const GroupsUp::Group& group : up.groups) {  // so the outermost comes last
+    const Freezing freezing = read_freezing(group.folder, up.version);
+    if (freezing.asked) asked = group.path;
+    if (freezing.frozen) frozen = group.path;
+  }
+  return asked ? asked : frozen;
 }
 
 }  // namespace
@@ -65,7 +111,7 @@ std::vector<Hierarchy> parse_hierarchies(std::string_view mountinfo) {
         hierarchy.controllers.emplace_back(option);
       }
     }
-    hierarchies.push_back(std::move(hierarchy));
+    if (is_plain(hierarchy.root)) hierarchies.push_back(std::move(hierarchy));
   }
   return hierarchies;
 }
@@ -79,17 +125,50 @@ std::vector<facts::CpuGroup> cpu_groups_between(const std::vector<CpuGroupReadin
     group.version = static_cast<std::uint32_t>(now.version);
     group.quota_us = now.quota.quota_us;
     group.period_us = now.quota.period_us;
-    const auto before = std::ranges::find(earlier, now.path, &CpuGroupReading::path);
-    if (before == earlier.end() || before->stat.periods > now.stat.periods ||
-        before->stat.throttled > now.stat.throttled ||
-        before->stat.throttled_ns > now.stat.throttled_ns) {
-      continue;
-    }
+    const auto before = std::ranges::find_if(
+        earlier, [&](const CpuGroupReading& reading) { return is_same(reading, now); });
+    if (before == earlier.end() || went_back(before->stat, now.stat)) continue;
     group.periods = now.stat.periods - before->stat.periods;
     group.throttled = now.stat.throttled - before->stat.throttled;
     group.throttled_ns = now.stat.throttled_ns - before->stat.throttled_ns;
   }
   return groups;
+}
+
+std::vector<GroupsUp> groups_up(const std::vector<Membership>& memberships,
+                                const std::vector<Hierarchy>& hierarchies,
+                                std::string_view controller) {
+  std::vector<GroupsUp> all;
+  for (const Membership& member : memberships) {
+    const int version = member.hierarchy == 0 ? 2 : 1;
+    const auto has = [&](const std::vector<std::string>& controllers) {
+      return version == 2 || std::ranges::find(controllers, controller) != controllers.end();
+    };
+    if (!has(member.controllers) || !is_plain(member.path)) continue;
+    // Of several mounts of one hierarchy, the one that shows most of what is above the group; the
+    // later, where one covers the other.
+    GroupsUp most{.version = version};
+    for (const Hierarchy& hierarchy : hierarchies) {
+      if (hierarchy.version != version || !has(hierarchy.controllers)) continue;
+      const auto rest = below(member.path, hierarchy.root);
+      if (!rest) continue;
+      std::vector<GroupsUp::Group> groups = upwards(hierarchy, *rest);
+      if (groups.size() >= most.groups.size()) most.groups = std::move(groups);
+    }
+    if (!most.groups.empty()) all.push_back(std::move(most));
+  }
+  return all;
+}
+
+Freezing parse_v1_freezing(std::string_view state, std::string_view self_freezing) {
+  const std::string_view word = trim(state);
+  const std::string_view self = trim(self_freezing);
+  const bool frozen = word == "FROZEN" || word == "FREEZING";
+  return {.asked = frozen && (self.empty() || self == "1"), .frozen = frozen};
+}
+
+Freezing parse_v2_freezing(std::string_view freeze, std::string_view events) {
+  return {.asked = trim(freeze) == "1", .frozen = has_line(events, "frozen 1")};
 }
 
 HeldBack::HeldBack(std::string proc_root) : proc_root_(std::move(proc_root)) {
@@ -98,65 +177,38 @@ HeldBack::HeldBack(std::string proc_root) : proc_root_(std::move(proc_root)) {
   if (mounts) hierarchies_ = parse_hierarchies(*mounts);
 }
 
-std::vector<Membership> HeldBack::memberships(Pid pid) const {
-  const auto text = read(proc_root_ + "/" + std::to_string(pid.value()), "cgroup");
-  if (!text) return {};
-  Result<std::vector<Membership>> parsed = parse_cgroup(*text);
-  return parsed ? std::move(*parsed) : std::vector<Membership>{};
-}
-
-std::vector<HeldBack::Group> HeldBack::groups(const std::vector<Membership>& memberships,
-                                              std::string_view controller, int version) const {
-  const auto has = [&](const std::vector<std::string>& controllers) {
-    return version == 2 ? controllers.empty()
-                        : std::ranges::find(controllers, controller) != controllers.end();
-  };
-  const auto member = std::ranges::find_if(memberships, [&](const Membership& each) {
-    return (each.hierarchy == 0) == (version == 2) && has(each.controllers);
-  });
-  if (member == memberships.end()) return {};
-  for (const Hierarchy& hierarchy : hierarchies_) {
-    if (hierarchy.version != version || !has(hierarchy.controllers)) continue;
-    const std::string root = hierarchy.root == "/" ? "" : hierarchy.root;
-    // "/../x" lies outside of what this process sees.
-    if (!member->path.starts_with(root + "/") || member->path.starts_with("/..")) continue;
-    std::vector<Group> groups;
-    std::string path = member->path == "/" ? "" : member->path;
-    while (path.size() >= root.size()) {
-      groups.push_back({.path = path.empty() ? "/" : path,
-                        .folder = hierarchy.point + path.substr(root.size())});
-      if (path.empty()) break;
-      path.erase(path.rfind('/'));
-    }
-    return groups;
-  }
-  return {};
+std::vector<GroupsUp> HeldBack::groups(Pid pid, std::string_view controller) const {
+  const auto members = parse_cgroup(read(proc_root_ + "/" + std::to_string(pid.value()), "cgroup"));
+  if (!members) return {};
+  std::vector<GroupsUp> all = groups_up(*members, hierarchies_, controller);
+  // Not so where another file system covers the mount, or the group has been removed: what is found
+  // above it then may be anybody's.
+  std::erase_if(all, [](const GroupsUp& up) { return !inode_of(up.groups.front().folder); });
+  return all;
 }
 
 std::vector<CpuGroupReading> HeldBack::cpu_groups(Pid pid) const {
   std::vector<CpuGroupReading> readings;
-  const std::vector<Membership> members = memberships(pid);
-  for (const int version : {1, 2}) {
-    for (const Group& group : groups(members, "cpu", version)) {
-      const auto quota = read_quota(group.folder, version);
-      const auto text = quota ? read(group.folder, "cpu.stat") : std::nullopt;
-      const auto stat = text ? evidence::parse_cpu_stat(*text) : std::nullopt;
-      if (!stat) continue;
-      readings.push_back({.path = group.path, .version = version, .quota = *quota, .stat = *stat});
+  for (const GroupsUp& up : groups(pid, "cpu")) {
+    for (const GroupsUp::Group& group : up.groups) {
+      const auto quota = read_quota(group.folder, up.version);
+      if (!quota) continue;
+      const auto stat = evidence::parse_cpu_stat(read(group.folder, "cpu.stat"));
+      const auto inode = inode_of(group.folder);
+      if (!stat || !inode) continue;
+      readings.push_back({.path = group.path,
+                          .version = up.version,
+                          .inode = *inode,
+                          .quota = *quota,
+                          .stat = *stat});
     }
   }
   return readings;
 }
 
 std::optional<std::string> HeldBack::frozen_group(Pid pid) const {
-  const std::vector<Membership> members = memberships(pid);
-  for (const int version : {1, 2}) {
-    const std::vector<Group> all = groups(members, "freezer", version);
-    if (all.empty() || !is_frozen(all.front().folder, version)) continue;
-    const auto outermost = std::find_if(all.rbegin(), all.rend(), [&](const Group& group) {
-      return is_asked_to_freeze(group.folder, version);
-    });
-    return outermost != all.rend() ? outermost->path : all.front().path;
+  for (const GroupsUp& up : groups(pid, "freezer")) {
+    if (std::optional<std::string> frozen = frozen_of(up)) return frozen;
   }
   return std::nullopt;
 }
