@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "collect/cgroup/workload.h"
+#include "collect/procfs/labelled_line.h"
 
 namespace acceptq::collect::procfs {
 namespace {
@@ -17,15 +18,6 @@ namespace {
 constexpr std::size_t kMaxFile = std::size_t{64} << 10;
 // A process that calls execve() while it is read is read again, this often.
 constexpr int kAttempts = 3;
-
-// The value of "NAME:\tvalue", if there is such a line.
-std::optional<std::string_view> status_line(std::string_view text, std::string_view name) {
-  while (!text.empty()) {
-    const std::string_view line = next_line(text);
-    if (line.starts_with(name)) return line.substr(name.size());
-  }
-  return std::nullopt;
-}
 
 // Whether a release ("6.1.0-56-amd64") is MAJOR.MINOR or later; false where it is not understood.
 bool is_at_least(std::string_view release, int wanted_major, int wanted_minor) {
@@ -112,9 +104,10 @@ Result<StatFields> parse_stat(std::string_view text) {
   fields.comm = text.substr(open + 2, close - open - 2);
 
   const std::vector<std::string_view> rest = split_blank(text.substr(close + 1));
-  constexpr std::size_t kState = 0;        // field 3
-  constexpr std::size_t kParent = 1;       // field 4
-  constexpr std::size_t kStartTicks = 19;  // field 22
+  constexpr std::size_t kFirstField = 3;
+  constexpr std::size_t kState = 3 - kFirstField;
+  constexpr std::size_t kParent = 4 - kFirstField;
+  constexpr std::size_t kStartTicks = 22 - kFirstField;
   // A number is whole only where something follows it; stat has had more fields since 2.6.
   if (rest.size() <= kStartTicks + 1) return cut_short("field 22 or what follows it");
   if (rest[kState].size() != 1) return fail(ErrorCode::kMalformed, "stat: the state is no letter");
@@ -122,32 +115,43 @@ Result<StatFields> parse_stat(std::string_view text) {
   const std::optional<std::int32_t> parent = parse_int<std::int32_t>(rest[kParent]);
   if (!parent) return fail(ErrorCode::kMalformed, "stat: field 4 is not a number");
   fields.parent = Pid(*parent);
-  const std::optional<std::uint64_t> start = parse_int<std::uint64_t>(rest[kStartTicks]);
-  if (!start) return fail(ErrorCode::kMalformed, "stat: field 22 is not a number");
-  fields.start_ticks = *start;
+  struct Number {
+    std::size_t field;
+    std::uint64_t& value;
+  };
+  for (const Number& number : {Number{12, fields.major_faults}, Number{14, fields.user_ticks},
+                               Number{15, fields.system_ticks}, Number{22, fields.start_ticks}}) {
+    const auto value = parse_int<std::uint64_t>(rest[number.field - kFirstField]);
+    if (!value) {
+      return fail(ErrorCode::kMalformed,
+                  "stat: field " + std::to_string(number.field) + " is not a number");
+    }
+    number.value = *value;
+  }
   return fields;
 }
 
 Result<StatusFields> parse_status(std::string_view text) {
   StatusFields fields;
-  if (const auto line = status_line(text, "PPid:")) {
+  if (const auto line = labelled_line(text, "PPid:")) {
     const std::optional<std::int32_t> parent = parse_int<std::int32_t>(trim(*line));
     if (!parent) return fail(ErrorCode::kMalformed, "status: PPid is not a number");
     fields.parent = Pid(*parent);
   }
-  if (const auto line = status_line(text, "Uid:")) {
+  if (const auto line = labelled_line(text, "Uid:")) {
     const std::vector<std::string_view> uids = split_blank(*line);  // real, effective, saved, fs
     const std::optional<std::uint32_t> uid =
         uids.size() == 4 ? parse_int<std::uint32_t>(uids[1]) : std::nullopt;
     if (!uid) return fail(ErrorCode::kMalformed, "status: Uid is not four numbers");
     fields.uid = uid;
   }
-  if (const auto line = status_line(text, "TracerPid:")) {
+  if (const auto line = labelled_line(text, "TracerPid:")) {
     const std::optional<std::int32_t> tracer = parse_int<std::int32_t>(trim(*line));
     if (!tracer) return fail(ErrorCode::kMalformed, "status: TracerPid is not a number");
     if (*tracer != 0) fields.tracer = Pid(*tracer);
   }
-  if (const auto line = status_line(text, "CoreDumping:")) fields.dumping_core = trim(*line) == "1";
+  if (const auto line = labelled_line(text, "CoreDumping:"))
+    fields.dumping_core = trim(*line) == "1";
   return fields;
 }
 

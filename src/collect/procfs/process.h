@@ -20,13 +20,17 @@
 
 namespace acceptq::collect::procfs {
 
-// What is used of /proc/PID/stat (fs/proc/array.c, do_task_stat).
+// What is used of /proc/PID/stat and of /proc/PID/task/TID/stat (fs/proc/array.c, do_task_stat):
+// the times and faults of the former are those of all threads.
 struct StatFields {
-  Pid pid;
+  Pid pid;           // or the thread
   std::string comm;  // any bytes, blanks and parentheses among them
   char state = '?';
   Pid parent;
-  std::uint64_t start_ticks = 0;  // field 22
+  std::uint64_t major_faults = 0;  // field 12
+  std::uint64_t user_ticks = 0;    // field 14
+  std::uint64_t system_ticks = 0;  // field 15
+  std::uint64_t start_ticks = 0;   // field 22
 };
 
 // What is used of /proc/PID/status.

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -202,6 +203,19 @@ TEST(Process, TakesTheStrangestNameThatTheKernelAllows) {
   ASSERT_TRUE(process.has_value()) << process.error().message();
   EXPECT_EQ(process->comm, ") R 1 (\n\\ x");
   EXPECT_EQ(process->parent, Pid(::getpid()));
+}
+
+TEST(Process, StatusNamesADebugger) {
+  const Child child(sleep_for_good);
+  const auto status = [&] {
+    const auto text = read_file("/proc/" + std::to_string(child.pid().value()) + "/status");
+    return parse_status(text.value_or(std::string()));
+  };
+  ASSERT_TRUE(status().has_value());
+  EXPECT_FALSE(status()->tracer);
+  if (::ptrace(PTRACE_SEIZE, child.pid().value(), 0, 0) != 0) GTEST_SKIP() << "ptrace is refused";
+  EXPECT_EQ(status()->tracer, Pid(::getpid()));
+  EXPECT_EQ(status()->dumping_core, false);
 }
 
 TEST(Process, AZombieStillHasAName) {
