@@ -28,7 +28,7 @@ ThreadsSeen HostThreads::look(std::span<const WatchedProcess> watched, std::size
     Result<bpf::ThreadIterator> created = bpf::ThreadIterator::Create();
     if (created) iterator_.emplace(std::move(*created));
   }
-  if (!iterator_) return {};
+  if (!iterator_) return reader_.look(watched, most_threads);
   Result<ThreadsSeen> seen = iterator_->look(watched, most_threads);
   if (!seen) return {};
   name_files(*seen);

@@ -9,6 +9,7 @@
 
 #include "collect/bpf/thread_iterator.h"
 #include "collect/cgroup/held_back.h"
+#include "collect/procfs/threads.h"
 #include "collect/storage.h"
 #include "collect/thread_looks.h"
 
@@ -17,7 +18,8 @@ namespace acceptq::collect {
 // Loads nothing before the first look.
 class HostThreads final : public ThreadLooks {
  public:
-  explicit HostThreads(std::string proc_root) : proc_root_(std::move(proc_root)) {}
+  explicit HostThreads(std::string proc_root)
+      : proc_root_(std::move(proc_root)), reader_(proc_root_) {}
 
   [[nodiscard]] ThreadsSeen look(std::span<const WatchedProcess> watched,
                                  std::size_t most_threads) override;
@@ -34,6 +36,7 @@ class HostThreads final : public ThreadLooks {
   std::string proc_root_;
   bool tried_ = false;
   std::optional<bpf::ThreadIterator> iterator_;  // empty where it does not load
+  procfs::ThreadReader reader_;                  // then
   std::optional<cgroup::HeldBack> held_back_;
   std::map<Pid, std::vector<cgroup::CpuGroupReading>> cpu_groups_;        // at the beginning
   std::map<Pid, std::vector<evidence::NfsMountStats>> nfs_;               // likewise
