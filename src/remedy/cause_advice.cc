@@ -84,6 +84,11 @@ void add_wait(const Subject& subject, Remedy& remedy) {
 
 Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject) {
   const Cause& cause = *finding.cause;
+  // Whoever holds the socket need not be its server.
+  if (cause.kind == CauseKind::kNotAccepting && subject.accepts == Accepts::kNo &&
+      subject.acceptor == nullptr) {
+    return cause_first(subject);
+  }
   if (cause.kind == CauseKind::kFdLimit) {
     std::vector<Remedy> limits;
     add_descriptor_hint(subject, limits);

@@ -271,6 +271,18 @@ TEST(Causes, PipeLockAndSleep) {
       Kinds{"sleep"});
 }
 
+// A process that inherited a listener, and knows nothing of it.
+TEST(Causes, SleepersThatNeverAcceptAreNoServers) {
+  Observation observation =
+      full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1));
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
+  auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"sleep"});  // it wakes now and then
+  acceptors.threads[0].times.voluntary = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+}
+
 // A master waits for its children and accepts nothing; its workers were in no call that tells.
 TEST(Causes, MastersAndIdleThreadsDoNotCount) {
   const Observation observation =

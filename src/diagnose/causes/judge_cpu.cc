@@ -8,7 +8,6 @@
 namespace acceptq::diagnose {
 namespace {
 
-constexpr double kPercent = 100;
 constexpr double kNsPerSecond = 1e9;
 constexpr double kUsPerMs = 1000;
 
@@ -41,6 +40,12 @@ bool explains(const facts::CpuGroup* group, double waited, double seconds) {
   const double held = static_cast<double>(group->throttled_ns.value_or(0)) / kNsPerSecond / seconds;
   constexpr double kGoodPart = 0.4;
   return held >= waited * kGoodPart;
+}
+
+const char* where_it_computes(double user, double system) {
+  constexpr double kMostly = 4;
+  if (user > system * kMostly) return ", in the program itself";
+  return system > user * kMostly ? ", in the kernel" : ", in the program and in the kernel";
 }
 
 }  // namespace
@@ -89,8 +94,7 @@ std::optional<JudgedCause> judge_busy(const Scene& scene) {
   JudgedCause judged{
       .cause = {.kind = CauseKind::kCpuBusy, .share = std::min(share, 1.0), .detail = {}},
       .confidence = confidence_of(time),
-      .words = fmt::format("is busy computing: {:.0f} % in the program, {:.0f} % in the kernel",
-                           *time.user * kPercent, *time.system * kPercent),
+      .words = fmt::format("is busy computing{}", where_it_computes(*time.user, *time.system)),
       .consequence = "While it computes it does not call accept()."};
   judged.cause.detail = {{"user", fmt::format("{:.2f}", *time.user)},
                          {"system", fmt::format("{:.2f}", *time.system)}};

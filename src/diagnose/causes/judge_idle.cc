@@ -27,17 +27,26 @@ const facts::Acceptors* acceptors_of(const Scene& scene) {
 
 }  // namespace
 
+bool sleeps_for_good(const Scene& scene) {
+  constexpr double kAlways = 0.99;
+  const AcceptTime& time = scene.time;
+  const bool moved = std::ranges::any_of(time.threads, [](const facts::ThreadWatch* thread) {
+    return thread->times.voluntary.value_or(1) > 0;
+  });
+  return time.of(WaitClass::kSleep).share >= kAlways && !moved &&
+         scene.state.report.left_queue.value_or(0) == 0;
+}
+
 std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   constexpr double kLongEnough = 1;  // seconds
   const AcceptTime& time = scene.time;
-  if (!time.has_shares() || time.seconds < kLongEnough || time.idle() < kIdle ||
+  const double idle = sleeps_for_good(scene) ? time.of(WaitClass::kSleep).share : time.idle();
+  if (!time.has_shares() || time.seconds < kLongEnough || idle < kIdle ||
       !does_not_empty(scene.state)) {
     return std::nullopt;
   }
   JudgedCause judged{
-      .cause = {.kind = CauseKind::kNotAccepting,
-                .share = std::min(time.idle(), 1.0),
-                .detail = {}},
+      .cause = {.kind = CauseKind::kNotAccepting, .share = std::min(idle, 1.0), .detail = {}},
       .confidence = 0.75,
       .words = "has time, and does not call accept()",
       .consequence =

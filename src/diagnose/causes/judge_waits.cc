@@ -83,6 +83,8 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
 std::optional<JudgedCause> judge_sleep(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kSleep, WaitClass::kSleep);
   if (!judged || scene.time.certainty == Certainty::kGroup) return std::nullopt;
+  // One that only sleeps need have nothing to do with the listener.
+  if (sleeps_for_good(scene)) return std::nullopt;
   judged->words = "sleeps, by a timer that it set itself";
   judged->consequence = "While it sleeps it takes nothing from the queue.";
   return judged;

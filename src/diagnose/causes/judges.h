@@ -57,6 +57,9 @@ inline constexpr double kNamedFrom = 0.3;
 [[nodiscard]] std::optional<JudgedCause> judge_not_accepting(const Scene& scene);
 [[nodiscard]] std::optional<JudgedCause> judge_burst(const Scene& scene);
 
+// All of the threads slept by one timer all the time, and nothing was taken from the queue.
+[[nodiscard]] bool sleeps_for_good(const Scene& scene);
+
 // How certain it is that it was these threads, and that they were seen often enough.
 [[nodiscard]] double confidence_of(const AcceptTime& time);
 // A cause that takes `what`'s share of the time; nothing where that is too little, or the time too
