@@ -7,6 +7,7 @@
 
 #include "support/child.h"
 #include "support/netns.h"
+#include "support/require.h"
 #include "support/traffic.h"
 
 namespace acceptq::test {
@@ -92,6 +93,7 @@ TEST_F(ContainerTest, ItsNamespaceIsNotTheHosts) {
 
 // Root in a user namespace sees /proc of the host, but may read next to nothing of it.
 TEST_F(ContainerTest, AUserNamespacesOwnIsNotTheHosts) {
+  if (!may_make_user_namespaces()) GTEST_SKIP() << "no user namespaces here";
   const TestNetns ns;
   const Check all = check({"unshare", "-Urn"}, {}, ns);
   EXPECT_EQ(all.exit_code, 3) << all.report.dump(1);
@@ -99,6 +101,7 @@ TEST_F(ContainerTest, AUserNamespacesOwnIsNotTheHosts) {
 }
 
 TEST_F(ContainerTest, TheHostKnowsItself) {
+  if (!sees_all_processes()) GTEST_SKIP() << "this is a PID namespace of its own";
   const TestNetns ns;
   const Check all = check({}, {}, ns);
   EXPECT_TRUE(names_a_host(all.report)) << all.report.at("namespaces").dump(1);
