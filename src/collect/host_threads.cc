@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "collect/attended.h"
+#include "collect/fuse/connections.h"
 #include "collect/procfs/process.h"
 
 namespace acceptq::collect {
@@ -30,7 +31,7 @@ ThreadsSeen HostThreads::look(std::span<const WatchedProcess> watched, std::size
   }
   if (!iterator_) return reader_.look(watched, most_threads);
   Result<ThreadsSeen> seen = iterator_->look(watched, most_threads);
-  if (!seen) return {};
+  if (!seen) return reader_.look(watched, most_threads);
   name_files(*seen);
   return std::move(*seen);
 }
@@ -95,7 +96,7 @@ std::vector<facts::ProcessCondition> HostThreads::conditions() {
 
 std::vector<facts::FuseConnection> HostThreads::fuse(Pid observer,
                                                      std::span<const std::uint64_t> devices) {
-  return read_fuse(proc_root_, observer, devices);
+  return fuse::read_connections({.proc = proc_root_}, observer, devices);
 }
 
 std::vector<facts::NfsMount> HostThreads::nfs() {
