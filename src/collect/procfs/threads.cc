@@ -141,6 +141,7 @@ std::vector<ThreadLook> read_threads(const Work& work) {
 // Shortens the lists so that there are at most `most` threads; returns how many were left out.
 std::uint32_t share_out(std::size_t most, std::vector<Work>& all) {
   std::vector<Work*> smallest_first;
+  smallest_first.reserve(all.size());
   for (Work& work : all) smallest_first.push_back(&work);
   std::ranges::sort(smallest_first, {}, [](const Work* work) { return work->tids.size(); });
   std::size_t left_out = 0;

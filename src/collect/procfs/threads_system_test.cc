@@ -99,6 +99,7 @@ TEST(Threads, EachOfAProcess) {
   const UniqueFd gate(::eventfd(0, EFD_CLOEXEC));
   constexpr int kThreads = 20;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       std::uint64_t value = 0;
