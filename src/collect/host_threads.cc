@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "collect/attended.h"
 #include "collect/fuse/connections.h"
@@ -18,6 +19,11 @@ constexpr std::size_t kMostObservers = 4;
 // Files that are named, of all that threads wait for: one says enough.
 constexpr std::size_t kMostFiles = 16;
 
+// A look is charged no more than this, so that a watch of two seconds has at least a dozen of them,
+// or five of those that cost the most.
+constexpr std::int64_t kMostByIterator = 1'500'000;
+constexpr std::int64_t kMostByProcfs = 4'000'000;
+
 bool has_a_name(const facts::FileTarget& target) {
   return target.type != "sockfs" && target.type != "pipefs" && target.type != "anon_inodefs";
 }
@@ -29,11 +35,18 @@ ThreadsSeen HostThreads::look(std::span<const WatchedProcess> watched, std::size
     Result<bpf::ThreadIterator> created = bpf::ThreadIterator::Create();
     if (created) iterator_.emplace(std::move(*created));
   }
-  if (!iterator_) return reader_.look(watched, most_threads);
-  Result<ThreadsSeen> seen = iterator_->look(watched, most_threads);
-  if (!seen) return reader_.look(watched, most_threads);
-  name_files(*seen);
-  return std::move(*seen);
+  if (iterator_) {
+    const std::int64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    if (Result<ThreadsSeen> seen = iterator_->look(watched, most_threads)) {
+      name_files(*seen);
+      seen->cost_ns = std::min(clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin, kMostByIterator);
+      return std::move(*seen);
+    }
+  }
+  const std::int64_t begin = monotonic_ns();
+  ThreadsSeen seen = reader_.look(watched, most_threads);
+  seen.cost_ns = std::min(monotonic_ns() - begin, kMostByProcfs);
+  return seen;
 }
 
 // The link is read, and not followed; its reading may wait for an execve().

@@ -47,6 +47,7 @@ struct ThreadsSeen {
   std::vector<ThreadLook> threads;    // by process and thread
   std::vector<WaiterLook> listeners;  // empty where wait queues cannot be read (/proc)
   std::uint32_t left_out = 0;         // threads that there were too many of
+  std::int64_t cost_ns = 0;           // that it is charged with
 };
 
 }  // namespace acceptq::collect

@@ -26,6 +26,7 @@ std::vector<WatchedProcess> processes_of(const std::vector<facts::Listener>& lis
     }
   }
   std::vector<WatchedProcess> all;
+  all.reserve(processes.size());
   for (auto& [pid, process] : processes) all.push_back(std::move(process));
   return all;
 }
@@ -133,7 +134,7 @@ void ThreadSampler::tend(std::int64_t now_ns) {
   }
   seen_.add(now_ns, listeners, seen);
   // The first look loads what all others need: it says nothing of what they cost.
-  pace_.done(now_ns, std::exchange(has_looked_, true) ? source_.now_ns() : now_ns);
+  pace_.done(now_ns, now_ns + (std::exchange(has_looked_, true) ? seen.cost_ns : 0));
 }
 
 void ThreadSampler::put(Mark /*from*/, Mark /*to*/, facts::Observation& observation) {

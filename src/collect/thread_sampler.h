@@ -47,7 +47,7 @@ class ThreadSampler final : public Sampler {
   bool has_looked_ = false;
   std::set<Pid> polling_;  // processes of which a thread was in poll() or select()
 
-  // A look every 20 ms, for a hundredth of one core at most.
+  // A look every 20 ms, for a hundredth of one core at most, or as few as six a second.
   static constexpr Pace kLooking{20'000'000, 100};
 };
 

@@ -85,9 +85,9 @@ TEST_F(ThreadSamplerTest, LooksFromTheMomentThatAQueueFills) {
   EXPECT_EQ(thread.link, AcceptLink::kEpoll);  // it was seen there once
   EXPECT_NEAR(static_cast<double>(thread.watched_ns), 1e9, 0.1e9);
   ASSERT_EQ(thread.waits.size(), 2U);
-  EXPECT_NEAR(thread.waits[0].looks, thread.looks / 2, 3);
+  EXPECT_NEAR(thread.waits[0].looks, thread.looks / 2.0, 3);
   EXPECT_EQ(acceptors.queue_looks, thread.looks);
-  EXPECT_NEAR(acceptors.waited_for, thread.looks / 2, 3);
+  EXPECT_NEAR(acceptors.waited_for, thread.looks / 2.0, 3);
   EXPECT_EQ(acceptors.in_epoll, thread.looks);
   EXPECT_EQ(threads_.asked[0].listener_fds, std::vector<std::int32_t>{6});
   EXPECT_EQ(observation.accept_evidence.processes[0].pid, kServer);

@@ -40,9 +40,10 @@ void advise_stopped(const Cause& cause, Remedy& remedy) {
         "It has crashed and writes its core: see why it crashed. A service manager can start it "
         "again once the dump is written.";
   } else {
-    remedy.summary =
-        "Find out who stopped it, and let it go on: a longer queue only makes clients wait longer.";
-    remedy.content = fmt::format("kill -CONT {}", detail(cause, "pids"));
+    remedy.summary = fmt::format(
+        "Find out who stopped it, and let it go on (kill -CONT {}): a longer queue only makes "
+        "clients wait longer.",
+        detail(cause, "pids"));
   }
 }
 
@@ -65,10 +66,9 @@ void advise_fuse(const Cause& cause, Remedy& remedy) {
   const std::string state = detail(cause, "daemon_state");
   if (pid.empty() || (state != "T" && state != "t")) return;
   remedy.summary = fmt::format(
-      "Let {} (pid {}) go on, which serves the file system and is stopped: until it does, a longer "
-      "queue only makes clients wait longer.",
+      "Let {} go on, which serves the file system and is stopped (kill -CONT {}): until it does, a "
+      "longer queue only makes clients wait longer.",
       detail(cause, "daemon"), pid);
-  remedy.content = fmt::format("kill -CONT {}", pid);
 }
 
 // At the present rate.

@@ -79,6 +79,7 @@ void choose_threads(const facts::Observation& observation, const facts::Listener
   }
   // Workers that were somewhere else all the time; not a master, which waits for its children.
   std::vector<Unseen> unseen;
+  unseen.reserve(others.size());
   for (const auto& [pid, threads] : others) unseen.push_back(of_process(threads, listener));
   const bool some_are_busy =
       std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });
