@@ -1,5 +1,8 @@
 #include "collect/handshake_sampler.h"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
 #include <tuple>
 
 #include "collect/dead_syns.h"
@@ -24,19 +27,24 @@ void take_over_backlogs(facts::Observation& observation) {
 // Listeners that were closed meanwhile with refused packets stay in it, as they were.
 void keep_the_closed(const facts::Snapshot& known, facts::Observation& observation) {
   facts::Snapshot& after = observation.after;
+  const facts::SocketIndex there(after.listeners);
+  const facts::ListenersByPort by_port(known);
+  std::set<const facts::Listener*> missed;  // one may have several ledgers
+  std::vector<facts::Listener> kept;
   for (const facts::Ledger& ledger : observation.ledgers) {
     if (!ledger.closed_at_ns || facts::refused_packets(ledger) == 0) continue;
-    const facts::Listener* listener = facts::find_listener(known, ledger);
-    if (listener == nullptr) continue;
-    if (facts::SocketIndex(after.listeners).find(*listener) != nullptr) continue;
-    after.listeners.push_back(*listener);
-    after.listeners.back().closed = true;
-    after.listeners.back().accept_queue_len = QueueLength(0);
+    const facts::Listener* listener = by_port.find(ledger);
+    if (listener == nullptr || there.find(*listener) != nullptr) continue;
+    if (!missed.insert(listener).second) continue;
+    kept.push_back(*listener);
+    kept.back().closed = true;
+    kept.back().accept_queue_len = QueueLength(0);
     for (const facts::OwnerRef& owner : listener->owners) {
       const facts::Process* process = facts::find_process(known, owner.pid);
       if (process != nullptr) after.processes.push_back(*process);
     }
   }
+  std::ranges::move(kept, std::back_inserter(after.listeners));
   facts::normalize(after);
 }
 

@@ -61,14 +61,24 @@ constexpr std::array<Term, kLedgerTerms> kTerms = {{
     {"attempts_recovered", ""},
 }};
 
-const Listener* find(const Snapshot& snapshot, NetnsId netns, SocketCookie cookie,
-                     const IpAddress& address, std::uint16_t port) {
+std::vector<const Listener*> listeners_at(const Snapshot& snapshot, NetnsId netns,
+                                          std::uint16_t port) {
+  std::vector<const Listener*> listeners;
+  for (const Listener& listener : snapshot.listeners) {
+    if (listener.protocol == Protocol::kTcp && listener.netns == netns && listener.port == port) {
+      listeners.push_back(&listener);
+    }
+  }
+  return listeners;
+}
+
+// Of those at its namespace and port, the one that is meant.
+const Listener* choose(const std::vector<const Listener*>& listeners, SocketCookie cookie,
+                       const IpAddress& address) {
   const Listener* found = nullptr;
   bool is_ambiguous = false;
-  for (const Listener& listener : snapshot.listeners) {
-    if (listener.protocol != Protocol::kTcp || listener.netns != netns || listener.port != port) {
-      continue;
-    }
+  for (const Listener* candidate : listeners) {
+    const Listener& listener = *candidate;
     if (cookie.value() != 0 && listener.cookie == cookie) return &listener;
     if (cookie.value() != 0 && listener.cookie.value() != 0) continue;  // known to be another
     if (!serves_address(listener, address)) continue;
@@ -81,6 +91,13 @@ const Listener* find(const Snapshot& snapshot, NetnsId netns, SocketCookie cooki
     found = &listener;
   }
   return is_ambiguous ? nullptr : found;
+}
+
+// One that had the same inode at another time.
+bool is_of_another_namespace(const Snapshot& snapshot, const Ledger& ledger) {
+  const Namespace* ns = find_namespace(snapshot, ledger.netns);
+  const bool is_known = ns != nullptr && ns->cookie && ledger.netns_cookie;
+  return is_known && ns->cookie != ledger.netns_cookie;
 }
 
 // Of those that are known; where reasons are not told apart, kSynRefusedOther holds the rest.
@@ -131,14 +148,26 @@ std::string refusal_reason_of_ack(LedgerTerm term) {
 }
 
 const Listener* find_listener(const Snapshot& snapshot, const Refusal& refusal) {
-  return find(snapshot, refusal.netns, refusal.cookie, refusal.address, refusal.port);
+  return choose(listeners_at(snapshot, refusal.netns, refusal.port), refusal.cookie,
+                refusal.address);
 }
 
 const Listener* find_listener(const Snapshot& snapshot, const Ledger& ledger) {
-  const Namespace* ns = find_namespace(snapshot, ledger.netns);
-  const bool is_known = ns != nullptr && ns->cookie && ledger.netns_cookie;
-  if (is_known && ns->cookie != ledger.netns_cookie) return nullptr;
-  return find(snapshot, ledger.netns, ledger.cookie, ledger.address, ledger.port);
+  if (is_of_another_namespace(snapshot, ledger)) return nullptr;
+  return choose(listeners_at(snapshot, ledger.netns, ledger.port), ledger.cookie, ledger.address);
+}
+
+ListenersByPort::ListenersByPort(const Snapshot& snapshot) : snapshot_(snapshot) {
+  for (const Listener& listener : snapshot.listeners) {
+    if (listener.protocol != Protocol::kTcp) continue;
+    by_port_[{listener.netns, listener.port}].push_back(&listener);
+  }
+}
+
+const Listener* ListenersByPort::find(const Ledger& ledger) const {
+  if (is_of_another_namespace(snapshot_, ledger)) return nullptr;
+  const auto here = by_port_.find({ledger.netns, ledger.port});
+  return here != by_port_.end() ? choose(here->second, ledger.cookie, ledger.address) : nullptr;
 }
 
 std::string_view stage_name(Stage stage) {

@@ -4,9 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/units.h"
@@ -206,6 +208,19 @@ struct Refusal {
 // where there is none, or several by address.
 [[nodiscard]] const Listener* find_listener(const Snapshot& snapshot, const Refusal& refusal);
 [[nodiscard]] const Listener* find_listener(const Snapshot& snapshot, const Ledger& ledger);
+
+// The same for many ledgers, without a look at every listener for each. The snapshot outlives it,
+// and its listeners stay where they are.
+class ListenersByPort {
+ public:
+  explicit ListenersByPort(const Snapshot& snapshot);
+
+  [[nodiscard]] const Listener* find(const Ledger& ledger) const;
+
+ private:
+  const Snapshot& snapshot_;
+  std::map<std::pair<NetnsId, std::uint16_t>, std::vector<const Listener*>> by_port_;
+};
 
 // "syn", "ack", "cookie_ack".
 [[nodiscard]] std::string_view stage_name(Stage stage);

@@ -66,6 +66,7 @@ TEST(FindListener, PrefersTheOneBoundToTheAddress) {
   for (const bool bound_first : {true, false}) {
     snapshot.listeners = bound_first ? std::vector{bound, any} : std::vector{any, bound};
     EXPECT_EQ(find_listener(snapshot, wanted), &snapshot.listeners[bound_first ? 0 : 1]);
+    EXPECT_EQ(ListenersByPort(snapshot).find(wanted), find_listener(snapshot, wanted));
   }
   snapshot.listeners = {bound, any, any};
   EXPECT_EQ(find_listener(snapshot, wanted), snapshot.listeners.data());

@@ -39,8 +39,9 @@ const Process* find_process(const Snapshot& snapshot, Pid pid) {
 std::vector<const Ledger*> ledgers_of(const Observation& observation) {
   const std::vector<Listener>& listeners = observation.after.listeners;
   std::vector<const Ledger*> found(listeners.size());
+  const ListenersByPort by_port(observation.after);
   for (const Ledger& ledger : observation.ledgers) {
-    const Listener* listener = find_listener(observation.after, ledger);
+    const Listener* listener = by_port.find(ledger);
     if (listener == nullptr || listener->closed != ledger.closed_at_ns.has_value()) continue;
     const Ledger*& newest = found[static_cast<std::size_t>(listener - listeners.data())];
     if (newest == nullptr || ledger.since_ns > newest->since_ns) newest = &ledger;
