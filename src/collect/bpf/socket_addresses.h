@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* The two ends of a connected socket. After thread_types.h and libbpf's headers. */
+/* The two ends of a connected socket. After threads_wire.h and libbpf's headers. */
 #pragma once
 
 #define AF_INET 2
 #define AF_INET6 10
 
-struct addresses {
-  __u16 family;
-  __u16 local_port;
-  __u16 peer_port;
-  __u8 local[16];
-  __u8 peer[16];
-};
-
 /* False where it is of another family, or not connected. */
-static bool read_addresses(struct sock *sk, struct addresses *addresses) {
+static bool read_addresses(struct sock *sk, struct aq_addresses *addresses) {
   if (!sk || !BPF_CORE_READ(sk, __sk_common.skc_dport)) return false;
   const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
   if (family == AF_INET) {

@@ -118,23 +118,22 @@ Result<ThreadLook> thread_of(const aq_thread_record& record, const AddressNames&
 }
 
 // Of a connected socket: both ends.
-template <typename Record>
-Status take_addresses(const Record& record, facts::FileTarget& target) {
-  if (record.family == 0) return {};
-  const std::span<const std::uint8_t, 16> local(record.local);
-  const std::span<const std::uint8_t, 16> peer(record.peer);
-  if (record.family == AF_INET) {
-    target.local = facts::IpAddress::v4(local.template first<4>());
-    target.peer = facts::IpAddress::v4(peer.template first<4>());
-  } else if (record.family == AF_INET6) {
+Status take_addresses(const aq_addresses& ends, facts::FileTarget& target) {
+  if (ends.family == 0) return {};
+  const std::span<const std::uint8_t, 16> local(ends.local);
+  const std::span<const std::uint8_t, 16> peer(ends.peer);
+  if (ends.family == AF_INET) {
+    target.local = facts::IpAddress::v4(local.first<4>());
+    target.peer = facts::IpAddress::v4(peer.first<4>());
+  } else if (ends.family == AF_INET6) {
     target.local = facts::IpAddress::v6(local);
     target.peer = facts::IpAddress::v6(peer);
   } else {
     return fail(ErrorCode::kMalformed,
-                "thread record: unknown address family " + std::to_string(record.family));
+                "thread record: unknown address family " + std::to_string(ends.family));
   }
-  target.local_port = record.local_port;
-  target.peer_port = record.peer_port;
+  target.local_port = ends.local_port;
+  target.peer_port = ends.peer_port;
   return {};
 }
 
@@ -145,7 +144,8 @@ Result<facts::FileTarget> target_of(const aq_target_record& record) {
   target.inode = record.inode;
   std::string source = text_of({static_cast<const char*>(record.source), sizeof record.source});
   if (!source.empty()) target.source = std::move(source);
-  if (const Status taken = take_addresses(record, target); !taken) return fail(taken.error());
+  if (const Status taken = take_addresses(record.addresses, target); !taken)
+    return fail(taken.error());
   return target;
 }
 
@@ -222,7 +222,7 @@ class Collector {
 
   Status take_polled(const aq_polled_record& record) {
     facts::FileTarget target{.type = "sockfs"};
-    if (const Status taken = take_addresses(record, target); !taken) return taken;
+    if (const Status taken = take_addresses(record.addresses, target); !taken) return taken;
     polled_[pid_of(record.tid)].emplace_back(record.fd, std::move(target));
     return {};
   }

@@ -143,16 +143,16 @@ TEST(ThreadRecords, WhatTheKernelLacksStaysEmpty) {
 TEST(ThreadRecords, ConnectionsHaveAddresses) {
   aq_target_record v4{};
   v4.kind = AQ_TARGET;
-  v4.family = AF_INET;
-  v4.local_port = 8080;
-  v4.peer_port = 40000;
+  v4.addresses.family = AF_INET;
+  v4.addresses.local_port = 8080;
+  v4.addresses.peer_port = 40000;
   const std::uint8_t local[] = {10, 0, 0, 1};
   const std::uint8_t peer[] = {10, 0, 0, 2};
-  std::ranges::copy(local, static_cast<std::uint8_t*>(v4.local));
-  std::ranges::copy(peer, static_cast<std::uint8_t*>(v4.peer));
+  std::ranges::copy(local, static_cast<std::uint8_t*>(v4.addresses.local));
+  std::ranges::copy(peer, static_cast<std::uint8_t*>(v4.addresses.peer));
   set(v4.type, "sockfs");
   aq_target_record v6 = v4;
-  v6.family = AF_INET6;
+  v6.addresses.family = AF_INET6;
   const ThreadsSeen seen =
       parsed(Bytes().add(reading_thread()).add(v4).add(reading_thread()).add(v6));
   ASSERT_THAT(seen.threads, SizeIs(2));
@@ -233,7 +233,7 @@ TEST(ThreadRecords, WhatTheProgramNeverWritesIsAnError) {
   aq_thread_record deep = reading_thread();
   deep.frames = AQ_FRAMES + 1;
   aq_target_record family = file_target();
-  family.family = AF_PACKET;
+  family.addresses.family = AF_PACKET;
   aq_queue_record kind = waiter(1, 0);
   kind.kind = 99;
   for (const Bytes& bytes :

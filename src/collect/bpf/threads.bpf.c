@@ -135,14 +135,7 @@ static bool read_target(struct task_struct *task, __s32 fd, struct aq_target_rec
                             BPF_CORE_READ(mount, mnt_devname));
   if (BPF_CORE_READ(fs, s_magic) == SOCKFS_MAGIC) {
     struct socket *socket = BPF_CORE_READ(file, private_data);
-    struct addresses addresses = {};
-    if (read_addresses(BPF_CORE_READ(socket, sk), &addresses)) {
-      record->family = addresses.family;
-      record->local_port = addresses.local_port;
-      record->peer_port = addresses.peer_port;
-      __builtin_memcpy(record->local, addresses.local, sizeof record->local);
-      __builtin_memcpy(record->peer, addresses.peer, sizeof record->peer);
-    }
+    read_addresses(BPF_CORE_READ(socket, sk), &record->addresses);
   }
   return true;
 }

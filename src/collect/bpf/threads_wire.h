@@ -67,16 +67,21 @@ struct aq_thread_record {
   char comm[AQ_THREAD_COMM_LEN];
 };
 
-struct aq_target_record {
-  aq_u32 kind;
-  aq_u32 device; /* major << 20 | minor */
-  aq_u64 inode;
-  aq_u16 family; /* of a connected socket: AF_INET, AF_INET6; else 0 */
+/* The two ends of a connected socket. */
+struct aq_addresses {
+  aq_u16 family; /* AF_INET, AF_INET6; else 0 */
   aq_u16 local_port;
   aq_u16 peer_port;
   aq_u16 pad;
   aq_u8 local[16];
   aq_u8 peer[16];
+};
+
+struct aq_target_record {
+  aq_u32 kind;
+  aq_u32 device; /* major << 20 | minor */
+  aq_u64 inode;
+  struct aq_addresses addresses;
   char type[AQ_TYPE_LEN];     /* of the file system; ends with a NUL */
   char source[AQ_SOURCE_LEN]; /* what is mounted; ends with a NUL */
 };
@@ -97,12 +102,7 @@ struct aq_polled_record {
   aq_u32 tgid; /* this and the next: in the reader's PID namespace */
   aq_u32 tid;
   aq_s32 fd;
-  aq_u16 family; /* of a connected socket: AF_INET, AF_INET6; else 0 */
-  aq_u16 local_port;
-  aq_u16 peer_port;
-  aq_u16 pad;
-  aq_u8 local[16];
-  aq_u8 peer[16];
+  struct aq_addresses addresses;
 };
 
 /* A process to look at. */

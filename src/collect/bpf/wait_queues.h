@@ -128,14 +128,7 @@ static void note_polled(struct task_struct *task) {
   record->tgid = walk.tgid;
   record->tid = tid;
   record->fd = walk.fd;
-  struct addresses addresses = {};
-  if (read_addresses(walk.sk, &addresses)) {
-    record->family = addresses.family;
-    record->local_port = addresses.local_port;
-    record->peer_port = addresses.peer_port;
-    __builtin_memcpy(record->local, addresses.local, sizeof record->local);
-    __builtin_memcpy(record->peer, addresses.peer, sizeof record->peer);
-  }
+  read_addresses(walk.sk, &record->addresses);
   walk.polled = index + 1;
 }
 
