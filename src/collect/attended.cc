@@ -149,4 +149,16 @@ std::vector<std::size_t> attend(std::size_t count, unsigned threads,
   return given_up;
 }
 
+std::vector<std::string> read_attended(std::vector<std::string> paths, std::size_t most_bytes) {
+  const auto asked = std::make_shared<const std::vector<std::string>>(std::move(paths));
+  const auto texts = attended_map<std::string>(
+      asked->size(), static_cast<unsigned>(asked->size()), [asked, most_bytes](std::size_t i) {
+        return read_file((*asked)[i], most_bytes).value_or(std::string());
+      });
+  std::vector<std::string> found;
+  found.reserve(texts.size());
+  for (const std::optional<std::string>& text : texts) found.push_back(text.value_or(""));
+  return found;
+}
+
 }  // namespace acceptq::collect

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -52,5 +53,9 @@ template <typename T>
   }
   return results;
 }
+
+// The texts of files of processes that may not answer; empty where one cannot be had.
+[[nodiscard]] std::vector<std::string> read_attended(std::vector<std::string> paths,
+                                                     std::size_t most_bytes);
 
 }  // namespace acceptq::collect

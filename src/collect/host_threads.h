@@ -9,8 +9,8 @@
 
 #include "collect/bpf/thread_iterator.h"
 #include "collect/cgroup/held_back.h"
+#include "collect/nfs_mounts.h"
 #include "collect/procfs/threads.h"
-#include "collect/storage.h"
 #include "collect/thread_looks.h"
 
 namespace acceptq::collect {

@@ -25,19 +25,6 @@ std::string dir_of(const Roots& roots, Pid pid) {
   return roots.proc + "/" + std::to_string(pid.value());
 }
 
-// Reads files that may not be to be had at once; empty where one is not.
-std::vector<std::string> read_attended(std::vector<std::string> paths, std::size_t most_bytes) {
-  const auto asked = std::make_shared<const std::vector<std::string>>(std::move(paths));
-  const auto texts =
-      attended_map<std::string>(asked->size(), thread_count(0), [asked, most_bytes](std::size_t i) {
-        return read_file((*asked)[i], most_bytes).value_or(std::string());
-      });
-  std::vector<std::string> found;
-  found.reserve(texts.size());
-  for (const std::optional<std::string>& text : texts) found.push_back(text.value_or(""));
-  return found;
-}
-
 struct Descriptors {
   std::vector<Holder> holders;
   bool complete = false;

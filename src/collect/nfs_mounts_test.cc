@@ -1,4 +1,4 @@
-#include "collect/storage.h"
+#include "collect/nfs_mounts.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "collect/storage.h"
+#include "collect/nfs_mounts.h"
 
 #include <fmt/format.h>
 
@@ -6,29 +6,18 @@
 #include <optional>
 #include <utility>
 
-#include "base/file.h"
 #include "collect/attended.h"
 
 namespace acceptq::collect {
 namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{16} << 20;
-// Reads a file of a process that may not answer.
-std::optional<std::string> read_attended(const std::string& path) {
-  auto texts = attended_map<std::optional<std::string>>(
-      1, 1, [path](std::size_t) -> std::optional<std::string> {
-        Result<std::string> text = read_file(path, kMostBytes);
-        if (!text) return std::nullopt;
-        return std::move(*text);
-      });
-  return texts[0] ? std::move(*texts[0]) : std::nullopt;
-}
 
 }  // namespace
 
 std::vector<evidence::NfsMountStats> read_nfs(const std::string& proc_root, Pid observer) {
-  const auto text = read_attended(fmt::format("{}/{}/mountstats", proc_root, observer.value()));
-  return text ? evidence::parse_mountstats(*text) : std::vector<evidence::NfsMountStats>{};
+  return evidence::parse_mountstats(
+      read_attended({fmt::format("{}/{}/mountstats", proc_root, observer.value())}, kMostBytes)[0]);
 }
 
 std::vector<facts::NfsMount> nfs_between(const std::vector<evidence::NfsMountStats>& earlier,
