@@ -74,6 +74,11 @@ struct Finding {
   std::vector<Remedy> remedies;
 };
 
+// Whether it says why accept() is slow: AQ301 … AQ314.
+[[nodiscard]] inline bool says_why(const Finding& finding) {
+  return finding.cause && finding.id.starts_with("AQ3");
+}
+
 // Refused packets of handshakes during the observation, the attempts to connect that they belong
 // to, and the addresses that these come from.
 struct Refused {

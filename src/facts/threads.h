@@ -54,6 +54,9 @@ struct Wait {
   friend bool operator==(const Wait&, const Wait&) = default;
 };
 
+// Whether it was in poll() or select(), which wait for any number of descriptors.
+[[nodiscard]] bool is_polling(const Wait& wait);
+
 // What a thread used and suffered while it was looked at; empty where the kernel does not tell.
 struct ThreadTimes {
   std::optional<std::uint64_t> user_ns;

@@ -109,11 +109,6 @@ static void fields(auto& archive, AcceptEvidence& evidence) {
   archive("nfs", evidence.nfs);
 }
 
-std::string_view accept_link_name(AcceptLink link) {
-  static constexpr std::string_view kNames[kAcceptLinks] = {"accept", "poll", "epoll", "owner"};
-  return kNames[static_cast<std::size_t>(link)];
-}
-
 nlohmann::ordered_json evidence_to_json(const AcceptEvidence& evidence) {
   return json::FieldWriter::write(evidence);
 }

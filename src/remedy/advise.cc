@@ -144,7 +144,7 @@ std::unordered_map<std::string, const diagnose::Finding*> causes_by_listener(
   constexpr double kWellEnough = 0.6;
   std::unordered_map<std::string, const diagnose::Finding*> causes;
   for (const diagnose::Finding& finding : report.findings) {
-    const bool is_known = finding.listener && finding.cause && finding.id.starts_with("AQ3") &&
+    const bool is_known = finding.listener && diagnose::says_why(finding) &&
                           finding.cause->kind != diagnose::CauseKind::kUnknown;
     if (is_known && finding.confidence >= kWellEnough) causes.emplace(*finding.listener, &finding);
   }
@@ -172,7 +172,7 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
       listener = &observation.after.listeners[it->second];
       told = &report.listeners[it->second];
     }
-    const bool is_cause = finding.cause && finding.id.starts_with("AQ3");
+    const bool is_cause = diagnose::says_why(finding);
     if (listener != nullptr &&
         (is_cause || std::ranges::find(kAdvised, finding.id) != kAdvised.end())) {
       Subject subject = subject_of(observation, *listener, *told);

@@ -86,15 +86,13 @@ std::string fit_line(const TermStyle& style, const std::string& text) {
   return columns(text) <= room ? text : std::string(trim(fit(text, room)));
 }
 
-bool is_cause(const Finding& finding) { return finding.cause && finding.id.starts_with("AQ3"); }
-
 // Why accept() is slow: who is where, for how much of the time, and what follows from it.
 std::string why(const TermStyle& style, const std::vector<const Finding*>& findings) {
   constexpr int kBar = 20;
   constexpr double kPercent = 100;
   std::string text;
   for (const Finding* finding : findings) {
-    if (!is_cause(*finding)) continue;
+    if (!diagnose::says_why(*finding)) continue;
     const std::string first = first_sentence(finding->explanation);
     const std::string rest(trim(std::string_view(finding->explanation).substr(first.size())));
     text += row(style, text.empty() ? "why" : "", printable(first));
@@ -151,7 +149,8 @@ std::string findings_row(const TermStyle& style, const std::vector<const Finding
   std::string told;
   std::string text;
   for (const Finding* finding : findings) {
-    if (is_cause(*finding) || std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {
+    if (diagnose::says_why(*finding) ||
+        std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {
       told += (told.empty() ? "" : ", ") + finding->id;
     } else {
       text += row(style, finding->id, printable(first_sentence(finding->explanation)));
@@ -166,7 +165,7 @@ std::string listener_block(const TermStyle& style, const facts::Observation& obs
   std::string text = title(style, observation, listener, report, worst_severity(findings)) +
                      numbers(style, observation, listener, report, findings);
   for (const Finding* finding : findings) {
-    if (is_cause(*finding)) continue;
+    if (diagnose::says_why(*finding)) continue;
     text += row(style, finding->id, printable(finding->explanation));
   }
   return text + remedies_text(style, remedies_of(findings));

@@ -78,7 +78,7 @@ TopRow row_of(const facts::Observation& observation, const facts::Listener& list
 std::map<std::string_view, std::string> kinds_by_listener(const diagnose::Report& report) {
   std::map<std::string_view, std::string> kinds;
   for (const diagnose::Finding& finding : report.findings) {
-    if (!finding.listener || !finding.cause || !finding.id.starts_with("AQ3")) continue;
+    if (!finding.listener || !diagnose::says_why(finding)) continue;
     kinds.emplace(*finding.listener, diagnose::cause_name(finding.cause->kind));
   }
   return kinds;

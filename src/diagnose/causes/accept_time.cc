@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "facts/holders.h"
 
@@ -95,24 +94,19 @@ void add_looks(const facts::Listener& listener, AcceptTime& time) {
   const auto has_more_looks = [](const facts::Wait& wait, const facts::Wait* than) {
     return than == nullptr || wait.looks > than->looks;
   };
-  std::array<std::set<const ThreadWatch*>, kWaitClasses> who;
   for (const ThreadWatch* thread : time.threads) {
     time.looks = std::max(time.looks, thread->looks);
     time.seconds = std::max(time.seconds, static_cast<double>(thread->watched_ns) / kNsPerSecond);
     for (const facts::Wait& wait : thread->waits) {
       const auto what = static_cast<std::size_t>(classify(wait, listener));
       shares.at(what) += static_cast<double>(wait.looks) / thread->looks;
-      who.at(what).insert(thread);
       ClassTime& seen = time.classes.at(what);
       if (wait.target && has_more_looks(wait, seen.with_target)) seen.with_target = &wait;
-      if (!has_more_looks(wait, seen.most_seen)) continue;
-      seen.most_seen = &wait;
-      seen.thread = thread;
+      if (has_more_looks(wait, seen.most_seen)) seen.most_seen = &wait;
     }
   }
   for (std::size_t i = 0; i < kWaitClasses; ++i) {
     time.classes.at(i).share = shares.at(i) / static_cast<double>(time.threads.size());
-    time.classes.at(i).threads = static_cast<std::uint32_t>(who.at(i).size());
   }
 }
 

@@ -20,11 +20,9 @@ enum class Certainty : std::uint8_t {
 };
 
 struct ClassTime {
-  double share = 0;                            // of the time of all of these threads, 0…1
-  std::uint32_t threads = 0;                   // that were seen there
-  const facts::Wait* most_seen = nullptr;      // the place of most looks
-  const facts::Wait* with_target = nullptr;    // of those with a descriptor, the same
-  const facts::ThreadWatch* thread = nullptr;  // whose that is
+  double share = 0;                          // of the time of all of these threads, 0…1
+  const facts::Wait* most_seen = nullptr;    // the place of most looks
+  const facts::Wait* with_target = nullptr;  // of those with a descriptor, the same
 };
 
 struct AcceptTime {

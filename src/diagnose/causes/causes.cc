@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "base/bytes.h"
-#include "diagnose/catalogue.h"
 #include "diagnose/rules.h"
 
 namespace acceptq::diagnose {

@@ -51,8 +51,7 @@ constexpr std::array<string_view, 10> kForData = {
     "io_schedule", "folio_wait_",     "wait_on_page", "__wait_on_buffer",    "bit_wait_io",
     "blk_",        "submit_bio_wait", "jbd2_",        "balance_dirty_pages", "filemap_"};
 
-// Prefixes of file systems' types that are served by a process, over a network, or by the kernel
-// alone.
+// Types of file systems that are served by a process, and over a network.
 bool is_fuse(string_view type) { return type.starts_with("fuse"); }
 bool is_nfs(string_view type) { return type.starts_with("nfs"); }
 // With data of its own on a block device; an overlay's may be anywhere.
@@ -63,10 +62,8 @@ bool is_on_disk(string_view type) {
 }
 constexpr std::array<string_view, 5> kOnDisk = {"ext4_", "xfs_", "btrfs_", "f2fs_", "jbd2_"};
 
-constexpr std::array<string_view, 10> kForConnections = {
-    "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2",
-    "poll",   "ppoll",   "select",     "pselect6",    "io_uring_enter"};
-constexpr std::array<string_view, 4> kForPolling = {"poll", "ppoll", "select", "pselect6"};
+constexpr std::array<string_view, 6> kForConnections = {
+    "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "io_uring_enter"};
 constexpr std::array<string_view, 6> kForProcesses = {"wait4",           "waitid", "rt_sigsuspend",
                                                       "rt_sigtimedwait", "pause",  "signalfd"};
 constexpr std::array<string_view, 7> kForLocks = {"futex", "futex_waitv", "futex_wait", "flock",
@@ -94,8 +91,8 @@ WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& list
 WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
   const string_view call = wait.syscall ? string_view(*wait.syscall) : string_view();
   const bool for_one_socket = wait.target && wait.target->type == "sockfs";
-  if (has(kForPolling, call) && for_one_socket) return of_socket(*wait.target, listener);
-  if (has(kForConnections, call)) return WaitClass::kConnections;
+  if (for_one_socket && facts::is_polling(wait)) return of_socket(*wait.target, listener);
+  if (facts::is_polling(wait) || has(kForConnections, call)) return WaitClass::kConnections;
   if (has(kForProcesses, call)) return WaitClass::kProcesses;
   if (has(kForLocks, call)) return WaitClass::kLock;
   if (has(kForTime, call)) return WaitClass::kSleep;
