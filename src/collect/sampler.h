@@ -19,7 +19,7 @@ class Sampler {
 
   // Before the first scan: what takes long to set up.
   virtual void start() {}
-  // After each scan, the first one included.
+  // After each scan, the first one included. It is there until the next one has been seen.
   virtual void see(const facts::Snapshot& /*latest*/) {}
 
   // When it wants to be called next, on the clock of the watch. It never takes more than a tenth of

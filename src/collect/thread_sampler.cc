@@ -1,9 +1,7 @@
 #include "collect/thread_sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
-#include <string_view>
 #include <utility>
 
 #include "collect/trouble.h"
@@ -29,11 +27,6 @@ std::vector<WatchedProcess> processes_of(const std::vector<facts::Listener>& lis
   all.reserve(processes.size());
   for (auto& [pid, process] : processes) all.push_back(std::move(process));
   return all;
-}
-
-bool is_polling(const ThreadLook& look) {
-  constexpr std::array<std::string_view, 4> kCalls = {"poll", "ppoll", "select", "pselect6"};
-  return look.wait.syscall && std::ranges::find(kCalls, *look.wait.syscall) != kCalls.end();
 }
 
 // Whether a thread of it waits for a file system in user space, and of which devices.
@@ -67,6 +60,25 @@ void add_fuse(ThreadLooks& threads, facts::AcceptEvidence& evidence) {
   std::ranges::sort(evidence.fuse, {}, &facts::FuseConnection::device);
 }
 
+// All that was gathered since the last time.
+facts::AcceptEvidence take_evidence(ThreadLooks& threads, AcceptThreads& seen) {
+  facts::AcceptEvidence evidence;
+  evidence.acceptors = seen.take();
+  evidence.processes = threads.conditions();
+  evidence.nfs = threads.nfs();
+  add_fuse(threads, evidence);
+  return evidence;
+}
+
+// The same socket in a snapshot. Of those that are there, the text of a key is made for few.
+const facts::Listener* find(const facts::Snapshot& snapshot, const facts::Listener& wanted) {
+  const auto found = std::ranges::find_if(snapshot.listeners, [&](const auto& listener) {
+    return listener.netns == wanted.netns && listener.port == wanted.port &&
+           facts::listener_key(listener) == facts::listener_key(wanted);
+  });
+  return found != snapshot.listeners.end() ? &*found : nullptr;
+}
+
 }  // namespace
 
 void ThreadSampler::begin_anew() {
@@ -78,12 +90,14 @@ void ThreadSampler::begin_anew() {
 }
 
 void ThreadSampler::see(const facts::Snapshot& latest) {
-  std::map<std::string, facts::Listener> before = std::exchange(known_, {});
-  for (const facts::Listener& listener : latest.listeners) {
-    facts::Listener& known = known_[facts::listener_key(listener)] = listener;
-    // Growth is judged from the beginning of the observation.
-    if (const auto earlier = before.find(facts::listener_key(listener)); earlier != before.end()) {
-      known.drops = earlier->second.drops;
+  const bool is_first = latest_ == nullptr;
+  latest_ = &latest;
+  for (auto& [key, trouble] : in_trouble_) {
+    if (const facts::Listener* now = find(latest, trouble.listener)) trouble.listener = *now;
+  }
+  if (is_first) {
+    for (const facts::Listener& listener : latest.listeners) {
+      if (listener.drops.value_or(0) > 0) drops_[facts::listener_key(listener)] = *listener.drops;
     }
   }
   look_for_trouble(latest.monotonic_ns, latest.listeners);
@@ -98,16 +112,18 @@ void ThreadSampler::look_for_trouble(std::int64_t now_ns,
                                      const std::vector<facts::Listener>& seen) {
   constexpr std::int64_t kLingerNs = 5'000'000'000;
   for (const facts::Listener& listener : seen) {
-    // Thousands of listeners are quiet: no text is made for them.
+    // Thousands of listeners are quiet: nothing is made or kept for them.
     const bool fills = is_filling(listener);
-    if (!fills && listener.drops.value_or(0) == 0) continue;
+    const std::uint32_t drops = listener.drops.value_or(0);
+    if (!fills && drops == 0) continue;
     const std::string key = facts::listener_key(listener);
-    const auto known = known_.find(key);
-    if (known == known_.end() || known->second.owners.empty()) continue;
-    if (!fills && listener.drops == known->second.drops) continue;
-    known->second.drops = listener.drops;
-    if (!in_trouble_.insert_or_assign(key, now_ns + kLingerNs).second) continue;
-    for (const facts::OwnerRef& owner : known->second.owners) threads_.watch_condition(owner.pid);
+    const bool dropped = std::exchange(drops_[key], drops) != drops;
+    if (!fills && !dropped) continue;
+    const facts::Listener* known = find(*latest_, listener);
+    if (known == nullptr || known->owners.empty()) continue;
+    const Trouble trouble{.listener = *known, .until_ns = now_ns + kLingerNs};
+    if (!in_trouble_.insert_or_assign(key, trouble).second) continue;
+    for (const facts::OwnerRef& owner : known->owners) threads_.watch_condition(owner.pid);
   }
 }
 
@@ -116,21 +132,18 @@ void ThreadSampler::tend(std::int64_t now_ns) {
     judged_ns_ = queues_.newest_ns();
     look_for_trouble(judged_ns_, queues_.newest());
   }
-  std::erase_if(in_trouble_, [&](const auto& entry) { return entry.second < now_ns; });
+  std::erase_if(in_trouble_, [&](const auto& entry) { return entry.second.until_ns < now_ns; });
   if (in_trouble_.empty() || !pace_.is_due(now_ns)) return;
   std::vector<facts::Listener> listeners;
-  for (const auto& [key, until_ns] : in_trouble_) {
-    if (const auto known = known_.find(key); known != known_.end()) {
-      listeners.push_back(known->second);
-    }
-  }
+  listeners.reserve(in_trouble_.size());
+  for (const auto& [key, trouble] : in_trouble_) listeners.push_back(trouble.listener);
   std::vector<WatchedProcess> processes = processes_of(listeners);
   for (WatchedProcess& process : processes) {
     process.has_polling_threads = polling_.contains(process.pid);
   }
   const ThreadsSeen seen = threads_.look(processes, kMostThreads);
   for (const ThreadLook& look : seen.threads) {
-    if (is_polling(look)) polling_.insert(look.pid);
+    if (facts::is_polling(look.wait)) polling_.insert(look.pid);
   }
   seen_.add(now_ns, listeners, seen);
   // The first look loads what all others need: it says nothing of what they cost.
@@ -138,16 +151,8 @@ void ThreadSampler::tend(std::int64_t now_ns) {
 }
 
 void ThreadSampler::put(Mark /*from*/, Mark /*to*/, facts::Observation& observation) {
-  facts::AcceptEvidence& evidence = observation.accept_evidence;
-  evidence.acceptors = seen_.take();
-  evidence.processes = threads_.conditions();
-  evidence.nfs = threads_.nfs();
-  add_fuse(threads_, evidence);
+  observation.accept_evidence = take_evidence(threads_, seen_);
   in_trouble_.clear();
-  known_.clear();
-  for (const facts::Listener& listener : observation.after.listeners) {
-    known_.emplace(facts::listener_key(listener), listener);
-  }
 }
 
 void look_at_threads(ThreadLooks& threads, facts::Observation& observation) {
@@ -160,11 +165,7 @@ void look_at_threads(ThreadLooks& threads, facts::Observation& observation) {
   for (const WatchedProcess& process : processes) threads.watch_condition(process.pid);
   AcceptThreads seen;
   seen.add(0, listeners, threads.look(processes, kMostThreads));
-  facts::AcceptEvidence& evidence = observation.accept_evidence;
-  evidence.acceptors = seen.take();
-  evidence.processes = threads.conditions();
-  evidence.nfs = threads.nfs();
-  add_fuse(threads, evidence);
+  observation.accept_evidence = take_evidence(threads, seen);
 }
 
 }  // namespace acceptq::collect

@@ -33,16 +33,21 @@ class ThreadSampler final : public Sampler {
   void put(Mark from, Mark to, facts::Observation& observation) override;
 
  private:
+  struct Trouble {
+    facts::Listener listener;  // of the last scan, with its owners
+    std::int64_t until_ns = 0;
+  };
+
   void look_for_trouble(std::int64_t now_ns, const std::vector<facts::Listener>& seen);
-  [[nodiscard]] std::vector<WatchedProcess> watched() const;
 
   WatchSource& source_;
   const QueueSampler& queues_;
   ThreadLooks& threads_;
   Pace pace_ = kLooking;
-  std::int64_t judged_ns_ = 0;                      // the moment of lengths that was looked at last
-  std::map<std::string, facts::Listener> known_;    // of the last scan, with their owners
-  std::map<std::string, std::int64_t> in_trouble_;  // until when, by listener_key
+  std::int64_t judged_ns_ = 0;                  // the moment of lengths that was looked at last
+  const facts::Snapshot* latest_ = nullptr;     // of the last scan, until the next one
+  std::map<std::string, std::uint32_t> drops_;  // by listener_key, of those that have dropped any
+  std::map<std::string, Trouble> in_trouble_;   // likewise
   AcceptThreads seen_;
   bool has_looked_ = false;
   std::set<Pid> polling_;  // processes of which a thread was in poll() or select()
