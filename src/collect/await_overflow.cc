@@ -41,7 +41,7 @@ class Armed {
         source_(source),
         traced_(traced),
         queues_(source, kArmedSampling),
-        threads_(source, queues_, threads),
+        threads_(queues_, threads),
         handshakes_(source, traced),
         watch_(source, {&queues_, &threads_, &handshakes_}),
         rolling_(rolling(traced.source().has_value())) {}

@@ -7,7 +7,7 @@ LiveView::LiveView(const ScanOptions& scan, const bpf::TraceOptions& trace)
       traced_(trace),
       queues_(host_, kDenseSampling),
       host_threads_(scan.proc_root),
-      threads_(host_, queues_, host_threads_),
+      threads_(queues_, host_threads_),
       handshakes_(host_, traced_),
       watch_(host_, {&queues_, &threads_, &handshakes_}) {}
 

@@ -35,7 +35,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   TracedHandshakes traced(options.trace);
   QueueSampler queues(host, kDenseSampling);
   HostThreads host_threads(options.scan.proc_root);
-  ThreadSampler threads(host, queues, host_threads);
+  ThreadSampler threads(queues, host_threads);
   HandshakeSampler handshakes(host, traced);
   std::optional<PacketSampler> packets;
   std::vector<Sampler*> samplers{&queues, &threads, &handshakes};

@@ -12,7 +12,6 @@
 #include "collect/queue_sampler.h"
 #include "collect/sampler.h"
 #include "collect/thread_looks.h"
-#include "collect/watch_source.h"
 
 namespace acceptq::collect {
 
@@ -21,8 +20,8 @@ namespace acceptq::collect {
 class ThreadSampler final : public Sampler {
  public:
   // `queues` tells of lengths; it is to be tended before this one.
-  ThreadSampler(WatchSource& source, const QueueSampler& queues, ThreadLooks& threads)
-      : source_(source), queues_(queues), threads_(threads) {}
+  ThreadSampler(const QueueSampler& queues, ThreadLooks& threads)
+      : queues_(queues), threads_(threads) {}
 
   // As if nothing had been seen before.
   void begin_anew();
@@ -40,7 +39,6 @@ class ThreadSampler final : public Sampler {
 
   void look_for_trouble(std::int64_t now_ns, const std::vector<facts::Listener>& seen);
 
-  WatchSource& source_;
   const QueueSampler& queues_;
   ThreadLooks& threads_;
   Pace pace_ = kLooking;

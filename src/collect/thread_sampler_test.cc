@@ -47,7 +47,7 @@ class ThreadSamplerTest : public testing::Test {
   }
   facts::Observation watch(double seconds) {
     QueueSampler queues(host_, kDenseSampling);
-    ThreadSampler sampler(host_, queues, threads_);
+    ThreadSampler sampler(queues, threads_);
     Watch watch(host_, {&queues, &sampler});
     EXPECT_TRUE(watch.begin());
     const auto end = host_.now_ns() + static_cast<std::int64_t>(seconds * kSecond);
