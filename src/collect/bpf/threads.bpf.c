@@ -182,6 +182,17 @@ static __always_inline void write_thread(struct bpf_iter__task *ctx, struct task
   ++process->seen;
 }
 
+/* Of `count` records, at most `most` of which there can be. */
+static __always_inline long write_all(struct bpf_iter__task *ctx, void *records, __u32 count,
+                                      __u32 most, __u32 size) {
+  if (count > most) return 0;
+  /* Else the compiler folds this test into the next one, and compares count - 1, by which the
+   * verifier of 6.1 learns nothing of count. */
+  barrier_var(count);
+  if (!count) return 0;
+  return bpf_seq_write(ctx->meta->seq, records, count * size);
+}
+
 static __always_inline int look(struct bpf_iter__task *ctx, bool can_walk) {
   struct task_struct *task = ctx->task;
   if (!task) return 0;
@@ -201,14 +212,8 @@ static __always_inline int look(struct bpf_iter__task *ctx, bool can_walk) {
     begin_walk(task, tgid, process);
     bpf_for_each_map_elem(&steps, walk_step, (void *)0, 0);
     end_listener();
-    const __u32 count = walk.found;
-    if (count && count <= MOST_FOUND &&
-        bpf_seq_write(ctx->meta->seq, found, count * sizeof found[0])) {
-      return 0;
-    }
-    const __u32 sockets = walk.polled;
-    if (sockets && sockets <= MOST_POLLED &&
-        bpf_seq_write(ctx->meta->seq, polled, sockets * sizeof polled[0])) {
+    if (write_all(ctx, found, walk.found, MOST_FOUND, sizeof found[0]) ||
+        write_all(ctx, polled, walk.polled, MOST_POLLED, sizeof polled[0])) {
       return 0;
     }
     process->walked = 1;
