@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <string_view>
 
 namespace acceptq::collect {
@@ -57,6 +58,20 @@ std::optional<std::string_view> syscall_name(long number) {
 bool first_argument_is_descriptor(long number) {
   const std::optional<std::string_view> name = syscall_name(number);
   return name && std::ranges::binary_search(kOnDescriptors, *name);
+}
+
+std::optional<std::string_view> syscall_of(std::span<const std::string> stack) {
+  // SYSCALL_DEFINEx of arch/x86 and arch/arm64, include/asm/syscall_wrapper.h.
+  constexpr std::array<std::string_view, 2> kPrefixes = {"__x64_sys_", "__arm64_sys_"};
+  for (const std::string_view function : stack | std::views::reverse) {
+    for (const std::string_view prefix : kPrefixes) {
+      if (!function.starts_with(prefix)) continue;
+      const std::string_view name = function.substr(prefix.size());
+      const auto* it = std::ranges::find(kByNumber, name, &Entry::name);
+      if (it != kByNumber.end()) return it->name;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace acceptq::collect

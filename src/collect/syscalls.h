@@ -3,6 +3,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace acceptq::collect {
@@ -13,5 +15,9 @@ namespace acceptq::collect {
 // Whether its first argument is the descriptor that the call is about. Not so of openat() and its
 // like: theirs is where a path begins, if that is relative.
 [[nodiscard]] bool first_argument_is_descriptor(long number);
+
+// The call that a kernel's stack is of, by its outermost function but for the entry's own; for
+// where the number cannot be read. Empty where none of them is a call's.
+[[nodiscard]] std::optional<std::string_view> syscall_of(std::span<const std::string> stack);
 
 }  // namespace acceptq::collect

@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 
 #include <limits>
+#include <string>
+#include <vector>
 
 namespace acceptq::collect {
 namespace {
@@ -34,6 +36,19 @@ TEST(Syscalls, SomeAreAboutADescriptor) {
        {SYS_futex, SYS_ppoll, SYS_openat, SYS_wait4, SYS_clock_nanosleep, SYS_mmap}) {
     EXPECT_FALSE(first_argument_is_descriptor(number)) << number;
   }
+}
+
+TEST(Syscalls, AStackTellsItsCall) {
+  const std::vector<std::string> master = {"sigsuspend", "__x64_sys_rt_sigsuspend", "do_syscall_64",
+                                           "entry_SYSCALL_64_after_hwframe"};
+  EXPECT_EQ(syscall_of(master), "rt_sigsuspend");
+  const std::vector<std::string> on_arm = {"do_epoll_wait", "__arm64_sys_epoll_pwait",
+                                           "invoke_syscall", "el0_svc"};
+  EXPECT_EQ(syscall_of(on_arm), "epoll_pwait");
+  const std::vector<std::string> of_no_call = {"folio_wait_bit_common", "filemap_fault",
+                                               "__x64_sys_no_such_call", "asm_exc_page_fault"};
+  EXPECT_EQ(syscall_of(of_no_call), std::nullopt);
+  EXPECT_EQ(syscall_of({}), std::nullopt);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // For what must not fail in a test's own preparations.
 #pragma once
 
+#include <sys/utsname.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -19,6 +21,17 @@ inline void require(bool ok, const char* what) {
 inline bool sees_all_processes() {
   std::error_code error;
   return std::filesystem::read_symlink("/proc/self/ns/pid", error) == "pid:[4026531836]";
+}
+
+// Of the running kernel, whatever its distribution brought into it.
+inline bool kernel_is_at_least(int major, int minor) {
+  utsname name{};
+  int running_major = 0;
+  int running_minor = 0;
+  require(::uname(&name) == 0, "uname");
+  // NOLINTNEXTLINE(cert-err34-c): two numbers that the kernel itself wrote
+  require(std::sscanf(name.release, "%d.%d", &running_major, &running_minor) == 2, "release");
+  return running_major > major || (running_major == major && running_minor >= minor);
 }
 
 // Not below a chroot (kernel/user_namespace.c, create_user_ns).

@@ -31,6 +31,7 @@
 
 #include "base/unique_fd.h"
 #include "support/child.h"
+#include "support/require.h"
 #include "support/traffic.h"
 
 namespace acceptq::collect::bpf {
@@ -112,6 +113,7 @@ class ThreadIteratorTest : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "loading BPF programs needs root";
+    if (!test::kernel_is_at_least(5, 15)) GTEST_SKIP() << "reads no calls before 5.15";
     Result<ThreadIterator> iterator = ThreadIterator::Create();
     if (!iterator) GTEST_SKIP() << iterator.error().message();
     iterator_.emplace(std::move(*iterator));

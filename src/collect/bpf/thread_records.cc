@@ -114,6 +114,7 @@ Result<ThreadLook> thread_of(const aq_thread_record& record, const AddressNames&
     const auto name = names.find(address);
     if (name != names.end() && !name->second.empty()) look.wait.stack.push_back(name->second);
   }
+  if (!look.wait.syscall) look.wait.syscall = syscall_of(look.wait.stack);
   return look;
 }
 

@@ -78,6 +78,7 @@ facts::Wait read_wait(const std::string& dir, char state, FileTargets& targets) 
   const std::string before = read_of(dir, "syscall");
   take_call(before, targets, wait);
   wait.stack = read_stack(dir);
+  if (!wait.syscall) wait.syscall = syscall_of(wait.stack);
   const bool moved = is_running(before) || read_of(dir, "syscall") != before;
   if (moved) return {.state = "R", .looks = 1};
   return wait;
