@@ -11,6 +11,25 @@
 namespace acceptq::answer {
 namespace {
 
+// A listener that waits for another one is not understood without it.
+void follow_causes(const diagnose::Report& report, const facts::Snapshot& snapshot,
+                   select::Selection& selection) {
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const diagnose::Finding& finding : report.findings) {
+      if (!finding.listener || !selection.keys.contains(*finding.listener) || !finding.cause) {
+        continue;
+      }
+      const auto behind = finding.cause->detail.find("listener");
+      if (behind == finding.cause->detail.end()) continue;
+      grew = selection.keys.insert(behind->second).second || grew;
+    }
+  }
+  for (const facts::Listener& listener : snapshot.listeners) {
+    if (selection.holds(listener)) selection.namespaces.insert(listener.netns);
+  }
+}
+
 void narrow_snapshot(const select::Selection& selection, facts::Snapshot& snapshot) {
   std::erase_if(snapshot.listeners,
                 [&](const facts::Listener& listener) { return !selection.holds(listener); });
@@ -63,6 +82,7 @@ Status narrow(const std::vector<select::Selector>& selectors, const select::IsPr
   facts::Snapshot& after = answer.observation.after;
   Result<select::Selection> selection = select::select(selectors, after, is_process);
   if (!selection) return fail(std::move(selection.error()));
+  follow_causes(answer.report, after, *selection);
   narrow_snapshot(*selection, after);
   narrow_report(*selection, answer.report);
   std::ranges::move(selection->warnings, std::back_inserter(answer.warnings));

@@ -22,10 +22,11 @@ struct Answer {
 // believe is among the blind spots.
 [[nodiscard]] Answer answer(facts::Observation observation);
 
-// Keeps the listeners that a selector matches, in the observation and in the report alike, with
-// their findings, their namespaces and the blind spots that concern them. No selectors: everything
-// stays. Warnings are those of select::select(), whose blind spots stay, and of listeners that have
-// ended. Fails as select::select() does, and leaves the answer as it was.
+// Keeps the listeners that a selector matches, and those that they wait for (AQ315), in the
+// observation and in the report alike, with their findings, their namespaces and the blind spots
+// that concern them. No selectors: everything stays. Warnings are those of select::select(), whose
+// blind spots stay, and of listeners that have ended. Fails as select::select() does, and leaves
+// the answer as it was.
 [[nodiscard]] Status narrow(const std::vector<select::Selector>& selectors,
                             const select::IsProcess& is_process, Answer& answer);
 

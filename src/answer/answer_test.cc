@@ -56,6 +56,18 @@ struct Seen : Answer {
   }
 };
 
+TEST(Narrow, KeepsTheListenerThatASelectedOneWaitsFor) {
+  Seen seen;
+  seen.report.findings.push_back({.id = "AQ315",
+                                  .listener = seen.key(0),
+                                  .cause = diagnose::Cause{.kind = diagnose::CauseKind::kUpstream,
+                                                           .detail = {{"listener", seen.key(1)}}}});
+  ASSERT_TRUE(seen.narrow_to(":22"));
+  EXPECT_EQ(seen.report.listeners.size(), 2U);
+  EXPECT_EQ(seen.observation.after.namespaces.size(), 2U);
+  EXPECT_EQ(seen.report.verdict, Verdict::kOverflowing);
+}
+
 TEST(Narrow, KeepsEverythingWithoutSelectors) {
   Seen seen;
   ASSERT_TRUE(narrow({}, {}, seen));

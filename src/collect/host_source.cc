@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "collect/local_addresses.h"
+#include "collect/local_clients.h"
 #include "collect/routes_back.h"
 #include "collect/troubled_owners.h"
 
@@ -38,7 +39,10 @@ std::map<NetnsId, std::set<facts::IpAddress>> HostSource::local_addresses(
 }
 
 void HostSource::describe_troubled(facts::Observation& observation, bool is_last) {
-  if (is_last) look_up_routes_back(scanner_, observation);
+  if (is_last) {
+    look_up_routes_back(scanner_, observation);
+    find_local_clients(scanner_, observation);
+  }
   describe_troubled_owners(options_, observation);
 }
 

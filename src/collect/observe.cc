@@ -7,6 +7,7 @@
 #include "collect/handshake_sampler.h"
 #include "collect/host_source.h"
 #include "collect/host_threads.h"
+#include "collect/local_clients.h"
 #include "collect/packet_sampler.h"
 #include "collect/queue_sampler.h"
 #include "collect/thread_sampler.h"
@@ -17,13 +18,15 @@
 namespace acceptq::collect {
 
 Result<facts::Observation> look(const ScanOptions& options) {
-  Result<facts::Snapshot> snapshot = Scanner(options).scan(ScanDepth::kComplete);
+  Scanner scanner(options);
+  Result<facts::Snapshot> snapshot = scanner.scan(ScanDepth::kComplete);
   if (!snapshot) return fail(std::move(snapshot.error()));
   facts::Observation observation;
   observation.after = std::move(*snapshot);
   describe_troubled_owners(options, observation);
   HostThreads threads(options.proc_root);
   look_at_threads(threads, observation);
+  find_local_clients(scanner, observation);
   observation.before = observation.after;
   return observation;
 }

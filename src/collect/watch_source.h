@@ -33,7 +33,7 @@ class WatchSource {
   [[nodiscard]] virtual std::map<NetnsId, std::set<facts::IpAddress>> local_addresses(
       const std::set<NetnsId>& namespaces) = 0;
   // What is looked up of listeners in trouble: their owners' details and, where it is a last word,
-  // the routes back to their clients.
+  // the routes back to their clients, and those of their clients that are on this host.
   virtual void describe_troubled(facts::Observation& observation, bool is_last) = 0;
 };
 

@@ -82,6 +82,7 @@ Report diagnose(const facts::Observation& observation) {
     add_cause_findings(observation, state, report.findings);
     add_elsewhere_findings(state, report.findings);
   }
+  add_waiting_client_findings(observation, states, report.findings);
   std::set<NetnsId> namespaces;
   for (const facts::Namespace& ns : observation.after.namespaces) namespaces.insert(ns.id);
   for (const ListenerState& state : states) namespaces.insert(state.listener->netns);

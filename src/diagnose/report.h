@@ -74,7 +74,7 @@ struct Finding {
   std::vector<Remedy> remedies;
 };
 
-// Whether it says why accept() is slow: AQ301 … AQ314.
+// Whether it says why accept() is slow: AQ301 … AQ315.
 [[nodiscard]] inline bool says_why(const Finding& finding) {
   return finding.cause && finding.id.starts_with("AQ3");
 }

@@ -47,6 +47,11 @@ void add_slow(const ListenerState& state, std::vector<Finding>& findings);
 void add_cause_findings(const facts::Observation& observation, const ListenerState& state,
                         std::vector<Finding>& findings);
 
+// AQ315: of listeners whose process waits for another one, which refuses it.
+void add_waiting_client_findings(const facts::Observation& observation,
+                                 const std::vector<ListenerState>& states,
+                                 std::vector<Finding>& findings);
+
 // Puts SYNs that died before a listener saw them to the listener that they were for.
 void attribute_dead_syns(const facts::Observation& observation, std::vector<ListenerState>& states);
 // More of them than a stray client sends.

@@ -19,6 +19,13 @@ IpAddress IpAddress::v6(std::span<const std::uint8_t, 16> bytes) {
   return address;
 }
 
+IpAddress IpAddress::unmapped() const {
+  constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  const std::span all(bytes_);
+  const bool is_mapped = is_v6_ && std::ranges::equal(all.first<12>(), kMapped);
+  return is_mapped ? v4(all.last<4>()) : *this;
+}
+
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   const std::string terminated(text);
   std::array<std::uint8_t, 16> raw{};
@@ -41,6 +48,11 @@ std::string IpAddress::to_string() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(is_v6_ ? AF_INET6 : AF_INET, bytes_.data(), text.data(), text.size());
   return text.data();
+}
+
+std::string host_and_port(const IpAddress& address, std::uint16_t port) {
+  const std::string host = address.to_string();
+  return (address.is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 }  // namespace acceptq::facts

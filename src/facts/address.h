@@ -22,6 +22,8 @@ class IpAddress {
 
   [[nodiscard]] bool is_v6() const { return is_v6_; }
   [[nodiscard]] bool is_unspecified() const;
+  // The IPv4 address that an IPv6 socket shows as ::ffff:a.b.c.d; any other as it is.
+  [[nodiscard]] IpAddress unmapped() const;
   // Its 4 or 16 bytes.
   [[nodiscard]] std::span<const std::uint8_t> bytes() const;
   [[nodiscard]] std::string to_string() const;
@@ -32,5 +34,8 @@ class IpAddress {
   bool is_v6_ = false;
   std::array<std::uint8_t, 16> bytes_{};
 };
+
+// "10.0.0.5:80", "[::1]:443".
+[[nodiscard]] std::string host_and_port(const IpAddress& address, std::uint16_t port);
 
 }  // namespace acceptq::facts

@@ -20,6 +20,13 @@ TEST(IpAddress, RefusesWhatIsNone) {
   }
 }
 
+TEST(IpAddress, AMappedOneIsOfIpv4) {
+  EXPECT_EQ(IpAddress::parse("::ffff:10.0.0.5")->unmapped(), IpAddress::parse("10.0.0.5"));
+  for (const char* text : {"10.0.0.5", "::1", "::", "2001:db8::ffff:a00:5"}) {
+    EXPECT_EQ(IpAddress::parse(text)->unmapped(), IpAddress::parse(text)) << text;
+  }
+}
+
 TEST(IpAddress, KnowsTheWildcard) {
   EXPECT_TRUE(IpAddress().is_unspecified());
   EXPECT_TRUE(IpAddress::parse("::")->is_unspecified());

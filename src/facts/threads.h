@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "facts/address.h"
+#include "facts/local_client.h"
 
 namespace acceptq::facts {
 
@@ -152,10 +153,11 @@ struct NfsMount {
 
 // Of listeners in trouble, and of the processes that hold them.
 struct AcceptEvidence {
-  std::map<std::string, Acceptors> acceptors;  // by listener_key
-  std::vector<ProcessCondition> processes;     // by pid
-  std::vector<FuseConnection> fuse;            // by device
-  std::vector<NfsMount> nfs;                   // by source and mount point
+  std::map<std::string, Acceptors> acceptors;               // by listener_key
+  std::vector<ProcessCondition> processes;                  // by pid
+  std::vector<FuseConnection> fuse;                         // by device
+  std::vector<NfsMount> nfs;                                // by source and mount point
+  std::map<std::string, std::vector<LocalClient>> clients;  // by listener_key, then by pid
 
   friend bool operator==(const AcceptEvidence&, const AcceptEvidence&) = default;
 };

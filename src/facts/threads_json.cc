@@ -102,11 +102,20 @@ static void fields(auto& archive, NfsMount& mount) {
   archive("execute_ms", mount.execute_ms);
 }
 
+static void fields(auto& archive, LocalClient& client) {
+  archive("pid", client.pid);
+  archive("comm", client.comm);
+  archive("address", client.address);
+  archive("connecting", client.connecting);
+  archive("connected", client.connected);
+}
+
 static void fields(auto& archive, AcceptEvidence& evidence) {
   archive("acceptors", evidence.acceptors);
   archive("processes", evidence.processes);
   archive("fuse", evidence.fuse);
   archive("nfs", evidence.nfs);
+  archive("clients", evidence.clients);
 }
 
 nlohmann::ordered_json evidence_to_json(const AcceptEvidence& evidence) {

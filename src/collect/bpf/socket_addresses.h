@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* The two ends of a connected socket. After threads_wire.h and libbpf's headers. */
+/* The two ends of a connected socket. After addresses_wire.h and libbpf's headers. */
 #pragma once
 
 #define AF_INET 2

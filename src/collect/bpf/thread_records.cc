@@ -127,8 +127,8 @@ Status take_addresses(const aq_addresses& ends, facts::FileTarget& target) {
     target.local = facts::IpAddress::v4(local.first<4>());
     target.peer = facts::IpAddress::v4(peer.first<4>());
   } else if (ends.family == AF_INET6) {
-    target.local = facts::IpAddress::v6(local);
-    target.peer = facts::IpAddress::v6(peer);
+    target.local = facts::IpAddress::v6(local).unmapped();
+    target.peer = facts::IpAddress::v6(peer).unmapped();
   } else {
     return fail(ErrorCode::kMalformed,
                 "thread record: unknown address family " + std::to_string(ends.family));

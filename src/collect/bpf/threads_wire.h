@@ -3,6 +3,7 @@
  * first word; fixed width, explicit padding, host byte order. */
 #pragma once
 
+#include "addresses_wire.h"
 #include "wire_types.h"
 
 enum {
@@ -65,16 +66,6 @@ struct aq_thread_record {
   aq_u32 exit_state;
   aq_u32 frames; /* of the stack */
   char comm[AQ_THREAD_COMM_LEN];
-};
-
-/* The two ends of a connected socket. */
-struct aq_addresses {
-  aq_u16 family; /* AF_INET, AF_INET6; else 0 */
-  aq_u16 local_port;
-  aq_u16 peer_port;
-  aq_u16 pad;
-  aq_u8 local[16];
-  aq_u8 peer[16];
 };
 
 struct aq_target_record {

@@ -8,15 +8,10 @@
 namespace acceptq::diagnose {
 namespace {
 
-std::string host_and_port(const facts::IpAddress& address, std::uint16_t port) {
-  return fmt::format(fmt::runtime(address.is_v6() ? "[{}]:{}" : "{}:{}"), address.to_string(),
-                     port);
-}
-
 // "10.0.0.7:3306"; empty where the socket has no such peer. Adds it to the detail.
 std::string name_peer(const facts::Wait& wait, Cause& cause) {
   if (!wait.target || !wait.target->peer) return "";
-  std::string name = host_and_port(*wait.target->peer, wait.target->peer_port.value_or(0));
+  std::string name = facts::host_and_port(*wait.target->peer, wait.target->peer_port.value_or(0));
   cause.detail["peer"] = name;
   return name;
 }

@@ -1,0 +1,62 @@
+// The client iterator against connections of the test's own.
+#include "collect/bpf/client_iterator.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "support/child.h"
+#include "support/traffic.h"
+
+namespace acceptq::collect::bpf {
+namespace {
+
+std::uint16_t port_of(const UniqueFd& fd) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  EXPECT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  return ntohs(address.sin_port);
+}
+
+UniqueFd connect_to(std::uint16_t port) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  static_cast<void>(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address));
+  return fd;
+}
+
+TEST(ClientIterator, TellsWhoIsConnectedAndWhoWaitsForAnAnswer) {
+  if (::geteuid() != 0) GTEST_SKIP() << "loading BPF programs needs root";
+  // Room for two: the kernel refuses the SYNs of the others.
+  constexpr int kBacklog = 1;
+  constexpr int kClients = 6;
+  const UniqueFd listener = test::listen_tcp("127.0.0.1", 0, kBacklog);
+  const std::uint16_t port = port_of(listener);
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < kClients; ++i) clients.push_back(connect_to(port));
+  const Result<ClientsSeen> first = find_clients({port});
+  if (!first) GTEST_SKIP() << first.error().message();
+
+  EXPECT_TRUE(test::eventually([&] {
+    const Result<ClientsSeen> seen = find_clients({port});
+    if (!seen || seen->clients.size() != kClients) return false;
+    const auto connecting = std::ranges::count(seen->clients, true, &ClientSeen::connecting);
+    return connecting >= 1 && connecting < kClients;
+  }));
+  for (const ClientSeen& client : first->clients) {
+    EXPECT_EQ(client.pid, Pid(::getpid()));
+    EXPECT_EQ(client.peer, facts::IpAddress::parse("127.0.0.1"));
+    EXPECT_EQ(client.peer_port, port);
+  }
+}
+
+}  // namespace
+}  // namespace acceptq::collect::bpf

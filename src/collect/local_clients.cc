@@ -1,0 +1,105 @@
+#include "collect/local_clients.h"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "collect/bpf/client_iterator.h"
+#include "collect/local_addresses.h"
+
+namespace acceptq::collect {
+namespace {
+
+using facts::IpAddress;
+using facts::Listener;
+
+bool is_loopback(const IpAddress& address) {
+  constexpr std::uint8_t kLoopbackNet = 127;
+  const std::span<const std::uint8_t> bytes = address.bytes();
+  return address.is_v6() ? address == IpAddress::parse("::1") : bytes.front() == kLoopbackNet;
+}
+
+// The namespace that a packet of the client to its peer arrives in, of those that are known.
+std::optional<NetnsId> destination(const bpf::ClientSeen& client,
+                                   const AddressesByNamespace& addresses) {
+  const auto own = addresses.find(client.netns);
+  if (is_loopback(client.peer) || (own != addresses.end() && own->second.contains(client.peer))) {
+    return client.netns;
+  }
+  std::optional<NetnsId> found;
+  for (const auto& [id, of_namespace] : addresses) {
+    if (!of_namespace.contains(client.peer)) continue;
+    if (found) return std::nullopt;
+    found = id;
+  }
+  return found;
+}
+
+// Those on the port that would answer: bound to the address itself, else to all.
+std::vector<const Listener*> answering(const std::vector<const Listener*>& on_port, NetnsId netns,
+                                       const IpAddress& address) {
+  std::vector<const Listener*> exact;
+  std::vector<const Listener*> wild;
+  for (const Listener* listener : on_port) {
+    if (listener->netns != netns || !facts::serves_address(*listener, address)) continue;
+    (listener->address == address ? exact : wild).push_back(listener);
+  }
+  return exact.empty() ? wild : exact;
+}
+
+bool was_looked_at(const facts::Observation& observation, const Listener& listener) {
+  return observation.accept_evidence.acceptors.contains(facts::listener_key(listener));
+}
+
+}  // namespace
+
+std::map<std::string, std::vector<facts::LocalClient>> clients_by_listener(
+    const facts::Observation& observation, const std::vector<bpf::ClientSeen>& clients,
+    const AddressesByNamespace& addresses) {
+  std::map<std::uint16_t, std::vector<const Listener*>> by_port;
+  for (const Listener& listener : observation.after.listeners) {
+    if (listener.protocol == facts::Protocol::kTcp) by_port[listener.port].push_back(&listener);
+  }
+  std::map<std::string, std::map<Pid, facts::LocalClient>> found;
+  for (const bpf::ClientSeen& client : clients) {
+    const std::optional<NetnsId> netns = destination(client, addresses);
+    if (!netns) continue;
+    for (const Listener* listener : answering(by_port[client.peer_port], *netns, client.peer)) {
+      if (!was_looked_at(observation, *listener)) continue;
+      facts::LocalClient& known = found[facts::listener_key(*listener)][client.pid];
+      known.pid = client.pid;
+      known.comm = client.comm;
+      known.address = client.peer;
+      ++(client.connecting ? known.connecting : known.connected);
+    }
+  }
+  std::map<std::string, std::vector<facts::LocalClient>> result;
+  for (const auto& [key, by_pid] : found) {
+    for (const auto& [pid, client] : by_pid) result[key].push_back(client);
+  }
+  return result;
+}
+
+void find_local_clients(const Scanner& scanner, facts::Observation& observation) {
+  std::set<std::uint16_t> ports;
+  for (const Listener& listener : observation.after.listeners) {
+    if (listener.protocol == facts::Protocol::kTcp && was_looked_at(observation, listener)) {
+      ports.insert(listener.port);
+    }
+  }
+  if (ports.empty()) return;
+  const Result<bpf::ClientsSeen> seen = bpf::find_clients(ports);
+  if (!seen || seen->clients.empty()) return;
+  std::set<NetnsId> namespaces;
+  for (const bpf::ClientSeen& client : seen->clients) namespaces.insert(client.netns);
+  for (const Listener& listener : observation.after.listeners) {
+    if (listener.protocol == facts::Protocol::kTcp && ports.contains(listener.port)) {
+      namespaces.insert(listener.netns);
+    }
+  }
+  observation.accept_evidence.clients =
+      clients_by_listener(observation, seen->clients, local_addresses(scanner, namespaces));
+}
+
+}  // namespace acceptq::collect

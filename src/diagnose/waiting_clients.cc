@@ -1,0 +1,75 @@
+// Listeners whose process is a client of another one on this host, which refuses it: an ingress in
+// front of a server. Nothing is lost where users connect, and yet nothing comes back.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "diagnose/rules.h"
+#include "facts/holders.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::LocalClient;
+
+bool is_owner(const facts::Listener& listener, Pid pid) {
+  return std::ranges::find(listener.owners, pid, &facts::OwnerRef::pid) != listener.owners.end();
+}
+
+std::string name_of_server(const facts::Observation& observation, const facts::Listener& listener) {
+  const facts::Process* process = facts::holders_of(observation.after, listener).first();
+  return process != nullptr ? process->comm : "a server";
+}
+
+Finding finding_of(const facts::Observation& observation, const ListenerState& front,
+                   const ListenerState& behind, const LocalClient& client) {
+  const std::string peer = facts::host_and_port(client.address, behind.listener->port);
+  Finding finding = finding_about("AQ315", front);
+  finding.confidence = 0.9;
+  finding.cause = Cause{.kind = CauseKind::kUpstream,
+                        .share = {},
+                        .detail = {{"peer", peer},
+                                   {"listener", behind.report.key},
+                                   {"pid", std::to_string(client.pid.value())},
+                                   {"connecting", std::to_string(client.connecting)},
+                                   {"connected", std::to_string(client.connected)}}};
+  finding.explanation = fmt::format(
+      "{} waits for {} behind it ({}), whose accept queue is full: {} that it tries to make "
+      "{} no answer. ",
+      client.comm, name_of_server(observation, *behind.listener), peer,
+      connections(client.connecting), client.connecting == 1 ? "has" : "have");
+  if (client.connected > 0) {
+    finding.explanation +=
+        fmt::format("It has {} established, some of which may still wait in that queue. ",
+                    connections(client.connected));
+  }
+  finding.explanation += "What that listener suffers from is said there.";
+  finding.evidence.push_back({.name = "connections_without_answer",
+                              .total = client.connecting,
+                              .unit = "connections",
+                              .source = fmt::format("/proc/{}/fd", client.pid.value())});
+  return finding;
+}
+
+}  // namespace
+
+void add_waiting_client_findings(const facts::Observation& observation,
+                                 const std::vector<ListenerState>& states,
+                                 std::vector<Finding>& findings) {
+  const auto& all = observation.accept_evidence.clients;
+  for (const ListenerState& behind : states) {
+    const auto clients = all.find(behind.report.key);
+    // Only of one whose queue refuses is it known why a SYN has no answer.
+    if (clients == all.end() || !behind.by_accept_queue) continue;
+    for (const LocalClient& client : clients->second) {
+      if (client.connecting == 0) continue;
+      for (const ListenerState& front : states) {
+        if (&front == &behind || !is_owner(*front.listener, client.pid)) continue;
+        findings.push_back(finding_of(observation, front, behind, client));
+      }
+    }
+  }
+}
+
+}  // namespace acceptq::diagnose
