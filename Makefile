@@ -51,10 +51,11 @@ test:  ## Everything that CI runs: unit, golden and system tests, bounded fuzzin
 	@$(MAKE) test-vm
 	@tools/fuzz --changed --seconds $(FUZZ_SECONDS)
 
-test-vm:  ## The ledgers against kernels 5.10, 6.1 and 6.12, in guests
+test-vm:  ## Ledgers on kernels 5.10, 6.1 and 6.12, and the seed case on NFS, in guests
 	@tools/install-deps test guests
 	@$(MAKE) build-dev
 	@tools/test-kernels --tests "ledger_test ledger_cases_test" 5.10 6.1 6.12
+	@tools/test-kernels --tests "collect_bpf_system_test nfs_seed_test" 6.1
 
 test-quick:  ## The tests that need neither root nor time
 	@tools/install-deps build test-quick
