@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "collect/bpf/client_iterator.h"
@@ -14,17 +13,11 @@ namespace {
 using facts::IpAddress;
 using facts::Listener;
 
-bool is_loopback(const IpAddress& address) {
-  constexpr std::uint8_t kLoopbackNet = 127;
-  const std::span<const std::uint8_t> bytes = address.bytes();
-  return address.is_v6() ? address == IpAddress::parse("::1") : bytes.front() == kLoopbackNet;
-}
-
 // The namespace that a packet of the client to its peer arrives in, of those that are known.
 std::optional<NetnsId> destination(const bpf::ClientSeen& client,
                                    const AddressesByNamespace& addresses) {
   const auto own = addresses.find(client.netns);
-  if (is_loopback(client.peer) || (own != addresses.end() && own->second.contains(client.peer))) {
+  if (client.peer.is_loopback() || (own != addresses.end() && own->second.contains(client.peer))) {
     return client.netns;
   }
   std::optional<NetnsId> found;

@@ -40,6 +40,12 @@ bool IpAddress::is_unspecified() const {
   return std::ranges::all_of(bytes(), [](std::uint8_t byte) { return byte == 0; });
 }
 
+bool IpAddress::is_loopback() const {
+  constexpr std::uint8_t kNet = 127;
+  static const IpAddress kOfV6 = *parse("::1");
+  return is_v6_ ? *this == kOfV6 : bytes_.front() == kNet;
+}
+
 std::span<const std::uint8_t> IpAddress::bytes() const {
   return std::span(bytes_).first(is_v6_ ? 16 : 4);
 }

@@ -22,6 +22,7 @@ class IpAddress {
 
   [[nodiscard]] bool is_v6() const { return is_v6_; }
   [[nodiscard]] bool is_unspecified() const;
+  [[nodiscard]] bool is_loopback() const;  // 127.0.0.0/8, ::1
   // The IPv4 address that an IPv6 socket shows as ::ffff:a.b.c.d; any other as it is.
   [[nodiscard]] IpAddress unmapped() const;
   // Its 4 or 16 bytes.

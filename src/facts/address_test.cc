@@ -31,6 +31,9 @@ TEST(IpAddress, KnowsTheWildcard) {
   EXPECT_TRUE(IpAddress().is_unspecified());
   EXPECT_TRUE(IpAddress::parse("::")->is_unspecified());
   EXPECT_FALSE(IpAddress::parse("::1")->is_unspecified());
+  EXPECT_TRUE(IpAddress::parse("127.0.0.53")->is_loopback());
+  EXPECT_TRUE(IpAddress::parse("::1")->is_loopback());
+  EXPECT_FALSE(IpAddress::parse("10.0.0.1")->is_loopback());
 }
 
 }  // namespace

@@ -259,6 +259,29 @@ TEST(Causes, WhoIsAtTheOtherEnd) {
   EXPECT_EQ(find(report, "AQ307")->cause->kind, CauseKind::kUpstream);
 }
 
+TEST(Causes, AServerOfThisHostAtTheOtherEndHasAName) {
+  Wait wait = in_call("S", "recvfrom");
+  wait.target = facts::FileTarget{.type = "sockfs", .device = 0, .inode = 0};
+  wait.target->local = wait.target->peer = facts::IpAddress::parse("127.0.0.1");
+  wait.target->local_port = 51234;
+  wait.target->peer_port = 9000;
+  facts::Observation observation = full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95));
+  facts::Listener behind = make_listener(9000, 0, 511, 0);
+  behind.owners = {{.pid = Pid(812), .fd = 7}};
+  observation.after.listeners.push_back(behind);
+  observation.after.processes.push_back({.pid = Pid(812), .comm = "php-fpm"});
+  facts::normalize(observation.after);
+  const Report report = report_of(observation);
+  EXPECT_TRUE(says(find(report, "AQ307"),
+                   "nginx waits for an answer of 127.0.0.1:9000 (php-fpm, pid 812): 95 %"));
+  EXPECT_EQ(find(report, "AQ307")->cause->detail.at("listener"), facts::listener_key(behind));
+  // Another pod's loopback is another place.
+  for (facts::Listener& listener : observation.after.listeners) {
+    if (listener.port == 9000) listener.netns = kHost;
+  }
+  EXPECT_TRUE(says(find(report_of(observation), "AQ307"), "an answer of 127.0.0.1:9000: 95 %"));
+}
+
 TEST(Causes, PipeLockAndSleep) {
   Wait pipe = in_call("S", "write", {"anon_pipe_write"});
   pipe.target = facts::FileTarget{.type = "pipefs", .path = "pipe:[77]"};

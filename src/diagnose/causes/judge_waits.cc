@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "diagnose/causes/judges.h"
+#include "facts/holders.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -14,6 +15,36 @@ std::string name_peer(const facts::Wait& wait, Cause& cause) {
   std::string name = facts::host_and_port(*wait.target->peer, wait.target->peer_port.value_or(0));
   cause.detail["peer"] = name;
   return name;
+}
+
+// The listener of this host at the other end, where it can only be that one: a connection that does
+// not leave its namespace, or a listener that is bound to the address itself.
+const facts::Listener* listener_of_peer(const Scene& scene, const facts::FileTarget& socket) {
+  const facts::Listener* found = nullptr;
+  const bool stays = socket.peer->is_loopback() || socket.local == socket.peer;
+  for (const facts::Listener& listener : scene.observation.after.listeners) {
+    if (listener.protocol != facts::Protocol::kTcp || listener.port != socket.peer_port) continue;
+    const bool answers = stays ? listener.netns == scene.state.listener->netns &&
+                                     facts::serves_address(listener, *socket.peer)
+                               : listener.address == *socket.peer;
+    if (!answers) continue;
+    if (found != nullptr) return nullptr;
+    found = &listener;
+  }
+  return found;
+}
+
+// " (php-fpm, pid 812)"; empty where it is elsewhere. Adds it to the detail.
+std::string name_server(const Scene& scene, const facts::Wait& wait, Cause& cause) {
+  if (!wait.target || !wait.target->peer || !wait.target->peer_port) return "";
+  const facts::Listener* listener = listener_of_peer(scene, *wait.target);
+  if (listener == nullptr) return "";
+  cause.detail["listener"] = facts::listener_key(*listener);
+  const facts::Process* server = facts::holders_of(scene.observation.after, *listener).first();
+  if (server == nullptr) return "";
+  cause.detail["server"] = server->comm;
+  cause.detail["server_pid"] = std::to_string(server->pid.value());
+  return fmt::format(" ({}, pid {})", server->comm, server->pid.value());
 }
 
 }  // namespace
@@ -67,9 +98,11 @@ std::optional<JudgedCause> judge_client(const Scene& scene) {
 std::optional<JudgedCause> judge_upstream(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kUpstream, WaitClass::kPeer);
   if (!judged) return std::nullopt;
-  const std::string peer = name_peer(*scene.time.of(WaitClass::kPeer).most_seen, judged->cause);
+  const facts::Wait& wait = *scene.time.of(WaitClass::kPeer).most_seen;
+  const std::string peer = name_peer(wait, judged->cause);
   judged->words = peer.empty() ? "waits for the other end of a socket"
-                               : fmt::format("waits for an answer of {}", peer);
+                               : fmt::format("waits for an answer of {}{}", peer,
+                                             name_server(scene, wait, judged->cause));
   if (peer.empty()) judged->confidence = std::min(judged->confidence, 0.7);
   judged->consequence = "While it waits it takes nothing from the queue.";
   return judged;
