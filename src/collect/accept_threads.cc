@@ -4,6 +4,8 @@
 #include <optional>
 #include <set>
 
+#include "collect/counted_times.h"
+
 namespace acceptq::collect {
 namespace {
 
@@ -28,7 +30,8 @@ bool same_target(const facts::Listener& listener, const std::optional<facts::Fil
   return a->peer == b->peer && a->peer_port == b->peer_port;
 }
 
-void add_wait(const facts::Listener& listener, Wait wait, std::vector<Wait>& waits) {
+// Returns its place.
+std::size_t add_wait(const facts::Listener& listener, Wait wait, std::vector<Wait>& waits) {
   const auto is_same = [&](const Wait& known) {
     return known.state == wait.state && known.syscall == wait.syscall && known.lock == wait.lock &&
            known.stack == wait.stack && same_target(listener, known.target, wait.target);
@@ -39,11 +42,12 @@ void add_wait(const facts::Listener& listener, Wait wait, std::vector<Wait>& wai
       return known.state == wait.state && known.syscall == wait.syscall;
     });
   }
-  if (place != waits.end()) {
-    place->looks += wait.looks;
-  } else {
+  if (place == waits.end()) {
     waits.push_back(std::move(wait));
+    return waits.size() - 1;
   }
+  place->looks += wait.looks;
+  return static_cast<std::size_t>(place - waits.begin());
 }
 
 std::optional<std::uint64_t> difference(const std::optional<std::uint64_t>& before,
@@ -110,7 +114,9 @@ void AcceptThreads::add_thread(std::int64_t at_ns, const facts::Listener& listen
   } else if (is_in_accept(listener, look)) {
     watch.link = AcceptLink::kAccept;
   }
-  add_wait(listener, look.wait, watch.waits);
+  known.last_place = add_wait(listener, look.wait, watch.waits);
+  if (watch.looks == 1) known.first_place = known.last_place;
+  known.on_core = look.on_core;
 }
 
 void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> listeners,
@@ -126,11 +132,18 @@ void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> lis
   }
 }
 
-std::map<std::string, facts::Acceptors> AcceptThreads::take() {
+std::map<std::string, facts::Acceptors> AcceptThreads::take(std::span<const ThreadTime> counted) {
+  std::map<std::pair<Pid, Pid>, const ThreadTime*> by_thread;
+  for (const ThreadTime& time : counted) by_thread[{time.pid, time.tid}] = &time;
   std::map<std::string, facts::Acceptors> all;
   for (auto& [key, book] : books_) {
     facts::Acceptors& acceptors = all[key] = std::move(book.acceptors);
     for (auto& [id, known] : book.threads) {
+      if (const auto time = by_thread.find(id); time != by_thread.end()) {
+        const std::vector<Wait>& waits = known.watch.waits;
+        known.watch.exact =
+            placed(*time->second, waits[known.first_place], waits[known.last_place], known.on_core);
+      }
       std::ranges::stable_sort(known.watch.waits, std::ranges::greater{}, &Wait::looks);
       acceptors.threads.push_back(std::move(known.watch));
     }

@@ -1,6 +1,7 @@
 // Looks at the threads of listeners in trouble, added up. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -18,14 +19,18 @@ class AcceptThreads {
  public:
   // What of `seen` belongs to one of these listeners.
   void add(std::int64_t at_ns, std::span<const facts::Listener> listeners, const ThreadsSeen& seen);
-  // Everything so far, by listener_key; begins anew.
-  [[nodiscard]] std::map<std::string, facts::Acceptors> take();
+  // Everything so far, by listener_key, with the time that was `counted` of these threads; begins
+  // anew.
+  [[nodiscard]] std::map<std::string, facts::Acceptors> take(std::span<const ThreadTime> counted);
 
  private:
   struct Known {
     facts::ThreadWatch watch;
     std::int64_t first_ns = 0;
     facts::ThreadTimes first;
+    std::size_t first_place = 0;  // in `watch.waits`, at the first look and at the last
+    std::size_t last_place = 0;
+    bool on_core = false;  // at the last look
   };
   struct Book {
     facts::Acceptors acceptors;

@@ -49,6 +49,32 @@ ThreadsSeen HostThreads::look(std::span<const WatchedProcess> watched, std::size
   return seen;
 }
 
+// Threads that /proc shows have no number that the clock could know them by.
+void HostThreads::count_time(std::span<const ThreadLook> threads) {
+  if (!iterator_) return;
+  if (!std::exchange(tried_clock_, true)) {
+    Result<bpf::ThreadClock> created = bpf::ThreadClock::Create();
+    if (created) clock_.emplace(std::move(*created));
+  }
+  if (!clock_) return;
+  counts_ = true;
+  // One that once could not be attached is not tried again.
+  if (!clock_->count(threads)) clock_.reset();
+}
+
+void HostThreads::stop_counting_time() {
+  if (!clock_ || !std::exchange(counts_, false)) return;
+  const bpf::ClockReading reading = clock_->stop();
+  bpf::AddressNames names;
+  iterator_->name(bpf::addresses_of(reading), names);
+  for (ThreadTime& time : bpf::times_of(reading, names)) counted_.add(std::move(time));
+}
+
+std::vector<ThreadTime> HostThreads::counted_time() {
+  stop_counting_time();
+  return counted_.take();
+}
+
 // The link is read, and not followed; its reading may wait for an execve().
 void HostThreads::name_files(ThreadsSeen& seen) {
   std::vector<std::pair<facts::FileTarget*, std::string>> unnamed;

@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "collect/bpf/thread_clock.h"
 #include "collect/bpf/thread_iterator.h"
 #include "collect/cgroup/held_back.h"
+#include "collect/counted_times.h"
 #include "collect/nfs_mounts.h"
 #include "collect/procfs/threads.h"
 #include "collect/thread_looks.h"
@@ -23,6 +25,9 @@ class HostThreads final : public ThreadLooks {
 
   [[nodiscard]] ThreadsSeen look(std::span<const WatchedProcess> watched,
                                  std::size_t most_threads) override;
+  void count_time(std::span<const ThreadLook> threads) override;
+  void stop_counting_time() override;
+  [[nodiscard]] std::vector<ThreadTime> counted_time() override;
   void watch_condition(Pid pid) override;
   [[nodiscard]] std::vector<facts::ProcessCondition> conditions() override;
   [[nodiscard]] std::vector<facts::FuseConnection> fuse(
@@ -37,6 +42,10 @@ class HostThreads final : public ThreadLooks {
   bool tried_ = false;
   std::optional<bpf::ThreadIterator> iterator_;  // empty where it does not load
   procfs::ThreadReader reader_;                  // then
+  bool tried_clock_ = false;
+  std::optional<bpf::ThreadClock> clock_;  // empty where it does not load, nor the iterator
+  bool counts_ = false;
+  CountedTimes counted_;
   std::optional<cgroup::HeldBack> held_back_;
   std::map<Pid, std::vector<cgroup::CpuGroupReading>> cpu_groups_;        // at the beginning
   std::map<Pid, std::vector<evidence::NfsMountStats>> nfs_;               // likewise

@@ -28,6 +28,21 @@ struct ThreadLook {
   std::string comm;
   facts::Wait wait;          // with `looks` 1; without `target` where it is not a descriptor's call
   facts::ThreadTimes times;  // since the thread began
+  // By the iterator: the kernel's own number of it (that of the first PID namespace), and whether
+  // it was on a core.
+  std::optional<std::uint32_t> kernel_tid;
+  bool on_core = false;
+};
+
+// Where one thread's time went, as far as the scheduler's events tell.
+struct ThreadTime {
+  Pid pid;
+  Pid tid;
+  facts::ExactTime time;
+  // What looks have to place: it did not move at all, or until it was woken for the first time.
+  // Both are part of `counted_ns`.
+  std::uint64_t unmoved_ns = 0;
+  std::uint64_t first_blocked_ns = 0;
 };
 
 // Who waited for a listener at one moment, by the listener's own wait queue.

@@ -21,6 +21,13 @@ class ThreadLooks {
   // All of one moment, as far as that can be had; at most `most_threads`.
   [[nodiscard]] virtual ThreadsSeen look(std::span<const WatchedProcess> watched,
                                          std::size_t most_threads) = 0;
+  // Counts the exact time of these threads from now on, as well as of those of earlier calls, where
+  // the kernel lets it be counted.
+  virtual void count_time(std::span<const ThreadLook> threads) = 0;
+  // Costs the host nothing any more until count_time() is called again.
+  virtual void stop_counting_time() = 0;
+  // All that was counted, by process and thread; stops, and forgets it.
+  [[nodiscard]] virtual std::vector<ThreadTime> counted_time() = 0;
   // Begins to watch what holds a process back; asked again, it goes on from the first time.
   virtual void watch_condition(Pid pid) = 0;
   // Since watch_condition(), which is forgotten then; by pid.

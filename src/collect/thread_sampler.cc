@@ -63,7 +63,7 @@ void add_fuse(ThreadLooks& threads, facts::AcceptEvidence& evidence) {
 // All that was gathered since the last time.
 facts::AcceptEvidence take_evidence(ThreadLooks& threads, AcceptThreads& seen) {
   facts::AcceptEvidence evidence;
-  evidence.acceptors = seen.take();
+  evidence.acceptors = seen.take(threads.counted_time());
   evidence.processes = threads.conditions();
   evidence.nfs = threads.nfs();
   add_fuse(threads, evidence);
@@ -82,7 +82,8 @@ const facts::Listener* find(const facts::Snapshot& snapshot, const facts::Listen
 }  // namespace
 
 void ThreadSampler::begin_anew() {
-  static_cast<void>(seen_.take());
+  static_cast<void>(seen_.take({}));
+  static_cast<void>(threads_.counted_time());
   static_cast<void>(threads_.conditions());
   static_cast<void>(threads_.nfs());
   polling_.clear();
@@ -133,6 +134,7 @@ void ThreadSampler::tend(std::int64_t now_ns) {
     look_for_trouble(judged_ns_, queues_.newest());
   }
   std::erase_if(in_trouble_, [&](const auto& entry) { return entry.second.until_ns < now_ns; });
+  if (in_trouble_.empty()) threads_.stop_counting_time();
   if (in_trouble_.empty() || !pace_.is_due(now_ns)) return;
   std::vector<facts::Listener> listeners;
   listeners.reserve(in_trouble_.size());
@@ -146,6 +148,7 @@ void ThreadSampler::tend(std::int64_t now_ns) {
     if (facts::is_polling(look.wait)) polling_.insert(look.pid);
   }
   seen_.add(now_ns, listeners, seen);
+  threads_.count_time(seen.threads);
   // The first look loads what all others need: it says nothing of what they cost.
   pace_.done(now_ns, now_ns + (std::exchange(has_looked_, true) ? seen.cost_ns : 0));
 }

@@ -95,6 +95,29 @@ TEST_F(ThreadSamplerTest, LooksFromTheMomentThatAQueueFills) {
   EXPECT_EQ(observation.accept_evidence.fuse.size(), 1U);
 }
 
+TEST_F(ThreadSamplerTest, CountsTimeWhileAListenerIsInTroubleAndNoLonger) {
+  at(2.0, [&] { wait_in_queue(64); });
+  at(2.5, [&] {
+    EXPECT_TRUE(threads_.counts);
+    EXPECT_EQ(threads_.counted, std::set<Pid>{kServer});
+    wait_in_queue(0);
+  });
+  at(8.5, [&] {
+    EXPECT_FALSE(threads_.counts);
+    threads_.times = {{.pid = kServer,
+                       .tid = kServer,
+                       .time = {.counted_ns = 100, .ready_ns = 10},
+                       .unmoved_ns = 90}};
+  });
+  const facts::Observation observation = watch(8);
+  const auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  ASSERT_EQ(acceptors.threads.size(), 1U);
+  ASSERT_TRUE(acceptors.threads[0].exact);
+  EXPECT_EQ(acceptors.threads[0].exact->ready_ns, 10U);
+  ASSERT_EQ(acceptors.threads[0].exact->blocked.size(), 1U);
+  EXPECT_EQ(acceptors.threads[0].exact->blocked[0].syscall, "epoll_wait");
+}
+
 // A burst may be over before its queue is looked at.
 TEST_F(ThreadSamplerTest, LooksWhereASocketDropsMore) {
   at(2.0, [&] { host_.snapshot.listeners[0].drops = 6; });

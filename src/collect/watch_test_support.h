@@ -92,12 +92,25 @@ class ScriptedThreads final : public ThreadLooks {
   std::vector<WatchedProcess> asked;
   std::set<Pid> conditions_of;
   std::vector<std::uint64_t> fuse_of;
+  bool counts = false;
+  std::set<Pid> counted;
+  std::vector<ThreadTime> times;
 
   [[nodiscard]] ThreadsSeen look(std::span<const WatchedProcess> watched,
                                  std::size_t /*most_threads*/) override {
     ++looks;
     asked.assign(watched.begin(), watched.end());
     return seen;
+  }
+  void count_time(std::span<const ThreadLook> threads) override {
+    counts = true;
+    for (const ThreadLook& look : threads) counted.insert(look.tid);
+  }
+  void stop_counting_time() override { counts = false; }
+  [[nodiscard]] std::vector<ThreadTime> counted_time() override {
+    counts = false;
+    counted.clear();
+    return std::exchange(times, {});
   }
   void watch_condition(Pid pid) override { conditions_of.insert(pid); }
   [[nodiscard]] std::vector<facts::ProcessCondition> conditions() override {

@@ -70,15 +70,38 @@ struct ThreadTimes {
   friend bool operator==(const ThreadTimes&, const ThreadTimes&) = default;
 };
 
+// A place where a thread was blocked, and for how long.
+struct BlockedTime {
+  std::string state;                   // as in Wait, and so are the next two
+  std::optional<std::string> syscall;  // empty: none, or not known
+  std::vector<std::string> stack;      // empty where it could not be kept
+  std::uint64_t ns = 0;
+  std::uint64_t times = 0;
+
+  friend bool operator==(const BlockedTime&, const BlockedTime&) = default;
+};
+
+// Where a thread's time went without a gap, by the scheduler's own events.
+struct ExactTime {
+  std::uint64_t counted_ns = 0;  // all that follows is of this
+  std::uint64_t on_core_ns = 0;
+  std::uint64_t ready_ns = 0;        // without a core; throttled as well
+  std::uint64_t unplaced_ns = 0;     // blocked, with no room to keep where
+  std::vector<BlockedTime> blocked;  // longest first
+
+  friend bool operator==(const ExactTime&, const ExactTime&) = default;
+};
+
 struct ThreadWatch {
   Pid pid;  // of its process
   Pid tid;
   std::string comm;
   AcceptLink link = AcceptLink::kOwner;
   std::uint32_t looks = 0;
-  std::int64_t watched_ns = 0;  // from the first look to the last
-  ThreadTimes times;            // over that
-  std::vector<Wait> waits;      // most looks first
+  std::int64_t watched_ns = 0;     // from the first look to the last
+  ThreadTimes times;               // over that
+  std::vector<Wait> waits;         // most looks first
+  std::optional<ExactTime> exact;  // empty where the kernel does not let it be counted
 
   friend bool operator==(const ThreadWatch&, const ThreadWatch&) = default;
 };

@@ -44,6 +44,22 @@ static void fields(auto& archive, ThreadTimes& times) {
   archive("major_faults", times.major_faults);
 }
 
+static void fields(auto& archive, BlockedTime& blocked) {
+  archive("state", blocked.state);
+  archive("syscall", blocked.syscall);
+  archive("stack", blocked.stack);
+  archive("ns", blocked.ns);
+  archive("times", blocked.times);
+}
+
+static void fields(auto& archive, ExactTime& exact) {
+  archive("counted_ns", exact.counted_ns);
+  archive("on_core_ns", exact.on_core_ns);
+  archive("ready_ns", exact.ready_ns);
+  archive("unplaced_ns", exact.unplaced_ns);
+  archive("blocked", exact.blocked);
+}
+
 static void fields(auto& archive, ThreadWatch& thread) {
   archive("pid", thread.pid);
   archive("tid", thread.tid);
@@ -53,6 +69,7 @@ static void fields(auto& archive, ThreadWatch& thread) {
   archive("watched_ns", thread.watched_ns);
   archive("times", thread.times);
   archive("waits", thread.waits);
+  archive("exact", thread.exact);
 }
 
 static void fields(auto& archive, Acceptors& acceptors) {

@@ -31,6 +31,10 @@ Observation with_evidence() {
                    .looks = 4},
                   {.state = "S", .syscall = "futex", .lock = 0x7fff00001234, .looks = 1},
                   {.state = "S", .syscall = "recvfrom", .fd = 4, .target = socket}};
+  thread.exact = ExactTime{.counted_ns = 100, .on_core_ns = 2, .ready_ns = 3, .unplaced_ns = 5};
+  thread.exact->blocked = {
+      {.state = "D", .syscall = "read", .stack = {"rpc_wait_bit_killable"}, .ns = 89, .times = 7},
+      {.state = "S", .ns = 1, .times = 1}};
   Acceptors& acceptors = observation.accept_evidence.acceptors["tcp:1:0.0.0.0:80#2"];
   acceptors = {.queue_looks = 5, .waited_for = 1, .in_epoll = 5, .threads = {thread}};
   observation.accept_evidence.processes = {{.pid = Pid(3985),
@@ -62,6 +66,21 @@ Observation with_evidence() {
 TEST(Threads, RecordingsKeepTheEvidence) {
   const Observation observation = with_evidence();
   const Result<Observation> read = observation_from_json(to_json(observation));
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->accept_evidence, observation.accept_evidence);
+}
+
+// Recordings of the first versions have no such member.
+TEST(Threads, AThreadWithoutExactTimeIsRead) {
+  Observation observation = with_evidence();
+  observation.accept_evidence.acceptors.begin()->second.threads[0].exact.reset();
+  std::string text = to_json(observation);
+  const std::string member = "\"exact\": null";
+  const auto at = text.find(member);
+  ASSERT_NE(at, std::string::npos);
+  const auto comma = text.rfind(',', at);
+  text.erase(comma, at + member.size() - comma);
+  const Result<Observation> read = observation_from_json(text);
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(read->accept_evidence, observation.accept_evidence);
 }

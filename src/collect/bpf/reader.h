@@ -14,12 +14,12 @@ struct reader {
 
 /* A pointer whose numbers[0] is numbers[level] of `pid`: an index must be constant to be relocated.
  */
-static struct pid *at_level(struct pid *pid, __u32 level) {
+static inline struct pid *at_level(struct pid *pid, __u32 level) {
   const __u64 entry = bpf_core_field_size(struct pid, numbers[0]);
   return (struct pid *)((char *)pid + level * entry);
 }
 
-static long find_reader(struct reader *reader) {
+static inline long find_reader(struct reader *reader) {
   struct task_struct *current = (struct task_struct *)bpf_get_current_task();
   struct pid *pid = 0;
   const long err = bpf_core_read(&pid, sizeof pid, &current->thread_pid);
@@ -31,7 +31,7 @@ static long find_reader(struct reader *reader) {
 }
 
 /* The PID by which the reader knows `task`; 0 where it does not, or where the task is gone. */
-static __u32 pid_seen_by(const struct reader *reader, struct task_struct *task) {
+static inline __u32 pid_seen_by(const struct reader *reader, struct task_struct *task) {
   struct pid *pid = BPF_CORE_READ(task, thread_pid);
   if (!pid || BPF_CORE_READ(pid, level) < reader->level) return 0;
   pid = at_level(pid, reader->level);

@@ -82,10 +82,28 @@ class ThreadIterator::Impl {
     if (learn_functions()) {
       if (Status done = pass(watched, most_threads); !done) return fail(done.error());
     }
-    name(unnamed_addresses(records_, names_));
+    name(unnamed_addresses(records_, names_), names_);
     Result<ThreadsSeen> seen = parse_thread_records(records_, names_);
     if (seen) seen->left_out = left_out(watched);
     return seen;
+  }
+
+  // Asks the kernel once for each address. An address means the same as long as the kernel runs,
+  // but for modules that come and go.
+  void name(std::span<const std::uint64_t> addresses, AddressNames& names) {
+    for (; namer_ && !addresses.empty();) {
+      const auto some = addresses.first(std::min<std::size_t>(addresses.size(), AQ_ADDRESSES));
+      for (__u32 i = 0; i < AQ_ADDRESSES; ++i) {
+        const std::uint64_t address = i < some.size() ? some[i] : 0;
+        if (i >= some.size() && i >= named_at_once_) break;
+        bpf_map_update_elem(bpf_map__fd(skeleton_->maps.addresses), &i, &address, BPF_ANY);
+      }
+      named_at_once_ = some.size();
+      std::vector<std::byte> text;
+      if (!read_iterator(namer_.get(), "the BPF iterator over addresses", text)) return;
+      take_names({reinterpret_cast<const char*>(text.data()), text.size()}, some, names);
+      addresses = addresses.subspan(some.size());
+    }
   }
 
  private:
@@ -168,26 +186,6 @@ class ThreadIterator::Impl {
     return learned;
   }
 
-  void name(std::span<const std::uint64_t> addresses) { name(addresses, names_); }
-
-  // Asks the kernel once for each address. An address means the same as long as the kernel runs,
-  // but for modules that come and go.
-  void name(std::span<const std::uint64_t> addresses, AddressNames& names) {
-    for (; namer_ && !addresses.empty();) {
-      const auto some = addresses.first(std::min<std::size_t>(addresses.size(), AQ_ADDRESSES));
-      for (__u32 i = 0; i < AQ_ADDRESSES; ++i) {
-        const std::uint64_t address = i < some.size() ? some[i] : 0;
-        if (i >= some.size() && i >= named_at_once_) break;
-        bpf_map_update_elem(bpf_map__fd(skeleton_->maps.addresses), &i, &address, BPF_ANY);
-      }
-      named_at_once_ = some.size();
-      std::vector<std::byte> text;
-      if (!read_iterator(namer_.get(), "the BPF iterator over addresses", text)) return;
-      take_names({reinterpret_cast<const char*>(text.data()), text.size()}, some, names);
-      addresses = addresses.subspan(some.size());
-    }
-  }
-
   Skeleton skeleton_;
   Link link_;
   Link namer_;
@@ -224,6 +222,10 @@ Result<ThreadIterator> ThreadIterator::Create() {
 Result<ThreadsSeen> ThreadIterator::look(std::span<const WatchedProcess> watched,
                                          std::size_t most_threads) {
   return impl_->look(watched, most_threads);
+}
+
+void ThreadIterator::name(std::span<const std::uint64_t> addresses, AddressNames& names) {
+  impl_->name(addresses, names);
 }
 
 }  // namespace acceptq::collect::bpf

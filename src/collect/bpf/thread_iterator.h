@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
 #include "base/result.h"
+#include "collect/bpf/thread_records.h"
 #include "collect/thread_look.h"
 
 namespace acceptq::collect::bpf {
@@ -35,6 +37,9 @@ class ThreadIterator {
   // wait (collect/attended.h).
   [[nodiscard]] Result<ThreadsSeen> look(std::span<const WatchedProcess> watched,
                                          std::size_t most_threads);
+
+  // Adds the kernel's names of these addresses; none where it has no iterator that tells.
+  void name(std::span<const std::uint64_t> addresses, AddressNames& names);
 
  private:
   class Impl;

@@ -107,6 +107,8 @@ Result<ThreadLook> thread_of(const aq_thread_record& record, const AddressNames&
   look.tid = pid_of(record.tid);
   look.comm = text_of({static_cast<const char*>(record.comm), sizeof record.comm});
   look.times = times_of(record);
+  look.kernel_tid = record.kernel_tid;
+  look.on_core = (record.valid & AQ_THREAD_ON_CORE) != 0;
   look.wait.looks = 1;
   look.wait.state = state_letter(record.state, record.exit_state);
   take_call(record, look.wait);

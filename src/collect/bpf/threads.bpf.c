@@ -17,15 +17,13 @@
 #include <bpf/bpf_core_read.h>
 #include "threads_wire.h"
 #include "reader.h"
+#include "entry_registers.h"
 #include "open_file.h"
 #include "socket_addresses.h"
 #include "wait_queues.h"
 // clang-format on
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-// Whether this kernel lets the program call bpf_task_pt_regs (5.15); decided by loading.
-const volatile bool may_read_registers = true;
 
 // The system calls whose first argument is a descriptor.
 const volatile __u8 on_descriptor[AQ_SYSCALLS];
@@ -49,57 +47,12 @@ struct {
 static WHOLE struct aq_thread_record thread;
 static WHOLE struct aq_target_record target;
 
-#if defined(__TARGET_ARCH_x86)
-
-#define TS_COMPAT 0x0002 /* in a system call of 32-bit numbering */
-
-static bool from_user_space(struct pt_regs *regs) { return (READ_FIELD(regs, cs) & 3) == 3; }
-
-static bool has_other_numbers(struct task_struct *task) {
-  return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
-}
-
-static void read_call(struct pt_regs *regs, struct aq_thread_record *record) {
-  // An interrupt or a fault leaves a negative number; the kernel itself looks at 32 bits.
-  record->syscall = (__s32)BPF_CORE_READ(regs, orig_ax);
-  record->arguments[0] = BPF_CORE_READ(regs, di);
-  record->arguments[1] = BPF_CORE_READ(regs, si);
-  record->arguments[2] = BPF_CORE_READ(regs, dx);
-  record->arguments[3] = BPF_CORE_READ(regs, r10);
-}
-
-#elif defined(__TARGET_ARCH_arm64)
-
-#define TIF_32BIT 22
-
-static bool from_user_space(struct pt_regs *regs) {
-  return (BPF_CORE_READ(regs, pstate) & 15) == 0;
-}
-
-static bool has_other_numbers(struct task_struct *task) {
-  return BPF_CORE_READ(task, thread_info.flags) >> TIF_32BIT & 1;
-}
-
-static void read_call(struct pt_regs *regs, struct aq_thread_record *record) {
-  record->syscall = BPF_CORE_READ(regs, syscallno);
-  record->arguments[0] = BPF_CORE_READ(regs, orig_x0);
-  record->arguments[1] = BPF_CORE_READ(regs, regs[1]);
-  record->arguments[2] = BPF_CORE_READ(regs, regs[2]);
-  record->arguments[3] = BPF_CORE_READ(regs, regs[3]);
-}
-
-#else
-#error "How does a thread enter the kernel on this architecture?"
-#endif
-
-// The thread is not on a CPU: what it left on its kernel's stack is how it entered the kernel.
 static __always_inline void read_syscall(struct task_struct *task,
                                          struct aq_thread_record *record) {
-  if (!may_read_registers) return;
-  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  // Threads of the kernel within a process (io_uring's workers) never came from user space.
-  if (!regs || !from_user_space(regs) || has_other_numbers(task)) return;
-  read_call(regs, record);
+  struct pt_regs *regs = entry_registers(task);
+  if (!regs) return;
+  record->syscall = call_number(regs);
+  read_arguments(regs, record->arguments);
   if (record->syscall >= 0) record->valid |= AQ_THREAD_SYSCALL;
 }
 
@@ -140,11 +93,6 @@ static bool read_target(struct task_struct *task, __s32 fd, struct aq_target_rec
   return true;
 }
 
-static __u32 state_of(struct task_struct *task) {
-  if (bpf_core_field_exists(task->__state)) return BPF_CORE_READ(task, __state);
-  return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
-}
-
 // A kernel for one CPU has no such field: there the reader is the one that runs.
 static bool runs(struct task_struct *task) {
   return bpf_core_field_exists(task->on_cpu) && BPF_CORE_READ(task, on_cpu);
@@ -158,13 +106,16 @@ static __always_inline void write_thread(struct bpf_iter__task *ctx, struct task
   record->tgid = tgid;
   record->tid = pid_seen_by(&reader, task);
   if (!record->tid) return;
+  record->kernel_tid = task->pid;
   record->state = state_of(task);
   record->exit_state = BPF_CORE_READ(task, exit_state);
   BPF_CORE_READ_STR_INTO(&record->comm, task, comm);
   read_times(task, record);
   bool has_target = false;
   // What lies on the stack of a thread that runs is from before, and of one that has ended, gone.
-  if (!runs(task) && !record->exit_state) {
+  if (runs(task)) {
+    record->valid |= AQ_THREAD_ON_CORE;
+  } else if (!record->exit_state) {
     read_syscall(task, record);
     const __u32 number = record->syscall;
     if (record->valid & AQ_THREAD_SYSCALL && number < AQ_SYSCALLS && on_descriptor[number]) {

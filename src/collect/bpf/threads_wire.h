@@ -34,6 +34,7 @@ enum {
   AQ_THREAD_TIMES = 1u << 2,
   AQ_THREAD_SWITCHES = 1u << 3,
   AQ_THREAD_FAULTS = 1u << 4,
+  AQ_THREAD_ON_CORE = 1u << 5, /* it ran on a core */
 };
 
 /* How a thread waits for a listener; the strongest first. */
@@ -64,7 +65,9 @@ struct aq_thread_record {
   aq_s32 syscall;
   aq_u32 state; /* bits of task_struct's __state */
   aq_u32 exit_state;
-  aq_u32 frames; /* of the stack */
+  aq_u32 frames;     /* of the stack */
+  aq_u32 kernel_tid; /* in the first PID namespace */
+  aq_u32 pad;
   char comm[AQ_THREAD_COMM_LEN];
 };
 
@@ -106,7 +109,7 @@ struct aq_watched {
   aq_u32 wants_polled; /* whether those of its other sockets are to be, too */
 };
 
-AQ_WIRE_SIZE(struct aq_thread_record, 320);
+AQ_WIRE_SIZE(struct aq_thread_record, 328);
 AQ_WIRE_SIZE(struct aq_target_record, 216);
 AQ_WIRE_SIZE(struct aq_queue_record, 24);
 AQ_WIRE_SIZE(struct aq_polled_record, 56);

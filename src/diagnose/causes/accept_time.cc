@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "diagnose/causes/class_shares.h"
 #include "facts/holders.h"
 
 namespace acceptq::diagnose {
@@ -17,11 +18,8 @@ using Threads = std::vector<const ThreadWatch*>;
 
 // What a thread did most of the time.
 WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
-  std::array<std::uint32_t, kWaitClasses> looks{};
-  for (const facts::Wait& wait : thread.waits) {
-    looks[static_cast<std::size_t>(classify(wait, listener))] += wait.looks;
-  }
-  return static_cast<WaitClass>(std::ranges::max_element(looks) - looks.begin());
+  const ClassShares shares = class_shares(thread, listener);
+  return static_cast<WaitClass>(std::ranges::max_element(shares) - shares.begin());
 }
 
 // In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
@@ -89,37 +87,77 @@ void choose_threads(const facts::Observation& observation, const facts::Listener
   }
 }
 
-void add_looks(const facts::Listener& listener, AcceptTime& time) {
-  std::array<double, kWaitClasses> shares{};
-  const auto has_more_looks = [](const facts::Wait& wait, const facts::Wait* than) {
-    return than == nullptr || wait.looks > than->looks;
+void add_times(const facts::Listener& listener, AcceptTime& time) {
+  const auto has_more_looks = [](const facts::Wait& wait, const auto& than) {
+    return !than || wait.looks > than->looks;
   };
   for (const ThreadWatch* thread : time.threads) {
+    const facts::ExactTime* exact = exact_time(*thread);
+    if (exact != nullptr) ++time.exact_threads;
     time.looks = std::max(time.looks, thread->looks);
-    time.seconds = std::max(time.seconds, static_cast<double>(thread->watched_ns) / kNsPerSecond);
-    for (const facts::Wait& wait : thread->waits) {
-      const auto what = static_cast<std::size_t>(classify(wait, listener));
-      shares.at(what) += static_cast<double>(wait.looks) / thread->looks;
-      ClassTime& seen = time.classes.at(what);
-      if (wait.target && has_more_looks(wait, seen.with_target)) seen.with_target = &wait;
-      if (has_more_looks(wait, seen.most_seen)) seen.most_seen = &wait;
+    time.seconds = std::max(time.seconds, watched_ns(*thread) / kNsPerSecond);
+    const ClassShares shares = class_shares(*thread, listener);
+    for (std::size_t i = 0; i < kWaitClasses; ++i) {
+      time.classes.at(i).share += shares.at(i) / static_cast<double>(time.threads.size());
     }
-  }
-  for (std::size_t i = 0; i < kWaitClasses; ++i) {
-    time.classes.at(i).share = shares.at(i) / static_cast<double>(time.threads.size());
+    for (const facts::Wait& wait : thread->waits) {
+      ClassTime& seen = time.classes.at(static_cast<std::size_t>(classify(wait, listener)));
+      if (wait.target && has_more_looks(wait, seen.with_target)) seen.with_target = &wait;
+      if (has_more_looks(wait, seen.most_seen)) seen.most_seen = wait;
+    }
   }
 }
 
-// The share of the threads' time that `member` is; empty where it is not known of each.
-std::optional<double> share_of(const AcceptTime& time,
-                               std::optional<std::uint64_t> facts::ThreadTimes::* member) {
+// What was over before a look met it is known by its place alone.
+void add_unseen_places(const facts::Listener& listener, AcceptTime& time) {
+  const auto add = [&](facts::Wait wait) {
+    ClassTime& what = time.classes.at(static_cast<std::size_t>(classify(wait, listener)));
+    if (what.share > 0 && !what.most_seen) what.most_seen = std::move(wait);
+  };
+  for (const ThreadWatch* thread : time.threads) {
+    const facts::ExactTime* exact = exact_time(*thread);
+    if (exact == nullptr) continue;
+    if (exact->on_core_ns + exact->ready_ns > 0) add({.state = "R"});
+    for (const facts::BlockedTime& blocked : exact->blocked) {
+      add({.state = blocked.state, .syscall = blocked.syscall, .stack = blocked.stack});
+    }
+  }
+}
+
+using Share = std::optional<double>;
+
+// The mean over the threads; empty where it is not known of each.
+template <typename Of>
+Share mean(const AcceptTime& time, Of share_of) {
   double sum = 0;
   for (const ThreadWatch* thread : time.threads) {
-    const auto& value = thread->times.*member;
-    if (!value || thread->watched_ns <= 0) return std::nullopt;
-    sum += std::min(static_cast<double>(*value) / static_cast<double>(thread->watched_ns), 1.0);
+    const Share share = share_of(*thread);
+    if (!share) return std::nullopt;
+    sum += std::min(*share, 1.0);
   }
   return sum / static_cast<double>(time.threads.size());
+}
+
+Share sampled(const ThreadWatch& thread, const std::optional<std::uint64_t>& ns) {
+  if (!ns || thread.watched_ns <= 0) return std::nullopt;
+  return static_cast<double>(*ns) / static_cast<double>(thread.watched_ns);
+}
+
+Share on_core(const ThreadWatch& thread) {
+  if (const facts::ExactTime* exact = exact_time(thread)) {
+    return static_cast<double>(exact->on_core_ns) / static_cast<double>(exact->counted_ns);
+  }
+  const Share user = sampled(thread, thread.times.user_ns);
+  const Share system = sampled(thread, thread.times.system_ns);
+  if (!user || !system) return std::nullopt;
+  return *user + *system;
+}
+
+Share delayed(const ThreadWatch& thread) {
+  if (const facts::ExactTime* exact = exact_time(thread)) {
+    return static_cast<double>(exact->ready_ns) / static_cast<double>(exact->counted_ns);
+  }
+  return sampled(thread, thread.times.delay_ns);
 }
 
 }  // namespace
@@ -135,7 +173,7 @@ double AcceptTime::idle() const {
 bool AcceptTime::has_shares() const {
   constexpr std::uint32_t kFewest = 5;
   constexpr double kShortest = 0.2;
-  return looks >= kFewest && seconds >= kShortest;
+  return (looks >= kFewest || is_exact()) && seconds >= kShortest;
 }
 
 std::optional<AcceptTime> accept_time(const facts::Observation& observation,
@@ -146,10 +184,14 @@ std::optional<AcceptTime> accept_time(const facts::Observation& observation,
   AcceptTime time;
   choose_threads(observation, listener, found->second, time);
   if (time.threads.empty()) return std::nullopt;
-  add_looks(listener, time);
-  time.user = share_of(time, &facts::ThreadTimes::user_ns);
-  time.system = share_of(time, &facts::ThreadTimes::system_ns);
-  time.delayed = share_of(time, &facts::ThreadTimes::delay_ns);
+  add_times(listener, time);
+  add_unseen_places(listener, time);
+  time.on_core = mean(time, on_core);
+  time.user =
+      mean(time, [](const ThreadWatch& thread) { return sampled(thread, thread.times.user_ns); });
+  time.system =
+      mean(time, [](const ThreadWatch& thread) { return sampled(thread, thread.times.system_ns); });
+  time.delayed = mean(time, delayed);
   return time;
 }
 

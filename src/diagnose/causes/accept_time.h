@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -21,24 +22,27 @@ enum class Certainty : std::uint8_t {
 
 struct ClassTime {
   double share = 0;                          // of the time of all of these threads, 0…1
-  const facts::Wait* most_seen = nullptr;    // the place of most looks
+  std::optional<facts::Wait> most_seen;      // the place of most looks; without any, one of it
   const facts::Wait* with_target = nullptr;  // of those with a descriptor, the same
 };
 
 struct AcceptTime {
   Certainty certainty = Certainty::kGroup;
   std::vector<const facts::ThreadWatch*> threads;
+  std::size_t exact_threads = 0;                // of these: whose time was counted without a gap
   std::uint32_t looks = 0;                      // at one thread, at most
-  double seconds = 0;                           // from the first look to the last, at most
+  double seconds = 0;                           // that one thread was watched, at most
   std::array<ClassTime, kWaitClasses> classes;  // kRuns: on a core or waiting for one
-  // Of kRuns, where the kernel tells: on a core for the program itself and for the kernel, and
-  // ready without a core.
-  std::optional<double> user, system, delayed;
+  // Of kRuns, where the kernel tells: on a core, there for the program itself and for the kernel,
+  // and ready without a core.
+  std::optional<double> on_core, user, system, delayed;
 
   [[nodiscard]] const ClassTime& of(WaitClass what) const {
     return classes[static_cast<std::size_t>(what)];
   }
   [[nodiscard]] double idle() const;
+  // Each thread's time was counted without a gap.
+  [[nodiscard]] bool is_exact() const { return exact_threads == threads.size(); }
   // More than a moment: shares mean something.
   [[nodiscard]] bool has_shares() const;
 };

@@ -60,7 +60,7 @@ std::string where_time_went(const AcceptTime& time) {
   std::string text;
   for (std::size_t i = 0; i < kWaitClasses; ++i) {
     const ClassTime& part = time.classes.at(i);
-    if (part.share < kWorthSaying || part.most_seen == nullptr) continue;
+    if (part.share < kWorthSaying || !part.most_seen) continue;
     const facts::Wait& wait = *part.most_seen;
     std::string place = wait.syscall ? *wait.syscall + "()" : std::string();
     if (!wait.stack.empty()) place += (place.empty() ? "" : " in ") + wait.stack.front();
@@ -138,6 +138,7 @@ void add_cause_findings(const facts::Observation& observation, const ListenerSta
                                   .source = state.report.key});
     };
     add("accepting_threads", time->threads.size(), "threads");
+    add("exactly_timed_threads", time->exact_threads, "threads");
     add("looks", time->looks, "looks");
     findings.push_back(std::move(finding));
   }

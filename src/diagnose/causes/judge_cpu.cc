@@ -15,8 +15,8 @@ constexpr double kUsPerMs = 1000;
 // count (kernel/sched/fair.c, throttle_cfs_rq_work): it is ready at looks, and uses no time.
 std::optional<double> waits_for_core(const AcceptTime& time) {
   if (!time.has_shares()) return std::nullopt;
-  if (!time.user || !time.system) return time.delayed;
-  const double looked = time.of(WaitClass::kRuns).share - *time.user - *time.system;
+  if (!time.on_core) return time.delayed;
+  const double looked = time.of(WaitClass::kRuns).share - *time.on_core;
   return std::clamp(std::max(time.delayed.value_or(0), looked), 0.0, 1.0);
 }
 
@@ -42,10 +42,12 @@ bool explains(const facts::CpuGroup* group, double waited, double seconds) {
   return held >= waited * kGoodPart;
 }
 
-const char* where_it_computes(double user, double system) {
+const char* where_it_computes(const std::optional<double>& user,
+                              const std::optional<double>& system) {
   constexpr double kMostly = 4;
-  if (user > system * kMostly) return ", in the program itself";
-  return system > user * kMostly ? ", in the kernel" : ", in the program and in the kernel";
+  if (!user || !system) return "";
+  if (*user > *system * kMostly) return ", in the program itself";
+  return *system > *user * kMostly ? ", in the kernel" : ", in the program and in the kernel";
 }
 
 }  // namespace
@@ -88,16 +90,14 @@ std::optional<JudgedCause> judge_starved(const Scene& scene) {
 
 std::optional<JudgedCause> judge_busy(const Scene& scene) {
   const AcceptTime& time = scene.time;
-  if (!time.has_shares() || !time.user || !time.system) return std::nullopt;
-  const double share = *time.user + *time.system;
-  if (share < kNamedFrom) return std::nullopt;
+  if (!time.has_shares() || !time.on_core || *time.on_core < kNamedFrom) return std::nullopt;
   JudgedCause judged{
-      .cause = {.kind = CauseKind::kCpuBusy, .share = std::min(share, 1.0), .detail = {}},
+      .cause = {.kind = CauseKind::kCpuBusy, .share = std::min(*time.on_core, 1.0), .detail = {}},
       .confidence = confidence_of(time),
-      .words = fmt::format("is busy computing{}", where_it_computes(*time.user, *time.system)),
+      .words = fmt::format("is busy computing{}", where_it_computes(time.user, time.system)),
       .consequence = "While it computes it does not call accept()."};
-  judged.cause.detail = {{"user", fmt::format("{:.2f}", *time.user)},
-                         {"system", fmt::format("{:.2f}", *time.system)}};
+  if (time.user) judged.cause.detail["user"] = fmt::format("{:.2f}", *time.user);
+  if (time.system) judged.cause.detail["system"] = fmt::format("{:.2f}", *time.system);
   return judged;
 }
 

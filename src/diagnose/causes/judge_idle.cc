@@ -59,8 +59,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
     judged.words = "has time, and no thread or epoll of it waits for this listener";
     judged.cause.detail["waiters"] = "0";
   }
-  if (const facts::Wait* wait = time.of(WaitClass::kConnections).most_seen;
-      wait != nullptr && wait->syscall) {
+  if (const auto& wait = time.of(WaitClass::kConnections).most_seen; wait && wait->syscall) {
     judged.cause.detail["syscall"] = *wait->syscall;
   }
   return judged;

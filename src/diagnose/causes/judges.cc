@@ -12,7 +12,7 @@ const facts::ProcessCondition* Scene::condition(Pid pid) const {
 
 double confidence_of(const AcceptTime& time) {
   constexpr std::uint32_t kMany = 15;
-  const double seldom = time.looks < kMany ? 0.85 : 1.0;
+  const double seldom = time.looks < kMany && !time.is_exact() ? 0.85 : 1.0;
   switch (time.certainty) {
     case Certainty::kSeen:
       return 0.95 * seldom;
@@ -31,9 +31,11 @@ std::optional<JudgedCause> cause_of_class(const Scene& scene, CauseKind kind, Wa
   if (!scene.time.has_shares() || time.share < kNamedFrom) return std::nullopt;
   JudgedCause judged{.cause = {.kind = kind, .share = std::min(time.share, 1.0), .detail = {}},
                      .confidence = confidence_of(scene.time)};
-  const facts::Wait& wait = *time.most_seen;
-  if (!wait.stack.empty()) judged.cause.detail["function"] = wait.stack.front();
-  if (wait.syscall) judged.cause.detail["syscall"] = *wait.syscall;
+  if (time.most_seen) {
+    const facts::Wait& wait = *time.most_seen;
+    if (!wait.stack.empty()) judged.cause.detail["function"] = wait.stack.front();
+    if (wait.syscall) judged.cause.detail["syscall"] = *wait.syscall;
+  }
   return judged;
 }
 

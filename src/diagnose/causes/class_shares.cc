@@ -1,0 +1,101 @@
+#include "diagnose/causes/class_shares.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::BlockedTime;
+using facts::ExactTime;
+using facts::ThreadWatch;
+using facts::Wait;
+
+std::size_t index_of(const Wait& wait, const facts::Listener& listener) {
+  return static_cast<std::size_t>(classify(wait, listener));
+}
+
+// Looks leave out the scheduler's own functions, which are the innermost, and either stack may be
+// cut off at its outer end.
+bool is_same_stack(const std::vector<std::string>& looked,
+                   const std::vector<std::string>& counted) {
+  if (looked.empty()) return counted.empty();
+  const auto begin = std::ranges::find(counted, looked.front());
+  if (begin == counted.end()) return false;
+  const auto [differs, end] = std::mismatch(begin, counted.end(), looked.begin(), looked.end());
+  return differs == counted.end() || end == looked.end();
+}
+
+bool is_same_call(const Wait& wait, const BlockedTime& blocked) {
+  return wait.state == blocked.state && wait.syscall == blocked.syscall;
+}
+
+// Gives `share` to what the looks for which `is_there` holds were about. Returns whether any was.
+template <typename IsThere>
+bool add_by_looks(const ThreadWatch& thread, const facts::Listener& listener, double share,
+                  IsThere is_there, ClassShares& shares) {
+  double looks = 0;
+  for (const Wait& wait : thread.waits) looks += is_there(wait) ? wait.looks : 0;
+  if (looks == 0) return false;
+  for (const Wait& wait : thread.waits) {
+    if (is_there(wait)) shares.at(index_of(wait, listener)) += share * wait.looks / looks;
+  }
+  return true;
+}
+
+void add_blocked(const ThreadWatch& thread, const facts::Listener& listener,
+                 const BlockedTime& blocked, double share, ClassShares& shares) {
+  const auto at_same_place = [&](const Wait& wait) {
+    return is_same_call(wait, blocked) && is_same_stack(wait.stack, blocked.stack);
+  };
+  if (add_by_looks(thread, listener, share, at_same_place, shares)) return;
+  const Wait alone{.state = blocked.state, .syscall = blocked.syscall, .stack = blocked.stack};
+  const std::size_t what = index_of(alone, listener);
+  const auto in_same_call = [&](const Wait& wait) {
+    return wait.syscall && is_same_call(wait, blocked);
+  };
+  if (static_cast<WaitClass>(what) == WaitClass::kOther &&
+      add_by_looks(thread, listener, share, in_same_call, shares)) {
+    return;
+  }
+  shares.at(what) += share;
+}
+
+ClassShares by_count(const ThreadWatch& thread, const ExactTime& exact,
+                     const facts::Listener& listener) {
+  ClassShares shares{};
+  const auto share_of = [&](std::uint64_t ns) {
+    return static_cast<double>(ns) / static_cast<double>(exact.counted_ns);
+  };
+  shares.at(static_cast<std::size_t>(WaitClass::kRuns)) +=
+      share_of(exact.on_core_ns) + share_of(exact.ready_ns);
+  shares.at(static_cast<std::size_t>(WaitClass::kOther)) += share_of(exact.unplaced_ns);
+  for (const BlockedTime& blocked : exact.blocked) {
+    add_blocked(thread, listener, blocked, share_of(blocked.ns), shares);
+  }
+  return shares;
+}
+
+}  // namespace
+
+const ExactTime* exact_time(const ThreadWatch& thread) {
+  return thread.exact && thread.exact->counted_ns > 0 ? &*thread.exact : nullptr;
+}
+
+double watched_ns(const ThreadWatch& thread) {
+  const ExactTime* exact = exact_time(thread);
+  return exact != nullptr ? static_cast<double>(exact->counted_ns)
+                          : static_cast<double>(thread.watched_ns);
+}
+
+ClassShares class_shares(const ThreadWatch& thread, const facts::Listener& listener) {
+  if (const ExactTime* exact = exact_time(thread)) return by_count(thread, *exact, listener);
+  ClassShares shares{};
+  for (const Wait& wait : thread.waits) {
+    shares.at(index_of(wait, listener)) += static_cast<double>(wait.looks) / thread.looks;
+  }
+  return shares;
+}
+
+}  // namespace acceptq::diagnose
