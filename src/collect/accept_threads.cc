@@ -34,7 +34,8 @@ bool same_target(const facts::Listener& listener, const std::optional<facts::Fil
 std::size_t add_wait(const facts::Listener& listener, Wait wait, std::vector<Wait>& waits) {
   const auto is_same = [&](const Wait& known) {
     return known.state == wait.state && known.syscall == wait.syscall && known.lock == wait.lock &&
-           known.stack == wait.stack && same_target(listener, known.target, wait.target);
+           known.timed == wait.timed && known.stack == wait.stack &&
+           same_target(listener, known.target, wait.target);
   };
   auto place = std::ranges::find_if(waits, is_same);
   if (place == waits.end() && waits.size() >= kMostPlaces) {

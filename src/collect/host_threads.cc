@@ -121,6 +121,7 @@ std::vector<facts::ProcessCondition> HostThreads::conditions() {
     condition.pid = pid;
     condition.frozen_group = held_back().frozen_group(pid);
     condition.cpu_groups = cpu_groups_between(earlier, held_back().cpu_groups(pid));
+    condition.cpu_groups_seen = held_back().sees_cpu_groups(pid);
     // `status` waits for nobody (procfs/process.h).
     constexpr std::size_t kMostBytes = std::size_t{1} << 20;
     const Result<std::string> text =

@@ -49,6 +49,7 @@ struct Wait {
   std::optional<std::int32_t> fd;      // the descriptor that the call is about
   std::optional<FileTarget> target;    // what that was
   std::optional<std::uint64_t> lock;   // the address that futex() waits at
+  std::optional<bool> timed;           // whether a timer ends that wait, too
   std::vector<std::string> stack;      // the kernel's functions, innermost first
   std::uint32_t looks = 0;             // at which the thread was here
 
@@ -140,6 +141,7 @@ struct ProcessCondition {
   std::optional<bool> dumping_core;
   std::optional<std::string> frozen_group;  // the control group that is frozen, itself or above it
   std::vector<CpuGroup> cpu_groups;         // innermost first
+  std::optional<bool> cpu_groups_seen;      // false: it may have a limit that could not be read
 
   friend bool operator==(const ProcessCondition&, const ProcessCondition&) = default;
 };

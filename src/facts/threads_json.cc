@@ -31,6 +31,7 @@ static void fields(auto& archive, Wait& wait) {
   archive("fd", wait.fd);
   archive("target", wait.target);
   archive("lock", wait.lock);
+  archive("timed", wait.timed);
   archive("stack", wait.stack);
   archive("looks", wait.looks);
 }
@@ -96,6 +97,7 @@ static void fields(auto& archive, ProcessCondition& process) {
   archive("dumping_core", process.dumping_core);
   archive("frozen_group", process.frozen_group);
   archive("cpu_groups", process.cpu_groups);
+  archive("cpu_groups_seen", process.cpu_groups_seen);
 }
 
 static void fields(auto& archive, FuseConnection& fuse) {

@@ -29,7 +29,7 @@ Observation with_evidence() {
                    .target = target,
                    .stack = {"rpc_wait_bit_killable", "nfs_read_folio"},
                    .looks = 4},
-                  {.state = "S", .syscall = "futex", .lock = 0x7fff00001234, .looks = 1},
+                  {.state = "S", .syscall = "futex", .lock = 0x7fff00001234, .timed = true, .looks = 1},
                   {.state = "S", .syscall = "recvfrom", .fd = 4, .target = socket}};
   thread.exact = ExactTime{.counted_ns = 100, .on_core_ns = 2, .ready_ns = 3, .unplaced_ns = 5};
   thread.exact->blocked = {
@@ -47,7 +47,8 @@ Observation with_evidence() {
                                                             .period_us = 100000,
                                                             .periods = 20,
                                                             .throttled = 19,
-                                                            .throttled_ns = 1}}}};
+                                                            .throttled_ns = 1}},
+                                            .cpu_groups_seen = true}};
   observation.accept_evidence.fuse = {{.device = 49,
                                        .mountpoint = "/mnt/images",
                                        .type = "fuse.slow",

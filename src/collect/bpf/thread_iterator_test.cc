@@ -274,6 +274,7 @@ TEST_F(ThreadIteratorTest, AThreadAtALock) {
   const std::optional<ThreadLook> seen = seen_in(thread.tid(), "futex");
   ASSERT_TRUE(seen.has_value());
   EXPECT_EQ(seen->wait.lock, reinterpret_cast<std::uintptr_t>(&word));
+  EXPECT_EQ(seen->wait.timed, false);
   EXPECT_EQ(seen->wait.fd, std::nullopt);
   EXPECT_EQ(seen->wait.target, std::nullopt);
   EXPECT_THAT(seen->wait.stack, Contains(AnyOf("futex_wait", "futex_wait_queue_me")));

@@ -80,6 +80,8 @@ void take_call(const aq_thread_record& record, facts::Wait& wait) {
     wait.fd = static_cast<std::int32_t>(record.arguments[0]);
   } else if (*name == "futex" || *name == "futex_wait") {
     wait.lock = record.arguments[0];
+    // futex(address, operation, value, timeout): all operations that sleep have it there.
+    if (*name == "futex") wait.timed = record.arguments[3] != 0;
   }
 }
 

@@ -169,11 +169,16 @@ TEST(ThreadRecords, AFutexIsALockAndOtherCallsAreNoDescriptors) {
   aq_thread_record record = reading_thread();
   record.syscall = SYS_futex;
   record.arguments[0] = 0x7f0012345678;
+  record.arguments[3] = 0;
   EXPECT_EQ(wait_of(record).lock, 0x7f0012345678U);
+  EXPECT_EQ(wait_of(record).timed, false);
+  record.arguments[3] = 0x7ffd00001000;
+  EXPECT_EQ(wait_of(record).timed, true);
   EXPECT_EQ(wait_of(record).fd, std::nullopt);
   record.syscall = SYS_ppoll;
   EXPECT_EQ(wait_of(record).syscall, "ppoll");
   EXPECT_EQ(wait_of(record).lock, std::nullopt);
+  EXPECT_EQ(wait_of(record).timed, std::nullopt);
   EXPECT_EQ(wait_of(record).fd, std::nullopt);
   record.syscall = 0x40000000;  // x32
   EXPECT_EQ(wait_of(record).syscall, std::nullopt);

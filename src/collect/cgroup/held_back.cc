@@ -206,6 +206,21 @@ std::vector<CpuGroupReading> HeldBack::cpu_groups(Pid pid) const {
   return readings;
 }
 
+bool HeldBack::sees_cpu_groups(Pid pid) const {
+  const auto members = parse_cgroup(read(proc_root_ + "/" + std::to_string(pid.value()), "cgroup"));
+  if (!members) return false;
+  // The controller is in one hierarchy only: in that of version 2 where no other has it.
+  const bool by_version_1 = std::ranges::any_of(*members, [](const Membership& member) {
+    return std::ranges::find(member.controllers, "cpu") != member.controllers.end();
+  });
+  const bool by_version_2 =
+      std::ranges::any_of(*members, [](const Membership& member) { return member.hierarchy == 0; });
+  if (!by_version_1 && !by_version_2) return true;
+  const int version = by_version_1 ? 1 : 2;
+  return std::ranges::any_of(groups(pid, "cpu"),
+                             [&](const GroupsUp& up) { return up.version == version; });
+}
+
 std::optional<std::string> HeldBack::frozen_group(Pid pid) const {
   for (const GroupsUp& up : groups(pid, "freezer")) {
     if (std::optional<std::string> frozen = frozen_of(up)) return frozen;

@@ -83,6 +83,9 @@ class HeldBack {
 
   // The process's group and those above it that have a quota, innermost first.
   [[nodiscard]] std::vector<CpuGroupReading> cpu_groups(Pid pid) const;
+  // Whether these could be looked at: false where the process is in a group for CPU time that
+  // cannot be seen from here.
+  [[nodiscard]] bool sees_cpu_groups(Pid pid) const;
   // The outermost of these that was asked to freeze. Where none that can be seen was, but one is
   // frozen, by a group above what can be seen: the outermost of these.
   [[nodiscard]] std::optional<std::string> frozen_group(Pid pid) const;

@@ -146,6 +146,23 @@ TEST_F(HeldBackTest, KnowsNothingOfGroupsThatItCannotSee) {
   EXPECT_TRUE(held_back().cpu_groups(Pid(44)).empty());
 }
 
+TEST_F(HeldBackTest, SaysWhetherItCouldSeeGroupsForCpuTime) {
+  write("proc/42/cgroup", "4:cpu,cpuacct:/app\n3:freezer:/\n0::/\n");
+  write("proc/43/cgroup", "0::/pod\n");
+  write("proc/44/cgroup", "3:freezer:/\n");
+  EXPECT_FALSE(held_back().sees_cpu_groups(kPid)) << "nothing is mounted";
+  EXPECT_TRUE(held_back().sees_cpu_groups(Pid(44))) << "there is no controller";
+  EXPECT_FALSE(held_back().sees_cpu_groups(Pid(45))) << "the process has ended";
+  mount("v2", "/", "cgroup2", "rw");
+  write("v2/cgroup.procs", "");
+  write("v2/pod/cgroup.procs", "43\n");
+  EXPECT_TRUE(held_back().sees_cpu_groups(Pid(43)));
+  EXPECT_FALSE(held_back().sees_cpu_groups(kPid)) << "version 1 has the controller";
+  mount("cpu", "/", "cgroup", "rw,cpu,cpuacct");
+  write("cpu/app/cpu.cfs_quota_us", "-1\n");
+  EXPECT_TRUE(held_back().sees_cpu_groups(kPid));
+}
+
 TEST_F(HeldBackTest, NamesTheGroupThatWasFrozen) {
   mount("v2", "/", "cgroup2", "rw");
   write("proc/42/cgroup", "0::/pods/pod1/app\n");

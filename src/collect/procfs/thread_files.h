@@ -18,6 +18,7 @@ namespace acceptq::collect::procfs {
 struct SyscallLine {
   long number = -1;
   std::uint64_t first_argument = 0;
+  std::uint64_t fourth_argument = 0;
 };
 
 // Of "0 0x6 0x7fef54550a40 … SP PC". Nothing for "running", for "-1 SP PC" (it sleeps, but not in a

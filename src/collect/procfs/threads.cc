@@ -60,6 +60,8 @@ void take_call(const std::string& syscall, FileTargets& targets, facts::Wait& wa
     wait.target = targets.of(*wait.fd);
   } else if (*name == "futex" || *name == "futex_wait") {
     wait.lock = line->first_argument;
+    // futex(address, operation, value, timeout): all operations that sleep have it there.
+    if (*name == "futex") wait.timed = line->fourth_argument != 0;
   }
 }
 

@@ -77,12 +77,20 @@ TEST(Threads, InAcceptOnAListener) {
   EXPECT_EQ(look.wait.target->type, "sockfs");
 }
 
+TEST(Threads, AtALockWithATimer) {
+  std::uint32_t word = 1;
+  const timespec minute{.tv_sec = 60, .tv_nsec = 0};
+  const Forked child([&] { ::syscall(SYS_futex, &word, FUTEX_WAIT, 1, &minute, nullptr, 0); });
+  EXPECT_EQ(seen_asleep(child).wait.timed, true);
+}
+
 TEST(Threads, AtALock) {
   std::uint32_t word = 1;
   const Forked child([&] { ::syscall(SYS_futex, &word, FUTEX_WAIT, 1, nullptr, nullptr, 0); });
   const ThreadLook look = seen_asleep(child);
   EXPECT_EQ(look.wait.syscall, "futex");
   EXPECT_EQ(look.wait.lock, reinterpret_cast<std::uint64_t>(&word));
+  EXPECT_EQ(look.wait.timed, false);
 }
 
 TEST(Threads, OneThatRuns) {

@@ -23,13 +23,14 @@ TEST(RunDelay, IsTheSecondNumber) {
   }
 }
 
-TEST(SyscallLine, NumberAndFirstArgument) {
+TEST(SyscallLine, NumberAndArguments) {
   const auto line = parse_syscall(
       "288 0x3 0x7fef5446a980 0x7fef5446a974 0x80000 0x0 0x7fef5514e6e8 0x7fef5446a920 "
       "0x7fef54b28fa8\n");
   ASSERT_TRUE(line);
   EXPECT_EQ(line->number, 288);
   EXPECT_EQ(line->first_argument, 3U);
+  EXPECT_EQ(line->fourth_argument, 0x80000U);
 }
 
 TEST(SyscallLine, NothingElse) {

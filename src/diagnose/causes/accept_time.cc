@@ -4,6 +4,7 @@
 #include <map>
 
 #include "diagnose/causes/class_shares.h"
+#include "diagnose/causes/runtimes.h"
 #include "facts/holders.h"
 
 namespace acceptq::diagnose {
@@ -22,11 +23,38 @@ WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
   return static_cast<WaitClass>(std::ranges::max_element(shares) - shares.begin());
 }
 
+// A thread that is told what to do by a pipe, as the first one of a process often is.
+bool reads_a_pipe(const ThreadWatch& thread) {
+  if (thread.waits.empty()) return false;
+  const facts::Wait& wait = thread.waits.front();
+  return wait.state == "S" && wait.target && wait.target->type == "pipefs";
+}
+
 // In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
 // until there is work.
 bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& listener) {
   const WaitClass what = mostly(thread, listener);
-  return is_idle(what) || what == WaitClass::kLock || what == WaitClass::kSleep;
+  return is_idle(what) || what == WaitClass::kLock || what == WaitClass::kTimedLock ||
+         what == WaitClass::kSleep || (what == WaitClass::kOther && reads_a_pipe(thread));
+}
+
+// It waits where those wait that have nothing to do, and was not woken: it is not at work.
+bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
+  switch (mostly(thread, listener)) {
+    case WaitClass::kConnections:
+    case WaitClass::kTimedLock:
+      return true;
+    case WaitClass::kLock:
+      return thread.times.voluntary == 0U;
+    default:
+      return false;
+  }
+}
+
+// All of its looks were at locks that no timer ends.
+bool waits_for_locks_only(const ThreadWatch& thread) {
+  return std::ranges::all_of(thread.waits,
+                             [](const facts::Wait& wait) { return wait.timed == false; });
 }
 
 const ThreadWatch* main_thread(const Threads& threads) {
@@ -42,22 +70,53 @@ struct Unseen {
   bool busy = false;  // with what a server does
 };
 
-Unseen of_process(const Threads& all, const facts::Listener& listener) {
+// The one thread of which all others are parked; null where there is none.
+const ThreadWatch* only_one_not_parked(const Threads& all, const facts::Listener& listener) {
+  const ThreadWatch* one = nullptr;
+  for (const ThreadWatch* thread : all) {
+    if (is_parked(*thread, listener)) continue;
+    if (one != nullptr) return nullptr;
+    one = thread;
+  }
+  return one;
+}
+
+struct Clues {
+  bool takes = false;           // somebody called accept()
+  bool has_event_loop = false;  // an epoll holds the listener, and nobody waited on it
+};
+
+Unseen of_process(const Threads& all, const facts::Listener& listener, const Clues& clues) {
   const auto is_busy = [&](const ThreadWatch* thread) {
     return !may_have_nothing_to_do(*thread, listener);
   };
   if (all.size() == 1) return {all, Certainty::kOnly, is_busy(all.front())};
   const WaitClass first = mostly(*all.front(), listener);
-  const bool alike = std::ranges::all_of(
-      all, [&](const ThreadWatch* thread) { return mostly(*thread, listener) == first; });
+  // Those of a pool without work wait at locks as well, and one that waits there with a timer may
+  // just sleep: that all wait for locks says something only where no timer is among them.
+  const bool alike = std::ranges::all_of(all, [&](const ThreadWatch* thread) {
+    return mostly(*thread, listener) == first &&
+           (first != WaitClass::kLock || waits_for_locks_only(*thread));
+  });
   if (alike) return {all, Certainty::kOnly, is_busy(all.front())};
   const ThreadWatch* main = main_thread(all);
   if (main != nullptr && is_busy(main)) return {{main}, Certainty::kMain, true};
+  const ThreadWatch* rest = only_one_not_parked(all, listener);
+  if (rest != nullptr && !rest->comm.empty() && !collects_garbage(rest->comm)) {
+    // Of a thread that computes while others wait for good, one that accepted was not among them.
+    if (mostly(*rest, listener) == WaitClass::kRuns && clues.takes) {
+      return {{rest}, Certainty::kRest, true};
+    }
+    // The first thread is to serve an event loop, and sleeps instead.
+    if (rest == main && mostly(*rest, listener) == WaitClass::kSleep && clues.has_event_loop) {
+      return {{rest}, Certainty::kRest, true};
+    }
+  }
   return {all, Certainty::kGroup, std::ranges::any_of(all, is_busy)};
 }
 
 void choose_threads(const facts::Observation& observation, const facts::Listener& listener,
-                    const facts::Acceptors& acceptors, AcceptTime& time) {
+                    const facts::Acceptors& acceptors, bool takes, AcceptTime& time) {
   const facts::Holders holders = facts::holders_of(observation.after, listener);
   std::map<Pid, Threads> seen;
   std::map<Pid, Threads> others;
@@ -77,7 +136,11 @@ void choose_threads(const facts::Observation& observation, const facts::Listener
   // Workers that were somewhere else all the time; not a master, which waits for its children.
   std::vector<Unseen> unseen;
   unseen.reserve(others.size());
-  for (const auto& [pid, threads] : others) unseen.push_back(of_process(threads, listener));
+  const Clues clues{.takes = takes,
+                    .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0};
+  for (const auto& [pid, threads] : others) {
+    unseen.push_back(of_process(threads, listener, clues));
+  }
   const bool some_are_busy =
       std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });
   for (const Unseen& each : unseen) {
@@ -177,12 +240,12 @@ bool AcceptTime::has_shares() const {
 }
 
 std::optional<AcceptTime> accept_time(const facts::Observation& observation,
-                                      const facts::Listener& listener) {
+                                      const facts::Listener& listener, bool takes) {
   const auto& all = observation.accept_evidence.acceptors;
   const auto found = all.find(facts::listener_key(listener));
   if (found == all.end()) return std::nullopt;
   AcceptTime time;
-  choose_threads(observation, listener, found->second, time);
+  choose_threads(observation, listener, found->second, takes, time);
   if (time.threads.empty()) return std::nullopt;
   add_times(listener, time);
   add_unseen_places(listener, time);

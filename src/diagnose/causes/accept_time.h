@@ -17,6 +17,7 @@ enum class Certainty : std::uint8_t {
   kSeen,   // each was seen waiting for the listener
   kOnly,   // the only thread of its process, or all are alike
   kMain,   // the main thread of each process, which is busy elsewhere
+  kRest,   // the only thread of its process that it can have been
   kGroup,  // all threads of the processes
 };
 
@@ -47,8 +48,9 @@ struct AcceptTime {
   [[nodiscard]] bool has_shares() const;
 };
 
-// Nothing where no thread was looked at. Pointers go into `observation`.
+// Nothing where no thread was looked at. Pointers go into `observation`. `takes`: connections left
+// the queue meanwhile, so somebody did call accept().
 [[nodiscard]] std::optional<AcceptTime> accept_time(const facts::Observation& observation,
-                                                    const facts::Listener& listener);
+                                                    const facts::Listener& listener, bool takes);
 
 }  // namespace acceptq::diagnose

@@ -10,10 +10,10 @@
 namespace acceptq::diagnose {
 namespace {
 
-constexpr std::array<Judge, 16> kJudges = {
-    judge_stopped,  judge_fd_limit, judge_throttled,     judge_starved, judge_busy, judge_fuse,
-    judge_nfs,      judge_block,    judge_reclaim,       judge_lock,    judge_pipe, judge_client,
-    judge_upstream, judge_sleep,    judge_not_accepting, judge_burst};
+constexpr std::array<Judge, 17> kJudges = {
+    judge_stopped, judge_fd_limit, judge_throttled, judge_starved,       judge_busy, judge_gc,
+    judge_fuse,    judge_nfs,      judge_block,     judge_reclaim,       judge_lock, judge_pipe,
+    judge_client,  judge_upstream, judge_sleep,     judge_not_accepting, judge_burst};
 
 struct Family {
   CauseKind kind;
@@ -115,7 +115,8 @@ std::vector<JudgedCause> causes_of(const facts::Observation& observation,
 void add_cause_findings(const facts::Observation& observation, const ListenerState& state,
                         std::vector<Finding>& findings) {
   if (!is_matter_of_accept(state)) return;
-  const auto time = accept_time(observation, *state.listener);
+  const auto time =
+      accept_time(observation, *state.listener, state.report.left_queue.value_or(0) > 0);
   if (!time) return;
   Severity severity = Severity::kNotice;
   for (const Finding& finding : findings) {

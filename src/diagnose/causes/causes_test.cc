@@ -58,6 +58,9 @@ Observation full(std::vector<ThreadWatch> threads) {
   const std::string key = facts::listener_key(observation.after.listeners[0]);
   observation.samples[key] = {.count = 40, .full = 40, .longest = QueueLength(129)};
   observation.after.processes = {{.pid = Pid(3985), .comm = "nginx"}};
+  observation.after.processes[0].open_files = 10;
+  observation.after.processes[0].open_files_limit = 1024;
+  observation.accept_evidence.processes = {{.pid = Pid(3985), .cpu_groups_seen = true}};
   facts::Acceptors& acceptors = observation.accept_evidence.acceptors[key];
   acceptors.queue_looks = kLooks;
   acceptors.in_epoll = kLooks;
@@ -273,6 +276,10 @@ TEST(Causes, DescriptorsThatHaveRunOut) {
   observation.after.processes[0].open_files_limit = 64;
   EXPECT_EQ(kinds(observation), Kinds{"cpu.busy"});
   observation.after.processes[0].open_files = 64;
+  // How many it has is not known.
+  observation.after.processes[0].open_files_limit.reset();
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  observation.after.processes[0].open_files_limit = 64;
   // It tries again and again: that is how it shows.
   EXPECT_EQ(kinds(observation).front(), "fd_limit");
   EXPECT_TRUE(says(find(report_of(observation), "AQ311"), "64 of 64 are open"));
@@ -296,7 +303,8 @@ TEST(Causes, ThrottledIsNotStarved) {
                                                             .period_us = 100'000,
                                                             .periods = 20,
                                                             .throttled = 19,
-                                                            .throttled_ns = 1'750'000'000}}}};
+                                                            .throttled_ns = 1'750'000'000}},
+                                            .cpu_groups_seen = true}};
   EXPECT_EQ(kinds(observation), Kinds{"cpu.throttled"});
   EXPECT_TRUE(says(find(report_of(observation), "AQ302"),
                    "its control group /pod1 has used up its CPU quota, 5 ms of each 100 ms"));
@@ -308,6 +316,11 @@ TEST(Causes, ThrottledIsNotStarved) {
   times.delay_ns = 1'800'000'000;
   observation.accept_evidence.processes[0].cpu_groups[1].throttled_ns = 10'000'000;
   EXPECT_EQ(kinds(observation), Kinds{"cpu.starved"});
+  // A group with a quota may be there, and could not be looked at.
+  for (const std::optional<bool> seen : {std::optional(false), std::optional<bool>()}) {
+    observation.accept_evidence.processes[0].cpu_groups_seen = seen;
+    EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  }
 }
 
 TEST(Causes, BusyByItsOwnTimes) {
@@ -397,6 +410,95 @@ TEST(Causes, MastersAndIdleThreadsDoNotCount) {
   EXPECT_EQ(kinds(loop), Kinds{"io.fuse"});
 }
 
+Wait at_lock(bool timed) {
+  Wait wait = in_call("S", "futex", {"futex_wait_queue"});
+  wait.timed = timed;
+  return wait;
+}
+
+ThreadWatch still(int tid, Wait wait) {
+  ThreadWatch still = thread(3985, tid, AcceptLink::kOwner, std::move(wait), 1);
+  still.times.voluntary = 0;
+  return still;
+}
+
+// Runtimes sleep so, and threads of a pool wait so for work.
+TEST(Causes, AWaitWithATimerIsNoLock) {
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, at_lock(false), 0.9))),
+            Kinds{"lock"});
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, at_lock(true), 0.9))),
+            Kinds{"unknown"});
+}
+
+TEST(Causes, AllWaitForLocksAndNobodyForTheTime) {
+  EXPECT_EQ(kinds(full({still(3985, at_lock(false)), still(3986, at_lock(false))})), Kinds{"lock"});
+  // That one may just sleep, and be the one that accepts.
+  EXPECT_EQ(kinds(full({still(3985, at_lock(false)), still(3986, at_lock(true))})),
+            Kinds{"unknown"});
+  // Not known whether with a timer.
+  EXPECT_EQ(kinds(full({still(3985, in_call("S", "futex")), still(3986, in_call("S", "futex"))})),
+            Kinds{"unknown"});
+}
+
+// Connections are taken, by nobody else.
+TEST(Causes, TheOneThatComputesWhileAllOthersArePutAside) {
+  ThreadWatch computes = thread(3985, 3990, AcceptLink::kOwner, running(), 1);
+  computes.times.user_ns = 1'900'000'000;
+  const auto of = [&](ThreadWatch other) {
+    return full({still(3985, at_lock(false)), still(3986, at_lock(false)),
+                 still(3987, at_lock(true)), computes, std::move(other)});
+  };
+  EXPECT_EQ(kinds(of(still(3991, at_lock(true)))), Kinds{"cpu.busy"});
+  // That one is woken now and then: it may be the one that accepts.
+  EXPECT_EQ(kinds(of(thread(3985, 3991, AcceptLink::kOwner, at_lock(false), 1))), Kinds{"unknown"});
+  Observation takes_none = of(still(3991, at_lock(true)));
+  takes_none.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
+  EXPECT_EQ(kinds(takes_none), Kinds{"unknown"});
+}
+
+TEST(Causes, AnEventLoopThatSleepsBesideThreadsWithoutWork) {
+  Observation observation = full({still(3985, in_call("S", "clock_nanosleep")),
+                                  still(3986, at_lock(false)), still(3987, at_lock(false))});
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"sleep"});
+  // No event loop has the listener.
+  observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+TEST(Causes, GarbageIsCollectedWhileTheyWait) {
+  ThreadWatch collector = thread(3985, 3990, AcceptLink::kOwner, running(), 1);
+  collector.comm = "GC Thread#0";
+  collector.times.user_ns = 1'500'000'000;
+  const ThreadWatch waits = thread(3985, 3991, AcceptLink::kEpoll, at_lock(false), 0.8);
+  Observation observation = full({waits, collector});
+  EXPECT_EQ(kinds(observation), Kinds{"gc"});
+  EXPECT_NEAR(*find(report_of(observation), "AQ304")->cause->share, 0.75, 0.01);
+  auto& threads = observation.accept_evidence.acceptors.begin()->second.threads;
+  threads[1].times.user_ns = 50'000'000;
+  EXPECT_EQ(kinds(observation), Kinds{"lock"});
+  // It holds the lock, or collects: without a name that cannot be told.
+  threads[1].times.user_ns = 1'500'000'000;
+  threads[1].comm = "";
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  threads[1].comm = "worker";
+  EXPECT_EQ(kinds(observation), Kinds{"lock"});
+}
+
+// The first thread of a process that is told by a pipe what to do is not at work for a client.
+TEST(Causes, AThreadThatWaitsForOrdersIsNotBusy) {
+  Wait orders = in_call("S", "read", {"anon_pipe_read"});
+  orders.target = facts::FileTarget{.type = "pipefs"};
+  Wait reads = in_call("S", "recvfrom");
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->local = facts::IpAddress::parse("10.0.0.1");
+  reads.target->local_port = 80;
+  reads.target->peer = facts::IpAddress::parse("10.0.0.3");
+  reads.target->peer_port = 4242;
+  EXPECT_EQ(kinds(full({still(3985, orders), still(3986, reads), still(3987, reads)})),
+            Kinds{"client"});
+}
+
 TEST(Causes, TwoAtOnceAreRanked) {
   ThreadWatch both = thread(3985, 3985, AcceptLink::kEpoll, in_fuse(), 0.6);
   both.waits[1] = in_call("S", "nanosleep");
@@ -413,6 +515,15 @@ TEST(Causes, NobodyAcceptsThoughAllHaveTime) {
   acceptors.in_epoll = 0;
   EXPECT_GT(find(report_of(observation), "AQ312")->confidence, before);
   EXPECT_TRUE(says(find(report_of(observation), "AQ312"), "no thread or epoll of it waits"));
+  // The one connection that a thread polls is seen in its wait queue only.
+  acceptors.queue_looks = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.threads[0].waits[0] = in_epoll();
+  acceptors.threads[0].waits[0].looks = kLooks;
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  // It may lack descriptors.
+  observation.after.processes[0].open_files.reset();
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }
 
 TEST(Causes, BurstsOfAQueueThatDrains) {

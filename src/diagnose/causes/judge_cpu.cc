@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "diagnose/causes/judges.h"
+#include "diagnose/causes/runtimes.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -34,12 +35,28 @@ const facts::CpuGroup* throttled_group(const Scene& scene) {
   return most;
 }
 
+// By a group that could not be looked at.
+bool may_be_throttled(const Scene& scene) {
+  return std::ranges::any_of(scene.time.threads, [&](const facts::ThreadWatch* thread) {
+    const facts::ProcessCondition* condition = scene.condition(thread->pid);
+    return condition == nullptr || !condition->cpu_groups_seen.value_or(false);
+  });
+}
+
 // Of the time that the threads were without a core, the quota explains a good part.
 bool explains(const facts::CpuGroup* group, double waited, double seconds) {
   if (group == nullptr || seconds <= 0) return false;
   const double held = static_cast<double>(group->throttled_ns.value_or(0)) / kNsPerSecond / seconds;
   constexpr double kGoodPart = 0.4;
   return held >= waited * kGoodPart;
+}
+
+// In cores; what is not known is none.
+double used(const facts::ThreadWatch& thread) {
+  if (thread.watched_ns <= 0) return 0;
+  return static_cast<double>(thread.times.user_ns.value_or(0) +
+                             thread.times.system_ns.value_or(0)) /
+         static_cast<double>(thread.watched_ns);
 }
 
 const char* where_it_computes(const std::optional<double>& user,
@@ -76,7 +93,7 @@ std::optional<JudgedCause> judge_throttled(const Scene& scene) {
 
 std::optional<JudgedCause> judge_starved(const Scene& scene) {
   const auto waited = waits_for_core(scene.time);
-  if (!waited || *waited < kNamedFrom ||
+  if (!waited || *waited < kNamedFrom || may_be_throttled(scene) || may_lack_descriptors(scene) ||
       explains(throttled_group(scene), *waited, scene.time.seconds)) {
     return std::nullopt;
   }
@@ -90,7 +107,11 @@ std::optional<JudgedCause> judge_starved(const Scene& scene) {
 
 std::optional<JudgedCause> judge_busy(const Scene& scene) {
   const AcceptTime& time = scene.time;
-  if (!time.has_shares() || !time.on_core || *time.on_core < kNamedFrom) return std::nullopt;
+  // One that calls accept() again and again for want of a descriptor is busy, too.
+  if (!time.has_shares() || !time.on_core || *time.on_core < kNamedFrom ||
+      may_lack_descriptors(scene)) {
+    return std::nullopt;
+  }
   JudgedCause judged{
       .cause = {.kind = CauseKind::kCpuBusy, .share = std::min(*time.on_core, 1.0), .detail = {}},
       .confidence = confidence_of(time),
@@ -99,6 +120,42 @@ std::optional<JudgedCause> judge_busy(const Scene& scene) {
   if (time.user) judged.cause.detail["user"] = fmt::format("{:.2f}", *time.user);
   if (time.system) judged.cause.detail["system"] = fmt::format("{:.2f}", *time.system);
   return judged;
+}
+
+Others computed_by_others(const Scene& scene) {
+  Others others;
+  const auto& all = scene.observation.accept_evidence.acceptors;
+  const auto found = all.find(scene.state.report.key);
+  if (found == all.end()) return others;
+  const auto& accepting = scene.time.threads;
+  const auto is_of_them = [&](const facts::ThreadWatch& thread) {
+    return std::ranges::any_of(
+        accepting, [&](const facts::ThreadWatch* other) { return other->pid == thread.pid; });
+  };
+  for (const facts::ThreadWatch& thread : found->second.threads) {
+    if (!is_of_them(thread)) continue;
+    if (collects_garbage(thread.comm)) {
+      others.collect += used(thread);
+    } else if (thread.comm.empty() && std::ranges::find(accepting, &thread) == accepting.end()) {
+      others.nameless += used(thread);
+    }
+  }
+  return others;
+}
+
+std::optional<JudgedCause> judge_gc(const Scene& scene) {
+  const AcceptTime& time = scene.time;
+  // A collector stops the others at a lock.
+  const double waits = time.of(WaitClass::kLock).share + time.of(WaitClass::kTimedLock).share;
+  const double share = std::min(waits, computed_by_others(scene).collect);
+  if (!time.has_shares() || share < kNamedFrom) return std::nullopt;
+  return JudgedCause{
+      .cause = {.kind = CauseKind::kGc, .share = std::min(share, 1.0), .detail = {}},
+      .confidence = std::min(confidence_of(time), 0.85),
+      .words = "is stopped for the collection of garbage",
+      .consequence =
+          "Meanwhile it takes nothing from the queue: its heap is too small, or it is "
+          "given too much to clear away."};
 }
 
 }  // namespace acceptq::diagnose

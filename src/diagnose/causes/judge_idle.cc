@@ -25,7 +25,21 @@ const facts::Acceptors* acceptors_of(const Scene& scene) {
   return it != all.end() ? &it->second : nullptr;
 }
 
+// Of a thread in poll() it is known whether that is for one connection, of a client say, only where
+// wait queues could be read.
+bool may_wait_for_one(const Scene& scene) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  const facts::Wait* wait = scene.time.of(WaitClass::kConnections).most_seen;
+  return wait != nullptr && facts::is_polling(*wait) &&
+         (acceptors == nullptr || acceptors->queue_looks == 0);
+}
+
 }  // namespace
+
+bool is_in_epoll(const Scene& scene) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  return acceptors != nullptr && acceptors->in_epoll > 0;
+}
 
 bool sleeps_for_good(const Scene& scene) {
   constexpr double kAlways = 0.99;
@@ -40,9 +54,11 @@ bool sleeps_for_good(const Scene& scene) {
 std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   constexpr double kLongEnough = 1;  // seconds
   const AcceptTime& time = scene.time;
-  const double idle = sleeps_for_good(scene) ? time.of(WaitClass::kSleep).share : time.idle();
+  const double idle = sleeps_for_good(scene) && !is_in_epoll(scene)
+                          ? time.of(WaitClass::kSleep).share
+                          : time.idle();
   if (!time.has_shares() || time.seconds < kLongEnough || idle < kIdle ||
-      !does_not_empty(scene.state)) {
+      !does_not_empty(scene.state) || may_lack_descriptors(scene) || may_wait_for_one(scene)) {
     return std::nullopt;
   }
   JudgedCause judged{

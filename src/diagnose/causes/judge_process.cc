@@ -76,6 +76,15 @@ std::optional<JudgedCause> judge_stopped(const Scene& scene) {
   return judged;
 }
 
+bool may_lack_descriptors(const Scene& scene) {
+  const facts::Ledger* ledger = scene.state.ledger;
+  if (ledger != nullptr && (*ledger)[facts::LedgerTerm::kAcceptEmfile]) return false;
+  return std::ranges::any_of(scene.time.threads, [&](const facts::ThreadWatch* thread) {
+    const facts::Process* process = facts::find_process(scene.observation.after, thread->pid);
+    return process == nullptr || !process->open_files || !process->open_files_limit;
+  });
+}
+
 std::optional<JudgedCause> judge_fd_limit(const Scene& scene) {
   const auto refused = scene.state.ledger != nullptr
                            ? (*scene.state.ledger)[facts::LedgerTerm::kAcceptEmfile]

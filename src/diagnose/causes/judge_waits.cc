@@ -54,6 +54,9 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   if (!judged) return std::nullopt;
   // In a pool threads wait at a lock for work: only those that are known to accept tell.
   if (scene.time.certainty == Certainty::kGroup) return std::nullopt;
+  // Stopped by a collector of garbage, or perhaps.
+  const Others others = computed_by_others(scene);
+  if (others.collect + others.nameless >= *judged->cause.share / 2) return std::nullopt;
   const facts::Wait& wait = *scene.time.of(WaitClass::kLock).most_seen;
   judged->words = "waits for a lock";
   if (wait.lock) {
@@ -111,8 +114,9 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
 std::optional<JudgedCause> judge_sleep(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kSleep, WaitClass::kSleep);
   if (!judged || scene.time.certainty == Certainty::kGroup) return std::nullopt;
-  // One that only sleeps need have nothing to do with the listener.
-  if (sleeps_for_good(scene)) return std::nullopt;
+  // One that only sleeps need have nothing to do with the listener, unless it has an event loop
+  // for it.
+  if (sleeps_for_good(scene) && !is_in_epoll(scene)) return std::nullopt;
   judged->words = "sleeps, by a timer that it set itself";
   judged->consequence = "While it sleeps it takes nothing from the queue.";
   return judged;

@@ -42,6 +42,7 @@ inline constexpr double kNamedFrom = 0.3;
 [[nodiscard]] std::optional<JudgedCause> judge_throttled(const Scene& scene);
 [[nodiscard]] std::optional<JudgedCause> judge_starved(const Scene& scene);
 [[nodiscard]] std::optional<JudgedCause> judge_busy(const Scene& scene);
+[[nodiscard]] std::optional<JudgedCause> judge_gc(const Scene& scene);
 // Storage and memory.
 [[nodiscard]] std::optional<JudgedCause> judge_fuse(const Scene& scene);
 [[nodiscard]] std::optional<JudgedCause> judge_nfs(const Scene& scene);
@@ -57,8 +58,21 @@ inline constexpr double kNamedFrom = 0.3;
 [[nodiscard]] std::optional<JudgedCause> judge_not_accepting(const Scene& scene);
 [[nodiscard]] std::optional<JudgedCause> judge_burst(const Scene& scene);
 
+// What other threads of the same processes did with the cores, in cores.
+struct Others {
+  double collect = 0;   // garbage
+  double nameless = 0;  // of whom it cannot be told
+};
+[[nodiscard]] Others computed_by_others(const Scene& scene);
+
 // All of the threads slept by one timer all the time, and nothing was taken from the queue.
 [[nodiscard]] bool sleeps_for_good(const Scene& scene);
+
+// Nothing tells whether accept() fails for want of descriptors.
+[[nodiscard]] bool may_lack_descriptors(const Scene& scene);
+
+// An epoll holds the listener.
+[[nodiscard]] bool is_in_epoll(const Scene& scene);
 
 // How certain it is that it was these threads, and that they were seen often enough.
 [[nodiscard]] double confidence_of(const AcceptTime& time);

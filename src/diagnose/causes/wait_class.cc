@@ -94,7 +94,8 @@ WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
   if (for_one_socket && facts::is_polling(wait)) return of_socket(*wait.target, listener);
   if (facts::is_polling(wait) || has(kForConnections, call)) return WaitClass::kConnections;
   if (has(kForProcesses, call)) return WaitClass::kProcesses;
-  if (has(kForLocks, call)) return WaitClass::kLock;
+  // The runtimes of Java and .NET sleep so, too (pthread_cond_timedwait).
+  if (has(kForLocks, call)) return wait.timed == true ? WaitClass::kTimedLock : WaitClass::kLock;
   if (has(kForTime, call)) return WaitClass::kSleep;
   if (!wait.target) return WaitClass::kOther;
   if (for_one_socket) return of_socket(*wait.target, listener);

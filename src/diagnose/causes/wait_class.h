@@ -17,13 +17,15 @@ enum class WaitClass : std::uint8_t {
   kProcesses,    // for children or signals
   kFuse,
   kNfs,
-  kBlock,    // a disk, or the page cache in front of it
-  kReclaim,  // for memory to be freed
-  kLock,     // futex(), a lock of a file, a semaphore
-  kPipe,     // to write into a full pipe
-  kClient,   // the other end of a connection that this listener took
-  kPeer,     // the other end of another socket
-  kSleep,    // a timer that it set itself
+  kBlock,      // a disk, or the page cache in front of it
+  kReclaim,    // for memory to be freed
+  kLock,       // futex(), a lock of a file, a semaphore
+  kTimedLock,  // futex() with a timer: a lock that is given up, work that may come, or just the
+               // time
+  kPipe,       // to write into a full pipe
+  kClient,     // the other end of a connection that this listener took
+  kPeer,       // the other end of another socket
+  kSleep,      // a timer that it set itself
   kOther,
 };
 inline constexpr std::size_t kWaitClasses = static_cast<std::size_t>(WaitClass::kOther) + 1;
