@@ -322,6 +322,8 @@ void define_lab(CLI::App& app, Parsed& parsed) {
       ->add_option("--recordings", parsed.lab.recordings,
                    "keep what is observed in this folder, for check --from")
       ->type_name("PATH");
+  score->add_flag("--ablate", parsed.lab.ablate,
+                  "diagnose each observation again without one kind of evidence after the other");
   score->add_flag("--json", parsed.lab.json, "print the result as JSON");
   score->callback([&parsed] { parsed.lab.action = LabCommand::Action::kScore; });
   lab->footer(

@@ -85,6 +85,7 @@ struct LabCommand {
   std::string scenario;             // of kRun
   std::vector<std::string> scored;  // folders and scenarios; empty: all that expect a cause
   std::string recordings;           // a folder; empty: none are kept
+  bool ablate = false;
   bool json = false;
 };
 

@@ -98,7 +98,8 @@ int score(const LabCommand& command) {
       return kExitUsage;
     }
   }
-  const lab::LabOptions options{.recordings_folder = command.recordings, .stop = &interrupted()};
+  const lab::LabOptions options{
+      .recordings_folder = command.recordings, .ablate = command.ablate, .stop = &interrupted()};
   Progress progress;
   std::vector<lab::ScenarioScore> scores;
   for (const std::string& path : *paths) {
@@ -112,6 +113,7 @@ int score(const LabCommand& command) {
     print_out(lab::score_json(scores));
   } else {
     print_page("\n" + lab::confusion_text(scores));
+    if (command.ablate) print_page("\n" + lab::ablation_text(scores));
   }
   return lab::totals_of(scores).all_right() && !interrupted() ? kExitNothingWrong : kExitFindings;
 }

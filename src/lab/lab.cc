@@ -12,7 +12,9 @@
 
 #include "base/file.h"
 #include "base/output_file.h"
+#include "diagnose/diagnose.h"
 #include "facts/json.h"
+#include "lab/ablate.h"
 #include "lab/cgroups.h"
 #include "lab/expect.h"
 #include "lab/runner.h"
@@ -117,6 +119,7 @@ class Outside {
                                 : std::vector<std::string>{diagnosis.error().message()}};
     if (diagnosis) {
       result.cause = cause_given(netns, step->port, *diagnosis);
+      if (options_.ablate) result.ablated = ablate(netns, step->port, diagnosis->observation);
       if (const Status kept = keep(diagnosis->observation, result); !kept) {
         error = kept.error();
         return false;
@@ -125,6 +128,19 @@ class Outside {
     for (const std::string& mismatch : result.mismatches) sink_("  NOT AS EXPECTED: " + mismatch);
     outcome.diagnoses.push_back(std::move(result));
     return channel.send("{}");
+  }
+
+  static std::vector<Ablated> ablate(NetnsId netns, std::uint16_t port,
+                                     const facts::Observation& observation) {
+    std::vector<Ablated> ablated;
+    for (const Signal& signal : signals()) {
+      Diagnosis less{.observation = observation, .report = {}};
+      signal.remove(less.observation);
+      less.report = diagnose::diagnose(less.observation);
+      ablated.push_back(
+          {.without = signal.name, .cause = cause_given(netns, port_without(signal, port), less)});
+    }
+    return ablated;
   }
 
   // As `check --save` would.

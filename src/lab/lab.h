@@ -34,6 +34,7 @@ using Sink = std::function<void(const std::string&)>;
 struct LabOptions {
   std::string slowfs_path;                  // empty: beside this executable, or one level above
   std::string recordings_folder;            // for what is observed; empty: it is not kept
+  bool ablate = false;                      // diagnose again without each kind of evidence
   const std::atomic<bool>* stop = nullptr;  // set, by a signal handler say, to end the run
 };
 
@@ -48,6 +49,12 @@ struct ShowResult {
   std::map<std::string, std::uint64_t> increases;  // while it watched
 };
 
+// What the same observation gives without one kind of evidence.
+struct Ablated {
+  std::string without;  // the name of a Signal
+  std::optional<diagnose::CauseKind> cause;
+};
+
 struct DiagnoseResult {
   int line = 0;  // of the step in its file
   NetnsId netns;
@@ -55,7 +62,8 @@ struct DiagnoseResult {
   Expect expect;
   std::vector<std::string> mismatches;  // what was expected and is not so; empty: all right
   std::optional<diagnose::CauseKind> cause;
-  std::string recording;  // the file with what was observed; empty: not kept
+  std::string recording;         // the file with what was observed; empty: not kept
+  std::vector<Ablated> ablated;  // where that was asked for
 };
 
 // What the clients of a load lived through, from its start or the change of its rate to the next.

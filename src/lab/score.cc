@@ -20,20 +20,44 @@ constexpr std::array<const char*, 3> kGrades = {"right", "unknown", "wrong"};
 
 const char* grade_name(Grade grade) { return kGrades.at(static_cast<std::size_t>(grade)); }
 
-Grade grade_of(const DiagnoseResult& result) {
+Grade grade_of(const Expect& expect, std::optional<diagnose::CauseKind> cause) {
   using diagnose::CauseKind;
-  if (!result.cause) {
-    return result.expect.no_cause ? Grade::kRight : Grade::kUnknown;
+  if (!cause) return expect.no_cause ? Grade::kRight : Grade::kUnknown;
+  const std::vector<CauseKind>& fitting = expect.causes;
+  if (std::ranges::find(fitting, *cause) != fitting.end()) return Grade::kRight;
+  return *cause == CauseKind::kUnknown && !expect.no_cause ? Grade::kUnknown : Grade::kWrong;
+}
+
+std::string word_of(std::optional<diagnose::CauseKind> cause) {
+  return cause ? std::string(diagnose::cause_name(*cause)) : kNone;
+}
+
+std::optional<Grade> grade_named(const std::string& name) {
+  const auto grade = std::ranges::find(kGrades, name);
+  if (grade == kGrades.end()) return std::nullopt;
+  return static_cast<Grade>(grade - kGrades.begin());
+}
+
+struct Counts {
+  std::size_t right = 0, unknown = 0, wrong = 0;
+
+  void add(Grade grade) {
+    right += grade == Grade::kRight ? 1 : 0;
+    unknown += grade == Grade::kUnknown ? 1 : 0;
+    wrong += grade == Grade::kWrong ? 1 : 0;
   }
-  const std::vector<CauseKind>& fitting = result.expect.causes;
-  if (std::ranges::find(fitting, *result.cause) != fitting.end()) return Grade::kRight;
-  return *result.cause == CauseKind::kUnknown && !result.expect.no_cause ? Grade::kUnknown
-                                                                         : Grade::kWrong;
+};
+
+Json json_of(const AblatedAnswer& answer) {
+  return {
+      {"without", answer.without}, {"given", answer.given}, {"grade", grade_name(answer.grade)}};
 }
 
 Json json_of(const ScenarioScore& score) {
   Json answers = Json::array();
   for (const Answer& answer : score.answers) {
+    Json ablated = Json::array();
+    for (const AblatedAnswer& less : answer.ablated) ablated.push_back(json_of(less));
     answers.push_back({{"line", answer.line},
                        {"port", answer.port},
                        {"netns", answer.netns},
@@ -41,7 +65,8 @@ Json json_of(const ScenarioScore& score) {
                        {"given", answer.given},
                        {"grade", grade_name(answer.grade)},
                        {"mismatches", answer.mismatches},
-                       {"recording", answer.recording.empty() ? Json() : Json(answer.recording)}});
+                       {"recording", answer.recording.empty() ? Json() : Json(answer.recording)},
+                       {"ablated", std::move(ablated)}});
   }
   return {{"name", score.name},
           {"seconds", score.seconds},
@@ -72,33 +97,42 @@ std::vector<Answer> answers_of(const LabOutcome& outcome) {
   std::vector<Answer> answers;
   for (const DiagnoseResult& result : outcome.diagnoses) {
     if (!result.expect.no_cause && result.expect.causes.empty()) continue;
-    answers.push_back(
-        {.line = result.line,
-         .port = result.port,
-         .netns = result.netns.value(),
-         .expected = result.expect.no_cause
-                         ? kNone
-                         : std::string(diagnose::cause_name(result.expect.causes.front())),
-         .given = result.cause ? std::string(diagnose::cause_name(*result.cause)) : kNone,
-         .grade = grade_of(result),
-         .mismatches = result.mismatches,
-         .recording = result.recording});
+    answers.push_back({.line = result.line,
+                       .port = result.port,
+                       .netns = result.netns.value(),
+                       .expected = result.expect.no_cause ? kNone
+                                                          : std::string(diagnose::cause_name(
+                                                                result.expect.causes.front())),
+                       .given = word_of(result.cause),
+                       .grade = grade_of(result.expect, result.cause),
+                       .mismatches = result.mismatches,
+                       .recording = result.recording});
+    for (const Ablated& less : result.ablated) {
+      answers.back().ablated.push_back({.without = less.without,
+                                        .given = word_of(less.cause),
+                                        .grade = grade_of(result.expect, less.cause)});
+    }
   }
   return answers;
 }
 
 Totals totals_of(const std::vector<ScenarioScore>& scores) {
   Totals totals;
+  Counts counts;
   for (const ScenarioScore& score : scores) {
     totals.skipped += score.skipped.empty() ? 0 : 1;
     totals.failed += score.failed.empty() ? 0 : 1;
     for (const Answer& answer : score.answers) {
-      totals.right += answer.grade == Grade::kRight ? 1 : 0;
-      totals.unknown += answer.grade == Grade::kUnknown ? 1 : 0;
-      totals.wrong += answer.grade == Grade::kWrong ? 1 : 0;
+      counts.add(answer.grade);
+      for (const AblatedAnswer& less : answer.ablated) {
+        if (less.grade == Grade::kWrong) ++totals.ablated_wrong;
+      }
       if (answer.grade == Grade::kRight && !answer.mismatches.empty()) ++totals.not_as_expected;
     }
   }
+  totals.right = counts.right;
+  totals.unknown = counts.unknown;
+  totals.wrong = counts.wrong;
   return totals;
 }
 
@@ -161,6 +195,31 @@ std::string confusion_text(const std::vector<ScenarioScore>& scores) {
   return text + "\n";
 }
 
+std::string ablation_text(const std::vector<ScenarioScore>& scores) {
+  std::vector<std::pair<std::string, Counts>> rows = {{"nothing", {}}};
+  std::string wrong;
+  for (const ScenarioScore& score : scores) {
+    for (const Answer& answer : score.answers) {
+      rows.front().second.add(answer.grade);
+      for (const AblatedAnswer& less : answer.ablated) {
+        auto row = std::ranges::find(rows, less.without, &std::pair<std::string, Counts>::first);
+        if (row == rows.end()) row = rows.insert(rows.end(), {less.without, {}});
+        row->second.add(less.grade);
+        if (less.grade != Grade::kWrong) continue;
+        wrong += fmt::format("{:<22}wrong without {}: expected {}, given {}\n", score.name,
+                             less.without, answer.expected, less.given);
+      }
+    }
+  }
+  if (rows.size() == 1) return {};
+  std::string text = fmt::format("{:<18}right  unknown  wrong\n", "without");
+  for (const auto& [name, counts] : rows) {
+    text += fmt::format("{:<18}{:>5}  {:>7}  {:>5}\n", name, counts.right, counts.unknown,
+                        counts.wrong);
+  }
+  return text + (wrong.empty() ? "" : "\n") + wrong;
+}
+
 std::string score_json(const std::vector<ScenarioScore>& scores) {
   const Totals totals = totals_of(scores);
   Json scenarios = Json::array();
@@ -172,6 +231,7 @@ std::string score_json(const std::vector<ScenarioScore>& scores) {
                  {"unknown", totals.unknown},
                  {"wrong", totals.wrong},
                  {"not_as_expected", totals.not_as_expected},
+                 {"ablated_wrong", totals.ablated_wrong},
                  {"failed", totals.failed},
                  {"skipped", totals.skipped}}}},
               2) +
@@ -189,16 +249,22 @@ Result<ScenarioScore> score_from_json(std::string_view text) {
                         .skipped = text_of(json, "skipped"),
                         .failed = text_of(json, "failed")};
     for (const Json& answer : json.at("answers")) {
-      const auto grade = std::ranges::find(kGrades, answer.at("grade").get<std::string>());
-      if (grade == kGrades.end()) return fail(ErrorCode::kMalformed, "no such grade");
+      const auto grade = grade_named(answer.at("grade"));
+      if (!grade) return fail(ErrorCode::kMalformed, "no such grade");
       score.answers.push_back({.line = answer.at("line"),
                                .port = answer.at("port"),
                                .netns = answer.at("netns"),
                                .expected = answer.at("expected"),
                                .given = answer.at("given"),
-                               .grade = static_cast<Grade>(grade - kGrades.begin()),
+                               .grade = *grade,
                                .mismatches = answer.at("mismatches"),
                                .recording = text_of(answer, "recording")});
+      for (const Json& less : answer.at("ablated")) {
+        const auto ablated_grade = grade_named(less.at("grade"));
+        if (!ablated_grade) return fail(ErrorCode::kMalformed, "no such grade");
+        score.answers.back().ablated.push_back(
+            {.without = less.at("without"), .given = less.at("given"), .grade = *ablated_grade});
+      }
     }
     return score;
   } catch (const Json::exception& exception) {

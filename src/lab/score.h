@@ -15,6 +15,13 @@ namespace acceptq::lab {
 // kUnknown: no cause was named though there is one, or it was said that it is unknown.
 enum class Grade : std::uint8_t { kRight, kUnknown, kWrong };
 
+// The answer to the same without one kind of evidence.
+struct AblatedAnswer {
+  std::string without;
+  std::string given;
+  Grade grade = Grade::kRight;
+};
+
 // What one `diagnose` step asked and was answered. Kinds of causes are words; "none" is one.
 struct Answer {
   int line = 0;  // of the step in its file
@@ -25,6 +32,7 @@ struct Answer {
   Grade grade = Grade::kRight;
   std::vector<std::string> mismatches;  // of all that was expected
   std::string recording;                // a file; empty: none was kept
+  std::vector<AblatedAnswer> ablated;   // empty: not asked for
 };
 
 struct ScenarioScore {
@@ -39,9 +47,12 @@ struct Totals {
   std::size_t right = 0, unknown = 0, wrong = 0;
   std::size_t not_as_expected = 0;  // of the right ones: something else was not
   std::size_t skipped = 0, failed = 0;
+  std::size_t ablated_wrong = 0;
 
   // What was skipped is neither.
-  [[nodiscard]] bool all_right() const { return unknown + wrong + not_as_expected + failed == 0; }
+  [[nodiscard]] bool all_right() const {
+    return unknown + wrong + not_as_expected + failed + ablated_wrong == 0;
+  }
 };
 
 // Those of an outcome that expect a cause, or none.
@@ -54,6 +65,10 @@ struct Totals {
 
 // The kinds that were expected against those that were given, with the totals below.
 [[nodiscard]] std::string confusion_text(const std::vector<ScenarioScore>& scores);
+
+// How the grades change without each kind of evidence, and which answers are wrong then. Empty
+// where no answer was ablated.
+[[nodiscard]] std::string ablation_text(const std::vector<ScenarioScore>& scores);
 
 // Schema acceptq.lab_score/1.
 [[nodiscard]] std::string score_json(const std::vector<ScenarioScore>& scores);

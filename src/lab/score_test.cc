@@ -37,6 +37,28 @@ TEST(Score, GradesEachAnswer) {
             "none/none=0 none/unknown=2 ");
 }
 
+TEST(Score, CountsWhatBecomesOfAnswersWithoutEvidence) {
+  LabOutcome outcome;
+  outcome.diagnoses = {result({.causes = {CauseKind::kLock}}, CauseKind::kLock),
+                       result({.no_cause = true}, std::nullopt)};
+  outcome.diagnoses[0].ablated = {{"stacks", CauseKind::kUnknown}, {"locks", CauseKind::kSleep}};
+  outcome.diagnoses[1].ablated = {{"stacks", std::nullopt}, {"locks", std::nullopt}};
+  const std::vector<ScenarioScore> scores = {{.name = "a", .answers = answers_of(outcome)}};
+  EXPECT_EQ(ablation_text(scores),
+            "without           right  unknown  wrong\n"
+            "nothing               2        0      0\n"
+            "stacks                1        1      0\n"
+            "locks                 1        0      1\n"
+            "\n"
+            "a                     wrong without locks: expected lock, given sleep\n");
+  EXPECT_EQ(totals_of(scores).ablated_wrong, 1U);
+  EXPECT_FALSE(totals_of(scores).all_right());
+  const auto read = score_from_json(to_json(scores.front()));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(ablation_text({*read}), ablation_text(scores));
+  EXPECT_EQ(ablation_text({{.name = "b", .answers = {{.expected = "lock", .given = "lock"}}}}), "");
+}
+
 std::vector<ScenarioScore> sample() {
   LabOutcome good;
   good.diagnoses = {
