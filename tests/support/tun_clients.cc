@@ -79,17 +79,19 @@ void add_addresses() {
   require(::ioctl(v6.get(), SIOCSIFADDR, &v6_request) == 0, "SIOCSIFADDR, IPv6");
 }
 
-// The kernel takes an IPv6 address into use some moments after it was added.
+// The kernel takes an IPv6 address into use some moments after it was added: it first takes the mark
+// "tentative" away, and then adds the route by which packets to it are its own
+// (addrconf_dad_begin(), addrconf_dad_completed(), net/ipv6/addrconf.c).
 bool v6_is_ready() {
-  const Result<std::string> text = read_file("/proc/thread-self/net/if_inet6");
-  require(text.has_value(), "/proc/thread-self/net/if_inet6");
-  constexpr unsigned kTentative = 0x40;  // IFA_F_TENTATIVE
+  const Result<std::string> text = read_file("/proc/thread-self/net/ipv6_route");
+  require(text.has_value(), "/proc/thread-self/net/ipv6_route");
+  constexpr unsigned kLocal = 0x80000000;  // RTF_LOCAL
   std::string_view rest = *text;
   while (!rest.empty()) {
     const std::vector<std::string_view> fields = split_blank(next_line(rest));
-    if (fields.size() < 6 || fields[5] != kDevice || !fields[0].starts_with("fd08")) continue;
-    const auto flags = parse_int<unsigned>(fields[4], 16);
-    return flags && (*flags & kTentative) == 0;
+    if (fields.size() < 10 || !fields[0].starts_with("fd08") || fields[1] != "80") continue;
+    const auto flags = parse_int<unsigned>(fields[8], 16);
+    if (flags && (*flags & kLocal) != 0) return true;
   }
   return false;
 }

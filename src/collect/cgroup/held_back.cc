@@ -208,7 +208,7 @@ std::vector<CpuGroupReading> HeldBack::cpu_groups(Pid pid) const {
 
 bool HeldBack::sees_cpu_groups(Pid pid) const {
   const auto members = parse_cgroup(read(proc_root_ + "/" + std::to_string(pid.value()), "cgroup"));
-  if (!members) return false;
+  if (!members || members->empty()) return false;  // it has ended
   // The controller is in one hierarchy only: in that of version 2 where no other has it.
   const bool by_version_1 = std::ranges::any_of(*members, [](const Membership& member) {
     return std::ranges::find(member.controllers, "cpu") != member.controllers.end();

@@ -29,9 +29,8 @@ const facts::Acceptors* acceptors_of(const Scene& scene) {
 // wait queues could be read.
 bool may_wait_for_one(const Scene& scene) {
   const facts::Acceptors* acceptors = acceptors_of(scene);
-  const facts::Wait* wait = scene.time.of(WaitClass::kConnections).most_seen;
-  return wait != nullptr && facts::is_polling(*wait) &&
-         (acceptors == nullptr || acceptors->queue_looks == 0);
+  const auto& wait = scene.time.of(WaitClass::kConnections).most_seen;
+  return wait && facts::is_polling(*wait) && (acceptors == nullptr || acceptors->queue_looks == 0);
 }
 
 }  // namespace
