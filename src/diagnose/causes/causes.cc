@@ -79,6 +79,20 @@ std::optional<JudgedCause> unknown_cause(const Scene& scene) {
       .consequence = fmt::format("Where its threads were: {}.", where_time_went(scene.time))};
 }
 
+// The share of time in places of which no cause was made.
+double unexplained(const AcceptTime& time, const std::vector<JudgedCause>& causes) {
+  const auto has = [&](CauseKind kind) {
+    return std::ranges::any_of(
+        causes, [&](const JudgedCause& judged) { return judged.cause.kind == kind; });
+  };
+  double share = time.of(WaitClass::kOther).share;
+  if (!has(CauseKind::kCpuThrottled) && !has(CauseKind::kCpuStarved) && !has(CauseKind::kCpuBusy)) {
+    share += time.of(WaitClass::kRuns).share;
+  }
+  if (!has(CauseKind::kGc)) share += time.of(WaitClass::kTimedLock).share;
+  return std::min(share, 1.0);
+}
+
 std::string name_of_program(const facts::Observation& observation, const AcceptTime& time) {
   const Pid pid = time.threads.front()->pid;
   const facts::Process* process = facts::find_process(observation.after, pid);
@@ -106,8 +120,9 @@ std::vector<JudgedCause> causes_of(const facts::Observation& observation,
       causes, CauseKind::kStopped, [](const JudgedCause& judged) { return judged.cause.kind; });
   constexpr double kAllTheTime = 0.9;
   if (stopped != causes.end() && weight(*stopped) >= kAllTheTime) causes = {*stopped};
-  if (causes.empty()) {
-    if (auto unknown = unknown_cause(scene)) causes.push_back(std::move(*unknown));
+  // What takes less than what nothing explains is not why.
+  if (causes.empty() || unexplained(time, causes) > weight(causes.front())) {
+    if (auto unknown = unknown_cause(scene)) causes = {std::move(*unknown)};
   }
   return causes;
 }

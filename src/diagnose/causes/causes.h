@@ -8,7 +8,7 @@
 namespace acceptq::diagnose {
 
 // Every cause that is at work, the greatest share first; `unknown` alone where the threads were
-// watched for long enough and nothing explains where they were.
+// watched for long enough and nothing explains where they were for most of it.
 [[nodiscard]] std::vector<JudgedCause> causes_of(const facts::Observation& observation,
                                                  const ListenerState& state,
                                                  const AcceptTime& time);

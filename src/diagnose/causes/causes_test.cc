@@ -506,6 +506,16 @@ TEST(Causes, TwoAtOnceAreRanked) {
   EXPECT_EQ(kinds(full(both)), (Kinds{"io.fuse", "sleep"}));
 }
 
+TEST(Causes, AreUnknownWhereMoreIsNotExplainedThanIs) {
+  ThreadWatch both = thread(3985, 3985, AcceptLink::kEpoll, at_lock(false), 0.4);
+  both.waits[1] = running();
+  both.waits[1].looks = 60;
+  both.times.user_ns = 1'200'000'000;
+  EXPECT_EQ(kinds(full(both)), (Kinds{"cpu.busy", "lock"}));
+  both.times.user_ns.reset();
+  EXPECT_EQ(kinds(full(both)), Kinds{"unknown"});
+}
+
 TEST(Causes, NobodyAcceptsThoughAllHaveTime) {
   Observation observation =
       full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "poll", {"do_sys_poll"}), 1));
