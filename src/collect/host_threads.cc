@@ -111,6 +111,7 @@ const cgroup::HeldBack& HostThreads::held_back() {
 void HostThreads::watch_condition(Pid pid) {
   if (cpu_groups_.contains(pid)) return;
   cpu_groups_[pid] = held_back().cpu_groups(pid);
+  if (!disks_before_) disks_before_ = disks_.read();
   if (nfs_.size() < kMostObservers) nfs_[pid] = read_nfs(proc_root_, pid);
 }
 
@@ -150,6 +151,15 @@ std::vector<facts::NfsMount> HostThreads::nfs() {
     }
   }
   return mounts;
+}
+
+void HostThreads::disks(const std::vector<DiskWaits>& waits, facts::AcceptEvidence& evidence) {
+  const auto before = std::exchange(disks_before_, std::nullopt);
+  if (!before) return;
+  const DiskReading now = disks_.read();
+  evidence.hung_tasks = hung_between(*before, now);
+  evidence.disks = disks_.below(waits);
+  count_between(*before, now, evidence.disks);
 }
 
 }  // namespace acceptq::collect

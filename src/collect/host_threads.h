@@ -11,6 +11,7 @@
 #include "collect/bpf/thread_iterator.h"
 #include "collect/cgroup/held_back.h"
 #include "collect/counted_times.h"
+#include "collect/disks.h"
 #include "collect/nfs_mounts.h"
 #include "collect/procfs/threads.h"
 #include "collect/thread_looks.h"
@@ -21,7 +22,7 @@ namespace acceptq::collect {
 class HostThreads final : public ThreadLooks {
  public:
   explicit HostThreads(std::string proc_root)
-      : proc_root_(std::move(proc_root)), reader_(proc_root_) {}
+      : proc_root_(std::move(proc_root)), reader_(proc_root_), disks_(proc_root_, "/sys") {}
 
   [[nodiscard]] ThreadsSeen look(std::span<const WatchedProcess> watched,
                                  std::size_t most_threads) override;
@@ -33,6 +34,7 @@ class HostThreads final : public ThreadLooks {
   [[nodiscard]] std::vector<facts::FuseConnection> fuse(
       Pid observer, std::span<const std::uint64_t> devices) override;
   [[nodiscard]] std::vector<facts::NfsMount> nfs() override;
+  void disks(const std::vector<DiskWaits>& waits, facts::AcceptEvidence& evidence) override;
 
  private:
   void name_files(ThreadsSeen& seen);
@@ -47,8 +49,10 @@ class HostThreads final : public ThreadLooks {
   bool counts_ = false;
   CountedTimes counted_;
   std::optional<cgroup::HeldBack> held_back_;
-  std::map<Pid, std::vector<cgroup::CpuGroupReading>> cpu_groups_;        // at the beginning
-  std::map<Pid, std::vector<evidence::NfsMountStats>> nfs_;               // likewise
+  std::map<Pid, std::vector<cgroup::CpuGroupReading>> cpu_groups_;  // at the beginning
+  std::map<Pid, std::vector<evidence::NfsMountStats>> nfs_;         // likewise
+  Disks disks_;
+  std::optional<DiskReading> disks_before_;                               // likewise
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> files_;  // by device and inode
 };
 

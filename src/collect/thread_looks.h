@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "collect/disks.h"
 #include "collect/thread_look.h"
 #include "facts/threads.h"
 
@@ -37,6 +38,9 @@ class ThreadLooks {
       Pid observer, std::span<const std::uint64_t> devices) = 0;
   // The NFS mounts of the processes that are watched, since watch_condition().
   [[nodiscard]] virtual std::vector<facts::NfsMount> nfs() = 0;
+  // Fills in the disks behind what was waited for, and the host's hung tasks, since the first
+  // watch_condition(), which is forgotten then.
+  virtual void disks(const std::vector<DiskWaits>& waits, facts::AcceptEvidence& evidence) = 0;
 };
 
 }  // namespace acceptq::collect

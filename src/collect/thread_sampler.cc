@@ -67,6 +67,7 @@ facts::AcceptEvidence take_evidence(ThreadLooks& threads, AcceptThreads& seen) {
   evidence.processes = threads.conditions();
   evidence.nfs = threads.nfs();
   add_fuse(threads, evidence);
+  threads.disks(disk_waits(evidence.acceptors), evidence);
   return evidence;
 }
 
@@ -86,6 +87,8 @@ void ThreadSampler::begin_anew() {
   static_cast<void>(threads_.counted_time());
   static_cast<void>(threads_.conditions());
   static_cast<void>(threads_.nfs());
+  facts::AcceptEvidence forgotten;
+  threads_.disks({}, forgotten);
   polling_.clear();
   in_trouble_.clear();
 }

@@ -95,6 +95,7 @@ class ScriptedThreads final : public ThreadLooks {
   bool counts = false;
   std::set<Pid> counted;
   std::vector<ThreadTime> times;
+  std::vector<DiskWaits> disk_waits;
 
   [[nodiscard]] ThreadsSeen look(std::span<const WatchedProcess> watched,
                                  std::size_t /*most_threads*/) override {
@@ -129,6 +130,9 @@ class ScriptedThreads final : public ThreadLooks {
     return {fuse};
   }
   [[nodiscard]] std::vector<facts::NfsMount> nfs() override { return {}; }
+  void disks(const std::vector<DiskWaits>& waits, facts::AcceptEvidence& /*evidence*/) override {
+    disk_waits = waits;
+  }
 };
 
 }  // namespace acceptq::collect

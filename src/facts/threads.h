@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "facts/address.h"
+#include "facts/disks.h"
 #include "facts/local_client.h"
 
 namespace acceptq::facts {
@@ -183,6 +184,8 @@ struct AcceptEvidence {
   std::vector<FuseConnection> fuse;                         // by device
   std::vector<NfsMount> nfs;                                // by source and mount point
   std::map<std::string, std::vector<LocalClient>> clients;  // by listener_key, then by pid
+  std::vector<Disk> disks;              // by name; those waited for, and what is beneath
+  std::optional<HungTasks> hung_tasks;  // empty: this kernel does not count them
 
   friend bool operator==(const AcceptEvidence&, const AcceptEvidence&) = default;
 };

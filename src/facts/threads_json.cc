@@ -1,5 +1,6 @@
 #include "facts/threads_json.h"
 
+#include "facts/disks_json.h"
 #include "facts/json_fields.h"
 
 // Found by their arguments, where an unnamed namespace is not looked into; so they are static.
@@ -135,6 +136,8 @@ static void fields(auto& archive, AcceptEvidence& evidence) {
   archive("fuse", evidence.fuse);
   archive("nfs", evidence.nfs);
   archive("clients", evidence.clients);
+  archive("disks", evidence.disks);
+  archive("hung_tasks", evidence.hung_tasks);
 }
 
 nlohmann::ordered_json evidence_to_json(const AcceptEvidence& evidence) {

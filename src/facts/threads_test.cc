@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "facts/json.h"
 #include "facts/snapshot.h"
 
@@ -23,14 +25,15 @@ Observation with_evidence() {
   thread.looks = 5;
   thread.watched_ns = 2'000'000'000;
   thread.times.delay_ns = 12;
-  thread.waits = {{.state = "D",
-                   .syscall = "read",
-                   .fd = 11,
-                   .target = target,
-                   .stack = {"rpc_wait_bit_killable", "nfs_read_folio"},
-                   .looks = 4},
-                  {.state = "S", .syscall = "futex", .lock = 0x7fff00001234, .timed = true, .looks = 1},
-                  {.state = "S", .syscall = "recvfrom", .fd = 4, .target = socket}};
+  thread.waits = {
+      {.state = "D",
+       .syscall = "read",
+       .fd = 11,
+       .target = target,
+       .stack = {"rpc_wait_bit_killable", "nfs_read_folio"},
+       .looks = 4},
+      {.state = "S", .syscall = "futex", .lock = 0x7fff00001234, .timed = true, .looks = 1},
+      {.state = "S", .syscall = "recvfrom", .fd = 4, .target = socket}};
   thread.exact = ExactTime{.counted_ns = 100, .on_core_ns = 2, .ready_ns = 3, .unplaced_ns = 5};
   thread.exact->blocked = {
       {.state = "D", .syscall = "read", .stack = {"rpc_wait_bit_killable"}, .ns = 89, .times = 7},
@@ -61,6 +64,21 @@ Observation with_evidence() {
                                       .operations = 12,
                                       .repeated = 1,
                                       .round_trip_ms = 11900}};
+  observation.accept_evidence.disks = {
+      {.name = "dm-0",
+       .device = 253U << 20,
+       .mapper = "vg0-images",
+       .mounts = {{.device = 253U << 20, .mountpoint = "/srv/images"}},
+       .beneath = {"sda2", "sda"},
+       .in_flight = 3,
+       .watched_ms = 2000,
+       .reads = 4,
+       .read_ms = 1900,
+       .writes = 0,
+       .write_ms = 0,
+       .busy_ms = 1980},
+      {.name = "sda", .device = 8U << 20}};
+  observation.accept_evidence.hung_tasks = {.total = 7, .more = 2};
   return observation;
 }
 
@@ -84,6 +102,17 @@ TEST(Threads, AThreadWithoutExactTimeIsRead) {
   const Result<Observation> read = observation_from_json(text);
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(read->accept_evidence, observation.accept_evidence);
+}
+
+// Those of versions that did not look at disks.
+TEST(Threads, EarlierRecordingsHaveNoDisks) {
+  nlohmann::json recording = nlohmann::json::parse(to_json(with_evidence()));
+  recording["accept_evidence"].erase("disks");
+  recording["accept_evidence"].erase("hung_tasks");
+  const Result<Observation> read = observation_from_json(recording.dump());
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_TRUE(read->accept_evidence.disks.empty());
+  EXPECT_FALSE(read->accept_evidence.hung_tasks);
 }
 
 TEST(Threads, UnknownLinksAreRefusedAtTheirPlace) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "diagnose/rules.h"
 
@@ -93,6 +94,18 @@ double unexplained(const AcceptTime& time, const std::vector<JudgedCause>& cause
   return std::min(share, 1.0);
 }
 
+// Tasks that hung meanwhile say that storage does not answer at all. Of the whole host: beside a
+// wait for storage, and no cause by themselves.
+void add_hung_tasks(const Scene& scene, JudgedCause& judged) {
+  const auto& hung = scene.observation.accept_evidence.hung_tasks;
+  if (std::string_view(family_of(judged.cause.kind).id) != "AQ310") return;
+  if (!hung || hung->more.value_or(0) == 0) return;
+  judged.cause.detail["hung_tasks"] = std::to_string(*hung->more);
+  judged.consequence =
+      fmt::format("The kernel counted {} hung {} on this host meanwhile. {}", *hung->more,
+                  *hung->more == 1 ? "task" : "tasks", judged.consequence);
+}
+
 std::string name_of_program(const facts::Observation& observation, const AcceptTime& time) {
   const Pid pid = time.threads.front()->pid;
   const facts::Process* process = facts::find_process(observation.after, pid);
@@ -112,7 +125,10 @@ std::vector<JudgedCause> causes_of(const facts::Observation& observation,
   const Scene scene{observation, state, time};
   std::vector<JudgedCause> causes;
   for (const Judge judge : kJudges) {
-    if (auto judged = judge(scene)) causes.push_back(std::move(*judged));
+    auto judged = judge(scene);
+    if (!judged) continue;
+    add_hung_tasks(scene, *judged);
+    causes.push_back(std::move(*judged));
   }
   std::ranges::stable_sort(causes, std::ranges::greater{}, weight);
   // A process that does not run has no other cause, and none could be told from it.

@@ -1,4 +1,4 @@
-// Threads that wait for storage, or for memory to be freed.
+// Threads that wait for storage behind a process or a network.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,25 +7,6 @@
 
 namespace acceptq::diagnose {
 namespace {
-
-constexpr const char* kWhileItWaits =
-    "While it waits it takes nothing from the queue: a longer queue makes clients wait longer.";
-
-// The file, its file system and where that comes from, as far as the descriptor tells.
-void add_file(const ClassTime& time, Cause& cause) {
-  if (time.with_target == nullptr) return;
-  const facts::Wait& wait = *time.with_target;
-  // sendfile() names the socket that it writes to.
-  if (wait.target->type == "sockfs" || wait.target->type == "pipefs") return;
-  cause.detail["filesystem"] = wait.target->type;
-  if (wait.target->path) cause.detail["file"] = *wait.target->path;
-  if (wait.target->source) cause.detail["source"] = *wait.target->source;
-}
-
-const std::string* find(const Cause& cause, const char* name) {
-  const auto it = cause.detail.find(name);
-  return it != cause.detail.end() ? &it->second : nullptr;
-}
 
 // The connection of the file system that the threads wait for: that of their descriptor, or the
 // only one that owes an answer. A call that opens a file has no descriptor yet.
@@ -94,14 +75,14 @@ std::optional<JudgedCause> judge_fuse(const Scene& scene) {
     if (fuse->mountpoint) judged->cause.detail["mountpoint"] = *fuse->mountpoint;
     daemon = describe_daemon(*fuse, judged->cause);
   }
-  if (const std::string* mountpoint = find(judged->cause, "mountpoint")) {
+  if (const std::string* mountpoint = find_detail(judged->cause, "mountpoint")) {
     place = *mountpoint;
-  } else if (const std::string* path = find(judged->cause, "file")) {
+  } else if (const std::string* path = find_detail(judged->cause, "file")) {
     place = *path;
   }
   judged->words = "waits for a FUSE file system";
   if (!place.empty()) judged->words += fmt::format(" ({}{})", place, daemon);
-  judged->consequence = kWhileItWaits;
+  judged->consequence = kWhileStorageWaits;
   return judged;
 }
 
@@ -110,7 +91,7 @@ std::optional<JudgedCause> judge_nfs(const Scene& scene) {
   if (!judged) return std::nullopt;
   Cause& cause = judged->cause;
   add_file(scene.time.of(WaitClass::kNfs), cause);
-  const std::string* source = find(cause, "source");
+  const std::string* source = find_detail(cause, "source");
   const facts::NfsMount* mount = nfs_mount_of(scene, source);
   if (mount != nullptr && source == nullptr) source = &(cause.detail["source"] = mount->source);
   judged->words = "waits for NFS";
@@ -121,27 +102,7 @@ std::optional<JudgedCause> judge_nfs(const Scene& scene) {
       cause.detail["path"] = source->substr(colon + 1);
     }
   }
-  judged->consequence = describe_operations(mount, cause) + kWhileItWaits;
-  return judged;
-}
-
-std::optional<JudgedCause> judge_block(const Scene& scene) {
-  auto judged = cause_of_class(scene, CauseKind::kIoBlock, WaitClass::kBlock);
-  if (!judged) return std::nullopt;
-  add_file(scene.time.of(WaitClass::kBlock), judged->cause);
-  judged->words = "waits for a disk";
-  if (const std::string* path = find(judged->cause, "file")) {
-    judged->words += fmt::format(" ({})", *path);
-  }
-  judged->consequence = kWhileItWaits;
-  return judged;
-}
-
-std::optional<JudgedCause> judge_reclaim(const Scene& scene) {
-  auto judged = cause_of_class(scene, CauseKind::kMemoryReclaim, WaitClass::kReclaim);
-  if (!judged) return std::nullopt;
-  judged->words = "waits for memory to be freed";
-  judged->consequence = kWhileItWaits;
+  judged->consequence = describe_operations(mount, cause) + kWhileStorageWaits;
   return judged;
 }
 

@@ -41,4 +41,19 @@ std::optional<JudgedCause> cause_of_class(const Scene& scene, CauseKind kind, Wa
   return judged;
 }
 
+void add_file(const ClassTime& time, Cause& cause) {
+  if (time.with_target == nullptr) return;
+  const facts::Wait& wait = *time.with_target;
+  // sendfile() names the socket that it writes to.
+  if (wait.target->type == "sockfs" || wait.target->type == "pipefs") return;
+  cause.detail["filesystem"] = wait.target->type;
+  if (wait.target->path) cause.detail["file"] = *wait.target->path;
+  if (wait.target->source) cause.detail["source"] = *wait.target->source;
+}
+
+const std::string* find_detail(const Cause& cause, const char* name) {
+  const auto it = cause.detail.find(name);
+  return it != cause.detail.end() ? &it->second : nullptr;
+}
+
 }  // namespace acceptq::diagnose

@@ -64,6 +64,13 @@ struct Others {
   double nameless = 0;  // of whom it cannot be told
 };
 [[nodiscard]] Others computed_by_others(const Scene& scene);
+// The consequence of a wait for a file, or for memory.
+inline constexpr const char* kWhileStorageWaits =
+    "While it waits it takes nothing from the queue: a longer queue makes clients wait longer.";
+// The file, its file system and where that comes from, as far as the descriptor tells.
+void add_file(const ClassTime& time, Cause& cause);
+// A detail of a cause; null where it has none of that name.
+[[nodiscard]] const std::string* find_detail(const Cause& cause, const char* name);
 
 // All of the threads slept by one timer all the time, and nothing was taken from the queue.
 [[nodiscard]] bool sleeps_for_good(const Scene& scene);

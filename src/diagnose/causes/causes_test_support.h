@@ -1,0 +1,88 @@
+// A listener in trouble, and threads of its server that wait for something.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "diagnose/diagnose_test_support.h"
+
+namespace acceptq::diagnose {
+
+using facts::AcceptLink;
+using facts::Observation;
+using facts::ThreadWatch;
+using facts::Wait;
+
+constexpr std::uint32_t kLooks = 100;
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+inline Wait in_epoll() {
+  return {.state = "S", .syscall = "epoll_wait", .fd = 8, .stack = {"ep_poll", "do_epoll_wait"}};
+}
+inline Wait in_fuse() {
+  return {.state = "S",
+          .syscall = "read",
+          .fd = 11,
+          .target = facts::FileTarget{.type = "fuse", .device = 49, .path = "/mnt/a/x.jpg"},
+          .stack = {"request_wait_answer", "fuse_simple_request", "fuse_send_open"}};
+}
+inline Wait in_call(const char* state, const char* call, std::vector<std::string> stack = {}) {
+  return {.state = state, .syscall = call, .stack = std::move(stack)};
+}
+inline Wait running() { return {.state = "R"}; }
+
+// A thread that spent `share` of 2 s in `wait`, and the rest waiting for connections.
+inline ThreadWatch thread(int pid, int tid, AcceptLink link, Wait wait, double share) {
+  ThreadWatch thread{.pid = Pid(pid), .tid = Pid(tid), .comm = "server", .link = link};
+  thread.looks = kLooks;
+  thread.watched_ns = 2 * kSecond;
+  wait.looks = static_cast<std::uint32_t>(share * kLooks);
+  thread.waits = {wait};
+  if (wait.looks < kLooks) {
+    thread.waits.push_back(in_epoll());
+    thread.waits.back().looks = kLooks - wait.looks;
+  }
+  thread.times = {.user_ns = 0, .system_ns = 0, .delay_ns = 0, .voluntary = 40};
+  return thread;
+}
+
+// A listener of :80 whose queue was full all the time, and its threads.
+inline Observation full(std::vector<ThreadWatch> threads) {
+  Observation observation = observe(
+      {make_listener(80, 129, 128, 0)}, make_namespace(kPod, 128),
+      {make_listener(80, 129, 128, 50)},
+      make_namespace(
+          kPod, 128,
+          {{"TcpExtListenOverflows", 50}, {"TcpExtListenDrops", 50}, {"TcpPassiveOpens", 20}}));
+  const std::string key = facts::listener_key(observation.after.listeners[0]);
+  observation.samples[key] = {.count = 40, .full = 40, .longest = QueueLength(129)};
+  observation.after.processes = {{.pid = Pid(3985), .comm = "nginx"}};
+  observation.after.processes[0].open_files = 10;
+  observation.after.processes[0].open_files_limit = 1024;
+  observation.accept_evidence.processes = {{.pid = Pid(3985), .cpu_groups_seen = true}};
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors[key];
+  acceptors.queue_looks = kLooks;
+  acceptors.in_epoll = kLooks;
+  acceptors.threads = std::move(threads);
+  return observation;
+}
+
+inline Observation full(ThreadWatch only) {
+  return full(std::vector<ThreadWatch>{std::move(only)});
+}
+
+// The causes of a report, the first that is named first.
+inline std::vector<std::string> kinds(const Observation& observation) {
+  std::vector<std::string> names;
+  const Report report = report_of(observation);
+  for (const Finding& finding : report.findings) {
+    if (finding.cause) names.emplace_back(cause_name(finding.cause->kind));
+  }
+  return names;
+}
+
+using Kinds = std::vector<std::string>;
+
+}  // namespace acceptq::diagnose

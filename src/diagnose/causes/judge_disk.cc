@@ -1,0 +1,144 @@
+// Threads that wait for a disk, or for memory to be freed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "diagnose/causes/judges.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::Disk;
+
+// The part of the watched time in which anything was in flight.
+double busy_share(const Disk& disk) {
+  if (!disk.busy_ms || !disk.watched_ms || *disk.watched_ms == 0) return 0;
+  return static_cast<double>(*disk.busy_ms) / static_cast<double>(*disk.watched_ms);
+}
+
+// The disk of a file; null where the file's file system is on none that is known.
+const Disk* disk_of(const Scene& scene, const facts::FileTarget& file) {
+  const auto& all = scene.observation.accept_evidence.disks;
+  const auto it = std::ranges::find_if(all, [&](const Disk& disk) {
+    return std::ranges::find(disk.mounts, file.device, &facts::DiskMount::device) !=
+           disk.mounts.end();
+  });
+  return it != all.end() ? &*it : nullptr;
+}
+
+// Where no descriptor tells, the only one with a file system that was busy for as long as the
+// threads waited, or nearly so.
+const Disk* only_busy_disk(const Scene& scene, double share) {
+  constexpr double kNearly = 0.5;
+  const Disk* only = nullptr;
+  for (const Disk& disk : scene.observation.accept_evidence.disks) {
+    if (disk.mounts.empty() || busy_share(disk) < share * kNearly) continue;
+    if (only != nullptr) return nullptr;
+    only = &disk;
+  }
+  return only;
+}
+
+// The innermost mount point that holds the file; without a file, the only one.
+const std::string* mountpoint_of(const Disk& disk, const facts::FileTarget* file) {
+  const std::string* innermost = nullptr;
+  for (const facts::DiskMount& mount : disk.mounts) {
+    if (file == nullptr || !file->path)
+      return disk.mounts.size() == 1 ? &mount.mountpoint : nullptr;
+    if (mount.device != file->device ||
+        !facts::is_below_mountpoint(*file->path, mount.mountpoint)) {
+      continue;
+    }
+    if (innermost == nullptr || mount.mountpoint.size() > innermost->size()) {
+      innermost = &mount.mountpoint;
+    }
+  }
+  return innermost;
+}
+
+// Of those that ended; nothing where none did.
+std::optional<double> operation_ms(const Disk& disk) {
+  if (!disk.reads || !disk.writes || !disk.read_ms || !disk.write_ms) return std::nullopt;
+  const std::uint64_t operations = *disk.reads + *disk.writes;
+  if (operations == 0) return std::nullopt;
+  return static_cast<double>(*disk.read_ms + *disk.write_ms) / static_cast<double>(operations);
+}
+
+// What is beneath a dm or md device, and how long that takes: " (0.2 ms on sda beneath it)".
+std::string describe_beneath(const Scene& scene, const Disk& disk, Cause& cause) {
+  std::string names;
+  std::string text;
+  for (const std::string& name : disk.beneath) {
+    names += (names.empty() ? "" : " ") + name;
+    const auto& all = scene.observation.accept_evidence.disks;
+    const auto it = std::ranges::find(all, name, &Disk::name);
+    if (it == all.end()) continue;
+    if (const auto ms = operation_ms(*it)) {
+      text += fmt::format("{}{:.3g} ms on {}", text.empty() ? "" : ", ", *ms, name);
+    }
+  }
+  if (!names.empty()) cause.detail["beneath"] = names;
+  return text.empty() ? text : fmt::format(" ({} beneath it)", text);
+}
+
+// How long its operations took; a sentence, with a blank behind it, or nothing.
+std::string describe_operations(const Scene& scene, const Disk& disk, Cause& cause) {
+  const std::string beneath = describe_beneath(scene, disk, cause);
+  if (disk.in_flight) cause.detail["in_flight"] = std::to_string(*disk.in_flight);
+  if (!disk.reads || !disk.writes) return "";
+  cause.detail["operations"] = std::to_string(*disk.reads + *disk.writes);
+  cause.detail["busy"] = fmt::format("{:.2f}", std::min(busy_share(disk), 1.0));
+  if (*disk.reads + *disk.writes == 0) {
+    return disk.in_flight.value_or(0) > 0
+               ? "None of its operations ended while acceptq watched, and some are under way. "
+               : "";
+  }
+  const auto ms = operation_ms(disk);
+  if (!ms) return "";
+  cause.detail["operation_ms"] = fmt::format("{:.1f}", *ms);
+  return fmt::format("An operation took {:.3g} ms{}. ", *ms, beneath);
+}
+
+}  // namespace
+
+std::optional<JudgedCause> judge_block(const Scene& scene) {
+  auto judged = cause_of_class(scene, CauseKind::kIoBlock, WaitClass::kBlock);
+  if (!judged) return std::nullopt;
+  Cause& cause = judged->cause;
+  const ClassTime& time = scene.time.of(WaitClass::kBlock);
+  add_file(time, cause);
+  // sendfile() names the socket that it writes to.
+  const bool has_file = find_detail(cause, "filesystem") != nullptr;
+  const facts::FileTarget* file = has_file ? &*time.with_target->target : nullptr;
+  const Disk* disk = file != nullptr ? disk_of(scene, *file) : nullptr;
+  if (disk == nullptr && (file == nullptr || file->type == "overlay")) {
+    disk = only_busy_disk(scene, time.share);
+  }
+  judged->words = "waits for a disk";
+  const std::string* place = find_detail(cause, "file");
+  std::string operations;
+  if (disk != nullptr) {
+    cause.detail["disk"] = disk->name;
+    if (disk->mapper) cause.detail["mapper"] = *disk->mapper;
+    judged->words = fmt::format("waits for the disk {}", disk->name);
+    if (const std::string* point = mountpoint_of(*disk, file)) {
+      cause.detail["mountpoint"] = *point;
+      place = point;
+    }
+    operations = describe_operations(scene, *disk, cause);
+  }
+  if (place != nullptr) judged->words += fmt::format(" ({})", *place);
+  judged->consequence = operations + kWhileStorageWaits;
+  return judged;
+}
+
+std::optional<JudgedCause> judge_reclaim(const Scene& scene) {
+  auto judged = cause_of_class(scene, CauseKind::kMemoryReclaim, WaitClass::kReclaim);
+  if (!judged) return std::nullopt;
+  judged->words = "waits for memory to be freed";
+  judged->consequence = kWhileStorageWaits;
+  return judged;
+}
+
+}  // namespace acceptq::diagnose
