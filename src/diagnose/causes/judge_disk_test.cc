@@ -72,6 +72,16 @@ TEST(JudgeDisk, NamesTheDiskOfTheFileAndWhatAnOperationTook) {
   EXPECT_EQ(finding.cause->detail.at("busy"), "0.99");
 }
 
+// As seen on Linux 6.1: the functions of the scheduler are no part of a stack.
+TEST(JudgeDisk, KnowsReadsPastThePageCache) {
+  Wait wait = in_ext4();
+  wait.syscall = "readv";
+  wait.stack = {"__iomap_dio_rw", "iomap_dio_rw", "ext4_file_read_iter", "do_iter_readv_writev"};
+  EXPECT_TRUE(says(&finding_of(report_of(waiting(wait, {slow_disk()}))), "the disk dm-0"));
+  wait.target.reset();
+  EXPECT_TRUE(says(&finding_of(report_of(waiting(wait, {slow_disk()}))), "the disk dm-0"));
+}
+
 TEST(JudgeDisk, SaysThatNothingEnds) {
   facts::Disk disk = slow_disk();
   disk.reads = disk.writes = disk.read_ms = disk.write_ms = 0;

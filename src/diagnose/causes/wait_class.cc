@@ -46,10 +46,12 @@ constexpr Below kBelow[] = {
 };
 
 // Where a thread waits for a page or a block, of whatever file system: mm/filemap.c, fs/buffer.c,
-// block/blk-core.c, kernel/sched/core.c (io_schedule).
-constexpr std::array<string_view, 10> kForData = {
-    "io_schedule", "folio_wait_",     "wait_on_page", "__wait_on_buffer",    "bit_wait_io",
-    "blk_",        "submit_bio_wait", "jbd2_",        "balance_dirty_pages", "filemap_"};
+// block/blk-core.c, kernel/sched/core.c (io_schedule); past the page cache (O_DIRECT):
+// fs/iomap/direct-io.c, fs/direct-io.c.
+constexpr std::array<string_view, 13> kForData = {
+    "io_schedule", "folio_wait_",  "wait_on_page",        "__wait_on_buffer", "bit_wait_io",
+    "blk_",        "jbd2_",        "submit_bio_wait",     "filemap_",         "balance_dirty_pages",
+    "iomap_dio_",  "__iomap_dio_", "__blockdev_direct_IO"};
 
 // Types of file systems that are served by a process, and over a network.
 bool is_fuse(string_view type) { return type.starts_with("fuse"); }
