@@ -111,6 +111,7 @@ const cgroup::HeldBack& HostThreads::held_back() {
 void HostThreads::watch_condition(Pid pid) {
   if (cpu_groups_.contains(pid)) return;
   cpu_groups_[pid] = held_back().cpu_groups(pid);
+  memory_groups_[pid] = held_back().memory_groups(pid);
   if (!disks_before_) disks_before_ = disks_.read();
   if (nfs_.size() < kMostObservers) nfs_[pid] = read_nfs(proc_root_, pid);
 }
@@ -123,6 +124,8 @@ std::vector<facts::ProcessCondition> HostThreads::conditions() {
     condition.frozen_group = held_back().frozen_group(pid);
     condition.cpu_groups = cpu_groups_between(earlier, held_back().cpu_groups(pid));
     condition.cpu_groups_seen = held_back().sees_cpu_groups(pid);
+    condition.memory_groups =
+        memory_groups_between(memory_groups_[pid], held_back().memory_groups(pid));
     // `status` waits for nobody (procfs/process.h).
     constexpr std::size_t kMostBytes = std::size_t{1} << 20;
     const Result<std::string> text =
@@ -132,6 +135,7 @@ std::vector<facts::ProcessCondition> HostThreads::conditions() {
     condition.tracer = status->tracer;
     condition.dumping_core = status->dumping_core;
   }
+  memory_groups_.clear();
   return conditions;
 }
 

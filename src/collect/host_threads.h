@@ -49,8 +49,9 @@ class HostThreads final : public ThreadLooks {
   bool counts_ = false;
   CountedTimes counted_;
   std::optional<cgroup::HeldBack> held_back_;
-  std::map<Pid, std::vector<cgroup::CpuGroupReading>> cpu_groups_;  // at the beginning
-  std::map<Pid, std::vector<evidence::NfsMountStats>> nfs_;         // likewise
+  std::map<Pid, std::vector<cgroup::CpuGroupReading>> cpu_groups_;        // at the beginning
+  std::map<Pid, std::vector<cgroup::MemoryGroupReading>> memory_groups_;  // likewise
+  std::map<Pid, std::vector<evidence::NfsMountStats>> nfs_;               // likewise
   Disks disks_;
   std::optional<DiskReading> disks_before_;                               // likewise
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> files_;  // by device and inode

@@ -135,6 +135,20 @@ struct CpuGroup {
   friend bool operator==(const CpuGroup&, const CpuGroup&) = default;
 };
 
+// A control group with a limit of memory, of a process or above it. Counts are of the time that was
+// watched, and empty after one look.
+struct MemoryGroup {
+  std::string path;  // as of CpuGroup
+  std::uint32_t version = 2;
+  std::optional<std::uint64_t> high_bytes;  // above it, tasks are held back
+  std::optional<std::uint64_t> max_bytes;   // it never has more
+  std::optional<std::uint64_t> above_high;  // how often it was; only by its own limit
+  std::optional<std::uint64_t> at_max;
+  std::optional<std::uint64_t> stalled_us;  // in which some task of it waited for memory
+
+  friend bool operator==(const MemoryGroup&, const MemoryGroup&) = default;
+};
+
 // What holds a whole process back, as it was at the last look.
 struct ProcessCondition {
   Pid pid;
@@ -143,6 +157,7 @@ struct ProcessCondition {
   std::optional<std::string> frozen_group;  // the control group that is frozen, itself or above it
   std::vector<CpuGroup> cpu_groups;         // innermost first
   std::optional<bool> cpu_groups_seen;      // false: it may have a limit that could not be read
+  std::vector<MemoryGroup> memory_groups;   // innermost first
 
   friend bool operator==(const ProcessCondition&, const ProcessCondition&) = default;
 };

@@ -92,6 +92,16 @@ static void fields(auto& archive, CpuGroup& group) {
   archive("throttled_ns", group.throttled_ns);
 }
 
+static void fields(auto& archive, MemoryGroup& group) {
+  archive("path", group.path);
+  archive("version", group.version);
+  archive("high_bytes", group.high_bytes);
+  archive("max_bytes", group.max_bytes);
+  archive("above_high", group.above_high);
+  archive("at_max", group.at_max);
+  archive("stalled_us", group.stalled_us);
+}
+
 static void fields(auto& archive, ProcessCondition& process) {
   archive("pid", process.pid);
   archive("tracer", process.tracer);
@@ -99,6 +109,7 @@ static void fields(auto& archive, ProcessCondition& process) {
   archive("frozen_group", process.frozen_group);
   archive("cpu_groups", process.cpu_groups);
   archive("cpu_groups_seen", process.cpu_groups_seen);
+  archive("memory_groups", process.memory_groups);
 }
 
 static void fields(auto& archive, FuseConnection& fuse) {

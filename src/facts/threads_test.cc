@@ -51,7 +51,12 @@ Observation with_evidence() {
                                                             .periods = 20,
                                                             .throttled = 19,
                                                             .throttled_ns = 1}},
-                                            .cpu_groups_seen = true}};
+                                            .cpu_groups_seen = true,
+                                            .memory_groups = {{.path = "/a",
+                                                               .high_bytes = 50003968,
+                                                               .above_high = 321,
+                                                               .at_max = 0,
+                                                               .stalled_us = 1900000}}}};
   observation.accept_evidence.fuse = {{.device = 49,
                                        .mountpoint = "/mnt/images",
                                        .type = "fuse.slow",
@@ -107,10 +112,12 @@ TEST(Threads, AThreadWithoutExactTimeIsRead) {
 // Those of versions that did not look at disks.
 TEST(Threads, EarlierRecordingsHaveNoDisks) {
   nlohmann::json recording = nlohmann::json::parse(to_json(with_evidence()));
+  recording["accept_evidence"]["processes"][0].erase("memory_groups");
   recording["accept_evidence"].erase("disks");
   recording["accept_evidence"].erase("hung_tasks");
   const Result<Observation> read = observation_from_json(recording.dump());
   ASSERT_TRUE(read) << read.error().message();
+  EXPECT_TRUE(read->accept_evidence.processes[0].memory_groups.empty());
   EXPECT_TRUE(read->accept_evidence.disks.empty());
   EXPECT_FALSE(read->accept_evidence.hung_tasks);
 }

@@ -76,13 +76,38 @@ std::vector<GroupsUp::Group> upwards(const Hierarchy& hierarchy, std::string_vie
   }
 }
 
-bool is_same(const CpuGroupReading& a, const CpuGroupReading& b) {
+bool is_same(const auto& a, const auto& b) {
   return a.path == b.path && a.version == b.version && a.inode == b.inode;
 }
 
 bool went_back(const evidence::CpuStat& from, const evidence::CpuStat& to) {
   return to.periods < from.periods || to.throttled < from.throttled ||
          to.throttled_ns < from.throttled_ns;
+}
+
+std::optional<std::uint64_t> more(std::optional<std::uint64_t> from,
+                                  std::optional<std::uint64_t> to) {
+  if (!from || !to || *to < *from) return std::nullopt;
+  return *to - *from;
+}
+
+MemoryGroupReading read_memory(const GroupsUp::Group& group, int version) {
+  MemoryGroupReading reading{.path = group.path, .version = version};
+  if (version == 1) {
+    reading.max_bytes = evidence::parse_memory_limit(read(group.folder, "memory.limit_in_bytes"));
+    reading.at_max = parse_int<std::uint64_t>(trim(read(group.folder, "memory.failcnt")));
+    return reading;
+  }
+  reading.high_bytes = evidence::parse_memory_limit(read(group.folder, "memory.high"));
+  reading.max_bytes = evidence::parse_memory_limit(read(group.folder, "memory.max"));
+  // memory.events has those of the groups below, too.
+  if (const auto events =
+          evidence::parse_memory_events(read(group.folder, "memory.events.local"))) {
+    reading.above_high = events->high;
+    reading.at_max = events->max;
+  }
+  reading.stalled_us = evidence::parse_stalled_us(read(group.folder, "memory.pressure"));
+  return reading;
 }
 
 std::optional<std::string> frozen_of(const GroupsUp& up) {
@@ -131,6 +156,25 @@ std::vector<facts::CpuGroup> cpu_groups_between(const std::vector<CpuGroupReadin
     group.periods = now.stat.periods - before->stat.periods;
     group.throttled = now.stat.throttled - before->stat.throttled;
     group.throttled_ns = now.stat.throttled_ns - before->stat.throttled_ns;
+  }
+  return groups;
+}
+
+std::vector<facts::MemoryGroup> memory_groups_between(
+    const std::vector<MemoryGroupReading>& earlier, const std::vector<MemoryGroupReading>& later) {
+  std::vector<facts::MemoryGroup> groups;
+  for (const MemoryGroupReading& now : later) {
+    facts::MemoryGroup& group = groups.emplace_back();
+    group.path = now.path;
+    group.version = static_cast<std::uint32_t>(now.version);
+    group.high_bytes = now.high_bytes;
+    group.max_bytes = now.max_bytes;
+    const auto before = std::ranges::find_if(
+        earlier, [&](const MemoryGroupReading& reading) { return is_same(reading, now); });
+    if (before == earlier.end()) continue;
+    group.above_high = more(before->above_high, now.above_high);
+    group.at_max = more(before->at_max, now.at_max);
+    group.stalled_us = more(before->stalled_us, now.stalled_us);
   }
   return groups;
 }
@@ -219,6 +263,20 @@ bool HeldBack::sees_cpu_groups(Pid pid) const {
   const int version = by_version_1 ? 1 : 2;
   return std::ranges::any_of(groups(pid, "cpu"),
                              [&](const GroupsUp& up) { return up.version == version; });
+}
+
+std::vector<MemoryGroupReading> HeldBack::memory_groups(Pid pid) const {
+  std::vector<MemoryGroupReading> readings;
+  for (const GroupsUp& up : groups(pid, "memory")) {
+    for (const GroupsUp::Group& group : up.groups) {
+      MemoryGroupReading reading = read_memory(group, up.version);
+      const auto inode = inode_of(group.folder);
+      if (!inode || (!reading.high_bytes && !reading.max_bytes)) continue;
+      reading.inode = *inode;
+      readings.push_back(std::move(reading));
+    }
+  }
+  return readings;
 }
 
 std::optional<std::string> HeldBack::frozen_group(Pid pid) const {

@@ -1,4 +1,5 @@
-// What the control groups of a process hold it back with: quotas of CPU time, and the freezer.
+// What the control groups of a process hold it back with: limits of CPU time and memory, and the
+// freezer.
 // Files of control groups are the kernel's own (kernfs): reading one never waits for storage.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include "base/units.h"
 #include "collect/cgroup/workload.h"
 #include "evidence/cpu_limits.h"
+#include "evidence/memory_limits.h"
 #include "facts/threads.h"
 
 namespace acceptq::collect::cgroup {
@@ -40,6 +42,20 @@ struct CpuGroupReading {
 // replaced. Pure.
 [[nodiscard]] std::vector<facts::CpuGroup> cpu_groups_between(
     const std::vector<CpuGroupReading>& earlier, const std::vector<CpuGroupReading>& later);
+
+// Likewise a group with a limit of memory. Version 1 counts only how often it was at its limit.
+struct MemoryGroupReading {
+  std::string path;
+  int version = 2;
+  std::uint64_t inode = 0;
+  std::optional<std::uint64_t> high_bytes;
+  std::optional<std::uint64_t> max_bytes;
+  std::optional<std::uint64_t> above_high;
+  std::optional<std::uint64_t> at_max;
+  std::optional<std::uint64_t> stalled_us;
+};
+[[nodiscard]] std::vector<facts::MemoryGroup> memory_groups_between(
+    const std::vector<MemoryGroupReading>& earlier, const std::vector<MemoryGroupReading>& later);
 
 // A group, and those above it up to the root of the mount.
 struct GroupsUp {
@@ -86,6 +102,8 @@ class HeldBack {
   // Whether these could be looked at: false where the process is in a group for CPU time that
   // cannot be seen from here.
   [[nodiscard]] bool sees_cpu_groups(Pid pid) const;
+  // Likewise those that have a limit of memory.
+  [[nodiscard]] std::vector<MemoryGroupReading> memory_groups(Pid pid) const;
   // The outermost of these that was asked to freeze. Where none that can be seen was, but one is
   // frozen, by a group above what can be seen: the outermost of these.
   [[nodiscard]] std::optional<std::string> frozen_group(Pid pid) const;

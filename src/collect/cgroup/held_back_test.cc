@@ -239,5 +239,25 @@ TEST(CpuGroupsBetween, GroupsThatWereReplacedHaveNoCounts) {
   EXPECT_EQ(cpu_groups_between({}, {after})[0].throttled, std::nullopt);
 }
 
+TEST(MemoryGroupsBetween, CountWhatHappenedToTheSameGroup) {
+  const MemoryGroupReading before{.path = "/a",
+                                  .inode = 7,
+                                  .high_bytes = 1 << 20,
+                                  .above_high = 10,
+                                  .at_max = 0,
+                                  .stalled_us = 500};
+  MemoryGroupReading after = before;
+  after.above_high = 31;
+  after.stalled_us = 400;  // switched off and on again
+  const auto groups = memory_groups_between({before}, {after});
+  ASSERT_EQ(groups.size(), 1U);
+  EXPECT_EQ(groups[0].high_bytes, 1U << 20);
+  EXPECT_EQ(groups[0].above_high, 21U);
+  EXPECT_EQ(groups[0].at_max, 0U);
+  EXPECT_FALSE(groups[0].stalled_us);
+  after.inode = 8;  // made again
+  EXPECT_FALSE(memory_groups_between({before}, {after})[0].above_high);
+}
+
 }  // namespace
 }  // namespace acceptq::collect::cgroup
