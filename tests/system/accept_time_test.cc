@@ -68,9 +68,9 @@ class AcceptTimeTest : public testing::Test {
     });
     listener = UniqueFd();
     const SteadyClients trying(ns_->fd(), "127.0.0.1", kPort);
-    const Output output =
-        run_program({ACCEPTQ_BINARY_DIR "/acceptq", "check", "--json", "--tracing", "none", "--for",
-                     "2s", "--save", recording_, ns_->selector()});
+    const std::string program = ACCEPTQ_BINARY_DIR "/acceptq";
+    const Output output = run_program({program, "check", "--json", "--tracing", "none", "--for",
+                                       "2s", "--save", recording_, ns_->selector()});
     report_ = json::parse(output.out, nullptr, false);
     ASSERT_FALSE(report_.is_discarded()) << output.out << output.err;
     std::ifstream file(recording_);
