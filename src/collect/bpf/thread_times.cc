@@ -33,6 +33,8 @@ class Places {
       if (const auto name = syscall_name(place.syscall)) blocked.syscall = std::string(*name);
     }
     blocked.stack = stack_of(place.stack);
+    // Looks do the same, which have to meet this place.
+    if (!blocked.syscall) blocked.syscall = syscall_of(blocked.stack);
     const auto is_same = [&](const facts::BlockedTime& known) {
       return known.state == blocked.state && known.syscall == blocked.syscall &&
              known.stack == blocked.stack;

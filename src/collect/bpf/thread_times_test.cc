@@ -94,5 +94,15 @@ TEST(ThreadTimes, PlacesAreNamedWithoutTheWayOut) {
   EXPECT_THAT(blocked[2].stack, IsEmpty());  // the map had no room for it
 }
 
+// Before 5.15 the programs read no registers; looks tell the call by the stack there, too.
+TEST(ThreadTimes, AStackTellsTheCallWhereNoNumberDoes) {
+  ClockReading reading = reading_of(begun());
+  reading.blocked = {
+      {{.tid = 1008, .stack = 5, .syscall = -1, .state = kSleeping}, {.ns = 1, .times = 1}}};
+  reading.stacks = {{5, {0x10, 0x20}}};
+  const AddressNames names = {{0x10, "do_nanosleep"}, {0x20, "__x64_sys_clock_nanosleep"}};
+  EXPECT_EQ(times_of(reading, names).at(0).time.blocked.at(0).syscall, "clock_nanosleep");
+}
+
 }  // namespace
 }  // namespace acceptq::collect::bpf
