@@ -96,6 +96,18 @@ TEST(Causes, LooksTellWhatABlockedPlaceIsAbout) {
   EXPECT_NEAR(share_of(CauseKind::kUpstream), 0.5, 0.001);
 }
 
+// The stack could not be kept: a look at the same call tells whether a timer ends it.
+TEST(Causes, ALockWithATimerIsOneWhereverItWasCounted) {
+  Wait timed = in_call("S", "futex", {"futex_wait_queue"});
+  timed.timed = true;
+  const facts::ExactTime exact{
+      .counted_ns = 2 * kSecond,
+      .blocked = {{.state = "S", .syscall = "futex", .ns = 2 * kSecond, .times = 4}}};
+  EXPECT_EQ(find(report_of(full(counted(timed, exact))), "AQ305"), nullptr);
+  timed.timed = false;
+  EXPECT_NE(find(report_of(full(counted(timed, exact))), "AQ305"), nullptr);
+}
+
 // No look met it: the place alone says enough.
 TEST(Causes, APlaceThatNoLookMetIsACause) {
   const facts::ExactTime exact{.counted_ns = 2 * kSecond,

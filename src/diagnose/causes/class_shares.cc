@@ -44,6 +44,11 @@ bool add_by_looks(const ThreadWatch& thread, const facts::Listener& listener, do
   return true;
 }
 
+// What a call waits for is told by its descriptor or, of a lock, by whether a timer ends the wait.
+bool is_half_known(WaitClass by_place) {
+  return by_place == WaitClass::kOther || by_place == WaitClass::kLock;
+}
+
 void add_blocked(const ThreadWatch& thread, const facts::Listener& listener,
                  const BlockedTime& blocked, double share, ClassShares& shares) {
   const auto at_same_place = [&](const Wait& wait) {
@@ -55,7 +60,7 @@ void add_blocked(const ThreadWatch& thread, const facts::Listener& listener,
   const auto in_same_call = [&](const Wait& wait) {
     return wait.syscall && is_same_call(wait, blocked);
   };
-  if (static_cast<WaitClass>(what) == WaitClass::kOther &&
+  if (is_half_known(static_cast<WaitClass>(what)) &&
       add_by_looks(thread, listener, share, in_same_call, shares)) {
     return;
   }
