@@ -467,6 +467,12 @@ TEST(Causes, NobodyAcceptsThoughAllHaveTime) {
   // The one connection that a thread polls is seen in its wait queue only.
   acceptors.queue_looks = 0;
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  // Nor is it told by a master that waits for all that may come.
+  acceptors.threads.push_back(thread(3986, 3986, AcceptLink::kOwner, in_epoll(), 1));
+  observation.after.processes.push_back(observation.after.processes[0]);
+  observation.after.processes[1].pid = Pid(3986);
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.threads.pop_back();
   acceptors.threads[0].waits[0] = in_epoll();
   acceptors.threads[0].waits[0].looks = kLooks;
   EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});

@@ -25,12 +25,18 @@ const facts::Acceptors* acceptors_of(const Scene& scene) {
   return it != all.end() ? &it->second : nullptr;
 }
 
-// Of a thread in poll() it is known whether that is for one connection, of a client say, only where
-// wait queues could be read.
-bool may_wait_for_one(const Scene& scene) {
+// The share of time in poll() of which it is not known whether that was for one connection, of a
+// client say: only wait queues tell.
+double may_be_for_one(const Scene& scene) {
   const facts::Acceptors* acceptors = acceptors_of(scene);
-  const auto& wait = scene.time.of(WaitClass::kConnections).most_seen;
-  return wait && facts::is_polling(*wait) && (acceptors == nullptr || acceptors->queue_looks == 0);
+  if (acceptors != nullptr && acceptors->queue_looks > 0) return 0;
+  double share = 0;
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    for (const facts::Wait& wait : thread->waits) {
+      if (facts::is_polling(wait)) share += static_cast<double>(wait.looks) / thread->looks;
+    }
+  }
+  return share / static_cast<double>(scene.time.threads.size());
 }
 
 }  // namespace
@@ -55,9 +61,9 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   const AcceptTime& time = scene.time;
   const double idle = sleeps_for_good(scene) && !is_in_epoll(scene)
                           ? time.of(WaitClass::kSleep).share
-                          : time.idle();
+                          : time.idle() - may_be_for_one(scene);
   if (!time.has_shares() || time.seconds < kLongEnough || idle < kIdle ||
-      !does_not_empty(scene.state) || may_lack_descriptors(scene) || may_wait_for_one(scene)) {
+      !does_not_empty(scene.state) || may_lack_descriptors(scene)) {
     return std::nullopt;
   }
   JudgedCause judged{
