@@ -48,12 +48,11 @@ void add_mounts(const DiskFileSystem& file_system, facts::Disk& disk) {
 void add_waits(const facts::ThreadWatch& thread, DiskWaits& waits) {
   for (const facts::Wait& wait : thread.waits) {
     if (wait.state != "D") continue;
-    // sendfile() names the socket that it writes to, and a call that opens a file has none yet.
-    const bool named = wait.target && wait.target->type != "sockfs";
-    if (named && is_elsewhere(wait.target->type)) continue;
-    if (named) waits.files.push_back(*wait.target);
-    // Nor does the file of an overlay say on which disk it is.
-    if (!named || wait.target->type == "overlay") waits.unnamed = true;
+    if (wait.target && is_elsewhere(wait.target->type)) continue;
+    if (wait.target) waits.files.push_back(*wait.target);
+    // A call that opens a file has no descriptor yet, and the file of an overlay does not say on
+    // which disk it is.
+    if (!wait.target || wait.target->type == "overlay") waits.unnamed = true;
   }
 }
 

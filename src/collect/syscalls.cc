@@ -55,9 +55,10 @@ std::optional<std::string_view> syscall_name(long number) {
   return it->name;
 }
 
-bool first_argument_is_descriptor(long number) {
+std::optional<DescriptorArgument> descriptor_argument(long number) {
   const std::optional<std::string_view> name = syscall_name(number);
-  return name && std::ranges::binary_search(kOnDescriptors, *name);
+  if (!name || !std::ranges::binary_search(kOnDescriptors, *name)) return std::nullopt;
+  return DescriptorArgument{.in_state_d = name->starts_with("sendfile") ? 1U : 0U};
 }
 
 std::optional<std::string_view> syscall_of(std::span<const std::string> stack) {

@@ -2,6 +2,7 @@
 // other numbers, and so has x32.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,9 +13,13 @@ namespace acceptq::collect {
 // "accept4"; empty for a number that the kernel's headers did not have when this was built.
 [[nodiscard]] std::optional<std::string_view> syscall_name(long number);
 
-// Whether its first argument is the descriptor that the call is about. Not so of openat() and its
-// like: theirs is where a path begins, if that is relative.
-[[nodiscard]] bool first_argument_is_descriptor(long number);
+// Which of its arguments is the descriptor that a thread waits for in the call; empty where none
+// is. Not so of openat() and its like: theirs is where a path begins, if that is relative.
+struct DescriptorArgument {
+  std::size_t otherwise = 0;
+  std::size_t in_state_d = 0;  // of sendfile(), the file: nothing waits for its socket in D
+};
+[[nodiscard]] std::optional<DescriptorArgument> descriptor_argument(long number);
 
 // The call that a kernel's stack is of, by its outermost function but for the entry's own; for
 // where the number cannot be read. Empty where none of them is a call's.

@@ -23,19 +23,26 @@ TEST(Syscalls, WhatIsNoNumberHasNone) {
   for (const long number : {-1L, 100'000L, SYS_read | 0x40000000L, std::numeric_limits<long>::min(),
                             std::numeric_limits<long>::max()}) {
     EXPECT_EQ(syscall_name(number), std::nullopt) << number;
-    EXPECT_FALSE(first_argument_is_descriptor(number)) << number;
+    EXPECT_FALSE(descriptor_argument(number)) << number;
   }
 }
 
 TEST(Syscalls, SomeAreAboutADescriptor) {
   for (const long number : {SYS_read, SYS_accept4, SYS_recvfrom, SYS_epoll_pwait, SYS_epoll_pwait2,
                             SYS_fsync, SYS_ioctl, SYS_splice}) {
-    EXPECT_TRUE(first_argument_is_descriptor(number)) << number;
+    EXPECT_TRUE(descriptor_argument(number)) << number;
   }
   for (const long number :
        {SYS_futex, SYS_ppoll, SYS_openat, SYS_wait4, SYS_clock_nanosleep, SYS_mmap}) {
-    EXPECT_FALSE(first_argument_is_descriptor(number)) << number;
+    EXPECT_FALSE(descriptor_argument(number)) << number;
   }
+}
+
+// It waits for its file in D, and for its socket in S.
+TEST(Syscalls, SendfileIsAboutTheFileInStateD) {
+  EXPECT_EQ(descriptor_argument(SYS_sendfile)->in_state_d, 1U);
+  EXPECT_EQ(descriptor_argument(SYS_sendfile)->otherwise, 0U);
+  EXPECT_EQ(descriptor_argument(SYS_splice)->in_state_d, 0U);
 }
 
 TEST(Syscalls, AStackTellsItsCall) {

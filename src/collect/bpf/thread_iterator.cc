@@ -63,7 +63,10 @@ class ThreadIterator::Impl {
     if (!skeleton) return errno;
     skeleton->rodata->may_read_registers = ways.may_read_registers;
     for (long number = 0; number < AQ_SYSCALLS; ++number) {
-      skeleton->rodata->on_descriptor[number] = first_argument_is_descriptor(number) ? 1 : 0;
+      const auto descriptor = descriptor_argument(number);
+      skeleton->rodata->on_descriptor[number] = !descriptor                   ? AQ_ON_NONE
+                                                : descriptor->in_state_d == 0 ? AQ_ON_FIRST
+                                                                              : AQ_ON_SECOND_IN_D;
     }
     bpf_program* const with_queues = skeleton->progs.look_at_threads_and_queues;
     bpf_program* const without = skeleton->progs.look_at_threads;

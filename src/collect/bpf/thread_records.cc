@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <span>
 #include <unordered_set>
 #include <utility>
 
@@ -70,14 +71,15 @@ std::string text_of(std::string_view field) {
 
 Pid pid_of(std::uint32_t number) { return Pid(static_cast<std::int32_t>(number)); }
 
-// What the call's first argument stands for; the rest the names of the calls tell.
+// What the call's arguments stand for; the rest the names of the calls tell.
 void take_call(const aq_thread_record& record, facts::Wait& wait) {
   if ((record.valid & AQ_THREAD_SYSCALL) == 0) return;
   const std::optional<std::string_view> name = syscall_name(record.syscall);
   if (!name) return;
   wait.syscall = *name;
-  if (first_argument_is_descriptor(record.syscall)) {
-    wait.fd = static_cast<std::int32_t>(record.arguments[0]);
+  if (const auto descriptor = descriptor_argument(record.syscall)) {
+    const std::size_t at = wait.state == "D" ? descriptor->in_state_d : descriptor->otherwise;
+    wait.fd = static_cast<std::int32_t>(std::span(record.arguments)[at]);
   } else if (*name == "futex" || *name == "futex_wait") {
     wait.lock = record.arguments[0];
     // futex(address, operation, value, timeout): all operations that sleep have it there.

@@ -129,6 +129,16 @@ TEST(ThreadRecords, AThreadInACallAboutAFile) {
   EXPECT_EQ(look.wait.target, target);
 }
 
+// Its target is the file then (threads.bpf.c).
+TEST(ThreadRecords, AThreadThatSendsAFileAndWaitsForIt) {
+  aq_thread_record record = reading_thread();
+  record.syscall = SYS_sendfile;
+  record.arguments[1] = 11;
+  EXPECT_EQ(parsed(Bytes().add(record)).threads.front().wait.fd, 9);
+  record.state = 2;  // TASK_UNINTERRUPTIBLE
+  EXPECT_EQ(parsed(Bytes().add(record)).threads.front().wait.fd, 11);
+}
+
 TEST(ThreadRecords, WhatTheKernelLacksStaysEmpty) {
   aq_thread_record record = reading_thread();
   record.valid = 0;

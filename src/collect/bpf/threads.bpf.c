@@ -23,9 +23,11 @@
 #include "wait_queues.h"
 // clang-format on
 
+#define TASK_UNINTERRUPTIBLE 2
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-// The system calls whose first argument is a descriptor.
+// By the number of a system call, which argument is a descriptor (AQ_ON_…).
 const volatile __u8 on_descriptor[AQ_SYSCALLS];
 
 // Threads of one process that a pass looks at; the others are counted.
@@ -119,7 +121,9 @@ static __always_inline void write_thread(struct bpf_iter__task *ctx, struct task
     read_syscall(task, record);
     const __u32 number = record->syscall;
     if (record->valid & AQ_THREAD_SYSCALL && number < AQ_SYSCALLS && on_descriptor[number]) {
-      has_target = read_target(task, record->arguments[0], &target);
+      const bool second =
+          on_descriptor[number] == AQ_ON_SECOND_IN_D && record->state & TASK_UNINTERRUPTIBLE;
+      has_target = read_target(task, record->arguments[second ? 1 : 0], &target);
     }
     // One that was only preempted has nothing to say by where.
     if (record->state) {

@@ -49,6 +49,13 @@ enum {
   AQ_WAKE_IO_URING = 4,
 };
 
+/* Which argument of a system call is a descriptor. */
+enum {
+  AQ_ON_NONE = 0,
+  AQ_ON_FIRST = 1,
+  AQ_ON_SECOND_IN_D = 2, /* in state D; else the first */
+};
+
 struct aq_thread_record {
   aq_u32 kind;
   aq_u32 valid;

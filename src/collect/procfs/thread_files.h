@@ -18,6 +18,7 @@ namespace acceptq::collect::procfs {
 struct SyscallLine {
   long number = -1;
   std::uint64_t first_argument = 0;
+  std::uint64_t second_argument = 0;
   std::uint64_t fourth_argument = 0;
 };
 

@@ -55,8 +55,9 @@ void take_call(const std::string& syscall, FileTargets& targets, facts::Wait& wa
   const auto name = line ? syscall_name(line->number) : std::nullopt;
   if (!name) return;
   wait.syscall = *name;
-  if (first_argument_is_descriptor(line->number)) {
-    wait.fd = static_cast<std::int32_t>(line->first_argument);
+  if (const auto descriptor = descriptor_argument(line->number)) {
+    const std::size_t at = wait.state == "D" ? descriptor->in_state_d : descriptor->otherwise;
+    wait.fd = static_cast<std::int32_t>(at == 0 ? line->first_argument : line->second_argument);
     wait.target = targets.of(*wait.fd);
   } else if (*name == "futex" || *name == "futex_wait") {
     wait.lock = line->first_argument;
