@@ -267,6 +267,7 @@ int run_trace(const TraceCommand& command) {
   for (const std::string& warning : selected->warnings) {
     print_error({ErrorCode::kNotFound, 0, warning});
   }
+  if (!selectors.empty() && selected->keys.empty()) return kExitBlind;  // what is meant is hidden
   Result<HandshakeTracer> tracer =
       HandshakeTracer::Create(options_for(command, *snapshot, *selected));
   if (!tracer) {
