@@ -21,6 +21,8 @@ import subprocess
 import sys
 import time
 
+from guest_clients import still_waits
+
 ACCEPTQ = pathlib.Path(__file__).resolve().parent.parent / "acceptq"
 WORK = pathlib.Path("/tmp/held-back")
 IMAGES = pathlib.Path("/srv/held-back")
@@ -270,24 +272,6 @@ def load(port, clients=48, patience=10):
             waiting.append([fresh, request, time.monotonic() + patience])
         waiting = [each for each in waiting if still_waits(each)]
         time.sleep(0.05)
-
-
-def still_waits(client):
-    """Of [socket, what is still to be sent, until when]."""
-    connection, request, end = client
-    try:
-        if request:
-            connection.send(request)
-            client[1] = b""
-        while connection.recv(1 << 16):
-            pass
-    except BlockingIOError:
-        if time.monotonic() < end:
-            return True
-    except OSError:
-        pass
-    connection.close()
-    return False
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import subprocess
 import sys
 import time
 
+from guest_clients import still_waits
+
 ACCEPTQ = pathlib.Path(__file__).resolve().parent.parent / "acceptq"
 INGRESS_PORT = 8080
 WORK = "/tmp/nfs-seed"
@@ -209,24 +211,6 @@ def load(rate=40, seconds=300, patience=20):
         pending = [each for each in pending + [[fresh, request, time.monotonic() + patience]]
                    if still_waits(each)]
         time.sleep(max(0, begin + number / rate - time.monotonic()))
-
-
-def still_waits(client):
-    """Of [socket, what is still to be sent, until when]."""
-    connection, request, end = client
-    try:
-        if request:
-            connection.send(request)
-            client[1] = b""
-        while connection.recv(1 << 16):
-            pass
-    except BlockingIOError:
-        if time.monotonic() < end:
-            return True
-    except OSError:
-        pass
-    connection.close()
-    return False
 
 
 if __name__ == "__main__":

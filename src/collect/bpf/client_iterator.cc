@@ -13,6 +13,7 @@
 #include "collect/bpf/iterator_read.h"
 #include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/libbpf_log.h"
+#include "collect/bpf/link.h"
 #include "collect/bpf/load_failure.h"
 
 namespace acceptq::collect::bpf {
@@ -22,11 +23,6 @@ struct DestroySkeleton {
   void operator()(clients* skeleton) const { clients__destroy(skeleton); }
 };
 using Skeleton = std::unique_ptr<clients, DestroySkeleton>;
-
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 Error why_not(int err, const LibbpfLog& log) {
   const Btf types = kernel_btf();

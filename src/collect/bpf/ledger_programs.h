@@ -13,13 +13,9 @@
 #include "collect/bpf/handshake_tracer.h"
 #include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/ledger_wire.h"
+#include "collect/bpf/link.h"
 
 namespace acceptq::collect::bpf {
-
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 class LedgerPrograms {
  public:

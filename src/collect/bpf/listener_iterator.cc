@@ -12,6 +12,7 @@
 #include "collect/bpf/iterator_read.h"
 #include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/libbpf_log.h"
+#include "collect/bpf/link.h"
 #include "collect/bpf/load_failure.h"
 
 namespace acceptq::collect::bpf {
@@ -21,11 +22,6 @@ struct DestroySkeleton {
   void operator()(listeners* skeleton) const { listeners__destroy(skeleton); }
 };
 using Skeleton = std::unique_ptr<listeners, DestroySkeleton>;
-
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 }  // namespace
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "collect/bpf/libbpf_log.h"
+#include "collect/bpf/link.h"
 #include "collect/bpf/load_failure.h"
 
 namespace acceptq::collect::bpf {
@@ -22,11 +23,6 @@ struct DestroySkeleton {
   void operator()(thread_clock* skeleton) const { thread_clock__destroy(skeleton); }
 };
 using Skeleton = std::unique_ptr<thread_clock, DestroySkeleton>;
-
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 // Takes every entry out of a map.
 template <typename Key, typename Value, typename Take>

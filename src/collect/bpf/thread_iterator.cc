@@ -15,6 +15,7 @@
 #include "collect/bpf/iterator_read.h"
 #include "collect/bpf/kernel_btf.h"
 #include "collect/bpf/libbpf_log.h"
+#include "collect/bpf/link.h"
 #include "collect/bpf/load_failure.h"
 #include "collect/bpf/thread_records.h"
 #include "collect/bpf/threads_wire.h"
@@ -27,11 +28,6 @@ struct DestroySkeleton {
   void operator()(threads* skeleton) const { threads__destroy(skeleton); }
 };
 using Skeleton = std::unique_ptr<threads, DestroySkeleton>;
-
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 // What the kernel is asked to do without, on kernels that lack it.
 struct Ways {
