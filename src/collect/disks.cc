@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 
 #include "base/bytes.h"
@@ -116,9 +117,10 @@ std::vector<DiskFileSystem> disk_file_systems(std::string_view mountinfo, const 
     const auto mount = evidence::parse_mount_line(next_line(mountinfo));
     if (!mount) continue;
     const bool on_disk = mount->device >> 20 != 0 || mount->source.starts_with("/dev/");
-    const bool wanted = waits.unnamed ||
-                        std::ranges::find(waits.files, mount->device, &facts::FileTarget::device) !=
-                            waits.files.end();
+    const bool wanted =
+        waits.unnamed || std::ranges::any_of(waits.files, [&](const facts::FileTarget& file) {
+          return file.device == mount->device;
+        });
     if (!on_disk || !wanted || is_elsewhere(mount->type)) continue;
     DiskFileSystem& file_system = by_device[mount->device];
     file_system.device = mount->device;
@@ -128,8 +130,9 @@ std::vector<DiskFileSystem> disk_file_systems(std::string_view mountinfo, const 
   std::vector<DiskFileSystem> all;
   for (auto& [device, file_system] : by_device) {
     auto& points = file_system.mountpoints;
-    std::ranges::stable_partition(
-        points, [&](const std::string& point) { return holds_file(device, point); });
+    std::ranges::stable_sort(points, std::ranges::greater{}, [&](const std::string& point) {
+      return holds_file(file_system.device, point);
+    });
     points.resize(std::min(points.size(), kMostMountpoints));
     all.push_back(std::move(file_system));
   }
@@ -154,7 +157,7 @@ std::optional<std::string> Disks::name_of(const DiskFileSystem& file_system) con
                             file_system.device & kMinorMask));
   if (link) return std::string(last_name(*link));
   if (!file_system.source.starts_with("/dev/")) return std::nullopt;
-  const std::string name(last_name(file_system.source));
+  std::string name(last_name(file_system.source));
   if (read_link(sys_root_ + "/class/block/" + name)) return name;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(sys_root_ + "/class/block", error)) {
@@ -217,6 +220,7 @@ std::vector<facts::Disk> Disks::below(const std::vector<DiskWaits>& waits) const
     for (const std::string& name : beneath) want(name);
   }
   std::vector<facts::Disk> all;
+  all.reserve(disks.size());
   for (auto& [name, disk] : disks) all.push_back(std::move(disk));
   return all;
 }
