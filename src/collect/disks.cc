@@ -57,6 +57,18 @@ void add_waits(const facts::ThreadWatch& thread, DiskWaits& waits) {
   }
 }
 
+// Sorted; those before an error.
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 }  // namespace
 
 std::vector<DiskWaits> disk_waits(const std::map<std::string, facts::Acceptors>& acceptors) {
@@ -159,10 +171,10 @@ std::optional<std::string> Disks::name_of(const DiskFileSystem& file_system) con
   if (!file_system.source.starts_with("/dev/")) return std::nullopt;
   std::string name(last_name(file_system.source));
   if (read_link(sys_root_ + "/class/block/" + name)) return name;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(sys_root_ + "/class/block", error)) {
-    if (trim(collect::read(entry.path().string() + "/dm/name")) == name) {
-      return entry.path().filename().string();
+  const std::string folder = sys_root_ + "/class/block";
+  for (std::string& entry : names_in(folder)) {
+    if (trim(collect::read(fmt::format("{}/{}/dm/name", folder, entry))) == name) {
+      return std::move(entry);
     }
   }
   return std::nullopt;
@@ -173,11 +185,7 @@ facts::Disk Disks::look_at(const std::string& name) const {
   facts::Disk disk{.name = name};
   const std::string text = collect::read(folder + "/dm/name");
   if (const std::string_view mapper = trim(text); !mapper.empty()) disk.mapper = mapper;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder + "/slaves", error)) {
-    disk.beneath.push_back(entry.path().filename().string());
-  }
-  std::ranges::sort(disk.beneath);
+  disk.beneath = names_in(folder + "/slaves");
   // A partition is a folder in that of its disk: "../../devices/…/block/vda/vda1".
   if (!collect::read(folder + "/partition").empty()) {
     if (const auto link = read_link(folder)) {
