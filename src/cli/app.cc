@@ -324,6 +324,8 @@ void define_lab(CLI::App& app, Parsed& parsed) {
       ->type_name("PATH");
   score->add_flag("--ablate", parsed.lab.ablate,
                   "diagnose each observation again without one kind of evidence after the other");
+  score->add_flag("--allow-unknown", parsed.lab.may_be_unknown,
+                  "exit with 0 where causes stayed unknown and none was wrong");
   score->add_flag("--json", parsed.lab.json, "print the result as JSON");
   score->callback([&parsed] { parsed.lab.action = LabCommand::Action::kScore; });
   lab->footer(

@@ -86,6 +86,7 @@ struct LabCommand {
   std::vector<std::string> scored;  // folders and scenarios; empty: all that expect a cause
   std::string recordings;           // a folder; empty: none are kept
   bool ablate = false;
+  bool may_be_unknown = false;  // such an answer is no reason to fail
   bool json = false;
 };
 

@@ -50,9 +50,10 @@ struct Totals {
   std::size_t ablated_wrong = 0;
 
   // What was skipped is neither.
-  [[nodiscard]] bool all_right() const {
-    return unknown + wrong + not_as_expected + failed + ablated_wrong == 0;
+  [[nodiscard]] bool none_wrong() const {
+    return wrong + not_as_expected + failed + ablated_wrong == 0;
   }
+  [[nodiscard]] bool all_right() const { return unknown == 0 && none_wrong(); }
 };
 
 // Those of an outcome that expect a cause, or none.

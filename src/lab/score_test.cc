@@ -52,7 +52,10 @@ TEST(Score, CountsWhatBecomesOfAnswersWithoutEvidence) {
             "\n"
             "a                     wrong without locks: expected lock, given sleep\n");
   EXPECT_EQ(totals_of(scores).ablated_wrong, 1U);
-  EXPECT_FALSE(totals_of(scores).all_right());
+  EXPECT_FALSE(totals_of(scores).none_wrong());
+  Totals unsure{.right = 1, .unknown = 1};
+  EXPECT_TRUE(unsure.none_wrong());
+  EXPECT_FALSE(unsure.all_right());
   const auto read = score_from_json(to_json(scores.front()));
   ASSERT_TRUE(read);
   EXPECT_EQ(ablation_text({*read}), ablation_text(scores));
