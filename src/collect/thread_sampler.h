@@ -38,6 +38,7 @@ class ThreadSampler final : public Sampler {
   };
 
   void look_for_trouble(std::int64_t now_ns, const std::vector<facts::Listener>& seen);
+  void count_time(std::int64_t now_ns, const ThreadsSeen& seen);
 
   const QueueSampler& queues_;
   ThreadLooks& threads_;
@@ -48,7 +49,10 @@ class ThreadSampler final : public Sampler {
   std::map<std::string, Trouble> in_trouble_;   // likewise
   AcceptThreads seen_;
   bool has_looked_ = false;
-  std::set<Pid> polling_;  // processes of which a thread was in poll() or select()
+  std::map<Pid, std::uint64_t> switches_;  // of each thread, at the last look
+  std::int64_t looked_ns_ = 0;             // when that was
+  bool is_restless_ = false;               // threads switch too often to be counted
+  std::set<Pid> polling_;                  // processes of which a thread was in poll() or select()
 
   // A look every 20 ms, for a hundredth of one core at most, or as few as six a second.
   static constexpr Pace kLooking{20'000'000, 100};

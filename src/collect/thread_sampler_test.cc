@@ -118,6 +118,20 @@ TEST_F(ThreadSamplerTest, CountsTimeWhileAListenerIsInTroubleAndNoLonger) {
   EXPECT_EQ(acceptors.threads[0].exact->blocked[0].syscall, "epoll_wait");
 }
 
+// Each switch of a counted thread costs its server time.
+TEST_F(ThreadSamplerTest, CountsNoTimeOfThreadsThatSwitchAllTheTime) {
+  wait_in_queue(64);
+  threads_.seen.threads[0].times.voluntary = 0;
+  for (int i = 1; i <= 40; ++i) {
+    at(1.0 + i * 0.05, [this] { *threads_.seen.threads[0].times.voluntary += 5000; });
+  }
+  at(2.0, [&] {
+    EXPECT_FALSE(threads_.counts);
+    EXPECT_GT(threads_.looks, 5);
+  });
+  EXPECT_FALSE(watch(2).accept_evidence.acceptors.begin()->second.threads[0].exact);
+}
+
 // A burst may be over before its queue is looked at.
 TEST_F(ThreadSamplerTest, LooksWhereASocketDropsMore) {
   at(2.0, [&] { host_.snapshot.listeners[0].drops = 6; });

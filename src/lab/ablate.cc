@@ -24,6 +24,13 @@ void for_each_wait(Observation& observation, auto&& change) {
   });
 }
 
+void for_each_blocked(Observation& observation, auto&& change) {
+  for_each_thread(observation, [&](ThreadWatch& thread) {
+    if (!thread.exact) return;
+    for (facts::BlockedTime& blocked : thread.exact->blocked) change(blocked);
+  });
+}
+
 void remove_tracing(Observation& observation) {
   observation.tracing.reset();
   observation.ledgers.clear();
@@ -66,6 +73,10 @@ void remove_names_and_ports(Observation& observation) {
   rename_keys(keys, observation.samples);
   rename_keys(keys, observation.timeline);
   rename_keys(keys, observation.accept_evidence.acceptors);
+  rename_keys(keys, observation.accept_evidence.clients);
+  for (auto& [key, clients] : observation.accept_evidence.clients) {
+    for (facts::LocalClient& client : clients) client.comm.clear();
+  }
   for (facts::Ledger& ledger : observation.ledgers) ledger.port = renumbered(ledger.port);
   if (observation.dead_syns) {
     for (facts::DeadSyn& syn : *observation.dead_syns) syn.port = renumbered(syn.port);
@@ -81,6 +92,7 @@ void remove_names_and_ports(Observation& observation) {
 
 void remove_stacks(Observation& observation) {
   for_each_wait(observation, [](Wait& wait) { wait.stack.clear(); });
+  for_each_blocked(observation, [](facts::BlockedTime& blocked) { blocked.stack.clear(); });
 }
 
 // Of calls that have a descriptor; what poll() waits for is seen in wait queues.
@@ -106,7 +118,12 @@ void remove_calls(Observation& observation) {
     wait.fd.reset();
     wait.target.reset();
   });
+  for_each_blocked(observation, [](facts::BlockedTime& blocked) { blocked.syscall.reset(); });
   remove_locks(observation);
+}
+
+void remove_counted_times(Observation& observation) {
+  for_each_thread(observation, [](ThreadWatch& thread) { thread.exact.reset(); });
 }
 
 void remove_times(Observation& observation) {
@@ -114,10 +131,12 @@ void remove_times(Observation& observation) {
     thread.times.user_ns.reset();
     thread.times.system_ns.reset();
   });
+  remove_counted_times(observation);
 }
 
 void remove_delays(Observation& observation) {
   for_each_thread(observation, [](ThreadWatch& thread) { thread.times.delay_ns.reset(); });
+  remove_counted_times(observation);
 }
 
 void remove_switches(Observation& observation) {
@@ -145,6 +164,7 @@ void remove_cgroups(Observation& observation) {
     process.frozen_group.reset();
     process.cpu_groups.clear();
     process.cpu_groups_seen = false;
+    process.memory_groups.clear();
   }
 }
 
@@ -162,15 +182,17 @@ void remove_conditions(Observation& observation) {
 void remove_mounts(Observation& observation) {
   observation.accept_evidence.fuse.clear();
   observation.accept_evidence.nfs.clear();
+  observation.accept_evidence.disks.clear();
 }
 
-constexpr std::array<Signal, 13> kSignals = {{
+constexpr std::array<Signal, 14> kSignals = {{
     {"tracing", remove_tracing},
     {"names, ports", remove_names_and_ports},
     {"stacks", remove_stacks},
     {"system calls", remove_calls},
     {"descriptors", remove_files},
     {"locks", remove_locks},
+    {"counted times", remove_counted_times},
     {"CPU times", remove_times},
     {"run delays", remove_delays},
     {"switches", remove_switches},

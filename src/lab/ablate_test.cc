@@ -40,6 +40,9 @@ Observation full() {
   thread.link = facts::AcceptLink::kEpoll;
   thread.times = {.user_ns = 1, .system_ns = 2, .delay_ns = 3, .voluntary = 4, .involuntary = 5};
   thread.waits = {wait};
+  thread.exact = {.counted_ns = 9,
+                  .on_core_ns = 1,
+                  .blocked = {{.state = "S", .syscall = "read", .stack = {"ep_poll"}, .ns = 8}}};
   observation.accept_evidence.acceptors[key] = {
       .queue_looks = 4, .waited_for = 1, .in_epoll = 4, .threads = {thread}};
   observation.accept_evidence.processes = {{.pid = Pid(5),
@@ -85,7 +88,8 @@ TEST(Ablate, EachSignalChangesSomethingAndOnlyOnce) {
 TEST(Ablate, TheRestStays) {
   Observation observation = without("stacks");
   EXPECT_TRUE(wait_of(observation).stack.empty());
-  observation.accept_evidence.acceptors.begin()->second.threads[0].waits[0].stack = {"ep_poll"};
+  facts::ThreadWatch& thread = observation.accept_evidence.acceptors.begin()->second.threads[0];
+  thread.waits[0].stack = thread.exact->blocked[0].stack = {"ep_poll"};
   EXPECT_EQ(observation, full());
   EXPECT_EQ(wait_of(without("descriptors")).syscall, "read");
   EXPECT_EQ(wait_of(without("descriptors")).lock, 0x1000U);
@@ -101,6 +105,14 @@ TEST(Ablate, WithoutACallNeitherDescriptorNorLock) {
   EXPECT_EQ(wait.target, std::nullopt);
   EXPECT_EQ(wait.lock, std::nullopt);
   EXPECT_EQ(wait.timed, std::nullopt);
+}
+
+TEST(Ablate, WhatWasCountedLacksTheSame) {
+  const auto place = [](const Observation& observation) {
+    return observation.accept_evidence.acceptors.begin()->second.threads[0].exact->blocked[0];
+  };
+  EXPECT_TRUE(place(without("stacks")).stack.empty());
+  EXPECT_EQ(place(without("system calls")).syscall, std::nullopt);
 }
 
 TEST(Ablate, PortsAreOthersEverywhere) {

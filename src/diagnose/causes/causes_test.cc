@@ -108,6 +108,19 @@ TEST(Causes, ALockWithATimerIsOneWhereverItWasCounted) {
   EXPECT_NE(find(report_of(full(counted(timed, exact))), "AQ305"), nullptr);
 }
 
+// Nor what poll() waits for.
+TEST(Causes, ALookTellsWhatPollWaitsForWhereverItWasCounted) {
+  Wait poll = in_call("S", "poll", {"do_poll"});
+  poll.target = facts::FileTarget{.type = "sockfs"};
+  poll.target->local = facts::IpAddress::parse("10.0.0.2");
+  poll.target->local_port = 80;
+  poll.target->peer = facts::IpAddress::parse("10.0.0.3");
+  const facts::ExactTime exact{
+      .counted_ns = 2 * kSecond,
+      .blocked = {{.state = "S", .syscall = "poll", .ns = 2 * kSecond, .times = 4}}};
+  EXPECT_EQ(kinds(full(counted(poll, exact))), Kinds{"client"});
+}
+
 // No look met it: the place alone says enough.
 TEST(Causes, APlaceThatNoLookMetIsACause) {
   const facts::ExactTime exact{.counted_ns = 2 * kSecond,

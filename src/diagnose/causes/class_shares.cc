@@ -44,9 +44,10 @@ bool add_by_looks(const ThreadWatch& thread, const facts::Listener& listener, do
   return true;
 }
 
-// What a call waits for is told by its descriptor or, of a lock, by whether a timer ends the wait.
-bool is_half_known(WaitClass by_place) {
-  return by_place == WaitClass::kOther || by_place == WaitClass::kLock;
+// What a call waits for is told by its descriptor, of poll() by the socket that it was found to
+// wait for, or, of a lock, by whether a timer ends the wait.
+bool is_half_known(const Wait& place, WaitClass by_place) {
+  return by_place == WaitClass::kOther || by_place == WaitClass::kLock || facts::is_polling(place);
 }
 
 void add_blocked(const ThreadWatch& thread, const facts::Listener& listener,
@@ -60,7 +61,7 @@ void add_blocked(const ThreadWatch& thread, const facts::Listener& listener,
   const auto in_same_call = [&](const Wait& wait) {
     return wait.syscall && is_same_call(wait, blocked);
   };
-  if (is_half_known(static_cast<WaitClass>(what)) &&
+  if (is_half_known(alone, static_cast<WaitClass>(what)) &&
       add_by_looks(thread, listener, share, in_same_call, shares)) {
     return;
   }
