@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string>
 
 #include "diagnose/causes/class_shares.h"
 #include "diagnose/causes/runtimes.h"
@@ -115,13 +117,62 @@ Unseen of_process(const Threads& all, const facts::Listener& listener, const Clu
   return {all, Certainty::kGroup, std::ranges::any_of(all, is_busy)};
 }
 
+std::set<Pid> owners_at(const facts::Snapshot& snapshot, const std::string& key) {
+  std::set<Pid> pids;
+  for (const facts::Listener& listener : snapshot.listeners) {
+    if (facts::listener_key(listener) != key) continue;
+    for (const facts::OwnerRef& owner : listener.owners) pids.insert(owner.pid);
+  }
+  return pids;
+}
+
+// Owners that have a parent among the owners: by parent.
+std::map<Pid, std::set<Pid>> children_at(const facts::Snapshot& snapshot,
+                                         const std::set<Pid>& owners) {
+  std::map<Pid, std::set<Pid>> children;
+  for (const Pid pid : owners) {
+    const facts::Process* process = facts::find_process(snapshot, pid);
+    if (process != nullptr && owners.contains(process->parent)) {
+      children[process->parent].insert(pid);
+    }
+  }
+  return children;
+}
+
+bool has_other_than(const std::set<Pid>& some, const std::set<Pid>& others) {
+  return !std::ranges::includes(others, some);
+}
+
+// The parents that fork a process for each connection: their children come and go, and have the
+// listener by inheritance alone. Workers of a pool stay.
+std::set<Pid> that_fork(const facts::Observation& observation, const facts::Listener& listener) {
+  const std::string key = facts::listener_key(listener);
+  const std::set<Pid> earlier = owners_at(observation.before, key);
+  const std::set<Pid> later = owners_at(observation.after, key);
+  const auto children_before = children_at(observation.before, earlier);
+  std::set<Pid> parents;
+  for (const auto& [parent, children] : children_at(observation.after, later)) {
+    const auto before = children_before.find(parent);
+    if (before == children_before.end()) continue;
+    if (has_other_than(children, earlier) && has_other_than(before->second, later)) {
+      parents.insert(parent);
+    }
+  }
+  return parents;
+}
+
 void choose_threads(const facts::Observation& observation, const facts::Listener& listener,
                     const facts::Acceptors& acceptors, bool takes, AcceptTime& time) {
   const facts::Holders holders = facts::holders_of(observation.after, listener);
   std::map<Pid, Threads> seen;
   std::map<Pid, Threads> others;
+  const std::set<Pid> forking = that_fork(observation, listener);
   for (const ThreadWatch& thread : acceptors.threads) {
     if (thread.looks == 0) continue;
+    // Whoever was not seen at the listener is one of their children.
+    if (!forking.empty() && thread.link == AcceptLink::kOwner && !forking.contains(thread.pid)) {
+      continue;
+    }
     if (holders.manager != nullptr && thread.pid == holders.manager->pid &&
         !holders.servers.empty()) {
       continue;

@@ -108,6 +108,33 @@ TEST(Causes, ALockWithATimerIsOneWhereverItWasCounted) {
   EXPECT_NE(find(report_of(full(counted(timed, exact))), "AQ305"), nullptr);
 }
 
+// A process for each connection: they sleep, and it is their parent that is to accept.
+TEST(Causes, ChildrenThatComeAndGoDoNotAccept) {
+  const auto sleeps = in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"});
+  facts::Observation observation =
+      full({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "wait4", {"do_wait"}), 1),
+            thread(3990, 3990, AcceptLink::kOwner, sleeps, 1),
+            thread(3991, 3991, AcceptLink::kOwner, sleeps, 1)});
+  const facts::Process parent = observation.after.processes[0];
+  const auto own = [&](facts::Snapshot& snapshot, const std::vector<int>& children) {
+    snapshot.processes = {parent};
+    for (const int pid : children) {
+      snapshot.processes.push_back({.pid = Pid(pid), .parent = Pid(3985), .comm = "nginx"});
+      snapshot.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 6});
+    }
+  };
+  // Workers that stay are those that sleep.
+  facts::Observation pool = observation;
+  own(pool.before, {3990, 3991});
+  own(pool.after, {3990, 3991});
+  EXPECT_EQ(kinds(pool), Kinds{"sleep"});
+  own(observation.before, {3990});
+  own(observation.after, {3991});
+  const Report report = report_of(observation);
+  EXPECT_TRUE(says(find(report, "AQ312"), "nginx waits for its child processes"));
+  EXPECT_EQ(find(report, "AQ308"), nullptr);
+}
+
 // Nor what poll() waits for.
 TEST(Causes, ALookTellsWhatPollWaitsForWhereverItWasCounted) {
   Wait poll = in_call("S", "poll", {"do_poll"});

@@ -73,6 +73,15 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
       .consequence =
           "It may have as many connections as it wants or may have, or nothing in it is "
           "there to accept them."};
+  if (time.of(WaitClass::kProcesses).share >= kIdle) {
+    judged.confidence = 0.9;
+    judged.words = "waits for its child processes, and does not call accept()";
+    judged.consequence =
+        "It may have as many of them as it wants or may have: what they do decides when the next "
+        "connection is taken.";
+    judged.cause.detail["waits_for"] = "children";
+    return judged;
+  }
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors != nullptr && acceptors->queue_looks > 0 && acceptors->waited_for == 0 &&
       acceptors->in_epoll == 0) {
