@@ -402,6 +402,13 @@ ThreadWatch still(int tid, Wait wait) {
 }
 
 // Runtimes sleep so, and threads of a pool wait so for work.
+TEST(Causes, ALockOfAFileHasItsName) {
+  Wait wait = in_call("S", "flock", {"locks_lock_inode_wait"});
+  wait.target = facts::FileTarget{.type = "ext4", .path = "/run/app.lock"};
+  EXPECT_TRUE(says(find(report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 1))), "AQ305"),
+                   "nginx waits for a lock (of the file /run/app.lock): 100 %"));
+}
+
 TEST(Causes, AWaitWithATimerIsNoLock) {
   EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kEpoll, at_lock(false), 0.9))),
             Kinds{"lock"});

@@ -62,6 +62,10 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   if (wait.lock) {
     judged->cause.detail["lock"] = fmt::format("{:#x}", *wait.lock);
     judged->words += fmt::format(" (futex at {:#x})", *wait.lock);
+  } else if (const facts::Wait* at = scene.time.of(WaitClass::kLock).with_target;
+             at != nullptr && at->target->path) {
+    judged->cause.detail["file"] = *at->target->path;
+    judged->words += fmt::format(" (of the file {})", *at->target->path);
   }
   const bool moved = std::ranges::any_of(scene.time.threads, [](const auto* thread) {
     return thread->times.voluntary.value_or(1) > 0;
