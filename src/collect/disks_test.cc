@@ -113,7 +113,7 @@ class DiskTree : public testing::Test {
     link("../../devices/pci0/block/vda", "sys/class/block/vda");
     link("../../devices/pci0/block/vda/vda2", "sys/class/block/vda2");
   }
-  ~DiskTree() override { std::filesystem::remove_all(root_); }
+  void TearDown() override { std::filesystem::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) const {
     std::filesystem::create_directories((root_ / path).parent_path());

@@ -79,8 +79,8 @@ void add_addresses() {
   require(::ioctl(v6.get(), SIOCSIFADDR, &v6_request) == 0, "SIOCSIFADDR, IPv6");
 }
 
-// The kernel takes an IPv6 address into use some moments after it was added: it first takes the mark
-// "tentative" away, and then adds the route by which packets to it are its own
+// The kernel takes an IPv6 address into use some moments after it was added: it first takes the
+// mark "tentative" away, and then adds the route by which packets to it are its own
 // (addrconf_dad_begin(), addrconf_dad_completed(), net/ipv6/addrconf.c).
 bool v6_is_ready() {
   const Result<std::string> text = read_file("/proc/thread-self/net/ipv6_route");

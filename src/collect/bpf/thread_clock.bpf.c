@@ -6,8 +6,8 @@
 // happen under the lock of the run queue that the thread belongs to at that moment, so that what is
 // counted for one thread needs no lock of its own.
 //
-// Every switch of the whole host comes here: user space attaches the programs only while it wants to
-// know. What costs most is the stack of a chosen thread that blocks.
+// Every switch of the whole host comes here: user space attaches the programs only while it wants
+// to know. What costs most is the stack of a chosen thread that blocks.
 
 // clang-format off: the order matters
 #include "thread_types.h"

@@ -11,8 +11,8 @@
 
 namespace acceptq::collect::bpf {
 
-// Needs what ThreadIterator needs. While it runs every switch of the host costs (docs/performance.md
-// says what). Not thread-safe.
+// Needs what ThreadIterator needs. While it runs every switch of the host costs
+// (docs/performance.md says what). Not thread-safe.
 class ThreadClock {
  public:
   // Loads, and attaches nothing.
