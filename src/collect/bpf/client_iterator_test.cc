@@ -41,6 +41,7 @@ TEST(ClientIterator, TellsWhoIsConnectedAndWhoWaitsForAnAnswer) {
   const UniqueFd listener = test::listen_tcp("127.0.0.1", 0, kBacklog);
   const std::uint16_t port = port_of(listener);
   std::vector<UniqueFd> clients;
+  clients.reserve(kClients);
   for (int i = 0; i < kClients; ++i) clients.push_back(connect_to(port));
   const Result<ClientsSeen> first = find_clients({port});
   if (!first) GTEST_SKIP() << first.error().message();
