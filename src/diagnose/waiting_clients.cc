@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "diagnose/rules.h"
 #include "facts/holders.h"
@@ -15,6 +17,23 @@ using facts::LocalClient;
 
 bool is_owner(const facts::Listener& listener, Pid pid) {
   return std::ranges::find(listener.owners, pid, &facts::OwnerRef::pid) != listener.owners.end();
+}
+
+// Of a server with several processes all together, by the first of them; nothing where none of them
+// waits for an answer.
+std::optional<LocalClient> client_behind(const facts::Listener& front,
+                                         const std::vector<LocalClient>& clients) {
+  std::optional<LocalClient> all;
+  for (const LocalClient& client : clients) {
+    if (client.connecting == 0 || !is_owner(front, client.pid)) continue;
+    if (!all) {
+      all = client;
+      continue;
+    }
+    all->connecting += client.connecting;
+    all->connected += client.connected;
+  }
+  return all;
 }
 
 std::string name_of_server(const facts::Observation& observation, const facts::Listener& listener) {
@@ -62,12 +81,10 @@ void add_waiting_client_findings(const facts::Observation& observation,
     const auto clients = all.find(behind.report.key);
     // Only of one whose queue refuses is it known why a SYN has no answer.
     if (clients == all.end() || !behind.by_accept_queue) continue;
-    for (const LocalClient& client : clients->second) {
-      if (client.connecting == 0) continue;
-      for (const ListenerState& front : states) {
-        if (&front == &behind || !is_owner(*front.listener, client.pid)) continue;
-        findings.push_back(finding_of(observation, front, behind, client));
-      }
+    for (const ListenerState& front : states) {
+      if (&front == &behind) continue;
+      const std::optional<LocalClient> client = client_behind(*front.listener, clients->second);
+      if (client) findings.push_back(finding_of(observation, front, behind, *client));
     }
   }
 }

@@ -45,6 +45,21 @@ TEST(WaitingClients, AnIngressWaitsForTheListenerBehindIt) {
   EXPECT_TRUE(finding->cause->detail.at("listener").ends_with(":80#500"));
 }
 
+TEST(WaitingClients, WorkersOfOneIngressAreOneFinding) {
+  facts::Observation observation =
+      ingress_before_pod({.pid = kIngress, .comm = "haproxy", .connecting = 12, .connected = 1});
+  constexpr Pid kOther{813};
+  for (facts::Listener& listener : observation.after.listeners) {
+    if (listener.port == 8080) listener.owners.push_back({.pid = kOther, .fd = 4});
+  }
+  auto& clients = observation.accept_evidence.clients.begin()->second;
+  clients.push_back(clients.front());
+  clients.back().pid = kOther;
+  const Report report = report_of(observation);
+  EXPECT_EQ(std::ranges::count(report.findings, "AQ315", &Finding::id), 1);
+  EXPECT_EQ(find_315(report)->cause->detail.at("connecting"), "24");
+}
+
 TEST(WaitingClients, OneThatIsConnectedNeedNotWait) {
   EXPECT_EQ(find_315(report_of(ingress_before_pod(
                 {.pid = kIngress, .comm = "haproxy", .connecting = 0, .connected = 9}))),
