@@ -9,18 +9,6 @@ using facts::BlockedTime;
 using facts::ExactTime;
 using facts::Wait;
 
-void add_blocked(BlockedTime more, ExactTime& time) {
-  const auto known = std::ranges::find_if(time.blocked, [&](const BlockedTime& each) {
-    return each.state == more.state && each.syscall == more.syscall && each.stack == more.stack;
-  });
-  if (known == time.blocked.end()) {
-    time.blocked.push_back(std::move(more));
-  } else {
-    known->ns += more.ns;
-    known->times += more.times;
-  }
-}
-
 BlockedTime blocked_at(const Wait& wait, std::uint64_t ns) {
   return {.state = wait.state, .syscall = wait.syscall, .stack = wait.stack, .ns = ns, .times = 1};
 }
@@ -40,7 +28,7 @@ void CountedTimes::add(ThreadTime time) {
   sum.time.on_core_ns += time.time.on_core_ns;
   sum.time.ready_ns += time.time.ready_ns;
   sum.time.unplaced_ns += time.time.unplaced_ns;
-  for (BlockedTime& blocked : time.time.blocked) add_blocked(std::move(blocked), sum.time);
+  for (BlockedTime& blocked : time.time.blocked) facts::add_blocked(std::move(blocked), sum.time);
 }
 
 std::vector<ThreadTime> CountedTimes::take() {
@@ -56,14 +44,14 @@ ExactTime placed(const ThreadTime& counted, const Wait& first, const Wait& last,
   ExactTime time = counted.time;
   if (counted.first_blocked_ns > 0) {
     if (is_blocked(first)) {
-      add_blocked(blocked_at(first, counted.first_blocked_ns), time);
+      facts::add_blocked(blocked_at(first, counted.first_blocked_ns), time);
     } else {
       time.unplaced_ns += counted.first_blocked_ns;
     }
   }
   if (counted.unmoved_ns > 0) {
     if (is_blocked(last)) {
-      add_blocked(blocked_at(last, counted.unmoved_ns), time);
+      facts::add_blocked(blocked_at(last, counted.unmoved_ns), time);
     } else {
       (last_on_core ? time.on_core_ns : time.ready_ns) += counted.unmoved_ns;
     }

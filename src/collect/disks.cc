@@ -24,8 +24,7 @@ constexpr std::size_t kMostMountpoints = 16;
 
 // File systems without a disk, as far as a thread that sleeps in D may wait for one of them.
 bool is_elsewhere(std::string_view type) {
-  return type.starts_with("fuse") || type.starts_with("nfs") || type == "sockfs" ||
-         type == "pipefs" || type == "anon_inodefs";
+  return type.starts_with("fuse") || type.starts_with("nfs") || !facts::has_names(type);
 }
 
 // The last name of a path.

@@ -24,10 +24,6 @@ constexpr std::size_t kMostFiles = 16;
 constexpr std::int64_t kMostByIterator = 1'500'000;
 constexpr std::int64_t kMostByProcfs = 4'000'000;
 
-bool has_a_name(const facts::FileTarget& target) {
-  return target.type != "sockfs" && target.type != "pipefs" && target.type != "anon_inodefs";
-}
-
 }  // namespace
 
 ThreadsSeen HostThreads::look(std::span<const WatchedProcess> watched, std::size_t most_threads) {
@@ -80,7 +76,7 @@ void HostThreads::name_files(ThreadsSeen& seen) {
   std::vector<std::pair<facts::FileTarget*, std::string>> unnamed;
   for (ThreadLook& look : seen.threads) {
     auto& target = look.wait.target;
-    if (!target || target->path || !look.wait.fd || !has_a_name(*target)) continue;
+    if (!target || target->path || !look.wait.fd || !facts::has_names(target->type)) continue;
     const auto known = files_.find({target->device, target->inode});
     if (known != files_.end()) {
       target->path = known->second;

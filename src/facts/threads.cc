@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace acceptq::facts {
 
@@ -10,9 +11,26 @@ std::string_view accept_link_name(AcceptLink link) {
   return kNames[static_cast<std::size_t>(link)];
 }
 
+bool has_names(std::string_view filesystem_type) {
+  return filesystem_type != "sockfs" && filesystem_type != "pipefs" &&
+         filesystem_type != "anon_inodefs";
+}
+
 bool is_polling(const Wait& wait) {
   constexpr std::array<std::string_view, 4> kCalls = {"poll", "ppoll", "select", "pselect6"};
   return wait.syscall && std::ranges::find(kCalls, *wait.syscall) != kCalls.end();
+}
+
+void add_blocked(BlockedTime more, ExactTime& time) {
+  const auto known = std::ranges::find_if(time.blocked, [&](const BlockedTime& each) {
+    return each.state == more.state && each.syscall == more.syscall && each.stack == more.stack;
+  });
+  if (known == time.blocked.end()) {
+    time.blocked.push_back(std::move(more));
+  } else {
+    known->ns += more.ns;
+    known->times += more.times;
+  }
 }
 
 }  // namespace acceptq::facts

@@ -43,6 +43,9 @@ struct FileTarget {
   friend bool operator==(const FileTarget&, const FileTarget&) = default;
 };
 
+// Whether a file system of this type has files with names; sockets and pipes are on none.
+[[nodiscard]] bool has_names(std::string_view filesystem_type);
+
 // One place where a thread was seen. State "R" with an empty stack: it ran, or waited for a core.
 struct Wait {
   std::string state;                   // of /proc/PID/stat: "R", "S", "D", "T", "t" …
@@ -93,6 +96,9 @@ struct ExactTime {
 
   friend bool operator==(const ExactTime&, const ExactTime&) = default;
 };
+
+// One more stretch at a place, which may be known already.
+void add_blocked(BlockedTime more, ExactTime& time);
 
 struct ThreadWatch {
   Pid pid;  // of its process

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "collect/syscalls.h"
 
@@ -35,14 +36,9 @@ class Places {
     blocked.stack = stack_of(place.stack);
     // Looks do the same, which have to meet this place.
     if (!blocked.syscall) blocked.syscall = syscall_of(blocked.stack);
-    const auto is_same = [&](const facts::BlockedTime& known) {
-      return known.state == blocked.state && known.syscall == blocked.syscall &&
-             known.stack == blocked.stack;
-    };
-    auto known = std::ranges::find_if(time.blocked, is_same);
-    if (known == time.blocked.end()) known = time.blocked.insert(known, std::move(blocked));
-    known->ns += spent.ns;
-    known->times += spent.times;
+    blocked.ns = spent.ns;
+    blocked.times = spent.times;
+    facts::add_blocked(std::move(blocked), time);
   }
 
  private:

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <string>
 
 #include "diagnose/causes/class_shares.h"
 #include "diagnose/causes/runtimes.h"
@@ -117,12 +116,9 @@ Unseen of_process(const Threads& all, const facts::Listener& listener, const Clu
   return {all, Certainty::kGroup, std::ranges::any_of(all, is_busy)};
 }
 
-std::set<Pid> owners_at(const facts::Snapshot& snapshot, const std::string& key) {
+std::set<Pid> owners_of(const facts::Listener& listener) {
   std::set<Pid> pids;
-  for (const facts::Listener& listener : snapshot.listeners) {
-    if (facts::listener_key(listener) != key) continue;
-    for (const facts::OwnerRef& owner : listener.owners) pids.insert(owner.pid);
-  }
+  for (const facts::OwnerRef& owner : listener.owners) pids.insert(owner.pid);
   return pids;
 }
 
@@ -145,10 +141,10 @@ bool has_other_than(const std::set<Pid>& some, const std::set<Pid>& others) {
 
 // The parents that fork a process for each connection: their children come and go, and have the
 // listener by inheritance alone. Workers of a pool stay.
-std::set<Pid> that_fork(const facts::Observation& observation, const facts::Listener& listener) {
-  const std::string key = facts::listener_key(listener);
-  const std::set<Pid> earlier = owners_at(observation.before, key);
-  const std::set<Pid> later = owners_at(observation.after, key);
+std::set<Pid> that_fork(const facts::Observation& observation, const ListenerState& state) {
+  if (state.before == nullptr) return {};
+  const std::set<Pid> earlier = owners_of(*state.before);
+  const std::set<Pid> later = owners_of(*state.listener);
   const auto children_before = children_at(observation.before, earlier);
   std::set<Pid> parents;
   for (const auto& [parent, children] : children_at(observation.after, later)) {
@@ -161,12 +157,13 @@ std::set<Pid> that_fork(const facts::Observation& observation, const facts::List
   return parents;
 }
 
-void choose_threads(const facts::Observation& observation, const facts::Listener& listener,
-                    const facts::Acceptors& acceptors, bool takes, AcceptTime& time) {
+void choose_threads(const facts::Observation& observation, const ListenerState& state,
+                    const facts::Acceptors& acceptors, AcceptTime& time) {
+  const facts::Listener& listener = *state.listener;
   const facts::Holders holders = facts::holders_of(observation.after, listener);
   std::map<Pid, Threads> seen;
   std::map<Pid, Threads> others;
-  const std::set<Pid> forking = that_fork(observation, listener);
+  const std::set<Pid> forking = that_fork(observation, state);
   for (const ThreadWatch& thread : acceptors.threads) {
     if (thread.looks == 0) continue;
     // Whoever was not seen at the listener is one of their children.
@@ -187,7 +184,7 @@ void choose_threads(const facts::Observation& observation, const facts::Listener
   // Workers that were somewhere else all the time; not a master, which waits for its children.
   std::vector<Unseen> unseen;
   unseen.reserve(others.size());
-  const Clues clues{.takes = takes,
+  const Clues clues{.takes = state.report.left_queue.value_or(0) > 0,
                     .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0};
   for (const auto& [pid, threads] : others) {
     unseen.push_back(of_process(threads, listener, clues));
@@ -291,12 +288,13 @@ bool AcceptTime::has_shares() const {
 }
 
 std::optional<AcceptTime> accept_time(const facts::Observation& observation,
-                                      const facts::Listener& listener, bool takes) {
+                                      const ListenerState& state) {
+  const facts::Listener& listener = *state.listener;
   const auto& all = observation.accept_evidence.acceptors;
-  const auto found = all.find(facts::listener_key(listener));
+  const auto found = all.find(state.report.key);
   if (found == all.end()) return std::nullopt;
   AcceptTime time;
-  choose_threads(observation, listener, found->second, takes, time);
+  choose_threads(observation, state, found->second, time);
   if (time.threads.empty()) return std::nullopt;
   add_times(listener, time);
   add_unseen_places(listener, time);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diagnose/causes/wait_class.h"
+#include "diagnose/listener_state.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::diagnose {
@@ -48,9 +49,8 @@ struct AcceptTime {
   [[nodiscard]] bool has_shares() const;
 };
 
-// Nothing where no thread was looked at. Pointers go into `observation`. `takes`: connections left
-// the queue meanwhile, so somebody did call accept().
+// Nothing where no thread was looked at. Pointers go into `observation`.
 [[nodiscard]] std::optional<AcceptTime> accept_time(const facts::Observation& observation,
-                                                    const facts::Listener& listener, bool takes);
+                                                    const ListenerState& state);
 
 }  // namespace acceptq::diagnose

@@ -146,8 +146,7 @@ std::vector<JudgedCause> causes_of(const facts::Observation& observation,
 void add_cause_findings(const facts::Observation& observation, const ListenerState& state,
                         std::vector<Finding>& findings) {
   if (!is_matter_of_accept(state)) return;
-  const auto time =
-      accept_time(observation, *state.listener, state.report.left_queue.value_or(0) > 0);
+  const auto time = accept_time(observation, state);
   if (!time) return;
   Severity severity = Severity::kNotice;
   for (const Finding& finding : findings) {
