@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 
-from guest_clients import still_waits
+from guest_support import nginx_conf, still_waits
 
 ACCEPTQ = pathlib.Path(__file__).resolve().parent.parent / "acceptq"
 WORK = pathlib.Path("/tmp/held-back")
@@ -51,21 +51,7 @@ KEEP = "kept.append(b'x' * (1 << 20))"
 COMPUTE = "sum(range(200000))"
 NOTHING = "pass"
 
-NGINX = f"""
-daemon off;
-user root;
-worker_processes 1;
-pid {WORK}/nginx.pid;
-error_log {WORK}/nginx-error.log;
-events {{ worker_connections 1000; }}
-http {{
-  access_log off;
-  sendfile on;
-  client_body_temp_path {WORK}/body; proxy_temp_path {WORK}/proxy; fastcgi_temp_path {WORK}/fastcgi;
-  uwsgi_temp_path {WORK}/uwsgi; scgi_temp_path {WORK}/scgi;
-  server {{ listen 127.0.0.1:8005 backlog=16; root {IMAGES}; }}
-}}
-"""
+NGINX = nginx_conf(WORK, f"sendfile on; listen 127.0.0.1:8005 backlog=16; root {IMAGES};")
 
 
 def fail(text):

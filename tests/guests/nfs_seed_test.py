@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from guest_clients import still_waits
+from guest_support import nginx_conf, still_waits
 
 ACCEPTQ = pathlib.Path(__file__).resolve().parent.parent / "acceptq"
 INGRESS_PORT = 8080
@@ -32,20 +32,7 @@ SLOWNESS = "100ms"  # of each answer of the NFS server; to open and read a file 
 FILES = 200
 SECONDS = 8  # a look at threads takes long under emulation
 
-NGINX = f"""
-daemon off;
-user root;
-worker_processes 1;
-pid {WORK}/nginx.pid;
-error_log {WORK}/nginx-error.log;
-events {{ worker_connections 4000; }}
-http {{
-  access_log off;
-  client_body_temp_path {WORK}/body; proxy_temp_path {WORK}/proxy; fastcgi_temp_path {WORK}/fastcgi;
-  uwsgi_temp_path {WORK}/uwsgi; scgi_temp_path {WORK}/scgi;
-  server {{ listen 80; root /mnt/images; }}
-}}
-"""
+NGINX = nginx_conf(WORK, "listen 80; root /mnt/images;")
 HAPROXY = f"""
 global
   maxconn 8000
