@@ -1,4 +1,5 @@
 // The command line. The only file that includes CLI11.
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -104,6 +105,24 @@ CLI::Option* add_text(CLI::App& app, const std::string& name, T& value, const st
       help);
 }
 
+// Adds an option for the limit of an accept queue, which somaxconn bounds: a C int.
+void add_limit(CLI::App& app, const std::string& name, std::optional<std::uint32_t>& limit,
+               const std::string& help) {
+  app.add_option_function<std::string>(
+         name,
+         [&limit, name](const std::string& text) {
+           constexpr std::uint32_t kMost = std::numeric_limits<std::int32_t>::max();
+           const auto parsed = parse_int<std::uint32_t>(text);
+           if (!parsed || *parsed == 0 || *parsed > kMost) {
+             throw CLI::ValidationError(
+                 name, fmt::format("\"{}\" is no whole number from 1 to {}", text, kMost));
+           }
+           limit = *parsed;
+         },
+         help)
+      ->type_name("N");
+}
+
 template <typename T>
 CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value,
                         const std::map<std::string, T>& choices, const std::string& help) {
@@ -130,12 +149,23 @@ void add_color(CLI::App& app, ColorWhen& color) {
       "colour the output (auto: on a terminal without NO_COLOR)");
 }
 
+void add_tracing(CLI::App& app, TraceLevel& level) {
+  add_choice<TraceLevel>(app, "--tracing", level,
+                         {{"auto", TraceLevel::kBest},
+                          {"functions", TraceLevel::kFunctions},
+                          {"kprobes", TraceLevel::kKprobes},
+                          {"tracepoints", TraceLevel::kTracepoints},
+                          {"none", TraceLevel::kNone}},
+                         "how to follow handshakes (default auto: the best that works)");
+}
+
 // Everything that can be asked for, filled while CLI11 parses.
 struct Parsed {
   CheckOptions check;
   std::vector<std::string> selectors;
   TraceCommand trace;
   TopCommand top;
+  FixCommand fix;
   ExplainOptions explain;
   ProbeCommand probe;
   LabCommand lab;
@@ -191,13 +221,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
                                    {"iterator", collect::ScanMethod::kIterator},
                                    {"netlink", collect::ScanMethod::kNetlink}},
                                   "how to find listeners (default auto: the best that works)");
-  add_choice<TraceLevel>(*check, "--tracing", options.tracing,
-                         {{"auto", TraceLevel::kBest},
-                          {"functions", TraceLevel::kFunctions},
-                          {"kprobes", TraceLevel::kKprobes},
-                          {"tracepoints", TraceLevel::kTracepoints},
-                          {"none", TraceLevel::kNone}},
-                         "how to follow handshakes (default auto: the best that works)");
+  add_tracing(*check, options.tracing);
   check
       ->add_flag("--packets", options.packets,
                  "follow handshakes by their packets, on the interfaces of the listeners' "
@@ -250,13 +274,7 @@ void define_top(CLI::App& app, Parsed& parsed) {
   add_count(*top, "--count", command.count, kMostEvents, "end after this many looks");
   top->add_flag("--batch", command.batch, "print one look after the other, as into a pipe");
   top->add_flag("--json", command.json, "one report per line, schema acceptq.report/1");
-  add_choice<TraceLevel>(*top, "--tracing", command.tracing,
-                         {{"auto", TraceLevel::kBest},
-                          {"functions", TraceLevel::kFunctions},
-                          {"kprobes", TraceLevel::kKprobes},
-                          {"tracepoints", TraceLevel::kTracepoints},
-                          {"none", TraceLevel::kNone}},
-                         "how to follow handshakes (default auto: the best that works)");
+  add_tracing(*top, command.tracing);
   add_color(*top, command.color);
   top->footer(
       "Keys: s sort, / filter, Enter open a listener, p pause, a all, h help, q end.\n"
@@ -264,6 +282,31 @@ void define_top(CLI::App& app, Parsed& parsed) {
       "  acceptq top                          every listener that gets connections\n"
       "  acceptq top pod:default/web-0        one pod\n"
       "  acceptq top --json --count 10        ten reports for a script");
+}
+
+void define_fix(CLI::App& app, Parsed& parsed) {
+  CLI::App* fix = app.add_subcommand(
+      "fix", "say what to change for a listener, all of it, in each form that applies");
+  FixCommand& command = parsed.fix;
+  fix->add_option("selector", parsed.selectors, kSelectorHelp);
+  CLI::Option* time =
+      add_duration(*fix, "--for", command.seconds,
+                   "how long to watch first (default 2s; 0s: one look)", Zero::kTaken);
+  add_limit(*fix, "--limit", command.limit,
+            "the limit that the queue should have (default: what was seen asks for)");
+  fix->add_option("--from", command.from, "plan for recordings of check --save (-: stdin)")
+      ->type_name("FILE")
+      ->expected(1, -1)
+      ->excludes(time);
+  fix->add_flag("--json", command.json, "print it as JSON, schema acceptq.fix/1");
+  add_tracing(*fix, command.tracing);
+  add_color(*fix, command.color);
+  fix->footer(
+      "Changes nothing.\n"
+      "Examples:\n"
+      "  acceptq fix :80                      what to change, and how\n"
+      "  acceptq fix :80 --limit 8192         for a queue of that length\n"
+      "  acceptq fix --from night.json :80    for what was recorded");
 }
 
 void define_explain(CLI::App& app, Parsed& parsed) {
@@ -412,6 +455,14 @@ Command chosen(const CLI::App& app, Parsed& parsed) {
     return with_selectors(parsed.trace, parsed.selectors, "trace");
   }
   if (app.got_subcommand("top")) return with_selectors(parsed.top, parsed.selectors, "top");
+  if (app.got_subcommand("fix")) {
+    take_selectors(parsed.fix.from, parsed.selectors);
+    if (parsed.selectors.empty()) {
+      return usage_error("fix needs a selector, such as :80 (acceptq check shows listeners)",
+                         "fix ");
+    }
+    return with_selectors(parsed.fix, parsed.selectors, "fix");
+  }
   if (app.got_subcommand("explain")) return std::move(parsed.explain);
   if (app.got_subcommand("probe")) return std::move(parsed.probe);
   if (app.got_subcommand("lab")) return std::move(parsed.lab);
@@ -433,6 +484,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   define_check(app, parsed);
   define_trace(app, parsed);
   define_top(app, parsed);
+  define_fix(app, parsed);
   define_explain(app, parsed);
   define_probe(app, parsed);
   define_lab(app, parsed);

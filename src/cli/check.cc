@@ -1,22 +1,18 @@
 // acceptq check: observe, diagnose, advise, show.
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "answer/answer.h"
-#include "base/file.h"
 #include "base/output_file.h"
 #include "cli/armed.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/observation.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
-#include "cli/tracing.h"
-#include "collect/observe.h"
-#include "facts/joined.h"
 #include "facts/json.h"
 #include "render/report_json.h"
 #include "render/report_text.h"
@@ -24,82 +20,6 @@
 
 namespace acceptq::cli {
 namespace {
-
-Result<facts::Observation> observe_host(const CheckOptions& options,
-                                        const std::vector<select::Selector>& selectors) {
-  Progress progress;
-  bool cut_short = false;
-  collect::ObserveOptions observe;
-  observe.seconds = options.seconds;
-  observe.scan.method = options.scan;
-  observe.trace = trace_options(options.tracing);
-  if (options.packets) {
-    observe.trace.level = collect::bpf::TraceLevel::kNone;
-    observe.tapped = select::selected_by(selectors);
-  }
-  observe.progress = [&](double elapsed) {
-    progress.show(fmt::format("watching this host, {:.0f} of {:.0f} s", elapsed, options.seconds));
-    cut_short = interrupted().load();
-    return !cut_short;
-  };
-  Result<facts::Observation> observation = collect::observe(observe);
-  progress.clear();
-  if (observation && cut_short) {
-    observation->after.blind_spots.push_back(
-        {.id = "AQ607",
-         .scope = "host",
-         .reason = fmt::format("interrupted after {:.1f} of {:.1f} s", observation->seconds,
-                               options.seconds),
-         .cost = "what would have happened in the rest of the time is not in the report"});
-  }
-  return observation;
-}
-
-Result<facts::Observation> read_observation(const std::string& path) {
-  if (path.empty()) return fail(ErrorCode::kMalformed, "--from needs a file, or - for stdin");
-  struct stat status{};
-  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
-    return fail(ErrorCode::kMalformed, "cannot read " + path + ": it is a directory");
-  }
-  const Result<std::string> text =
-      path == "-" ? read_descriptor(STDIN_FILENO, "standard input", facts::kLargestRecording)
-                  : read_file(path, facts::kLargestRecording);
-  if (!text && text.error().code == ErrorCode::kTruncated) {
-    return fail(ErrorCode::kTruncated,
-                fmt::format("cannot read {}: it is larger than {} MiB, the most that acceptq takes",
-                            path, facts::kLargestRecording >> 20U));
-  }
-  if (!text) {
-    // errno's text comes last in a message; what to do, before it.
-    return fail({text.error().code, text.error().sys_errno,
-                 "--from needs a file that `acceptq check --save` wrote; " + text.error().context});
-  }
-  const std::string name = path == "-" ? "standard input" : path;
-  if (text->starts_with("\x1f\x8b")) {
-    return fail(ErrorCode::kMalformed,
-                fmt::format("cannot read {}: it is compressed by gzip (gzip -dc FILE | acceptq "
-                            "check --from -)",
-                            name));
-  }
-  Result<facts::Observation> observation = facts::observation_from_json(*text);
-  if (!observation) {
-    return fail(observation.error().code,
-                fmt::format("cannot read {}: {} (it should be a file that `acceptq check --save` "
-                            "wrote)",
-                            name, observation.error().message()));
-  }
-  return observation;
-}
-
-Result<facts::Observation> read_observations(const std::vector<std::string>& paths) {
-  std::vector<facts::Recording> recordings;
-  for (const std::string& path : paths) {
-    Result<facts::Observation> recording = read_observation(path);
-    if (!recording) return recording;
-    recordings.push_back({.name = path, .observation = std::move(*recording)});
-  }
-  return facts::joined(recordings);
-}
 
 bool fails(const diagnose::Report& report, FailOn fail_on) {
   if (fail_on == FailOn::kNever) return false;
@@ -138,7 +58,11 @@ int run_check(const CheckOptions& options) {
   Result<facts::Observation> observation = !options.from.empty() ? read_observations(options.from)
                                            : options.until_overflow
                                                ? await_on_host(options, selectors)
-                                               : observe_host(options, selectors);
+                                               : observe_host({.seconds = options.seconds,
+                                                               .scan = options.scan,
+                                                               .tracing = options.tracing,
+                                                               .packets = options.packets},
+                                                              selectors);
   if (!observation) {
     print_error(observation.error());
     return options.from.empty() ? kExitBlind : kExitUsage;

@@ -60,6 +60,16 @@ struct TopCommand {
   ColorWhen color = ColorWhen::kAuto;
 };
 
+struct FixCommand {
+  std::vector<select::Selector> selectors;
+  double seconds = 2.0;
+  std::optional<std::uint32_t> limit;  // in place of what the evidence asks for
+  std::vector<std::string> from;
+  bool json = false;
+  collect::bpf::TraceLevel tracing = collect::bpf::TraceLevel::kBest;
+  ColorWhen color = ColorWhen::kAuto;
+};
+
 struct ExplainOptions {
   std::string word;
   bool json = false;
@@ -97,8 +107,8 @@ struct PrintAndExit {
   int code = 0;
 };
 
-using Command = std::variant<CheckOptions, TraceCommand, TopCommand, ExplainOptions, ProbeCommand,
-                             LabCommand, PrintAndExit>;
+using Command = std::variant<CheckOptions, TraceCommand, TopCommand, FixCommand, ExplainOptions,
+                             ProbeCommand, LabCommand, PrintAndExit>;
 
 // Never exits and never prints: a usage error is a PrintAndExit with kExitUsage.
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);
@@ -107,6 +117,7 @@ using Command = std::variant<CheckOptions, TraceCommand, TopCommand, ExplainOpti
 [[nodiscard]] int run_check(const CheckOptions& options);
 [[nodiscard]] int run_trace(const TraceCommand& command);
 int run_top(const TopCommand& command);
+[[nodiscard]] int run_fix(const FixCommand& command);
 [[nodiscard]] int run_explain(const ExplainOptions& options);
 [[nodiscard]] int run_probe(const ProbeCommand& options);
 [[nodiscard]] int run_lab(const LabCommand& options);

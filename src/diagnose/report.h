@@ -51,7 +51,8 @@ struct Remedy {
   std::string summary;
   std::string content;
   std::string takes_effect;
-  std::string then;  // what limits the queue after this; empty: nothing known
+  std::string then;        // what limits the queue after this; empty: nothing known
+  bool lengthens = false;  // it gives the accept queue a larger limit
 };
 
 struct Cause {

@@ -42,18 +42,10 @@ bool was_raised(const Subject& subject) {
 
 // A longer queue is no remedy for the cause, which is named before it.
 void limit_to_bursts(std::vector<Remedy>& remedies) {
-  constexpr std::array<std::string_view, 3> kOthers = {"cause", "limits", "restart"};
-  const auto longer = std::ranges::find_if(remedies, [&](const Remedy& remedy) {
-    const bool raises = !remedy.content.empty() || !remedy.then.empty();
-    return raises && std::ranges::find(kOthers, remedy.form) == kOthers.end();
-  });
+  const auto longer = std::ranges::find_if(remedies, &Remedy::lengthens);
   if (longer != remedies.end()) {
     longer->summary += " It helps against bursts, once accept() keeps up.";
   }
-}
-
-bool is_burst(const Subject& subject) {
-  return subject.cause != nullptr && subject.cause->cause->kind == diagnose::CauseKind::kBurst;
 }
 
 // What has to be done about accept() itself; where its cause is not known, to find that out.
@@ -138,19 +130,6 @@ std::set<std::string> listeners_with(const diagnose::Report& report, std::string
   return keys;
 }
 
-// By listener: the causes that are known well enough to be acted on, the greatest of each.
-std::unordered_map<std::string, const diagnose::Finding*> causes_by_listener(
-    const diagnose::Report& report) {
-  constexpr double kWellEnough = 0.6;
-  std::unordered_map<std::string, const diagnose::Finding*> causes;
-  for (const diagnose::Finding& finding : report.findings) {
-    const bool is_known = finding.listener && diagnose::says_why(finding) &&
-                          finding.cause->kind != diagnose::CauseKind::kUnknown;
-    if (is_known && finding.confidence >= kWellEnough) causes.emplace(*finding.listener, &finding);
-  }
-  return causes;
-}
-
 const facts::Process* first_holder(const facts::Observation& observation,
                                    const facts::Listener* listener) {
   return listener != nullptr ? facts::holders_of(observation.after, *listener).first() : nullptr;
@@ -175,11 +154,10 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
     const bool is_cause = diagnose::says_why(finding);
     if (listener != nullptr &&
         (is_cause || std::ranges::find(kAdvised, finding.id) != kAdvised.end())) {
-      Subject subject = subject_of(observation, *listener, *told);
+      const auto cause = causes.find(*finding.listener);
+      Subject subject = subject_of(observation, *listener, *told,
+                                   cause != causes.end() ? cause->second : nullptr);
       subject.has_idle_siblings = skewed.contains(*finding.listener);
-      if (const auto it = causes.find(*finding.listener); it != causes.end()) {
-        subject.cause = it->second;
-      }
       if (is_cause) {
         finding.remedies = {remedy_of_cause(finding, subject)};
         continue;

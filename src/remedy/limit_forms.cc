@@ -5,17 +5,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "remedy/namespace_sysctl.h"
+#include "remedy/somaxconn_forms.h"
 
 namespace acceptq::remedy {
 namespace {
 
 using diagnose::LimitSetBy;
 using diagnose::Remedy;
-
-Setting wanted_somaxconn(const Subject& subject) {
-  return {.name = facts::kSomaxconn, .value = subject.wanted};
-}
 
 // What limits the queue once somaxconn is out of the way.
 std::string behind_somaxconn(const Subject& subject) {
@@ -35,30 +31,6 @@ std::string behind_somaxconn(const Subject& subject) {
   return fmt::format(
       "{}'s own backlog, the number that it passes to listen(), may become the limit.",
       server_name(subject));
-}
-
-void add_pod_forms(const Subject& subject, std::vector<Remedy>& remedies) {
-  remedies.push_back({.form = "pod.sysctls",
-                      .summary = fmt::format(
-                          "Set net.core.somaxconn to {} for the pod (the kubelet must allow it: "
-                          "--allowed-unsafe-sysctls=net.core.somaxconn, else the pod fails with "
-                          "SysctlForbidden).",
-                          subject.wanted),
-                      .content = pod_sysctls(wanted_somaxconn(subject)),
-                      .takes_effect = "new_pod",
-                      .then = behind_somaxconn(subject)});
-  remedies.push_back(
-      {.form = "pod.init_container",
-       .summary =
-           "Where the kubelet does not allow it, let a privileged init container set it before "
-           "the server starts.",
-       .content = fmt::format(
-           "spec:\n  initContainers:\n  - name: somaxconn\n    image: busybox\n    command: "
-           "[\"sysctl\", \"-w\", \"net.core.somaxconn={}\"]\n    securityContext:\n      "
-           "privileged: true\n",
-           subject.wanted),
-       .takes_effect = "new_pod",
-       .then = behind_somaxconn(subject)});
 }
 
 // What is known of the backlog that the server passes to listen().
@@ -91,11 +63,12 @@ void add_unit_form(const Subject& subject, const std::string& then, std::vector<
     summary += fmt::format(" Where {} calls listen() again, its own backlog counts instead.",
                            subject.holders.servers.front()->comm);
   }
-  remedies.push_back({.form = "application",
+  remedies.push_back({.form = "systemd.socket",
                       .summary = std::move(summary),
                       .content = fmt::format("[Socket]\nBacklog={}", subject.wanted),
                       .takes_effect = "restart",
-                      .then = then});
+                      .then = then,
+                      .lengthens = true});
 }
 
 std::string behind_backlog(const Subject& subject) {
@@ -194,43 +167,9 @@ void add_restart_form(const Subject& subject, std::vector<Remedy>& remedies) {
 }
 
 void add_somaxconn_forms(const Subject& subject, std::vector<Remedy>& remedies) {
-  const Setting setting = wanted_somaxconn(subject);
-  if (subject.ns != nullptr && subject.ns->is_host == true) {
-    remedies.push_back(
-        {.form = "sysctl.d",
-         .summary = fmt::format("Raise net.core.somaxconn of the host to {}.", subject.wanted),
-         .content = sysctl_file("60-somaxconn.conf", setting),
-         .takes_effect = "restart",
-         .then = behind_somaxconn(subject)});
-    return;
-  }
-  const facts::Process* inside = subject.holders.first();
-  if (inside != nullptr && inside->pod) {
-    add_pod_forms(subject, remedies);
-  } else if (inside != nullptr && inside->container) {
-    remedies.push_back(
-        {.form = "docker.sysctl",
-         .summary = fmt::format("Start the container with net.core.somaxconn {}.", subject.wanted),
-         .content = docker_run(setting),
-         .takes_effect = "restart",
-         .then = behind_somaxconn(subject)});
-  } else if (subject.ns != nullptr && subject.ns->own_container) {
-    remedies.push_back(
-        {.form = "container.sysctl",
-         .summary = fmt::format("Start this container with net.core.somaxconn {}.", subject.wanted),
-         .content = container_sysctls(setting),
-         .takes_effect = "restart",
-         .then = behind_somaxconn(subject)});
-  }
-  if (inside != nullptr) {
-    remedies.push_back({.form = "netns.sysctl",
-                        .summary = fmt::format(
-                            "Raise net.core.somaxconn in this namespace now; {} must call listen() "
-                            "again (restart it inside the same namespace).",
-                            server_name(subject)),
-                        .content = set_now(subject.ns, inside->pid, setting),
-                        .takes_effect = "restart",
-                        .then = behind_somaxconn(subject)});
+  for (Way& way : somaxconn_ways(subject, Extent::kFirst)) {
+    way.remedy.then = behind_somaxconn(subject);
+    remedies.push_back(std::move(way.remedy));
   }
 }
 
@@ -246,6 +185,7 @@ void add_application_form(const Subject& subject, std::vector<Remedy>& remedies)
   remedies.push_back(server != nullptr ? known_server_form(subject, *server)
                                        : unknown_server_form(subject));
   const bool has_setting = server == nullptr || !server->key.empty();
+  remedies.back().lengthens = has_setting;
   if (has_setting) remedies.back().then = then;
 }
 

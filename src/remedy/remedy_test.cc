@@ -280,7 +280,7 @@ TEST(Advise, ASocketUnitIsConfiguredThere) {
   Case c = listener_of(process("my-own"), 64, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
   add_holder(c, process("systemd", "/usr/lib/systemd/systemd"), Pid(1));
   watched(c, 2.0, 3);
-  EXPECT_EQ(forms(c), (std::vector<std::string>{"cause", "application"}));
+  EXPECT_EQ(forms(c), (std::vector<std::string>{"cause", "systemd.socket"}));
   EXPECT_NE(advice(c).find("Raise Backlog= of the socket unit"), std::string::npos) << advice(c);
   EXPECT_EQ(advice(c).find("Have systemd"), std::string::npos);
   // The service has called listen() again, with its own default.
@@ -379,7 +379,7 @@ TEST(Advise, NamesWhatElseBoundsTheServer) {
 TEST(Advise, AdvisesMoreThanThereIs) {
   const Case large =
       listener_of(process("x"), 65535, 65535, true, diagnose::LimitSetBy::kSomaxconn, 0);
-  EXPECT_NE(advice(large).find("net.core.somaxconn = 131070"), std::string::npos) << advice(large);
+  EXPECT_NE(advice(large).find("net.core.somaxconn = 131072"), std::string::npos) << advice(large);
 }
 
 facts::Namespace namespace_with_cookies(std::int64_t cookies) {

@@ -1,6 +1,9 @@
 #include "remedy/subject.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 namespace acceptq::remedy {
@@ -32,31 +35,72 @@ const facts::Process* acceptor_of(const facts::Holders& holders, Accepts accepts
   return accepts == Accepts::kYes ? holders.one_program() : nullptr;
 }
 
+// Of a burst, every attempt that was refused would have needed a place.
+std::uint64_t most_at_once(const Subject& subject) {
+  const std::uint64_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
+  const std::uint64_t longest = std::max<std::uint64_t>(limit, subject.report.longest.value());
+  return longest + (is_burst(subject) ? subject.report.refused.attempts.value_or(0) : 0);
+}
+
 // At least the kernel's default, and at least twice what there is and what was seen.
-std::uint32_t wanted_limit(const facts::Listener& listener,
-                           const diagnose::ListenerReport& report) {
-  constexpr std::uint32_t kMost = std::numeric_limits<std::int32_t>::max();  // of somaxconn
-  const std::uint32_t limit = listener.limit ? listener.limit->value() : 0;
-  const std::uint32_t most = std::max(limit, report.longest.value());
-  return std::max(most > kMost / 2 ? kMost : most * 2, kUsual);
+std::uint32_t wanted_limit(const Subject& subject) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();  // of somaxconn
+  const std::uint64_t twice = std::min(std::bit_ceil(2 * most_at_once(subject)), kMost);
+  return std::max(static_cast<std::uint32_t>(twice), kUsual);
 }
 
 }  // namespace
 
 Subject subject_of(const facts::Observation& observation, const facts::Listener& listener,
-                   const diagnose::ListenerReport& report) {
+                   const diagnose::ListenerReport& report, const diagnose::Finding* cause) {
   facts::Holders holders = facts::holders_of(observation.after, listener);
   const Accepts accepts = accepts_of(observation, report);
   const facts::Process* acceptor = acceptor_of(holders, accepts);
   const auto limit = listener.limit ? std::optional(listener.limit->value()) : std::nullopt;
-  return {.listener = listener,
-          .report = report,
-          .ns = facts::find_namespace(observation.after, listener.netns),
-          .holders = std::move(holders),
-          .accepts = accepts,
-          .acceptor = acceptor,
-          .server = acceptor != nullptr ? find_server(*acceptor, limit) : ServerMatch{},
-          .wanted = wanted_limit(listener, report)};
+  Subject subject{.listener = listener,
+                  .report = report,
+                  .ns = facts::find_namespace(observation.after, listener.netns),
+                  .holders = std::move(holders),
+                  .accepts = accepts,
+                  .acceptor = acceptor,
+                  .server = acceptor != nullptr ? find_server(*acceptor, limit) : ServerMatch{},
+                  .wanted = kUsual,
+                  .cause = cause};
+  subject.wanted = wanted_limit(subject);
+  return subject;
+}
+
+std::unordered_map<std::string, const diagnose::Finding*> causes_by_listener(
+    const diagnose::Report& report) {
+  constexpr double kWellEnough = 0.6;
+  std::unordered_map<std::string, const diagnose::Finding*> causes;
+  for (const diagnose::Finding& finding : report.findings) {
+    const bool is_known = finding.listener && diagnose::says_why(finding) &&
+                          finding.cause->kind != diagnose::CauseKind::kUnknown;
+    if (is_known && finding.confidence >= kWellEnough) causes.emplace(*finding.listener, &finding);
+  }
+  return causes;
+}
+
+bool is_burst(const Subject& subject) {
+  return subject.cause != nullptr && subject.cause->cause->kind == diagnose::CauseKind::kBurst;
+}
+
+std::string reason_of_wanted(const Subject& subject) {
+  const std::uint64_t attempts = subject.report.refused.attempts.value_or(0);
+  const std::uint32_t longest = subject.report.longest.value();
+  if (subject.wanted == kUsual) {
+    return fmt::format(
+        "the kernel's own default since Linux 5.4, and more than twice what was "
+        "seen at once ({})",
+        longest);
+  }
+  if (is_burst(subject) && attempts > 0) {
+    return fmt::format("twice what came at once ({} waited, {} attempts found no room), rounded up",
+                       longest, attempts);
+  }
+  return fmt::format("twice the present limit and the longest queue seen ({}), rounded up",
+                     longest);
 }
 
 std::string server_name(const Subject& subject) {

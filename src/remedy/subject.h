@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 
 #include "diagnose/report.h"
 #include "facts/holders.h"
@@ -24,7 +25,7 @@ struct Subject {
   // that is known by name. Null where nothing shows which of the holders accepts, if any does.
   const facts::Process* acceptor;
   ServerMatch server;              // the acceptor's
-  std::uint32_t wanted;            // an example of a larger limit
+  std::uint32_t wanted;            // a limit that holds what was seen
   bool has_idle_siblings = false;  // in its SO_REUSEPORT group (AQ111)
   // Why accept() is slow: the greatest cause that is known well enough to be acted on; else null.
   const diagnose::Finding* cause = nullptr;
@@ -32,7 +33,18 @@ struct Subject {
 
 [[nodiscard]] Subject subject_of(const facts::Observation& observation,
                                  const facts::Listener& listener,
-                                 const diagnose::ListenerReport& report);
+                                 const diagnose::ListenerReport& report,
+                                 const diagnose::Finding* cause = nullptr);
+
+// By listener's key: the causes that are known well enough to be acted on, the greatest of each.
+[[nodiscard]] std::unordered_map<std::string, const diagnose::Finding*> causes_by_listener(
+    const diagnose::Report& report);
+
+// Whether accept() keeps pace, and only more came at once than the queue holds.
+[[nodiscard]] bool is_burst(const Subject& subject);
+
+// From what `wanted` was made, as a clause: "twice the longest queue seen (129), …".
+[[nodiscard]] std::string reason_of_wanted(const Subject& subject);
 
 // "Redis", "my-own", "the server".
 [[nodiscard]] std::string server_name(const Subject& subject);

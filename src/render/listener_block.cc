@@ -159,6 +159,15 @@ std::string findings_row(const TermStyle& style, const std::vector<const Finding
   return row(style, "findings", told) + text;
 }
 
+std::string listener_head(const TermStyle& style, const facts::Observation& observation,
+                          const facts::Listener& listener, const ListenerReport& report,
+                          const std::vector<const Finding*>& findings) {
+  return title(style, observation, listener, report, worst_severity(findings)) +
+         why(style, findings) +
+         row(style, "accept queue", queue_text(style, listener, report, false)) +
+         row(style, "limit set by", limit_text(observation, listener, report));
+}
+
 std::string listener_block(const TermStyle& style, const facts::Observation& observation,
                            const facts::Listener& listener, const ListenerReport& report,
                            const std::vector<const Finding*>& findings) {
@@ -178,7 +187,8 @@ std::string short_listener_block(const TermStyle& style, const facts::Observatio
                            short_numbers(style, observation, listener, report, findings) +
                            findings_row(style, findings);
   const auto lines = static_cast<int>(std::ranges::count(text, '\n'));
-  return text + first_remedies(style, remedies_of(findings), kMostLines - lines);
+  return text + first_remedies(style, remedies_of(findings), kMostLines - lines,
+                               selector_of(observation.after, listener));
 }
 
 namespace {
@@ -232,7 +242,8 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
   text += row(style, "limit set by", limit_text(observation, *first.listener, *first.report));
   text += findings_row(style, *first.findings);
   const auto lines = static_cast<int>(std::ranges::count(text, '\n'));
-  return text + first_remedies(style, remedies_of(*first.findings), kMostLines - lines);
+  return text + first_remedies(style, remedies_of(*first.findings), kMostLines - lines,
+                               selector_of(after, *first.listener));
 }
 
 std::string finding_block(const TermStyle& style, const facts::Snapshot& after,

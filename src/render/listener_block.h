@@ -20,6 +20,13 @@ inline constexpr int kMostLines = 14;
                                          const diagnose::ListenerReport& report,
                                          const std::vector<const diagnose::Finding*>& findings);
 
+// Whose, why, how long its queue is, and who set its limit.
+[[nodiscard]] std::string listener_head(const TermStyle& style,
+                                        const facts::Observation& observation,
+                                        const facts::Listener& listener,
+                                        const diagnose::ListenerReport& report,
+                                        const std::vector<const diagnose::Finding*>& findings);
+
 // What, how bad, whose, why, and the first thing to do.
 [[nodiscard]] std::string short_listener_block(
     const TermStyle& style, const facts::Observation& observation, const facts::Listener& listener,

@@ -86,6 +86,21 @@ std::string owner_name(const facts::Snapshot& snapshot, const facts::Listener& l
   return text;
 }
 
+std::string selector_of(const facts::Snapshot& snapshot, const facts::Listener& listener) {
+  constexpr std::size_t kShort = 12;
+  const facts::Process* process = first_owner(snapshot, listener);
+  if (process != nullptr && process->pod && process->pod->ns && process->pod->name) {
+    return printable(fmt::format("pod:{}/{}", *process->pod->ns, *process->pod->name));
+  }
+  if (process != nullptr && process->container) {
+    return "container:" + printable(process->container->id.substr(0, kShort));
+  }
+  if (listener.protocol == facts::Protocol::kTcp && listener.address.is_unspecified()) {
+    return fmt::format(":{}", listener.port);
+  }
+  return printable(facts::listener_endpoint(listener));
+}
+
 std::string namespace_name(const facts::Snapshot& snapshot, NetnsId id) {
   const facts::Namespace* ns = facts::find_namespace(snapshot, id);
   if (ns != nullptr && ns->is_host == true) return "the host's network namespace";

@@ -20,6 +20,10 @@ namespace acceptq::render {
 [[nodiscard]] std::string owner_name(const facts::Snapshot& snapshot,
                                      const facts::Listener& listener);
 
+// What the commands call it by: "pod:shop/web-0", "container:49b4135534da", or its endpoint.
+[[nodiscard]] std::string selector_of(const facts::Snapshot& snapshot,
+                                      const facts::Listener& listener);
+
 // "the host's network namespace", or else as a selector would name it: "netns:/run/netns/blue".
 [[nodiscard]] std::string namespace_name(const facts::Snapshot& snapshot, NetnsId id);
 

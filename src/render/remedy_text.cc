@@ -23,11 +23,7 @@ std::string summary_text(const TermStyle& style, const std::vector<Remedy>& reme
 std::string content_text(const TermStyle& style, const Remedy& remedy) {
   // The content of this form is a sentence; all others' is text to copy, which keeps its lines.
   if (remedy.form == "cause") return row(style, "", "   " + printable(remedy.content));
-  std::string text;
-  for (std::string_view rest = remedy.content; !rest.empty();) {
-    text += std::string(kLabel + 7, ' ') + printable(next_line(rest)) + "\n";
-  }
-  return text;
+  return text_to_copy(remedy.content, kLabel + 7);
 }
 
 // Several ways to the same end: what comes then is said once, behind the last of them.
@@ -41,6 +37,14 @@ int lines_of(std::string_view text) { return static_cast<int>(std::ranges::count
 
 }  // namespace
 
+std::string text_to_copy(std::string_view text, int indent) {
+  std::string lines;
+  while (!text.empty()) {
+    lines += std::string(static_cast<std::size_t>(indent), ' ') + printable(next_line(text)) + "\n";
+  }
+  return lines;
+}
+
 std::string remedies_text(const TermStyle& style, const std::vector<Remedy>& remedies) {
   std::string text;
   for (std::size_t i = 0; i < remedies.size(); ++i) {
@@ -50,7 +54,8 @@ std::string remedies_text(const TermStyle& style, const std::vector<Remedy>& rem
   return text;
 }
 
-std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& remedies, int lines) {
+std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& remedies, int lines,
+                           std::string_view selector) {
   if (std::string all = remedies_text(style, remedies); lines_of(all) <= lines) return all;
   std::string text;
   std::size_t shown = 0;
@@ -70,8 +75,10 @@ std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& re
     }
   }
   const std::size_t more = remedies.size() - shown;
-  if (more > 0) return text + row(style, "", fmt::format("{} more with --verbose", more));
-  return text + (left_out ? row(style, "", "   How: with --verbose") : "");
+  if (more > 0) {
+    return text + row(style, "", fmt::format("{} more: acceptq fix {}", more, selector));
+  }
+  return text + (left_out ? row(style, "", fmt::format("   How: acceptq fix {}", selector)) : "");
 }
 
 }  // namespace acceptq::render

@@ -12,6 +12,7 @@
 #include "facts/json.h"
 #include "render/books.h"
 #include "render/names.h"
+#include "render/remedy_json.h"
 
 namespace acceptq::render {
 namespace {
@@ -38,14 +39,6 @@ Json evidence_json(const diagnose::Evidence& evidence) {
           {"delta", opt(evidence.delta)},
           {"unit", evidence.unit},
           {"source", escape_bytes(evidence.source)}};
-}
-
-Json remedy_json(const diagnose::Remedy& remedy) {
-  return {{"form", remedy.form},
-          {"summary", escape_bytes(remedy.summary)},
-          {"content", escape_bytes(remedy.content)},
-          {"takes_effect", remedy.takes_effect},
-          {"then", remedy.then.empty() ? Json(nullptr) : Json(escape_bytes(remedy.then))}};
 }
 
 Json cause_json(const std::optional<diagnose::Cause>& cause) {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -76,14 +77,19 @@ class AcceptTimeTest : public testing::Test {
     std::ifstream file(recording_);
     const json recorded = json::parse(file, nullptr, false);
     ASSERT_FALSE(recorded.is_discarded());
+    // A recording holds the whole host, which may have other listeners in trouble.
     const json& acceptors = recorded.at("accept_evidence").at("acceptors");
-    ASSERT_EQ(acceptors.size(), 1U) << report_.dump(1);
-    const json& threads = acceptors.begin()->at("threads");
-    ASSERT_EQ(threads.size(), 1U);
-    if (threads[0].at("exact").is_null()) {
+    const std::string key = report_.at("listeners").at(0).at("key");
+    ASSERT_TRUE(acceptors.contains(key)) << report_.dump(1);
+    // A sanitizer's runtime may have a thread of its own beside the server's.
+    const json& threads = acceptors.at(key).at("threads");
+    const auto main = std::ranges::find_if(
+        threads, [](const json& thread) { return thread.at("tid") == thread.at("pid"); });
+    ASSERT_NE(main, threads.end()) << threads.dump(1);
+    if (main->at("exact").is_null()) {
       GTEST_SKIP() << "no BPF program on the scheduler's tracepoints here";
     }
-    exact_ = threads[0].at("exact");
+    exact_ = main->at("exact");
   }
 
   [[nodiscard]] std::uint64_t exact(const char* member) const { return exact_.at(member); }
@@ -104,7 +110,7 @@ class AcceptTimeTest : public testing::Test {
       if (finding.at("cause").is_null() || finding.at("cause").at("kind") != kind) continue;
       for (const json& each : finding.at("evidence")) {
         if (each.at("name") != "exactly_timed_threads") continue;
-        EXPECT_EQ(each.at("total"), 1);
+        EXPECT_GE(each.at("total"), 1);
       }
       return finding.at("cause").at("share");
     }

@@ -1,0 +1,122 @@
+#include "render/plan_text.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "render/listener_block.h"
+#include "render/listener_names.h"
+#include "render/listener_rows.h"
+#include "render/remedy_text.h"
+
+namespace acceptq::render {
+namespace {
+
+using remedy::Knob;
+using remedy::Piece;
+using remedy::Plan;
+using remedy::Way;
+
+std::string_view arrow(const TermStyle& style) { return style.unicode ? "→" : "->"; }
+
+// " (takes effect in a new pod)"; empty where the summary says it.
+std::string when(const diagnose::Remedy& remedy) {
+  if (remedy.summary.find("takes effect") != std::string::npos) return "";
+  if (remedy.takes_effect == "new_pod") return " (takes effect in a new pod)";
+  if (remedy.takes_effect == "new_node") return " (takes effect on a new node)";
+  if (remedy.takes_effect == "now") return " (takes effect at once)";
+  return fmt::format(" (takes effect after a {})", remedy.takes_effect);
+}
+
+std::string now_text(const Knob& knob) {
+  if (!knob.now) return "not known";
+  return fmt::format("{}{}", *knob.now, knob.by_default ? " by default" : "");
+}
+
+std::string knob_line(const TermStyle& style, const Knob& knob) {
+  return fmt::format("{}: {} {} {}{}", knob.name, now_text(knob), arrow(style), knob.wanted,
+                     knob.binds ? " (the limit now)" : "");
+}
+
+std::string way_text(const TermStyle& style, const Way& way) {
+  constexpr int kIndent = 5;
+  constexpr int kCode = 9;
+  const diagnose::Remedy& remedy = way.remedy;
+  std::string text = wrap(style, kIndent,
+                          fmt::format("{}: {}{}", ink(style, Ink::kBold, remedy.form),
+                                      printable(remedy.summary), when(remedy)));
+  if (way.pieces.empty()) return text + text_to_copy(remedy.content, kCode);
+  for (const Piece& piece : way.pieces) {
+    text +=
+        wrap(style, kIndent + 2, "# " + printable(piece.where)) + text_to_copy(piece.text, kCode);
+  }
+  return text;
+}
+
+std::string knobs_text(const TermStyle& style, const std::vector<Knob>& knobs) {
+  std::string text;
+  for (std::size_t i = 0; i < knobs.size(); ++i) {
+    const Knob& knob = knobs[i];
+    text += "\n  " +
+            ink(style, Ink::kBold,
+                fmt::format("{}. {} {} {}", i + 1, knob.name, arrow(style), knob.wanted)) +
+            "\n";
+    if (knob.ways.size() > 1) text += wrap(style, 5, "one of");
+    for (const Way& way : knob.ways) text += way_text(style, way);
+  }
+  return text;
+}
+
+std::string target_text(const TermStyle& style, const Plan& plan, const facts::Listener& listener) {
+  const std::string present = listener.limit ? std::to_string(listener.limit->value()) : "?";
+  std::string text = row(
+      style, "longer queue",
+      fmt::format("{} {} {}: {}.", present, arrow(style), plan.target->limit, plan.target->why));
+  for (std::size_t i = 0; i < plan.knobs.size(); ++i) {
+    text += row(style, "", fmt::format("{}. {}", i + 1, knob_line(style, plan.knobs[i])));
+  }
+  if (plan.knobs.size() > 1) {
+    const Knob& behind = plan.knobs[1];
+    text += row(style, "",
+                behind.now ? fmt::format("Both are needed: after the first alone the limit is {}.",
+                                         *behind.now)
+                           : "Both may be needed: the second is not known.");
+  }
+  return text;
+}
+
+std::string plan_text(const TermStyle& style, const Plan& plan, const facts::Listener& listener) {
+  std::string text;
+  for (std::size_t i = 0; i < plan.first.size(); ++i) {
+    const diagnose::Remedy& remedy = plan.first[i];
+    text += row(style, i == 0 ? "first" : "", printable(remedy.summary));
+    text += remedy.form == "cause" ? row(style, "", printable(remedy.content))
+                                   : text_to_copy(remedy.content, kLabel + 4);
+  }
+  if (!plan.target) return text + row(style, "longer queue", "no: " + plan.no_change + ".");
+  text += target_text(style, plan, listener);
+  for (std::size_t i = 0; i < plan.notes.size(); ++i) {
+    text += row(style, i == 0 ? "mind" : "", printable(plan.notes[i]));
+  }
+  return text + knobs_text(style, plan.knobs);
+}
+
+}  // namespace
+
+std::string plans_text(const TermStyle& style, const std::vector<Plan>& plans,
+                       const diagnose::Report& report, const facts::Observation& observation) {
+  std::string text;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    std::vector<const diagnose::Finding*> findings;
+    for (const diagnose::Finding& finding : report.findings) {
+      if (finding.listener == plans[i].listener) findings.push_back(&finding);
+    }
+    const facts::Listener& listener = observation.after.listeners[i];
+    text += (i == 0 ? "" : "\n") +
+            listener_head(style, observation, listener, report.listeners[i], findings) +
+            plan_text(style, plans[i], listener);
+  }
+  return for_terminal(style, text);
+}
+
+}  // namespace acceptq::render
