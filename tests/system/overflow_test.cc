@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/text.h"
@@ -129,7 +130,9 @@ void expect_overflowing(const TestNetns& ns, std::uint16_t port, std::uint64_t l
   EXPECT_EQ(queue.at("limit"), row->limit);
   EXPECT_EQ(queue.at("capacity"), row->limit + 1);
   EXPECT_EQ(queue.at("length"), row->length);
-  EXPECT_EQ(queue.at("longest"), limit + 1);
+  // Whether there is room is looked at without a lock: another CPU may have filled it meanwhile.
+  EXPECT_GE(queue.at("longest"), limit + 1);
+  EXPECT_LE(queue.at("longest"), limit + std::thread::hardware_concurrency());
   EXPECT_EQ(listener->at("verdict"), "overflowing");
 
   const std::int64_t total = counter(result.report, ns, "TcpExtListenOverflows", "total");
