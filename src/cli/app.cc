@@ -202,6 +202,9 @@ void define_check(CLI::App& app, Parsed& parsed) {
           ->expected(1, -1)
           ->excludes(until)
           ->excludes(time);
+  add_text(*check, "--baseline", options.baseline,
+           "also compare with a recording of --save from before a change")
+      ->type_name("FILE");
   check->final_callback([&options, time] {
     if (options.seconds == 0 && (options.until_overflow || options.packets)) {
       throw CLI::ValidationError("--for", "\"0s\" is no time to wait or to follow packets in");
@@ -237,6 +240,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "  acceptq check --until-overflow --for 12h --save night.json\n"
       "  acceptq check --save now.json        keep what was seen …\n"
       "  acceptq check --from now.json :80    … and diagnose it elsewhere\n"
+      "  acceptq check --baseline now.json    … and, after a change, prove that it helped\n"
       "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "
       "seen.");
 }

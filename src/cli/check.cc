@@ -13,6 +13,7 @@
 #include "cli/observation.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
+#include "diagnose/comparison.h"
 #include "facts/json.h"
 #include "render/report_json.h"
 #include "render/report_text.h"
@@ -26,6 +27,21 @@ bool fails(const diagnose::Report& report, FailOn fail_on) {
   const auto least = static_cast<diagnose::Severity>(static_cast<int>(fail_on));
   return std::ranges::any_of(
       report.findings, [&](const diagnose::Finding& finding) { return finding.severity >= least; });
+}
+
+// What was before, judged as what is now; empty where it is not asked for. A selector that means
+// nothing in it leaves nothing to compare.
+Result<std::optional<answer::Answer>> baseline_of(const CheckOptions& options,
+                                                  const std::vector<select::Selector>& selectors) {
+  if (options.baseline.empty()) return std::optional<answer::Answer>();
+  Result<facts::Observation> observation = read_observations({options.baseline});
+  if (!observation) return fail(observation.error());
+  answer::Answer all = answer::answer(std::move(*observation));
+  if (const Status narrowed = answer::narrow(selectors, {}, all); !narrowed) {
+    return fail(ErrorCode::kMalformed,
+                fmt::format("--baseline {}: {}", options.baseline, narrowed.error().message()));
+  }
+  return std::optional(std::move(all));
 }
 
 int exit_code(const answer::Answer& answer, FailOn fail_on) {
@@ -81,6 +97,11 @@ int run_check(const CheckOptions& options) {
     }
   }
   select::keep_the_ended(selectors, *observation);
+  const Result<std::optional<answer::Answer>> before = baseline_of(options, selectors);
+  if (!before) {
+    print_error(before.error());
+    return kExitUsage;
+  }
   const select::IsProcess ask_host = options.from.empty() ? is_process : select::IsProcess{};
   const Result<answer::Answer> answer =
       answer::answer(std::move(*observation), selectors, ask_host);
@@ -91,15 +112,24 @@ int run_check(const CheckOptions& options) {
   for (const std::string& warning : answer->warnings) {
     print_error({ErrorCode::kNotFound, 0, warning});
   }
+  std::optional<diagnose::Comparison> comparison;
+  if (*before) {
+    comparison = diagnose::compare({(*before)->observation, (*before)->report},
+                                   {answer->observation, answer->report});
+  }
+  const diagnose::Comparison* baseline = comparison ? &*comparison : nullptr;
   const int code = lost ? kExitUsage : exit_code(*answer, options.fail_on);
   // One of the two only can have standard output, and a recording must be alone there.
   const bool aside = save && save->is_stdout();
   const render::TermStyle style = style_of(aside ? STDERR_FILENO : STDOUT_FILENO, options.color);
-  const std::string text =
-      options.json
-          ? render::report_json(answer->report, answer->observation)
-          : render::report_text(answer->report, answer->observation,
-                                {.style = style, .all = options.all, .verbose = options.verbose});
+  const std::string text = options.json
+                               ? render::report_json(answer->report, answer->observation,
+                                                     render::JsonLayout::kIndented, baseline)
+                               : render::report_text(answer->report, answer->observation,
+                                                     {.style = style,
+                                                      .all = options.all,
+                                                      .verbose = options.verbose,
+                                                      .baseline = baseline});
   if (!aside) return finish(text, code);
   print_err(text);
   return code;

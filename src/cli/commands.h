@@ -34,6 +34,7 @@ struct CheckOptions {
   bool verbose = false;
   std::optional<std::string> save;  // a file; "-": standard output
   std::vector<std::string> from;
+  std::string baseline;  // a recording of before a change; empty: none
   FailOn fail_on = FailOn::kWarning;
   ColorWhen color = ColorWhen::kAuto;
   collect::ScanMethod scan = collect::ScanMethod::kAuto;

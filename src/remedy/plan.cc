@@ -33,7 +33,11 @@ std::vector<Remedy> others(const std::vector<const Finding*>& findings) {
       const bool is_new = std::ranges::none_of(remedies, [&](const Remedy& other) {
         return other.form == remedy.form && other.summary == remedy.summary;
       });
-      if (!remedy.lengthens && is_new) remedies.push_back(remedy);
+      if (remedy.lengthens || !is_new) continue;
+      const bool is_said = std::ranges::any_of(
+          remedies, [&](const Remedy& other) { return other.content == remedy.content; });
+      remedies.push_back(remedy);
+      if (is_said) remedies.back().content.clear();
     }
   }
   return remedies;

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "remedy/advise.h"
-#include "remedy/kubernetes.h"
 
 namespace acceptq::remedy {
 namespace {
@@ -11,26 +10,6 @@ namespace {
 using diagnose::LimitSetBy;
 
 facts::Pod pod_named(const char* name) { return {.ns = "shop", .name = name}; }
-
-TEST(WorkloadOf, GoesByTheNamesThatControllersGive) {
-  const auto text = [](const char* name) {
-    const auto workload = workload_of(pod_named(name));
-    return workload ? workload->kind + " " + workload->name : "";
-  };
-  EXPECT_EQ(text("tcpbench-6484d4b457-847gl"), "Deployment tcpbench");
-  EXPECT_EQ(text("ingress-nginx-controller-7d9c5b9f4-x7k2p"),
-            "Deployment ingress-nginx-controller");
-  EXPECT_EQ(text("web-0"), "StatefulSet web");
-  // A DaemonSet's or a Job's: they look alike.
-  EXPECT_EQ(text("agent-x7k2p"), "");
-  // Not what a controller writes: vowels, wrong lengths.
-  EXPECT_EQ(text("my-own-server"), "");
-  EXPECT_EQ(text("web-6484d4b457-84x"), "");
-  EXPECT_EQ(text("-6484d4b457-847gl"), "");
-  EXPECT_EQ(text("-0"), "");
-  EXPECT_EQ(text(""), "");
-  EXPECT_FALSE(workload_of({.ns = "shop"}).has_value());
-}
 
 // nginx in a pod, 129 of 128, whose own backlog of 511 is the next limit.
 struct Case {

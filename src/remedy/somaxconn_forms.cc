@@ -51,7 +51,7 @@ bool can_be_entered(const Subject& subject) {
 // A patch of what makes the pod; where its name does not tell, of a template in general.
 std::vector<Piece> patches(const Subject& subject, const std::string& patch) {
   const facts::Pod& pod = *inside(subject)->pod;
-  const std::optional<Workload> workload = workload_of(pod);
+  const std::optional<facts::Workload> workload = facts::workload_of(pod);
   if (!workload) return {{"in the template of what makes the pod (its ownerReferences)", patch}};
   return {{"somaxconn.yaml, then: " + patch_command(pod, *workload), patch},
           {"or kustomization.yaml, with its resources", kustomization(*workload, patch)}};

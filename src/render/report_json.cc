@@ -11,6 +11,7 @@
 #include "diagnose/deltas.h"
 #include "facts/json.h"
 #include "render/books.h"
+#include "render/comparison.h"
 #include "render/names.h"
 #include "render/remedy_json.h"
 
@@ -246,7 +247,7 @@ Json namespace_json(const diagnose::Report& report, const facts::Observation& ob
 }  // namespace
 
 std::string report_json(const diagnose::Report& report, const facts::Observation& observation,
-                        JsonLayout layout) {
+                        JsonLayout layout, const diagnose::Comparison* baseline) {
   const facts::Snapshot& after = observation.after;
   Json findings = Json::array();
   for (const auto& finding : report.findings) findings.push_back(finding_json(finding));
@@ -266,22 +267,23 @@ std::string report_json(const diagnose::Report& report, const facts::Observation
                            {"cost", escape_bytes(spot.cost)},
                            {"unobserved", spot.unobserved}});
   }
-  const Json json = {{"schema", "acceptq.report/1"},
-                     {"host",
-                      {{"name", escape_bytes(after.host.name)},
-                       {"kernel", escape_bytes(after.host.kernel)},
-                       {"boot_id", escape_bytes(after.host.boot_id)},
-                       {"at", utc_time(after.realtime_ns)},
-                       {"observed_seconds", observation.seconds},
-                       {"tool_version", ACCEPTQ_VERSION},
-                       {"scan", after.scan_method},
-                       {"tracing", opt_source(observation.tracing)},
-                       {"incident", incident_json(observation)}}},
-                     {"verdict", name_of(report.verdict)},
-                     {"findings", std::move(findings)},
-                     {"listeners", std::move(listeners)},
-                     {"namespaces", std::move(namespaces)},
-                     {"blind_spots", std::move(blind_spots)}};
+  Json json = {{"schema", "acceptq.report/1"},
+               {"host",
+                {{"name", escape_bytes(after.host.name)},
+                 {"kernel", escape_bytes(after.host.kernel)},
+                 {"boot_id", escape_bytes(after.host.boot_id)},
+                 {"at", utc_time(after.realtime_ns)},
+                 {"observed_seconds", observation.seconds},
+                 {"tool_version", ACCEPTQ_VERSION},
+                 {"scan", after.scan_method},
+                 {"tracing", opt_source(observation.tracing)},
+                 {"incident", incident_json(observation)}}},
+               {"verdict", name_of(report.verdict)},
+               {"findings", std::move(findings)},
+               {"listeners", std::move(listeners)},
+               {"namespaces", std::move(namespaces)},
+               {"blind_spots", std::move(blind_spots)}};
+  if (baseline != nullptr) json["baseline"] = comparison_json(*baseline);
   return printable_json(json.dump(layout == JsonLayout::kLine ? -1 : 1)) + "\n";
 }
 

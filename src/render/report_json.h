@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "diagnose/comparison.h"
 #include "diagnose/report.h"
 #include "facts/snapshot.h"
 
@@ -11,9 +12,10 @@ namespace acceptq::render {
 
 enum class JsonLayout { kIndented, kLine };
 
-// Ends with a newline.
+// Ends with a newline. `baseline` may be null.
 [[nodiscard]] std::string report_json(const diagnose::Report& report,
                                       const facts::Observation& observation,
-                                      JsonLayout layout = JsonLayout::kIndented);
+                                      JsonLayout layout = JsonLayout::kIndented,
+                                      const diagnose::Comparison* baseline = nullptr);
 
 }  // namespace acceptq::render

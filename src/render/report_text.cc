@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "render/books.h"
+#include "render/comparison.h"
 #include "render/headline.h"
 #include "render/listener_block.h"
 #include "render/listener_names.h"
@@ -43,6 +44,9 @@ class Page {
     lines.pop_back();  // its last newline: no colour reaches into the next line
     std::string text = ink(style_, head.ink, lines) + "\n" + host_line();
     text += blocks();  // first: what it shows, table and notices leave out
+    if (options_.baseline != nullptr) {
+      text += comparison_text(style_, *options_.baseline, observation_);
+    }
     text += table() + notices() + books() + blind_spots();
     return text;
   }

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "diagnose/comparison.h"
 #include "diagnose/report.h"
 #include "facts/snapshot.h"
 #include "render/term.h"
@@ -14,6 +15,7 @@ struct TextOptions {
   TermStyle style;
   bool all = false;      // list every listener, not only those worth a look
   bool verbose = false;  // every listener in trouble by itself, with all that is known of it
+  const diagnose::Comparison* baseline = nullptr;  // shown after the listeners in trouble
 };
 
 [[nodiscard]] std::string report_text(const diagnose::Report& report,
