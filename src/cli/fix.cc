@@ -37,6 +37,7 @@ int run_fix(const FixCommand& command) {
     print_error({ErrorCode::kNotFound, 0, warning});
   }
   std::vector<remedy::Plan> plans;
+  plans.reserve(answer->report.listeners.size());
   for (std::size_t i = 0; i < answer->report.listeners.size(); ++i) {
     plans.push_back(remedy::plan_for(answer->observation, answer->report, i, command.limit));
   }

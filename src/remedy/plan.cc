@@ -150,11 +150,11 @@ void add_notes(const Subject& subject, const facts::Observation& observation, Pl
         value ? fmt::format(" ({})", *value) : ""));
   }
   if (inside != nullptr && (inside->pod || inside->container)) {
-    plan.notes.push_back(
+    plan.notes.emplace_back(
         "What clients send before accept() is charged to no container's memory limit until then.");
   }
   if (report.reuseport_group) {
-    plan.notes.push_back(
+    plan.notes.emplace_back(
         "Each socket of its SO_REUSEPORT group has a queue of its own, and they share one "
         "setting.");
   }

@@ -48,6 +48,7 @@ struct Case {
 
 std::vector<std::string> forms(const Knob& knob) {
   std::vector<std::string> names;
+  names.reserve(knob.ways.size());
   for (const Way& way : knob.ways) names.push_back(way.remedy.form);
   return names;
 }
