@@ -15,6 +15,7 @@
 #include "collect/owner_book.h"
 #include "collect/parallel.h"
 #include "collect/procfs/host.h"
+#include "collect/resize_journal.h"
 #include "collect/scan.h"
 #include "collect/scan_work.h"
 
@@ -95,6 +96,7 @@ class Scanner::Impl {
       snapshot.namespaces.push_back(std::move(item.facts));
     }
     facts::normalize(snapshot);
+    facts::mark_resized(read_resize_journal(options_.run_root).resizes, snapshot);
     return snapshot;
   }
 

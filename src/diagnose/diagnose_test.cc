@@ -186,6 +186,18 @@ TEST(Limits, WhoSetThem) {
   }
 }
 
+// Whatever its value would let one conclude.
+TEST(Limits, WhatAcceptqSetIsItsOwn) {
+  for (const std::uint32_t limit : {128U, 4096U, 8096U, 60000U}) {
+    Listener listener = make_listener(80, 0, limit, 0);
+    listener.resized_from = QueueLimit{5};
+    const Namespace pod = make_namespace(kPod, 8096);
+    const Report report = report_of(observe({listener}, pod, {listener}, pod));
+    EXPECT_EQ(report.listeners[0].limit_set_by, LimitSetBy::kAcceptq) << limit;
+    EXPECT_EQ(report.listeners[0].stale, std::nullopt) << limit;
+  }
+}
+
 TEST(Limits, StaleWhereTheChangeWasSeen) {
   const Listener listener = make_listener(80, 129, 128, 0);
   const Report report = report_of(

@@ -79,6 +79,10 @@ void attribute_limit(const facts::Observation& observation, const listenpath::Ke
   ListenerReport& report = state.report;
   report.somaxconn = sysctl_value(state.ns.after(), facts::kSomaxconn);
   if (!listener.limit) return;
+  if (listener.resized_from) {
+    report.limit_set_by = LimitSetBy::kAcceptq;
+    return;
+  }
   const std::int64_t limit = listener.limit->value();
   const facts::Namespace* ns_before = facts::find_namespace(observation.before, listener.netns);
   const auto somaxconn_before = sysctl_value(ns_before, facts::kSomaxconn);

@@ -111,6 +111,7 @@ Listener read_listener(const Value& value) {
   get(value, "cgroup_id", listener.cgroup_id);
   get(value, "accept_queue_len", listener.accept_queue_len);
   get(value, "limit", listener.limit);
+  get(value, "resized_from", listener.resized_from);
   get(value, "syn_queue_len", listener.syn_queue_len);
   get(value, "syn_queue_young", listener.syn_queue_young);
   if (value.has("defer_accept")) get(value, "defer_accept", listener.defer_accept);

@@ -33,6 +33,7 @@ Observation sample() {
   tcp.v6only = true;
   tcp.cookie = SocketCookie(0xbae1);
   tcp.limit = QueueLimit(128);
+  tcp.resized_from = QueueLimit(5);
   tcp.drops = 7;
   tcp.closed = true;
   tcp.owners = {{.pid = Pid(3985), .fd = 6}};

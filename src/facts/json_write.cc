@@ -78,6 +78,8 @@ Json write(const Listener& listener) {
           {"cgroup_id", opt(listener.cgroup_id)},
           {"accept_queue_len", listener.accept_queue_len.value()},
           {"limit", listener.limit ? Json(listener.limit->value()) : Json(nullptr)},
+          {"resized_from",
+           listener.resized_from ? Json(listener.resized_from->value()) : Json(nullptr)},
           {"syn_queue_len", opt(listener.syn_queue_len)},
           {"syn_queue_young", opt(listener.syn_queue_young)},
           {"defer_accept", opt(listener.defer_accept)},

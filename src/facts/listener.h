@@ -54,6 +54,8 @@ struct Listener {
 
   QueueLength accept_queue_len;                  // sk_ack_backlog
   std::optional<QueueLimit> limit;               // sk_max_ack_backlog
+  // What the limit was before acceptq gave it the one that it has now, by acceptq's journal.
+  std::optional<QueueLimit> resized_from;
   std::optional<std::uint32_t> syn_queue_len;    // request sockets in SYN_RECV
   std::optional<std::uint32_t> syn_queue_young;  // those without a SYN-ACK timeout yet
   std::optional<std::uint32_t> defer_accept;     // TCP_DEFER_ACCEPT, in SYN-ACKs to repeat; 0: off
