@@ -192,17 +192,6 @@ ResizeOutcome resize_inside(const ResizePlan& plan, const BeforeChange& before_c
   return outcome;
 }
 
-std::vector<Holder> holders_of(const facts::Snapshot& snapshot, const Listener& listener) {
-  std::vector<Holder> holders;
-  for (const facts::OwnerRef& owner : listener.owners) {
-    const facts::Process* process = facts::find_process(snapshot, owner.pid);
-    holders.push_back({.pid = owner.pid,
-                       .fd = owner.fd,
-                       .start_ticks = process != nullptr ? process->start_ticks : 0});
-  }
-  return holders;
-}
-
 Status may_be_resized(const Listener& listener) {
   const std::string endpoint = facts::listener_endpoint(listener);
   if (listener.protocol == facts::Protocol::kUnix) {
@@ -227,6 +216,17 @@ Status may_be_resized(const Listener& listener) {
 
 bool ResizeOutcome::done() const {
   return !error && std::ranges::all_of(members, &MemberOutcome::done);
+}
+
+std::vector<Holder> holders_of(const facts::Snapshot& snapshot, const Listener& listener) {
+  std::vector<Holder> holders;
+  for (const facts::OwnerRef& owner : listener.owners) {
+    const facts::Process* process = facts::find_process(snapshot, owner.pid);
+    holders.push_back({.pid = owner.pid,
+                       .fd = owner.fd,
+                       .start_ticks = process != nullptr ? process->start_ticks : 0});
+  }
+  return holders;
 }
 
 Result<ResizePlan> plan_resize(const facts::Snapshot& snapshot, const Listener& listener,

@@ -36,6 +36,10 @@ struct ResizePlan {
 [[nodiscard]] Result<ResizePlan> plan_resize(const facts::Snapshot& snapshot,
                                              const facts::Listener& listener, QueueLimit to);
 
+// The owners of a listener, each one a way to it.
+[[nodiscard]] std::vector<Holder> holders_of(const facts::Snapshot& snapshot,
+                                             const facts::Listener& listener);
+
 struct MemberOutcome {
   std::optional<QueueLimit> before;  // by sock_diag, in its namespace
   std::optional<QueueLimit> after;   // likewise; empty: it was closed, or nothing was done

@@ -4,18 +4,8 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
-
-#include "apply/resize.h"
-#include "base/file.h"
-#include "collect/scan.h"
-#include "support/child.h"
-#include "support/netns.h"
-#include "support/require.h"
-#include "support/traffic.h"
+#include "apply/resize_test_support.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -24,60 +14,9 @@
 namespace acceptq::apply {
 namespace {
 
-using test::Forked;
-using test::TestNetns;
 using testing::HasSubstr;
 
-class Resize : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!test::may_unshare()) GTEST_SKIP() << "needs root, to make a network namespace";
-    if (!test::kernel_is_at_least(5, 6)) GTEST_SKIP() << "pidfd_getfd() came with Linux 5.6";
-    ns_.emplace();
-    ns_->set("net/core/somaxconn", "128");
-  }
-
-  // A child holds what the test has made, and the test's own copies are closed.
-  void hand_over(std::vector<UniqueFd> sockets) {
-    holder_.emplace([] { ::pause(); });
-    sockets.clear();
-  }
-
-  facts::Snapshot look() {
-    Result<facts::Snapshot> snapshot = scanner_.scan(collect::ScanDepth::kComplete);
-    test::require(snapshot.has_value(), "scan");
-    std::erase_if(snapshot->listeners,
-                  [&](const facts::Listener& each) { return each.netns != ns_->id(); });
-    return std::move(*snapshot);
-  }
-
-  ResizeOutcome resize_to(const facts::Snapshot& seen, std::uint32_t limit,
-                          const BeforeChange& before_change = {}) {
-    Result<ResizePlan> plan = plan_resize(seen, seen.listeners.at(0), QueueLimit{limit});
-    test::require(plan.has_value(), "plan");
-    plan->afterwards = afterwards_;
-    return resize(*plan, entrance(), before_change);
-  }
-
-  collect::netns::Handle entrance() {
-    const auto handle = scanner_.entrance(ns_->id());
-    test::require(handle.has_value(), "entrance");
-    return *handle;
-  }
-
-  std::int64_t somaxconn() {
-    std::int64_t value = 0;
-    ns_->run([&] { value = read_somaxconn().value_or(-1); });
-    return value;
-  }
-
-  std::optional<TestNetns> ns_;
-  std::optional<Forked> holder_;
-  collect::Scanner scanner_{{}};
-  RaisedSomaxconn::Afterwards afterwards_ = RaisedSomaxconn::Afterwards::kPutBack;
-};
-
-TEST_F(Resize, Ipv4AndSomaxconnIsPutBack) {
+TEST_F(ResizeTest, Ipv4AndSomaxconnIsPutBack) {
   std::vector<UniqueFd> sockets(1);
   ns_->run([&] { sockets[0] = test::listen_tcp("127.0.0.1", 8080, 5); });
   hand_over(std::move(sockets));
@@ -99,7 +38,7 @@ TEST_F(Resize, Ipv4AndSomaxconnIsPutBack) {
   EXPECT_EQ(look().listeners.at(0).limit, QueueLimit{10'000});
 }
 
-TEST_F(Resize, SomaxconnMayStayRaised) {
+TEST_F(ResizeTest, SomaxconnMayStayRaised) {
   std::vector<UniqueFd> sockets(1);
   ns_->run([&] { sockets[0] = test::listen_tcp("127.0.0.1", 8080, 5); });
   hand_over(std::move(sockets));
@@ -110,7 +49,7 @@ TEST_F(Resize, SomaxconnMayStayRaised) {
   EXPECT_EQ(somaxconn(), 600);
 }
 
-TEST_F(Resize, Ipv6) {
+TEST_F(ResizeTest, Ipv6) {
   std::vector<UniqueFd> sockets(1);
   ns_->run([&] { sockets[0] = test::listen_tcp("::1", 8080, 5); });
   hand_over(std::move(sockets));
@@ -120,7 +59,7 @@ TEST_F(Resize, Ipv6) {
   EXPECT_EQ(outcome.somaxconn->end, SomaxconnEnd::kNotNeeded);
 }
 
-TEST_F(Resize, Mptcp) {
+TEST_F(ResizeTest, Mptcp) {
   std::vector<UniqueFd> sockets(1);
   ns_->run([&] {
     sockets[0] = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP));
@@ -141,7 +80,7 @@ TEST_F(Resize, Mptcp) {
   EXPECT_EQ(somaxconn(), 128);
 }
 
-TEST_F(Resize, EveryMemberOfAReuseportGroup) {
+TEST_F(ResizeTest, EveryMemberOfAReuseportGroup) {
   std::vector<UniqueFd> sockets(3);
   ns_->run([&] {
     for (UniqueFd& socket : sockets) {
@@ -162,7 +101,7 @@ TEST_F(Resize, EveryMemberOfAReuseportGroup) {
   for (const facts::Listener& each : look().listeners) EXPECT_EQ(each.limit, QueueLimit{1000});
 }
 
-TEST_F(Resize, AServerThatHasEndedIsLeftAlone) {
+TEST_F(ResizeTest, AServerThatHasEndedIsLeftAlone) {
   std::vector<UniqueFd> sockets(1);
   ns_->run([&] { sockets[0] = test::listen_tcp("127.0.0.1", 8080, 5); });
   hand_over(std::move(sockets));
@@ -176,7 +115,7 @@ TEST_F(Resize, AServerThatHasEndedIsLeftAlone) {
 }
 
 // It ends after all was seen to be as planned, and somaxconn is raised already.
-TEST_F(Resize, AServerThatEndsMeanwhileCostsNothing) {
+TEST_F(ResizeTest, AServerThatEndsMeanwhileCostsNothing) {
   std::vector<UniqueFd> sockets(1);
   ns_->run([&] { sockets[0] = test::listen_tcp("127.0.0.1", 8080, 5); });
   hand_over(std::move(sockets));
@@ -191,7 +130,7 @@ TEST_F(Resize, AServerThatEndsMeanwhileCostsNothing) {
 }
 
 // The descriptor's number is another socket's when the duplicate is taken.
-TEST_F(Resize, AnotherSocketUnderTheSameNumberIsNotTouched) {
+TEST_F(ResizeTest, AnotherSocketUnderTheSameNumberIsNotTouched) {
   UniqueFd meant;
   UniqueFd other;
   ns_->run([&] {
@@ -210,7 +149,7 @@ TEST_F(Resize, AnotherSocketUnderTheSameNumberIsNotTouched) {
   EXPECT_EQ(somaxconn(), 128);
 }
 
-TEST_F(Resize, AClosedDescriptorIsSaidToBe) {
+TEST_F(ResizeTest, AClosedDescriptorIsSaidToBe) {
   UniqueFd meant;
   UniqueFd kept;  // so that the listener is there, under another number than was seen
   ns_->run([&] { meant = test::listen_tcp("127.0.0.1", 8080, 5); });
@@ -227,7 +166,7 @@ TEST_F(Resize, AClosedDescriptorIsSaidToBe) {
 }
 
 // Another process has the PID by now: its start time tells.
-TEST_F(Resize, AnotherProcessUnderTheSameNumberIsNotTouched) {
+TEST_F(ResizeTest, AnotherProcessUnderTheSameNumberIsNotTouched) {
   std::vector<UniqueFd> sockets(1);
   ns_->run([&] { sockets[0] = test::listen_tcp("127.0.0.1", 8080, 5); });
   hand_over(std::move(sockets));
@@ -239,7 +178,7 @@ TEST_F(Resize, AnotherProcessUnderTheSameNumberIsNotTouched) {
   EXPECT_EQ(look().listeners.at(0).limit, QueueLimit{5});
 }
 
-TEST_F(Resize, NothingIsChangedWithoutConsent) {
+TEST_F(ResizeTest, NothingIsChangedWithoutConsent) {
   std::vector<UniqueFd> sockets(1);
   ns_->run([&] { sockets[0] = test::listen_tcp("127.0.0.1", 8080, 5); });
   hand_over(std::move(sockets));
@@ -251,7 +190,7 @@ TEST_F(Resize, NothingIsChangedWithoutConsent) {
   EXPECT_EQ(look().listeners.at(0).limit, QueueLimit{5});
 }
 
-TEST_F(Resize, AnUndoLeavesWhatSomebodyElseHasSet) {
+TEST_F(ResizeTest, AnUndoLeavesWhatSomebodyElseHasSet) {
   UniqueFd server;
   ns_->run([&] { server = test::listen_tcp("127.0.0.1", 8080, 5); });
   const facts::Snapshot seen = look();

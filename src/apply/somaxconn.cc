@@ -35,6 +35,33 @@ SomaxconnEnd end_of_raised(std::int64_t raised_to, std::int64_t found, bool keep
   return keep ? SomaxconnEnd::kKept : SomaxconnEnd::kPutBack;
 }
 
+namespace {
+
+SomaxconnOutcome end_raised(std::int64_t before, std::int64_t raised_to,
+                            RaisedSomaxconn::Afterwards afterwards) {
+  SomaxconnOutcome outcome{.before = before, .after = raised_to, .raised_to = raised_to};
+  outcome.end = SomaxconnEnd::kNotPutBack;
+  const Result<std::int64_t> found = read_somaxconn();
+  if (!found) {
+    outcome.error = found.error();
+    return outcome;
+  }
+  outcome.after = *found;
+  const SomaxconnEnd end =
+      end_of_raised(raised_to, *found, afterwards == RaisedSomaxconn::Afterwards::kKeep);
+  if (end == SomaxconnEnd::kPutBack) {
+    if (const Status written = write_somaxconn(before); !written) {
+      outcome.error = written.error();
+      return outcome;
+    }
+    outcome.after = before;
+  }
+  outcome.end = end;
+  return outcome;
+}
+
+}  // namespace
+
 Result<RaisedSomaxconn> RaisedSomaxconn::Raise(std::int64_t wanted) {
   const Result<std::int64_t> before = read_somaxconn();
   if (!before) return fail(before.error());
@@ -55,23 +82,12 @@ RaisedSomaxconn::~RaisedSomaxconn() {
 
 SomaxconnOutcome RaisedSomaxconn::end(Afterwards afterwards) {
   ended_ = true;
-  if (!outcome_.raised_to) return outcome_;
-  const Result<std::int64_t> found = read_somaxconn();
-  if (!found) {
-    outcome_.end = SomaxconnEnd::kNotPutBack;
-    outcome_.error = found.error();
-    return outcome_;
-  }
-  outcome_.after = *found;
-  outcome_.end = end_of_raised(*outcome_.raised_to, *found, afterwards == Afterwards::kKeep);
-  if (outcome_.end != SomaxconnEnd::kPutBack) return outcome_;
-  if (const Status written = write_somaxconn(outcome_.before); !written) {
-    outcome_.end = SomaxconnEnd::kNotPutBack;
-    outcome_.error = written.error();
-    return outcome_;
-  }
-  outcome_.after = outcome_.before;
+  if (outcome_.raised_to) outcome_ = end_raised(outcome_.before, *outcome_.raised_to, afterwards);
   return outcome_;
+}
+
+SomaxconnOutcome put_back_somaxconn(std::int64_t before, std::int64_t raised_to) {
+  return end_raised(before, raised_to, RaisedSomaxconn::Afterwards::kPutBack);
 }
 
 }  // namespace acceptq::apply

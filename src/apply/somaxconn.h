@@ -55,6 +55,9 @@ class RaisedSomaxconn {
   bool ended_ = false;
 };
 
+// Gives it `before` if it is `raised_to`; what anybody else has made of it stays.
+[[nodiscard]] SomaxconnOutcome put_back_somaxconn(std::int64_t before, std::int64_t raised_to);
+
 // What a raised value comes to: what was found at the end decides. Pure.
 [[nodiscard]] SomaxconnEnd end_of_raised(std::int64_t raised_to, std::int64_t found, bool keep);
 
