@@ -106,20 +106,21 @@ CLI::Option* add_text(CLI::App& app, const std::string& name, T& value, const st
 }
 
 // Adds an option for the limit of an accept queue, which somaxconn bounds: a C int.
-void add_limit(CLI::App& app, const std::string& name, std::optional<std::uint32_t>& limit,
-               const std::string& help) {
-  app.add_option_function<std::string>(
-         name,
-         [&limit, name](const std::string& text) {
-           constexpr std::uint32_t kMost = std::numeric_limits<std::int32_t>::max();
-           const auto parsed = parse_int<std::uint32_t>(text);
-           if (!parsed || *parsed == 0 || *parsed > kMost) {
-             throw CLI::ValidationError(
-                 name, fmt::format("\"{}\" is no whole number from 1 to {}", text, kMost));
-           }
-           limit = *parsed;
-         },
-         help)
+CLI::Option* add_limit(CLI::App& app, const std::string& name, std::optional<std::uint32_t>& limit,
+                       const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&limit, name](const std::string& text) {
+            constexpr std::uint32_t kMost = std::numeric_limits<std::int32_t>::max();
+            const auto parsed = parse_int<std::uint32_t>(text);
+            if (!parsed || *parsed == 0 || *parsed > kMost) {
+              throw CLI::ValidationError(
+                  name, fmt::format("\"{}\" is no whole number from 1 to {}", text, kMost));
+            }
+            limit = *parsed;
+          },
+          help)
       ->type_name("N");
 }
 
@@ -296,20 +297,51 @@ void define_fix(CLI::App& app, Parsed& parsed) {
   CLI::Option* time =
       add_duration(*fix, "--for", command.seconds,
                    "how long to watch first (default 2s; 0s: one look)", Zero::kTaken);
-  add_limit(*fix, "--limit", command.limit,
-            "the limit that the queue should have (default: what was seen asks for)");
-  fix->add_option("--from", command.from, "plan for recordings of check --save (-: stdin)")
-      ->type_name("FILE")
-      ->expected(1, -1)
-      ->excludes(time);
-  fix->add_flag("--json", command.json, "print it as JSON, schema acceptq.fix/1");
+  CLI::Option* limit =
+      add_limit(*fix, "--limit", command.limit,
+                "the limit that the queue should have (default: what was seen asks for)");
+  CLI::Option* from =
+      fix->add_option("--from", command.from, "plan for recordings of check --save (-: stdin)")
+          ->type_name("FILE")
+          ->expected(1, -1)
+          ->excludes(time);
+  CLI::Option* live =
+      fix->add_flag("--live", command.live,
+                    "enlarge the queue of the running server in place, without a restart")
+          ->excludes(from);
+  CLI::Option* undo = fix->add_flag("--undo", command.undo, "take back what --live did")
+                          ->excludes(from)
+                          ->excludes(time)
+                          ->excludes(live);
+  CLI::Option* yes = fix->add_flag("--yes", command.yes, "do not ask first, as in a script");
+  fix->add_flag("--even-so", command.even_so,
+                "--live even where a longer queue cures nothing, is very long, or will not last")
+      ->needs(live);
+  fix->add_flag("--keep-sysctl", command.keep_sysctl,
+                "leave the namespace's somaxconn raised, where --live has to raise it")
+      ->needs(live);
+  fix->final_callback([&command, yes, undo, limit] {
+    if (yes->count() > 0 && !command.live && !command.undo) {
+      throw CLI::ValidationError("--yes", "there is nothing to agree to without --live or --undo");
+    }
+    if (undo->count() > 0 && limit->count() > 0) {
+      throw CLI::ValidationError("--undo",
+                                 "the limit that it goes back to is the server's own, "
+                                 "without --limit");
+    }
+  });
+  fix->add_flag(
+      "--json", command.json,
+      "print it as JSON, schema acceptq.fix/1, or of --live and --undo acceptq.fix_live/1");
   add_tracing(*fix, command.tracing);
   add_color(*fix, command.color);
   fix->footer(
-      "Changes nothing.\n"
+      "Changes nothing without --live or --undo.\n"
       "Examples:\n"
       "  acceptq fix :80                      what to change, and how\n"
       "  acceptq fix :80 --limit 8192         for a queue of that length\n"
+      "  acceptq fix :80 --live               enlarge the running server's queue now\n"
+      "  acceptq fix :80 --undo               give it back the limit that it had\n"
       "  acceptq fix --from night.json :80    for what was recorded");
 }
 

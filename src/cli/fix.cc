@@ -3,6 +3,7 @@
 
 #include "answer/answer.h"
 #include "cli/commands.h"
+#include "cli/fix_live.h"
 #include "cli/interrupt.h"
 #include "cli/observation.h"
 #include "cli/selection.h"
@@ -12,6 +13,37 @@
 #include "select/selection.h"
 
 namespace acceptq::cli {
+namespace {
+
+LiveOptions live_options(const FixCommand& command) {
+  return {.json = command.json,
+          .yes = command.yes,
+          .even_so = command.even_so,
+          .keep_sysctl = command.keep_sysctl,
+          .color = command.color};
+}
+
+int fix_live(const FixCommand& command, const answer::Answer& answer,
+             const std::vector<remedy::Plan>& plans) {
+  const render::TermStyle style = style_of_stdout(command.color);
+  std::vector<LiveWish> wishes;
+  for (const remedy::Plan& plan : plans) {
+    LiveWish wish{.key = plan.listener};
+    if (plan.target) wish.limit = plan.target->limit;
+    wish.why = plan.target ? plan.target->why : plan.no_change;
+    if (wish.why.empty() && plan.target) wish.why = "given by --limit";
+    for (const remedy::Knob& knob : plan.knobs) {
+      if (!knob.ways.empty()) {
+        wish.permanent += render::wrap(style, 2, knob.ways.front().remedy.summary);
+      }
+    }
+    wishes.push_back(std::move(wish));
+  }
+  return run_fix_live(live_options(command), answer, wishes);
+}
+
+}  // namespace
+
 int run_fix(const FixCommand& command) {
   const bool is_here = command.from.empty();
   if (is_here) static_cast<void>(interrupted());
@@ -20,6 +52,7 @@ int run_fix(const FixCommand& command) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
   }
+  if (command.undo) return run_fix_undo(live_options(command), selectors);
   Result<facts::Observation> observation =
       is_here ? observe_host({.seconds = command.seconds, .tracing = command.tracing}, selectors)
               : read_observations(command.from);
@@ -41,6 +74,7 @@ int run_fix(const FixCommand& command) {
   for (std::size_t i = 0; i < answer->report.listeners.size(); ++i) {
     plans.push_back(remedy::plan_for(answer->observation, answer->report, i, command.limit));
   }
+  if (command.live) return fix_live(command, *answer, plans);
   const std::string text = command.json
                                ? render::plans_json(plans, answer->report, answer->observation)
                                : render::plans_text(style_of_stdout(command.color), plans,

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "remedy/subject.h"
+
 namespace acceptq::remedy {
 namespace {
 
@@ -16,19 +18,11 @@ bool is_about(const Finding& finding, const LiveChange& change) {
   return finding.netns == change.listener.netns;
 }
 
-// The greatest that is known well enough to be acted on.
-const Finding* known_cause(const LiveChange& change) {
-  constexpr double kWellEnough = 0.6;
-  const auto found = std::ranges::find_if(change.report.findings, [&](const Finding& finding) {
-    return finding.listener == change.told.key && diagnose::says_why(finding) &&
-           finding.cause->kind != CauseKind::kUnknown && finding.confidence >= kWellEnough;
-  });
-  return found != change.report.findings.end() ? &*found : nullptr;
-}
-
 void object_to_slow_accept(const LiveChange& change, std::vector<LiveObjection>& objections) {
   constexpr double kMostOfTheTime = 0.5;
-  const Finding* cause = known_cause(change);
+  const auto causes = causes_by_listener(change.report);
+  const auto known = causes.find(change.told.key);
+  const Finding* cause = known != causes.end() ? known->second : nullptr;
   if (cause != nullptr && cause->cause->kind == CauseKind::kBurst) return;
   if (cause != nullptr) {
     objections.push_back(
