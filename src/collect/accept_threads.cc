@@ -124,6 +124,7 @@ void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> lis
                         const ThreadsSeen& seen) {
   for (const facts::Listener& listener : listeners) {
     Book& book = books_[facts::listener_key(listener)];
+    if (listener.protocol == facts::Protocol::kTcp) book.port = listener.port;
     std::map<Pid, AcceptLink> links;
     add_waiters(listener, seen, book, links);
     for (const ThreadLook& look : seen.threads) {
@@ -144,6 +145,10 @@ std::map<std::string, facts::Acceptors> AcceptThreads::take(std::span<const Thre
         const std::vector<Wait>& waits = known.watch.waits;
         known.watch.exact =
             placed(*time->second, waits[known.first_place], waits[known.last_place], known.on_core);
+        if (const auto& closed = time->second->closed; closed && book.port) {
+          const auto of_port = closed->find(*book.port);
+          known.watch.closed = of_port != closed->end() ? of_port->second : 0;
+        }
       }
       std::ranges::stable_sort(known.watch.waits, std::ranges::greater{}, &Wait::looks);
       acceptors.threads.push_back(std::move(known.watch));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -33,6 +34,7 @@ class AcceptThreads {
     bool on_core = false;  // at the last look
   };
   struct Book {
+    std::optional<std::uint16_t> port;  // of TCP
     facts::Acceptors acceptors;
     std::map<std::pair<Pid, Pid>, Known> threads;
   };

@@ -28,6 +28,10 @@ void CountedTimes::add(ThreadTime time) {
   sum.time.on_core_ns += time.time.on_core_ns;
   sum.time.ready_ns += time.time.ready_ns;
   sum.time.unplaced_ns += time.time.unplaced_ns;
+  if (time.closed) {
+    if (!sum.closed) sum.closed.emplace();
+    for (const auto& [port, count] : *time.closed) (*sum.closed)[port] += count;
+  }
   for (BlockedTime& blocked : time.time.blocked) facts::add_blocked(std::move(blocked), sum.time);
 }
 

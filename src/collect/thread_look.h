@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ struct ThreadTime {
   // Both are part of `counted_ns`.
   std::uint64_t unmoved_ns = 0;
   std::uint64_t first_blocked_ns = 0;
+  // Connections that it closed, by local port; empty where that was not counted.
+  std::optional<std::map<std::uint16_t, std::uint64_t>> closed;
 };
 
 // Who waited for a listener at one moment, by the listener's own wait queue.

@@ -30,6 +30,7 @@ void add_blocked(BlockedTime more, ExactTime& time) {
   } else {
     known->ns += more.ns;
     known->times += more.times;
+    if (more.woken) known->woken = known->woken.value_or(0) + *more.woken;
   }
 }
 

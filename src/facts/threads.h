@@ -82,6 +82,7 @@ struct BlockedTime {
   std::vector<std::string> stack;      // empty where it could not be kept
   std::uint64_t ns = 0;
   std::uint64_t times = 0;
+  std::optional<std::uint64_t> woken;  // of these: by another of its process in that call
 
   friend bool operator==(const BlockedTime&, const BlockedTime&) = default;
 };
@@ -106,9 +107,12 @@ struct ThreadWatch {
   std::string comm;
   AcceptLink link = AcceptLink::kOwner;
   std::uint32_t looks = 0;
-  std::int64_t watched_ns = 0;     // from the first look to the last
-  ThreadTimes times;               // over that
-  std::vector<Wait> waits;         // most looks first
+  std::int64_t watched_ns = 0;  // from the first look to the last
+  ThreadTimes times;            // over that
+  std::vector<Wait> waits;      // most looks first
+  // Connections of the listener that it closed, as whoever serves them does; empty where that was
+  // not counted.
+  std::optional<std::uint64_t> closed;
   std::optional<ExactTime> exact;  // empty where the kernel does not let it be counted
 
   friend bool operator==(const ThreadWatch&, const ThreadWatch&) = default;

@@ -52,6 +52,7 @@ static void fields(auto& archive, BlockedTime& blocked) {
   archive("stack", blocked.stack);
   archive("ns", blocked.ns);
   archive("times", blocked.times);
+  archive("woken", blocked.woken);
 }
 
 static void fields(auto& archive, ExactTime& exact) {
@@ -71,6 +72,7 @@ static void fields(auto& archive, ThreadWatch& thread) {
   archive("watched_ns", thread.watched_ns);
   archive("times", thread.times);
   archive("waits", thread.waits);
+  archive("closed", thread.closed);
   archive("exact", thread.exact);
 }
 

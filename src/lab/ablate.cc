@@ -123,7 +123,14 @@ void remove_calls(Observation& observation) {
 }
 
 void remove_counted_times(Observation& observation) {
-  for_each_thread(observation, [](ThreadWatch& thread) { thread.exact.reset(); });
+  for_each_thread(observation, [](ThreadWatch& thread) {
+    thread.exact.reset();
+    thread.closed.reset();
+  });
+}
+
+void remove_closes(Observation& observation) {
+  for_each_thread(observation, [](ThreadWatch& thread) { thread.closed.reset(); });
 }
 
 void remove_times(Observation& observation) {
@@ -185,7 +192,7 @@ void remove_mounts(Observation& observation) {
   observation.accept_evidence.disks.clear();
 }
 
-constexpr std::array<Signal, 14> kSignals = {{
+constexpr std::array<Signal, 15> kSignals = {{
     {"tracing", remove_tracing},
     {"names, ports", remove_names_and_ports},
     {"stacks", remove_stacks},
@@ -193,6 +200,7 @@ constexpr std::array<Signal, 14> kSignals = {{
     {"descriptors", remove_files},
     {"locks", remove_locks},
     {"counted times", remove_counted_times},
+    {"closed by whom", remove_closes},
     {"CPU times", remove_times},
     {"run delays", remove_delays},
     {"switches", remove_switches},

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 // The exact time of chosen threads: on a core, ready and without one, blocked, and there by where.
+// And who of them closes connections: a server's thread seldom blocks in accept() while its queue
+// is full, so that no look meets it there, but whoever serves a connection closes it.
 //
 // A thread leaves its core in sched_switch, as the previous one, and takes one there, as the next;
 // in between it is made ready by sched_wakeup, unless its core was only taken away. All of these
@@ -13,10 +15,17 @@
 #include "thread_types.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 #include "thread_clock_wire.h"
 #include "reader.h"
 #include "entry_registers.h"
 // clang-format on
+
+#if defined(__TARGET_ARCH_x86)
+enum { AQ_CALL_CLOSE = 3 };
+#else
+enum { AQ_CALL_CLOSE = 57 };
+#endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -42,15 +51,23 @@ struct {
   __uint(value_size, AQ_CLOCK_FRAMES * sizeof(__u64));
 } stacks SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, AQ_CLOCK_CLOSERS);
+  __type(key, struct aq_closer);
+  __type(value, __u64);
+} closers SEC(".maps");
+
 static __always_inline void add_blocked(struct aq_thread_clock *clock, __u64 ns) {
   const struct aq_clock_place place = clock->place;
   struct aq_blocked *at = bpf_map_lookup_elem(&blocked, &place);
   if (at) {
     at->ns += ns;
     ++at->times;
+    at->woken += clock->by_own;
     return;
   }
-  const struct aq_blocked first = {.ns = ns, .times = 1};
+  const struct aq_blocked first = {.ns = ns, .times = 1, .woken = clock->by_own};
   if (bpf_map_update_elem(&blocked, &place, &first, BPF_NOEXIST)) clock->unplaced_ns += ns;
 }
 
@@ -87,6 +104,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool pree
     return;
   }
   clock->now = AQ_CLOCK_BLOCKED;
+  clock->by_own = 0;
   clock->place.tid = tid;
   clock->place.state = state;
   clock->place.stack = bpf_get_stackid(ctx, &stacks, 0);
@@ -124,5 +142,65 @@ int count_wakeup(__u64 *ctx) {
   if (!clock || (clock->now != AQ_CLOCK_BLOCKED && clock->now != AQ_CLOCK_UNMOVED)) return 0;
   end_stretch(clock, AQ_CLOCK_BLOCKED, bpf_ktime_get_ns());
   clock->now = AQ_CLOCK_READY;
+  return 0;
+}
+
+// The helper is of 5.11.
+static __always_inline struct pt_regs *registers_of_current(void) {
+  return may_read_registers ? entry_registers(bpf_get_current_task_btf()) : 0;
+}
+
+// In the context of whoever wakes it; sched_wakeup may come later and elsewhere, by an interrupt
+// that tells its core to (ttwu_queue_wakelist, kernel/sched/core.c).
+SEC("tp_btf/sched_waking")
+int note_waker(__u64 *ctx) {
+  struct task_struct *task = (void *)ctx[0];
+  const __u32 tid = task->pid;
+  struct aq_thread_clock *clock = bpf_map_lookup_elem(&clocks, &tid);
+  if (!clock || clock->now != AQ_CLOCK_BLOCKED) return 0;
+  // Whoever ends a wait in futex() is in futex() itself.
+  struct pt_regs *regs = registers_of_current();
+  clock->by_own = (__u32)(bpf_get_current_pid_tgid() >> 32) == (__u32)task->tgid &&
+                  (regs ? call_number(regs) : -1) == clock->place.syscall;
+  return 0;
+}
+
+static __always_inline void add_close(__u32 tid, __u16 port) {
+  const struct aq_closer closer = {.tid = tid, .port = port};
+  __u64 *count = bpf_map_lookup_elem(&closers, &closer);
+  if (count) {
+    ++*count;
+    return;
+  }
+  const __u64 first = 1;
+  bpf_map_update_elem(&closers, &closer, &first, BPF_NOEXIST);
+}
+
+// close() and shutdown() make these changes in the caller's context, and nothing else does:
+// tcp_close_state(), net/ipv4/tcp.c.
+SEC("tp_btf/inet_sock_set_state")
+int count_close(__u64 *ctx) {
+  const struct sock *sk = (void *)ctx[0];
+  const int before = (int)ctx[1];
+  const int now = (int)ctx[2];
+  if (!(before == TCP_ESTABLISHED && now == TCP_FIN_WAIT1) &&
+      !(before == TCP_CLOSE_WAIT && now == TCP_LAST_ACK)) {
+    return 0;
+  }
+  const __u32 tid = (__u32)bpf_get_current_pid_tgid();
+  if (bpf_map_lookup_elem(&clocks, &tid)) add_close(tid, BPF_CORE_READ(sk, __sk_common.skc_num));
+  return 0;
+}
+
+// A connection that its client has reset, or of which not all was read, ends in close() itself
+// (__tcp_close, net/ipv4/tcp.c); others end later, in whatever context. Its inet_num is 0 by now.
+SEC("tp_btf/tcp_destroy_sock")
+int count_end(__u64 *ctx) {
+  const struct inet_sock *inet = (void *)ctx[0];
+  const __u32 tid = (__u32)bpf_get_current_pid_tgid();
+  if (!bpf_map_lookup_elem(&clocks, &tid)) return 0;
+  struct pt_regs *regs = registers_of_current();
+  if (!regs || call_number(regs) != AQ_CALL_CLOSE) return 0;
+  add_close(tid, bpf_ntohs(BPF_CORE_READ(inet, inet_sport)));
   return 0;
 }

@@ -79,6 +79,10 @@ class ThreadClock::Impl {
     ClockReading reading;
     switches_.reset();
     wakeups_.reset();
+    wakers_.reset();
+    reading.closes_counted = closes_ != nullptr;
+    closes_.reset();
+    ends_.reset();
     reading.at_ns = monotonic_ns();
     drain<std::uint32_t, aq_thread_clock>(
         skeleton_->maps.clocks, [&](std::uint32_t tid, const aq_thread_clock& clock) {
@@ -93,6 +97,10 @@ class ThreadClock::Impl {
                                       [&](const aq_clock_place& place, const aq_blocked& spent) {
                                         reading.blocked.emplace_back(place, spent);
                                       });
+    drain<aq_closer, std::uint64_t>(skeleton_->maps.closers,
+                                    [&](const aq_closer& closer, std::uint64_t count) {
+                                      reading.closers.emplace_back(closer, count);
+                                    });
     using Frames = std::array<std::uint64_t, AQ_CLOCK_FRAMES>;
     drain<std::uint32_t, Frames>(skeleton_->maps.stacks, [&](std::uint32_t id, const Frames& all) {
       reading.stacks.try_emplace(static_cast<std::int32_t>(id), all.begin(), all.end());
@@ -106,16 +114,25 @@ class ThreadClock::Impl {
   Status attach() {
     const LibbpfLog log;
     wakeups_.reset(bpf_program__attach(skeleton_->progs.count_wakeup));
-    if (wakeups_) switches_.reset(bpf_program__attach(skeleton_->progs.count_switch));
-    if (is_running()) return {};
+    if (wakeups_) wakers_.reset(bpf_program__attach(skeleton_->progs.note_waker));
+    if (wakers_) switches_.reset(bpf_program__attach(skeleton_->progs.count_switch));
+    if (is_running()) {
+      closes_.reset(bpf_program__attach(skeleton_->progs.count_close));
+      ends_.reset(bpf_program__attach(skeleton_->progs.count_end));
+      return {};
+    }
     const int err = errno;
     wakeups_.reset();
+    wakers_.reset();
     return fail_errno(err, "cannot attach to the scheduler's tracepoints");
   }
 
   Skeleton skeleton_;
   Link switches_;
   Link wakeups_;
+  Link wakers_;
+  Link closes_;
+  Link ends_;
   std::map<std::uint32_t, std::pair<Pid, Pid>> known_;  // by the kernel's number: process, thread
 };
 

@@ -9,6 +9,7 @@ enum {
   AQ_CLOCK_THREADS = 4096,
   AQ_CLOCK_PLACES = 8192,
   AQ_CLOCK_STACKS = 2048,
+  AQ_CLOCK_CLOSERS = 4096,
   AQ_CLOCK_FRAMES = 32,
 };
 
@@ -32,6 +33,13 @@ struct aq_clock_place {
 struct aq_blocked {
   aq_u64 ns;
   aq_u64 times;
+  aq_u64 woken; /* of these: by a thread of the same process, in the same call */
+};
+
+/* Who closes connections of which local port. */
+struct aq_closer {
+  aq_u32 tid; /* by the kernel's own number */
+  aq_u32 port;
 };
 
 /* One thread's times; `since_ns` by CLOCK_MONOTONIC. */
@@ -44,9 +52,10 @@ struct aq_thread_clock {
   aq_u64 unplaced_ns;          /* blocked, without room for the place */
   aq_u32 now;                  /* AQ_CLOCK_… */
   struct aq_clock_place place; /* AQ_CLOCK_BLOCKED: where */
-  aq_u32 pad;
+  aq_u32 by_own;               /* AQ_CLOCK_BLOCKED: a thread of the same process is waking it */
 };
 
 AQ_WIRE_SIZE(struct aq_clock_place, 16);
-AQ_WIRE_SIZE(struct aq_blocked, 16);
+AQ_WIRE_SIZE(struct aq_blocked, 24);
+AQ_WIRE_SIZE(struct aq_closer, 8);
 AQ_WIRE_SIZE(struct aq_thread_clock, 72);

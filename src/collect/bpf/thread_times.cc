@@ -38,6 +38,7 @@ class Places {
     if (!blocked.syscall) blocked.syscall = syscall_of(blocked.stack);
     blocked.ns = spent.ns;
     blocked.times = spent.times;
+    blocked.woken = spent.woken;
     facts::add_blocked(std::move(blocked), time);
   }
 
@@ -80,7 +81,7 @@ ThreadTime time_of(const ClockReading::Thread& thread, std::uint64_t at_ns, cons
       time.time.ready_ns += since;
       break;
     case AQ_CLOCK_BLOCKED:
-      places.add(clock.place, {.ns = since, .times = 1}, time.time);
+      places.add(clock.place, {.ns = since, .times = 1, .woken = 0}, time.time);
       break;
     default:
       break;
@@ -109,6 +110,14 @@ std::vector<ThreadTime> times_of(const ClockReading& reading, const AddressNames
   for (const auto& [place, spent] : reading.blocked) {
     const auto thread = by_tid.find(place.tid);
     if (thread != by_tid.end()) places.add(place, spent, times[thread->second].time);
+  }
+  for (ThreadTime& time : times) {
+    if (reading.closes_counted) time.closed.emplace();
+  }
+  for (const auto& [closer, count] : reading.closers) {
+    const auto thread = by_tid.find(closer.tid);
+    if (thread == by_tid.end() || !reading.closes_counted) continue;
+    (*times[thread->second].closed)[static_cast<std::uint16_t>(closer.port)] += count;
   }
   for (ThreadTime& time : times) {
     std::ranges::sort(time.time.blocked, std::ranges::greater{}, &facts::BlockedTime::ns);

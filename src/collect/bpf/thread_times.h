@@ -23,6 +23,8 @@ struct ClockReading {
   std::int64_t at_ns = 0;  // they stopped
   std::vector<Thread> threads;
   std::vector<std::pair<aq_clock_place, aq_blocked>> blocked;
+  bool closes_counted = false;
+  std::vector<std::pair<aq_closer, std::uint64_t>> closers;
   std::map<std::int32_t, std::vector<std::uint64_t>> stacks;  // innermost first, ending with a 0
 };
 

@@ -21,6 +21,19 @@ struct pt_regs {
 };
 #endif
 
+/* include/net/tcp_states.h */
+enum {
+  TCP_ESTABLISHED = 1,
+  TCP_FIN_WAIT1 = 4,
+  TCP_CLOSE_WAIT = 8,
+  TCP_LAST_ACK = 9,
+};
+
+struct inet_sock {
+  struct sock sk;
+  __u16 inet_sport; /* network byte order */
+};
+
 struct wait_queue_entry {
   void *private;
   void *func;

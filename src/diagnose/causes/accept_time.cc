@@ -5,7 +5,7 @@
 #include <set>
 
 #include "diagnose/causes/class_shares.h"
-#include "diagnose/causes/runtimes.h"
+#include "diagnose/rules.h"
 #include "facts/holders.h"
 
 namespace acceptq::diagnose {
@@ -15,106 +15,6 @@ using facts::AcceptLink;
 using facts::ThreadWatch;
 
 constexpr double kNsPerSecond = 1e9;
-
-using Threads = std::vector<const ThreadWatch*>;
-
-// What a thread did most of the time.
-WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
-  const ClassShares shares = class_shares(thread, listener);
-  return static_cast<WaitClass>(std::ranges::max_element(shares) - shares.begin());
-}
-
-// A thread that is told what to do by a pipe, as the first one of a process often is.
-bool reads_a_pipe(const ThreadWatch& thread) {
-  if (thread.waits.empty()) return false;
-  const facts::Wait& wait = thread.waits.front();
-  return wait.state == "S" && wait.target && wait.target->type == "pipefs";
-}
-
-// In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
-// until there is work.
-bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& listener) {
-  const WaitClass what = mostly(thread, listener);
-  return is_idle(what) || what == WaitClass::kLock || what == WaitClass::kTimedLock ||
-         what == WaitClass::kSleep || (what == WaitClass::kOther && reads_a_pipe(thread));
-}
-
-// It waits where those wait that have nothing to do, and was not woken: it is not at work.
-bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
-  switch (mostly(thread, listener)) {
-    case WaitClass::kConnections:
-    case WaitClass::kTimedLock:
-      return true;
-    case WaitClass::kLock:
-      return thread.times.voluntary == 0U;
-    default:
-      return false;
-  }
-}
-
-// All of its looks were at locks that no timer ends.
-bool waits_for_locks_only(const ThreadWatch& thread) {
-  return std::ranges::all_of(thread.waits,
-                             [](const facts::Wait& wait) { return wait.timed == false; });
-}
-
-const ThreadWatch* main_thread(const Threads& threads) {
-  const auto it = std::ranges::find_if(
-      threads, [](const ThreadWatch* thread) { return thread->pid == thread->tid; });
-  return it != threads.end() ? *it : nullptr;
-}
-
-// The threads of one process of which none was seen waiting for the listener.
-struct Unseen {
-  Threads threads;
-  Certainty certainty = Certainty::kGroup;
-  bool busy = false;  // with what a server does
-};
-
-// The one thread of which all others are parked; null where there is none.
-const ThreadWatch* only_one_not_parked(const Threads& all, const facts::Listener& listener) {
-  const ThreadWatch* one = nullptr;
-  for (const ThreadWatch* thread : all) {
-    if (is_parked(*thread, listener)) continue;
-    if (one != nullptr) return nullptr;
-    one = thread;
-  }
-  return one;
-}
-
-struct Clues {
-  bool takes = false;           // somebody called accept()
-  bool has_event_loop = false;  // an epoll holds the listener, and nobody waited on it
-};
-
-Unseen of_process(const Threads& all, const facts::Listener& listener, const Clues& clues) {
-  const auto is_busy = [&](const ThreadWatch* thread) {
-    return !may_have_nothing_to_do(*thread, listener);
-  };
-  if (all.size() == 1) return {all, Certainty::kOnly, is_busy(all.front())};
-  const WaitClass first = mostly(*all.front(), listener);
-  // Those of a pool without work wait at locks as well, and one that waits there with a timer may
-  // just sleep: that all wait for locks says something only where no timer is among them.
-  const bool alike = std::ranges::all_of(all, [&](const ThreadWatch* thread) {
-    return mostly(*thread, listener) == first &&
-           (first != WaitClass::kLock || waits_for_locks_only(*thread));
-  });
-  if (alike) return {all, Certainty::kOnly, is_busy(all.front())};
-  const ThreadWatch* main = main_thread(all);
-  if (main != nullptr && is_busy(main)) return {{main}, Certainty::kMain, true};
-  const ThreadWatch* rest = only_one_not_parked(all, listener);
-  if (rest != nullptr && !rest->comm.empty() && !collects_garbage(rest->comm)) {
-    // Of a thread that computes while others wait for good, one that accepted was not among them.
-    if (mostly(*rest, listener) == WaitClass::kRuns && clues.takes) {
-      return {{rest}, Certainty::kRest, true};
-    }
-    // The first thread is to serve an event loop, and sleeps instead.
-    if (rest == main && mostly(*rest, listener) == WaitClass::kSleep && clues.has_event_loop) {
-      return {{rest}, Certainty::kRest, true};
-    }
-  }
-  return {all, Certainty::kGroup, std::ranges::any_of(all, is_busy)};
-}
 
 std::set<Pid> owners_of(const facts::Listener& listener) {
   std::set<Pid> pids;
@@ -157,6 +57,22 @@ std::set<Pid> that_fork(const facts::Observation& observation, const ListenerSta
   return parents;
 }
 
+Threads join(Threads some, const Threads& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
+}
+
+// They waited for events while the queue was as full as it gets.
+bool wait_in_vain(const Threads& threads, const ListenerState& state) {
+  double share = 0;
+  for (const ThreadWatch* thread : threads) {
+    if (thread->link == AcceptLink::kAccept) return false;
+    share += class_shares(*thread, *state.listener)
+                 .at(static_cast<std::size_t>(WaitClass::kConnections));
+  }
+  return does_not_empty(state) && share / static_cast<double>(threads.size()) >= kHasTime;
+}
+
 void choose_threads(const facts::Observation& observation, const ListenerState& state,
                     const facts::Acceptors& acceptors, AcceptTime& time) {
   const facts::Listener& listener = *state.listener;
@@ -178,16 +94,27 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
   }
   time.certainty = Certainty::kSeen;
   for (const auto& [pid, threads] : seen) {
-    time.threads.insert(time.threads.end(), threads.begin(), threads.end());
+    const Threads of_process = join(threads, others[pid]);
     others.erase(pid);
+    // In a process that goes on with its work in any of its threads, those that wait for events are
+    // not those that accept when they should.
+    if (wait_in_vain(threads, state)) {
+      if (Unseen pool = exhausted_pool(of_process, listener); !pool.threads.empty()) {
+        time.threads.insert(time.threads.end(), pool.threads.begin(), pool.threads.end());
+        time.certainty = std::max(time.certainty, pool.certainty);
+        continue;
+      }
+    }
+    time.threads.insert(time.threads.end(), threads.begin(), threads.end());
   }
   // Workers that were somewhere else all the time; not a master, which waits for its children.
   std::vector<Unseen> unseen;
   unseen.reserve(others.size());
-  const Clues clues{.takes = state.report.left_queue.value_or(0) > 0,
+  const Clues clues{.taken = state.report.left_queue.value_or(0),
+                    .is_in_epoll = acceptors.in_epoll > 0,
                     .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0};
   for (const auto& [pid, threads] : others) {
-    unseen.push_back(of_process(threads, listener, clues));
+    unseen.push_back(unseen_threads(threads, listener, clues));
   }
   const bool some_are_busy =
       std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });
@@ -207,7 +134,9 @@ void add_times(const facts::Listener& listener, AcceptTime& time) {
     if (exact != nullptr) ++time.exact_threads;
     time.looks = std::max(time.looks, thread->looks);
     time.seconds = std::max(time.seconds, watched_ns(*thread) / kNsPerSecond);
-    const ClassShares shares = class_shares(*thread, listener);
+    const bool serves = time.certainty == Certainty::kServe;
+    const ClassShares shares =
+        serves ? shares_at_work(*thread, listener) : class_shares(*thread, listener);
     for (std::size_t i = 0; i < kWaitClasses; ++i) {
       time.classes.at(i).share += shares.at(i) / static_cast<double>(time.threads.size());
     }
@@ -279,6 +208,11 @@ double AcceptTime::idle() const {
     if (is_idle(static_cast<WaitClass>(i))) share += classes.at(i).share;
   }
   return share;
+}
+
+bool does_not_empty(const ListenerState& state) {
+  constexpr double kMostly = 0.8;
+  return state.report.full_fraction.value_or(0) >= kMostly || is_stuck(state);
 }
 
 bool AcceptTime::has_shares() const {

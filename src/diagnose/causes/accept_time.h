@@ -7,20 +7,12 @@
 #include <optional>
 #include <vector>
 
+#include "diagnose/causes/unseen_threads.h"
 #include "diagnose/causes/wait_class.h"
 #include "diagnose/listener_state.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::diagnose {
-
-// How certain it is that these threads are those that accept.
-enum class Certainty : std::uint8_t {
-  kSeen,   // each was seen waiting for the listener
-  kOnly,   // the only thread of its process, or all are alike
-  kMain,   // the main thread of each process, which is busy elsewhere
-  kRest,   // the only thread of its process that it can have been
-  kGroup,  // all threads of the processes
-};
 
 struct ClassTime {
   double share = 0;                          // of the time of all of these threads, 0…1
@@ -48,6 +40,12 @@ struct AcceptTime {
   // More than a moment: shares mean something.
   [[nodiscard]] bool has_shares() const;
 };
+
+// From this share of idle time a thread could have accepted more.
+inline constexpr double kHasTime = 0.3;
+
+// In most samples the queue was as full as it gets, or what waited there was not taken.
+[[nodiscard]] bool does_not_empty(const ListenerState& state);
 
 // Nothing where no thread was looked at. Pointers go into `observation`.
 [[nodiscard]] std::optional<AcceptTime> accept_time(const facts::Observation& observation,

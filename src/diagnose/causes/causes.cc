@@ -159,9 +159,13 @@ void add_cause_findings(const facts::Observation& observation, const ListenerSta
     finding.severity = judged.cause.kind == CauseKind::kUnknown ? Severity::kNotice : severity;
     finding.confidence = judged.confidence;
     finding.cause = judged.cause;
+    const char* const of_pool =
+        time->certainty == Certainty::kServe
+            ? " Of the threads that serve its connections none is free: whoever accepts waits."
+            : "";
     finding.explanation =
-        fmt::format("{} {}{}. {}", name_of_program(observation, *time), judged.words,
-                    share_text(judged.cause, *time), judged.consequence);
+        fmt::format("{} {}{}. {}{}", name_of_program(observation, *time), judged.words,
+                    share_text(judged.cause, *time), judged.consequence, of_pool);
     const auto add = [&](const char* name, std::uint64_t count, const char* unit) {
       finding.evidence.push_back({.name = name,
                                   .total = static_cast<std::int64_t>(count),

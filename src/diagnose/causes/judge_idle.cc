@@ -9,15 +9,7 @@
 namespace acceptq::diagnose {
 namespace {
 
-// From this share of idle time a thread could have accepted more.
-constexpr double kHasTime = 0.3;
 constexpr double kIdle = 0.8;
-
-// In most samples the queue was as full as it gets, or what waited there was not taken.
-bool does_not_empty(const ListenerState& state) {
-  constexpr double kMostly = 0.8;
-  return state.report.full_fraction.value_or(0) >= kMostly || is_stuck(state);
-}
 
 const facts::Acceptors* acceptors_of(const Scene& scene) {
   const auto& all = scene.observation.accept_evidence.acceptors;

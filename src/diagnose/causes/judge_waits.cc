@@ -53,11 +53,17 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kLock, WaitClass::kLock);
   if (!judged) return std::nullopt;
   // In a pool threads wait at a lock for work: only those that are known to accept tell.
-  if (scene.time.certainty == Certainty::kGroup) return std::nullopt;
+  // Those of files are no such place.
+  const facts::Wait& wait = *scene.time.of(WaitClass::kLock).most_seen;
+  if (scene.time.certainty == Certainty::kGroup && wait.syscall != "flock" &&
+      wait.syscall != "fcntl") {
+    return std::nullopt;
+  }
+  // They had time: where they wait beside that is where those of a pool wait for work, too.
+  if (scene.time.idle() >= kHasTime && does_not_empty(scene.state)) return std::nullopt;
   // Stopped by a collector of garbage, or perhaps.
   const Others others = computed_by_others(scene);
   if (others.collect + others.nameless >= *judged->cause.share / 2) return std::nullopt;
-  const facts::Wait& wait = *scene.time.of(WaitClass::kLock).most_seen;
   judged->words = "waits for a lock";
   if (wait.lock) {
     judged->cause.detail["lock"] = fmt::format("{:#x}", *wait.lock);

@@ -20,6 +20,8 @@ double confidence_of(const AcceptTime& time) {
       return 0.92 * seldom;
     case Certainty::kMain:
       return 0.8 * seldom;
+    case Certainty::kServe:
+      return 0.8 * seldom;
     case Certainty::kRest:
       return 0.7 * seldom;
     case Certainty::kGroup:
