@@ -113,6 +113,9 @@ int score(const LabCommand& command) {
     print_out(lab::score_json(scores));
   } else {
     print_page("\n" + lab::confusion_text(scores));
+    if (const std::string table = lab::calibration_text(scores); !table.empty()) {
+      print_page("\n" + table);
+    }
     if (command.ablate) print_page("\n" + lab::ablation_text(scores));
   }
   const lab::Totals totals = lab::totals_of(scores);

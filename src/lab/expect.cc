@@ -19,7 +19,7 @@ std::string join(const std::set<std::string>& words) {
 
 struct Seen {
   std::set<std::string> keys, verdicts, limits, limit_setters, owners, findings;
-  std::optional<diagnose::CauseKind> cause;
+  std::optional<GivenCause> cause;
 };
 
 Seen collect(NetnsId netns, std::uint16_t port, const Diagnosis& diagnosis) {
@@ -48,7 +48,9 @@ Seen collect(NetnsId netns, std::uint16_t port, const Diagnosis& diagnosis) {
     seen.findings.insert(finding.id);
     // A cause of the host as a whole would be that of every listener on it.
     const bool of_the_listener = finding.listener || finding.netns;
-    if (of_the_listener && finding.cause && !seen.cause) seen.cause = finding.cause->kind;
+    if (of_the_listener && finding.cause && !seen.cause) {
+      seen.cause = GivenCause{finding.cause->kind, finding.confidence};
+    }
   }
   return seen;
 }
@@ -83,20 +85,20 @@ std::vector<std::string> compare(const Expect& expect, NetnsId netns, std::uint1
     }
   }
   const bool some_cause_fits =
-      seen.cause && std::ranges::find(expect.causes, *seen.cause) != expect.causes.end();
+      seen.cause && std::ranges::find(expect.causes, seen.cause->kind) != expect.causes.end();
   if ((expect.no_cause && seen.cause) || (!expect.causes.empty() && !some_cause_fits)) {
     std::string wanted;
     for (const diagnose::CauseKind kind : expect.causes) {
       wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", diagnose::cause_name(kind));
     }
     mismatches.push_back(fmt::format("cause: expected {}, got {}", wanted.empty() ? "none" : wanted,
-                                     seen.cause ? diagnose::cause_name(*seen.cause) : "none"));
+                                     seen.cause ? diagnose::cause_name(seen.cause->kind) : "none"));
   }
   return mismatches;
 }
 
-std::optional<diagnose::CauseKind> cause_given(NetnsId netns, std::uint16_t port,
-                                               const Diagnosis& diagnosis) {
+std::optional<GivenCause> cause_given(NetnsId netns, std::uint16_t port,
+                                      const Diagnosis& diagnosis) {
   return collect(netns, port, diagnosis).cause;
 }
 

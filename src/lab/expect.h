@@ -16,9 +16,14 @@ namespace acceptq::lab {
 [[nodiscard]] std::vector<std::string> compare(const Expect& expect, NetnsId netns,
                                                std::uint16_t port, const Diagnosis& diagnosis);
 
+struct GivenCause {
+  diagnose::CauseKind kind;
+  double confidence = 0;
+};
+
 // The cause that the diagnosis gives for the TCP listener on `port` in `netns`: that of the first
 // finding with one, among those of the listener and of its namespace as a whole.
-[[nodiscard]] std::optional<diagnose::CauseKind> cause_given(NetnsId netns, std::uint16_t port,
-                                                             const Diagnosis& diagnosis);
+[[nodiscard]] std::optional<GivenCause> cause_given(NetnsId netns, std::uint16_t port,
+                                                    const Diagnosis& diagnosis);
 
 }  // namespace acceptq::lab

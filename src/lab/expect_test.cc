@@ -123,9 +123,9 @@ TEST(Compare, TheCauseIsThatOfTheFirstFindingWithOne) {
   EXPECT_EQ(against({.causes = {CauseKind::kStopped, CauseKind::kLock}}),
             Words{"cause: expected stopped or lock, got none"});
   give(diagnosis, "AQ203", CauseKind::kSynFlood);
-  EXPECT_EQ(cause_given(kPod, 80, diagnosis), CauseKind::kSynFlood);
+  EXPECT_EQ(cause_given(kPod, 80, diagnosis)->kind, CauseKind::kSynFlood);
   give(diagnosis, "AQ101", CauseKind::kIoFuse);
-  EXPECT_EQ(cause_given(kPod, 80, diagnosis), CauseKind::kIoFuse);
+  EXPECT_EQ(cause_given(kPod, 80, diagnosis)->kind, CauseKind::kIoFuse);
   EXPECT_EQ(against({.causes = {CauseKind::kIoBlock, CauseKind::kIoFuse}}), Words{});
   EXPECT_EQ(against({.causes = {CauseKind::kSynFlood}}),
             Words{"cause: expected syn_flood, got io.fuse"});

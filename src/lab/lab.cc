@@ -118,7 +118,10 @@ class Outside {
         .mismatches = diagnosis ? compare(step->expect, netns, step->port, *diagnosis)
                                 : std::vector<std::string>{diagnosis.error().message()}};
     if (diagnosis) {
-      result.cause = cause_given(netns, step->port, *diagnosis);
+      if (const auto given = cause_given(netns, step->port, *diagnosis)) {
+        result.cause = given->kind;
+        result.confidence = given->confidence;
+      }
       if (options_.ablate) result.ablated = ablate(netns, step->port, diagnosis->observation);
       if (const Status kept = keep(diagnosis->observation, result); !kept) {
         error = kept.error();
@@ -137,8 +140,11 @@ class Outside {
       Diagnosis less{.observation = observation, .report = {}};
       signal.remove(less.observation);
       less.report = diagnose::diagnose(less.observation);
-      ablated.push_back(
-          {.without = signal.name, .cause = cause_given(netns, port_without(signal, port), less)});
+      ablated.push_back({.without = signal.name});
+      if (const auto given = cause_given(netns, port_without(signal, port), less)) {
+        ablated.back().cause = given->kind;
+        ablated.back().confidence = given->confidence;
+      }
     }
     return ablated;
   }

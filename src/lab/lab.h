@@ -53,6 +53,7 @@ struct ShowResult {
 struct Ablated {
   std::string without;  // the name of a Signal
   std::optional<diagnose::CauseKind> cause;
+  double confidence = 0;  // of the finding with it
 };
 
 struct DiagnoseResult {
@@ -62,6 +63,7 @@ struct DiagnoseResult {
   Expect expect;
   std::vector<std::string> mismatches;  // what was expected and is not so; empty: all right
   std::optional<diagnose::CauseKind> cause;
+  double confidence = 0;         // of the finding with it
   std::string recording;         // the file with what was observed; empty: not kept
   std::vector<Ablated> ablated;  // where that was asked for
 };

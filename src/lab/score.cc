@@ -49,8 +49,10 @@ struct Counts {
 };
 
 Json json_of(const AblatedAnswer& answer) {
-  return {
-      {"without", answer.without}, {"given", answer.given}, {"grade", grade_name(answer.grade)}};
+  return {{"without", answer.without},
+          {"given", answer.given},
+          {"confidence", answer.confidence},
+          {"grade", grade_name(answer.grade)}};
 }
 
 Json json_of(const ScenarioScore& score) {
@@ -63,6 +65,7 @@ Json json_of(const ScenarioScore& score) {
                        {"netns", answer.netns},
                        {"expected", answer.expected},
                        {"given", answer.given},
+                       {"confidence", answer.confidence},
                        {"grade", grade_name(answer.grade)},
                        {"mismatches", answer.mismatches},
                        {"recording", answer.recording.empty() ? Json() : Json(answer.recording)},
@@ -104,12 +107,14 @@ std::vector<Answer> answers_of(const LabOutcome& outcome) {
                                                           : std::string(diagnose::cause_name(
                                                                 result.expect.causes.front())),
                        .given = word_of(result.cause),
+                       .confidence = result.confidence,
                        .grade = grade_of(result.expect, result.cause),
                        .mismatches = result.mismatches,
                        .recording = result.recording});
     for (const Ablated& less : result.ablated) {
       answers.back().ablated.push_back({.without = less.without,
                                         .given = word_of(less.cause),
+                                        .confidence = less.confidence,
                                         .grade = grade_of(result.expect, less.cause)});
     }
   }
@@ -220,6 +225,44 @@ std::string ablation_text(const std::vector<ScenarioScore>& scores) {
   return text + (wrong.empty() ? "" : "\n") + wrong;
 }
 
+std::string calibration_text(const std::vector<ScenarioScore>& scores) {
+  struct Bucket {
+    const char* name;
+    double from;
+    Counts all, ablated;
+  };
+  std::array<Bucket, 3> buckets = {
+      {{"0.9 and more", 0.9, {}, {}}, {"0.7 to 0.9", 0.7, {}, {}}, {"less than 0.7", 0, {}, {}}}};
+  const auto bucket_of = [&](double confidence) -> Bucket& {
+    return *std::ranges::find_if(buckets,
+                                 [&](const Bucket& bucket) { return confidence >= bucket.from; });
+  };
+  const auto names_a_cause = [](const std::string& given) {
+    return given != kNone && given != diagnose::cause_name(diagnose::CauseKind::kUnknown);
+  };
+  bool any = false;
+  for (const ScenarioScore& score : scores) {
+    for (const Answer& answer : score.answers) {
+      if (names_a_cause(answer.given)) {
+        bucket_of(answer.confidence).all.add(answer.grade);
+        any = true;
+      }
+      for (const AblatedAnswer& less : answer.ablated) {
+        if (!names_a_cause(less.given)) continue;
+        bucket_of(less.confidence).ablated.add(less.grade);
+        any = true;
+      }
+    }
+  }
+  if (!any) return {};
+  std::string text = "confidence        right  wrong  without some evidence: right  wrong\n";
+  for (const Bucket& bucket : buckets) {
+    text += fmt::format("{:<18}{:>5}  {:>5}  {:>28}  {:>5}\n", bucket.name, bucket.all.right,
+                        bucket.all.wrong, bucket.ablated.right, bucket.ablated.wrong);
+  }
+  return text;
+}
+
 std::string score_json(const std::vector<ScenarioScore>& scores) {
   const Totals totals = totals_of(scores);
   Json scenarios = Json::array();
@@ -256,14 +299,17 @@ Result<ScenarioScore> score_from_json(std::string_view text) {
                                .netns = answer.at("netns"),
                                .expected = answer.at("expected"),
                                .given = answer.at("given"),
+                               .confidence = answer.at("confidence"),
                                .grade = *grade,
                                .mismatches = answer.at("mismatches"),
                                .recording = text_of(answer, "recording")});
       for (const Json& less : answer.at("ablated")) {
         const auto ablated_grade = grade_named(less.at("grade"));
         if (!ablated_grade) return fail(ErrorCode::kMalformed, "no such grade");
-        score.answers.back().ablated.push_back(
-            {.without = less.at("without"), .given = less.at("given"), .grade = *ablated_grade});
+        score.answers.back().ablated.push_back({.without = less.at("without"),
+                                                .given = less.at("given"),
+                                                .confidence = less.at("confidence"),
+                                                .grade = *ablated_grade});
       }
     }
     return score;

@@ -19,6 +19,7 @@ enum class Grade : std::uint8_t { kRight, kUnknown, kWrong };
 struct AblatedAnswer {
   std::string without;
   std::string given;
+  double confidence = 0;  // of what was given
   Grade grade = Grade::kRight;
 };
 
@@ -29,6 +30,7 @@ struct Answer {
   std::uint64_t netns = 0;
   std::string expected;  // the true kind
   std::string given;
+  double confidence = 0;  // of what was given; 0: no cause was
   Grade grade = Grade::kRight;
   std::vector<std::string> mismatches;  // of all that was expected
   std::string recording;                // a file; empty: none was kept
@@ -70,6 +72,10 @@ struct Totals {
 // How the grades change without each kind of evidence, and which answers are wrong then. Empty
 // where no answer was ablated.
 [[nodiscard]] std::string ablation_text(const std::vector<ScenarioScore>& scores);
+
+// How many of the causes that were named are right and wrong, by the confidence they were named
+// with. Empty where none was.
+[[nodiscard]] std::string calibration_text(const std::vector<ScenarioScore>& scores);
 
 // Schema acceptq.lab_score/1.
 [[nodiscard]] std::string score_json(const std::vector<ScenarioScore>& scores);

@@ -62,6 +62,29 @@ TEST(Score, CountsWhatBecomesOfAnswersWithoutEvidence) {
   EXPECT_EQ(ablation_text({{.name = "b", .answers = {{.expected = "lock", .given = "lock"}}}}), "");
 }
 
+TEST(Score, CalibratesByConfidence) {
+  LabOutcome outcome;
+  outcome.diagnoses = {result({.causes = {CauseKind::kLock}}, CauseKind::kLock),
+                       result({.causes = {CauseKind::kLock}}, CauseKind::kSleep),
+                       result({.causes = {CauseKind::kLock}}, CauseKind::kUnknown),
+                       result({.no_cause = true}, std::nullopt)};
+  outcome.diagnoses[0].confidence = 0.9;
+  outcome.diagnoses[1].confidence = 0.7;
+  outcome.diagnoses[0].ablated = {
+      {.without = "locks", .cause = CauseKind::kSleep, .confidence = 0.6},
+      {.without = "stacks", .cause = CauseKind::kLock, .confidence = 0.8}};
+  const ScenarioScore score{.name = "a", .answers = answers_of(outcome)};
+  EXPECT_EQ(calibration_text({score}),
+            "confidence        right  wrong  without some evidence: right  wrong\n"
+            "0.9 and more          1      0                             0      0\n"
+            "0.7 to 0.9            0      1                             1      0\n"
+            "less than 0.7         0      0                             0      1\n");
+  const auto read = score_from_json(to_json(score));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(calibration_text({*read}), calibration_text({score}));
+  EXPECT_EQ(calibration_text({}), "");
+}
+
 std::vector<ScenarioScore> sample() {
   LabOutcome good;
   good.diagnoses = {

@@ -2,16 +2,21 @@
 // below by what the test waited, and compared by more than half; nothing finer.
 #include "collect/bpf/thread_clock.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -127,6 +132,88 @@ TEST_F(ThreadClockTest, ASleepingThreadIsBlockedInItsCall) {
     return function.find("nanosleep") != std::string::npos;
   })) << testing::PrintToString(most.stack);
   for (const std::string& function : most.stack) EXPECT_NE(function, "__schedule");
+}
+
+// Of an accepted connection, by whoever closes it: as one does, with what was not read, and after
+// the client has reset it.
+TEST_F(ThreadClockTest, WhoeverServesConnectionsClosesThem) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(listener, name, size), 0);
+  ASSERT_EQ(::listen(listener, 8), 0);
+  ASSERT_EQ(::getsockname(listener, name, &size), 0);
+  std::optional<std::vector<ThreadTime>> all;
+  std::atomic<int> round = 0;
+  {
+    const Going server([&] {
+      const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      EXPECT_EQ(::connect(client, name, sizeof address), 0);
+      const int served = ::accept(listener, nullptr, nullptr);
+      const linger at_once{.l_onoff = 1, .l_linger = 0};
+      switch (round++ % 3) {
+        case 0:
+          break;
+        case 1:
+          EXPECT_EQ(::write(client, "unread", 6), 6);
+          break;
+        default:
+          ::setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+          ::close(client);
+          break;
+      }
+      ::close(served);
+      if ((round - 1) % 3 != 2) ::close(client);
+      std::this_thread::sleep_for(milliseconds(1));
+    });
+    const int before = round;
+    all = count_for(kWatched);
+    const ThreadTime* time = find(*all, server.tid());
+    ASSERT_NE(time, nullptr);
+    ASSERT_TRUE(time->closed);
+    const std::uint64_t rounds = static_cast<std::uint64_t>(round - before);
+    const auto closed = time->closed->find(ntohs(address.sin_port));
+    ASSERT_NE(closed, time->closed->end());
+    // What began before, or ended after the programs, is not counted.
+    // A server's own end that comes while its client, the same thread here, closes, looks like one.
+    EXPECT_LE(closed->second, 2 * (rounds + 1));
+    EXPECT_GE(closed->second, rounds / 2);
+  }
+  ::close(listener);
+}
+
+TEST_F(ThreadClockTest, WhoEndsAWaitAtALock) {
+  std::timed_mutex never;
+  never.lock();
+  const Going sleeper([&] { static_cast<void>(never.try_lock_for(milliseconds(5))); });
+  std::mutex mutex;
+  std::condition_variable bell;
+  const Going waiter([&] {
+    std::unique_lock<std::mutex> lock(mutex);
+    bell.wait_for(lock, std::chrono::seconds(1));
+  });
+  const Going ringer([&] {
+    std::this_thread::sleep_for(milliseconds(5));
+    bell.notify_one();
+  });
+  const std::vector<ThreadTime> all = count_for(kWatched);
+  const auto woken = [&](const Going& thread) {
+    std::pair<std::uint64_t, std::uint64_t> sums;
+    for (const facts::BlockedTime& blocked : find(all, thread.tid())->time.blocked) {
+      sums.first += blocked.woken.value_or(0);
+      sums.second += blocked.times;
+    }
+    return sums;
+  };
+  const auto [by_timer, sleeps] = woken(sleeper);
+  EXPECT_GT(sleeps, 2U);
+  EXPECT_LE(by_timer * 4, sleeps);
+  const auto [by_ringer, waits] = woken(waiter);
+  EXPECT_GT(waits, 2U);
+  EXPECT_GE(by_ringer * 4, waits * 3 - 3);
 }
 
 // It may have to wait for a core, on a machine that others use as well, but does not block.

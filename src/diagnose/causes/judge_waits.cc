@@ -52,10 +52,10 @@ std::string name_server(const Scene& scene, const facts::Wait& wait, Cause& caus
 std::optional<JudgedCause> judge_lock(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kLock, WaitClass::kLock);
   if (!judged) return std::nullopt;
-  // In a pool threads wait at a lock for work: only those that are known to accept tell.
-  // Those of files are no such place.
+  // In a pool threads wait at a lock for work, and so does one whose work another thread goes on
+  // with: only those that are known to accept tell. The lock of a file is no such place.
   const facts::Wait& wait = *scene.time.of(WaitClass::kLock).most_seen;
-  if (scene.time.certainty == Certainty::kGroup && wait.syscall != "flock" &&
+  if (scene.time.certainty > Certainty::kOnly && wait.syscall != "flock" &&
       wait.syscall != "fcntl") {
     return std::nullopt;
   }

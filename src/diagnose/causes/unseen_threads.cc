@@ -246,7 +246,10 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
       return {{rest}, Certainty::kRest, true};
     }
   }
-  return {all, Certainty::kGroup, std::ranges::any_of(all, is_busy)};
+  Threads group = all;
+  std::erase_if(group, [](const ThreadWatch* thread) { return collects_garbage(thread->comm); });
+  if (group.empty()) group = all;
+  return {group, Certainty::kGroup, std::ranges::any_of(group, is_busy)};
 }
 
 }  // namespace acceptq::diagnose

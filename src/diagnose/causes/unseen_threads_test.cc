@@ -1,0 +1,139 @@
+// Pools of which no thread was seen to accept, and the nearest facts that tell nothing.
+#include "diagnose/causes/unseen_threads.h"
+
+#include <gtest/gtest.h>
+
+#include "diagnose/causes/causes_test_support.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+constexpr int kPid = 3985;
+
+Wait at_lock(bool timed) {
+  Wait wait = in_call("S", "futex", {"futex_wait_queue"});
+  wait.timed = timed;
+  return wait;
+}
+
+ThreadWatch still(int tid, Wait wait) {
+  ThreadWatch still = thread(kPid, tid, AcceptLink::kOwner, std::move(wait), 1);
+  still.times.voluntary = 0;
+  return still;
+}
+
+// It closed connections, and was in `wait` all the time, `times` times.
+ThreadWatch serves(int tid, Wait wait, std::uint64_t closed, std::uint64_t times,
+                   std::uint64_t woken) {
+  ThreadWatch serves = thread(kPid, tid, AcceptLink::kOwner, wait, 1);
+  serves.closed = closed;
+  serves.exact = facts::ExactTime{.counted_ns = 2'000'000'000,
+                                  .blocked = {{.state = wait.state,
+                                               .syscall = wait.syscall,
+                                               .stack = wait.stack,
+                                               .ns = 2'000'000'000,
+                                               .times = times,
+                                               .woken = woken}}};
+  return serves;
+}
+
+const Wait kSleeps = in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"});
+
+TEST(UnseenThreads, APoolThatSleepsIsWhatTheAcceptorWaitsFor) {
+  const auto pool = [](std::uint64_t closed) {
+    return full({still(kPid, at_lock(false)), serves(3990, kSleeps, closed, 4, 0),
+                 serves(3991, kSleeps, closed, 4, 0)});
+  };
+  EXPECT_EQ(kinds(pool(4)), Kinds{"sleep"});
+  EXPECT_TRUE(says(find(report_of(pool(4)), "AQ308"), "none is free: whoever accepts waits"));
+  // Housekeepers sleep as well.
+  EXPECT_EQ(kinds(pool(0)), Kinds{"unknown"});
+}
+
+TEST(UnseenThreads, AWaitWithATimerIsASleepOfWhomNobodyWakes) {
+  const auto of = [](std::uint64_t times, std::uint64_t woken) {
+    return full({still(kPid, at_lock(false)), still(3987, at_lock(true)),
+                 serves(3990, at_lock(true), 4, times, woken)});
+  };
+  EXPECT_EQ(kinds(of(5, 0)), Kinds{"sleep"});
+  // It waits for work, or for a lock, which somebody gives it.
+  EXPECT_EQ(kinds(of(5, 4)), Kinds{"unknown"});
+  // A lock that it tries again and again.
+  EXPECT_EQ(kinds(of(40, 1)), Kinds{"unknown"});
+  EXPECT_EQ(kinds(of(1, 0)), Kinds{"unknown"});
+}
+
+TEST(UnseenThreads, TheOneThatMovesBesideAFreePoolAccepts) {
+  ThreadWatch acceptor = thread(kPid, 3989, AcceptLink::kOwner, kSleeps, 1);
+  acceptor.closed = 0;
+  const std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), acceptor,
+                                            serves(3990, at_lock(false), 4, 4, 4),
+                                            serves(3991, at_lock(false), 4, 4, 4)};
+  Observation observation = full(threads);
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"sleep"});
+  // With an event loop, any thread may go on with what another began.
+  acceptors.in_epoll = kLooks;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.in_epoll = 0;
+  // Two that move; one that moves too seldom.
+  acceptors.threads.push_back(acceptor);
+  acceptors.threads.back().tid = Pid(3992);
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.threads.pop_back();
+  acceptors.threads[1].times.voluntary = 1;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+TEST(UnseenThreads, APoolThatHangsClosesNothing) {
+  const Wait flock = in_call("S", "flock", {"flock_lock_inode_wait"});
+  EXPECT_EQ(kinds(full({still(kPid, at_lock(false)), still(3990, flock), still(3991, flock)})),
+            Kinds{"lock"});
+  // Many housekeepers do not hide it.
+  std::vector<ThreadWatch> threads = {still(3990, in_fuse()), still(3991, in_fuse())};
+  for (int tid = 4000; tid < 4015; ++tid) threads.push_back(still(tid, at_lock(true)));
+  EXPECT_EQ(kinds(full(threads)), Kinds{"io.fuse"});
+  // One of them does something else: nothing tells which matters.
+  threads.push_back(still(3992, flock));
+  EXPECT_EQ(kinds(full(threads)), Kinds{"unknown"});
+}
+
+TEST(UnseenThreads, ManyThatComputeAndNoneBesideThem) {
+  const auto computes = [](int tid) {
+    ThreadWatch thread = still(tid, running());
+    thread.times.user_ns = 1'900'000'000;
+    return thread;
+  };
+  std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), computes(3990), computes(3991),
+                                      computes(3992)};
+  EXPECT_EQ(kinds(full(threads)), Kinds{"cpu.busy"});
+  // They may collect garbage.
+  for (std::size_t i = 1; i < threads.size(); ++i) threads[i].comm = "GC Thread#0";
+  EXPECT_NE(kinds(full(threads)), Kinds{"cpu.busy"});
+}
+
+// As in Go: another thread went on with what the first one did.
+TEST(UnseenThreads, TheFirstThreadThatWasPutAsideWaitsForNoLock) {
+  ThreadWatch main = thread(kPid, kPid, AcceptLink::kOwner, at_lock(false), 0.43);
+  main.waits[1] = running();
+  main.waits[1].looks = 57;
+  main.times.user_ns = 1'100'000'000;
+  ThreadWatch next = thread(kPid, 3990, AcceptLink::kOwner, at_lock(false), 0.57);
+  next.waits[1] = running();
+  next.waits[1].looks = 43;
+  EXPECT_EQ(kinds(full({main, still(3991, at_lock(false)), next})), Kinds{"cpu.busy"});
+}
+
+// As in Go: who waits for events gives the work to any thread, and waits for none when it should
+// accept. Its own wait for a turn is no lock.
+TEST(UnseenThreads, ThoseThatWaitForEventsInVainDoNotAccept) {
+  const ThreadWatch waits = thread(kPid, 3989, AcceptLink::kEpoll, at_lock(false), 0.4);
+  std::vector<ThreadWatch> threads = {waits, still(kPid, in_fuse()), still(3990, in_fuse())};
+  EXPECT_EQ(kinds(full(threads)), Kinds{"io.fuse"});
+  threads.resize(1);
+  EXPECT_EQ(kinds(full(threads)), Kinds{"unknown"});
+}
+
+}  // namespace
+}  // namespace acceptq::diagnose
