@@ -133,6 +133,8 @@ void add_times(const facts::Listener& listener, AcceptTime& time) {
     const facts::ExactTime* exact = exact_time(*thread);
     if (exact != nullptr) ++time.exact_threads;
     time.looks = std::max(time.looks, thread->looks);
+    time.watched_seconds =
+        std::max(time.watched_seconds, static_cast<double>(thread->watched_ns) / kNsPerSecond);
     time.seconds = std::max(time.seconds, watched_ns(*thread) / kNsPerSecond);
     const bool serves = time.certainty == Certainty::kServe;
     const ClassShares shares =

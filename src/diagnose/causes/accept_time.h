@@ -25,7 +25,8 @@ struct AcceptTime {
   std::vector<const facts::ThreadWatch*> threads;
   std::size_t exact_threads = 0;                // of these: whose time was counted without a gap
   std::uint32_t looks = 0;                      // at one thread, at most
-  double seconds = 0;                           // that one thread was watched, at most
+  double seconds = 0;                           // that one thread's time is known of, at most
+  double watched_seconds = 0;                   // from its first look to the last, at most
   std::array<ClassTime, kWaitClasses> classes;  // kRuns: on a core or waiting for one
   // Of kRuns, where the kernel tells: on a core, there for the program itself and for the kernel,
   // and ready without a core.

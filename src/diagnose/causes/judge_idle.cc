@@ -54,8 +54,10 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   const double idle = sleeps_for_good(scene) && !is_in_epoll(scene)
                           ? time.of(WaitClass::kSleep).share
                           : time.idle() - may_be_for_one(scene);
-  if (!time.has_shares() || time.seconds < kLongEnough || idle < kIdle ||
-      !does_not_empty(scene.state) || may_lack_descriptors(scene)) {
+  // It may be counted later than looked at.
+  const double seconds = std::max(time.seconds, time.watched_seconds);
+  if (!time.has_shares() || seconds < kLongEnough || idle < kIdle || !does_not_empty(scene.state) ||
+      may_lack_descriptors(scene)) {
     return std::nullopt;
   }
   JudgedCause judged{
