@@ -201,7 +201,7 @@ ClassShares shares_at_work(const ThreadWatch& thread, const facts::Listener& lis
   // A lock that is tried again and again is waited for several times before it is had; work that
   // comes, and a lock that is given back, are told by somebody.
   constexpr std::uint64_t kFewest = 2;
-  constexpr std::uint64_t kMostWoken = 8;
+  constexpr std::uint64_t kMostWoken = 4;
   if (waits < kFewest || woken * kMostWoken > waits || waits > 2 * *thread.closed + 1) {
     return shares;
   }
