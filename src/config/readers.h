@@ -1,0 +1,15 @@
+// The readers of each server's configuration: one function for one server. Each finds the files
+// that the process has read, in them what concerns the wish, and makes the edit; or says what
+// stands in the way.
+#pragma once
+
+#include "base/result.h"
+#include "config/edit.h"
+
+namespace acceptq::config {
+
+using Reader = Result<Edit>(const Invocation& invocation, const Wish& wish, const ReadFiles& read);
+
+Reader edit_nginx;
+
+}  // namespace acceptq::config

@@ -1,0 +1,38 @@
+#include "config/servers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "config/readers.h"
+
+namespace acceptq::config {
+namespace {
+
+struct Server {
+  std::string_view program;  // what the name of its executable begins with
+  Reader* reader;
+};
+
+constexpr Server kServers[] = {
+    {"nginx", edit_nginx},
+    {"openresty", edit_nginx},
+    {"tengine", edit_nginx},
+};
+
+}  // namespace
+
+Result<Edit> plan_edit(const Invocation& invocation, const Wish& wish, const ReadFiles& read) {
+  const std::string_view path = invocation.program;
+  const std::string_view name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  const auto* const server =
+      std::ranges::find_if(kServers, [&](const Server& s) { return name.starts_with(s.program); });
+  if (server == std::end(kServers)) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("the configuration of {} is not known here", path));
+  }
+  return server->reader(invocation, wish, read);
+}
+
+}  // namespace acceptq::config

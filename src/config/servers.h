@@ -1,0 +1,16 @@
+// Whose configuration can be edited here. Pure.
+#pragma once
+
+#include "base/result.h"
+#include "config/edit.h"
+
+namespace acceptq::config {
+
+// The edit that gives the wish's listener, which the process holds, its new number. Fails with
+// kUnsupported for a server whose configuration is not known here, kNotFound where its files, or
+// the listener in them, are not found, kMalformed with the place of what was not understood, and
+// with the error of `read`.
+[[nodiscard]] Result<Edit> plan_edit(const Invocation& invocation, const Wish& wish,
+                                     const ReadFiles& read);
+
+}  // namespace acceptq::config
