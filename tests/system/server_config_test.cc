@@ -1,0 +1,195 @@
+// Real servers with the configuration that Debian gives them: the limit of their listener is read,
+// the edit is made from what the process shows, applied by patch, and takes effect as it says.
+//
+// Each runs in a network namespace and a mount namespace of its own, with copies of its files
+// there: what is found must be what the process sees, not what the host has.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "collect/config_files.h"
+#include "collect/procfs/process.h"
+#include "config/servers.h"
+#include "config/unified_diff.h"
+#include "support/child.h"
+#include "support/file_tree.h"
+#include "support/netns.h"
+#include "support/require.h"
+
+namespace acceptq::test {
+namespace {
+
+constexpr std::uint32_t kWanted = 3000;
+constexpr std::chrono::seconds kPatience{20};
+
+struct Server {
+  const char* name;
+  const char* program;    // that must be there
+  const char* etc;        // what of the host's /etc it needs, copied
+  const char* prepare;    // in its mount namespace, before it starts
+  const char* start;      // in the foreground
+  std::uint16_t port;     // or
+  const char* unix_path;  // null
+  const char* address;    // as the listener has it
+  std::uint32_t usual;    // its limit by default
+  config::Effect effect;  // that the edit must have
+};
+
+class Running {
+ public:
+  explicit Running(const Server& server) : server_(server) {
+    ns_.set("net/core/somaxconn", "16384");
+    if (*server.etc != '\0') {
+      const std::string from = std::string("/etc/") + server.etc;
+      std::filesystem::create_directories(
+          std::filesystem::path(tree_.path("etc/") + server.etc).parent_path());
+      const Output copied = run_program({"cp", "-a", from, tree_.path("etc/") + server.etc});
+      require(copied.exit_code == 0, "cp");
+    }
+    start();
+  }
+
+  void start() {
+    std::string script =
+        "set -e; mount -t tmpfs none /run; mount -t tmpfs none /var/log;";
+    if (*server_.etc != '\0') {
+      script += "mount --bind " + tree_.path("etc/") + server_.etc + " /etc/" + server_.etc + "; ";
+    }
+    script += std::string(server_.prepare) + "; exec " + server_.start;
+    process_.reset();
+    process_ = std::make_unique<Background>(
+        std::vector<std::string>{"unshare", "-m", "--propagation", "private", "sh", "-c", script},
+        ns_.fd());
+  }
+
+  [[nodiscard]] std::optional<std::uint32_t> limit() const {
+    const bool is_unix = server_.unix_path != nullptr;
+    const Output ss = run_program({"ss", is_unix ? "-Hlx" : "-Hlt", "-n"}, ns_.fd());
+    const std::string end = is_unix ? server_.unix_path : ":" + std::to_string(server_.port);
+    std::string_view rest = ss.out;
+    while (!rest.empty()) {
+      // Unix: Netid State Recv-Q Send-Q Address; TCP: State Recv-Q Send-Q Address.
+      const std::vector<std::string_view> fields = split_blank(next_line(rest));
+      const std::size_t address = is_unix ? 4 : 3;
+      if (fields.size() <= address || !fields[address].ends_with(end)) continue;
+      if (!is_unix && !is_wanted(fields[address])) continue;
+      return parse_int<std::uint32_t>(fields[address - 1]);
+    }
+    return std::nullopt;
+  }
+
+  // The limit, once it is `wanted`; else what it is in the end.
+  [[nodiscard]] std::optional<std::uint32_t> await(std::uint32_t wanted) const {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    std::optional<std::uint32_t> now = limit();
+    while (now != wanted && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      now = limit();
+    }
+    return now;
+  }
+
+  [[nodiscard]] Result<config::Edit> edit(std::uint32_t value) const {
+    config::Wish wish{.value = value};
+    if (server_.unix_path != nullptr) {
+      wish.listener.protocol = facts::Protocol::kUnix;
+      wish.listener.path = server_.unix_path;
+    } else {
+      wish.listener.address = *facts::IpAddress::parse(server_.address);
+      wish.listener.port = server_.port;
+    }
+    const pid_t pid = process_->pid();
+    const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+    if (!stat) return fail(stat.error());
+    auto files =
+        collect::ConfigFiles::of(Pid(pid), collect::procfs::parse_stat(*stat)->start_ticks);
+    if (!files) return fail(files.error());
+    const auto how = files->invocation();
+    if (!how) return fail(how.error());
+    return config::plan_edit(*how, wish,
+                             [&](const std::string& name) { return files->read(name); });
+  }
+
+  void apply(const config::Edit& edit) {
+    for (const config::FileEdit& file : edit.files) {
+      tree_.write("the.diff", config::unified_diff(file));
+      const Output patched =
+          run_program({"patch", "-p1", "-d", tree_.root(), "-i", tree_.path("the.diff")});
+      ASSERT_EQ(patched.exit_code, 0) << patched.out << patched.err;
+    }
+    if (edit.effect == config::Effect::kRestart) return start();
+    const Output output = run_program(
+        {"nsenter", "-t", std::to_string(process_->pid()), "-m", "-n", "sh", "-c", edit.command});
+    EXPECT_EQ(output.exit_code, 0) << edit.command << output.out << output.err;
+  }
+
+ private:
+  [[nodiscard]] bool is_wanted(std::string_view local) const {
+    const bool v6 = local.starts_with('[');
+    return v6 == (std::string_view(server_.address).find(':') != std::string_view::npos) ||
+           local.starts_with('*');
+  }
+
+  const Server& server_;
+  TestNetns ns_;
+  FileTree tree_;
+  std::unique_ptr<Background> process_;
+};
+
+class ServerConfigTest : public testing::TestWithParam<Server> {};
+
+TEST_P(ServerConfigTest, IsEditedAndTakesEffectAsTold) {
+  const Server& server = GetParam();
+  if (!may_unshare()) GTEST_SKIP() << "needs root, to make namespaces";
+  if (::access(server.program, X_OK) != 0) GTEST_SKIP() << server.program << " is not installed";
+  Running running(server);
+  ASSERT_EQ(running.await(server.usual), server.usual);
+  const Result<config::Edit> edit = running.edit(kWanted);
+  ASSERT_TRUE(edit) << edit.error().message();
+  ASSERT_FALSE(edit->files.empty()) << edit->option << edit->note;
+  EXPECT_EQ(edit->effect, server.effect);
+  running.apply(*edit);
+  EXPECT_EQ(running.await(kWanted), kWanted);
+  const Result<config::Edit> again = running.edit(kWanted);
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_TRUE(again->files.empty()) << "it is written already";
+}
+
+using config::Effect;
+const Server kServers[] = {
+    {.name = "nginx",
+     .program = "/usr/sbin/nginx",
+     .etc = "nginx",
+     .prepare = "mkdir /var/log/nginx",
+     .start = "nginx -g 'daemon off;'",
+     .port = 80,
+     .address = "0.0.0.0",
+     .usual = 511,
+     .effect = Effect::kReload},
+    {.name = "nginx6",
+     .program = "/usr/sbin/nginx",
+     .etc = "nginx",
+     .prepare = "mkdir /var/log/nginx",
+     .start = "nginx -g 'daemon off;'",
+     .port = 80,
+     .address = "::",
+     .usual = 511,
+     .effect = Effect::kReload},
+};
+
+INSTANTIATE_TEST_SUITE_P(Debian, ServerConfigTest, testing::ValuesIn(kServers),
+                         [](const auto& server) { return std::string(server.param.name); });
+
+}  // namespace
+}  // namespace acceptq::test
