@@ -66,8 +66,10 @@ struct Edit {
   std::vector<FileEdit> files;  // none: only `option` changes, or nothing does
   std::string option;           // of the command line, which no file of the server holds
   Effect effect = Effect::kRestart;
-  std::string command;  // that makes it take effect: "nginx -t && nginx -s reload"
-  std::string note;     // what else is to be known, a sentence; may be empty
+  // Of a reload, what makes it take effect: "nginx -t && nginx -s reload". Else what is to be run
+  // before the server's restart, to check the files, or instead of it where it restarts by itself.
+  std::string command;
+  std::string note;  // what else is to be known, a sentence; may be empty
 };
 
 // The number of the line that `offset` is in, from 1.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "config/command_line.h"
 #include "config/listen_address.h"
 #include "config/nginx_syntax.h"
 #include "config/readers.h"
@@ -43,35 +44,20 @@ Result<std::vector<std::string>> arguments_of(const Invocation& invocation) {
   return words;
 }
 
-// The value of -c or -p, written together or apart; of several the last.
-std::optional<std::string> option(const std::vector<std::string>& arguments, char letter) {
-  std::optional<std::string> value;
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    const std::string& word = arguments[i];
-    if (word.size() < 2 || word[0] != '-' || word[1] != letter) continue;
-    if (word.size() > 2) {
-      value = word.substr(2);
-    } else if (i + 1 < arguments.size()) {
-      value = arguments[++i];
-    }
-  }
-  return value;
-}
-
 // The files that may be the configuration, in the order in which to look for them: what nginx was
 // built with does not show in a running process.
 std::vector<std::string> main_files(const Invocation& invocation,
                                     const std::vector<std::string>& arguments) {
   constexpr std::string_view kSbin = "/sbin";
   std::vector<std::string> prefixes;
-  if (const auto given = option(arguments, 'p')) {
+  if (const auto given = option_value(arguments, {"-p"})) {
     prefixes.push_back(absolute(*given, invocation.directory));
   }
   const std::string_view beside = directory_of(invocation.program);
   if (beside.ends_with(kSbin)) {
     prefixes.emplace_back(beside.substr(0, beside.size() - kSbin.size()));
   }
-  const auto named = option(arguments, 'c');
+  const auto named = option_value(arguments, {"-c"});
   if (named && named->starts_with('/')) return {*named};
   std::vector<std::string> files;
   for (const std::string& prefix : prefixes) {

@@ -1,16 +1,14 @@
-// Any bytes as nginx's configuration, which includes itself too: reading ends, and an edit changes
-// nothing but what it says it does.
+// Any bytes as nginx's configuration, which includes itself too.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <string>
+#include <string_view>
 
 #include "config/fuzz_support.h"
 #include "config/readers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  acceptq::config::test::fuzz_reader(acceptq::config::edit_nginx,
-                                     {"/usr/sbin/nginx", {"nginx"}, "/"},
-                                     {reinterpret_cast<const char*>(data), size});
+  using acceptq::config::test::fuzz_reader;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  fuzz_reader(acceptq::config::edit_nginx, {"/usr/sbin/nginx", {"nginx"}, "/"}, text);
   return 0;
 }

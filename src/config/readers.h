@@ -10,6 +10,15 @@ namespace acceptq::config {
 
 using Reader = Result<Edit>(const Invocation& invocation, const Wish& wish, const ReadFiles& read);
 
+Reader edit_apache;
+Reader edit_gunicorn;
+Reader edit_haproxy;
+Reader edit_memcached;
+Reader edit_mysql;
 Reader edit_nginx;
+Reader edit_php_fpm;
+Reader edit_redis;  // Valkey too
+Reader edit_systemd_socket;
+Reader edit_uwsgi;
 
 }  // namespace acceptq::config

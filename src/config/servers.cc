@@ -15,10 +15,26 @@ struct Server {
   Reader* reader;
 };
 
+Result<Edit> edit_postgresql(const Invocation& invocation, const Wish& wish,
+                             const ReadFiles& read) {
+  (void)invocation;
+  (void)wish;
+  (void)read;
+  return fail(ErrorCode::kUnsupported,
+              "PostgreSQL has no setting for its backlog: it asks for twice max_connections "
+              "(src/backend/libpq/pqcomm.c), and each connection is a process");
+}
+
 constexpr Server kServers[] = {
-    {"nginx", edit_nginx},
-    {"openresty", edit_nginx},
-    {"tengine", edit_nginx},
+    {"nginx", edit_nginx},         {"openresty", edit_nginx},
+    {"tengine", edit_nginx},       {"apache2", edit_apache},
+    {"httpd", edit_apache},        {"haproxy", edit_haproxy},
+    {"redis", edit_redis},         {"valkey", edit_redis},
+    {"php-fpm", edit_php_fpm},     {"uwsgi", edit_uwsgi},
+    {"memcached", edit_memcached}, {"mysqld", edit_mysql},
+    {"mariadbd", edit_mysql},      {"python", edit_gunicorn},
+    {"pypy", edit_gunicorn},       {"systemd", edit_systemd_socket},
+    {"postgres", edit_postgresql},
 };
 
 }  // namespace

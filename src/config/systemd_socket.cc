@@ -1,0 +1,107 @@
+// A socket unit of systemd: `Backlog=` in a drop-in beside it. systemd calls listen() when it
+// starts the unit, which it refuses to do while the service that got the socket runs.
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "base/text.h"
+#include "config/ini.h"
+#include "config/listen_address.h"
+#include "config/readers.h"
+
+namespace acceptq::config {
+namespace {
+
+const IniStyle kStyle{.comments = "#;"};
+constexpr std::string_view kOwnDirectory = "/etc/systemd/system";
+
+std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+struct Unit {
+  std::string name;     // "redis.socket"
+  std::string service;  // to be stopped first; empty: one is started for each connection
+};
+
+// Whether the unit's file has a ListenStream= of the listener.
+bool listens(const std::vector<IniEntry>& entries, const facts::Listener& listener) {
+  bool found = false;
+  for (const IniEntry& entry : entries) {
+    if (entry.section != "Socket" || entry.key != "ListenStream") continue;
+    if (entry.value.empty()) found = false;  // takes back those before
+    const auto address = parse_listen_address(entry.value);
+    // Without an address it is both IPv6's and IPv4's.
+    if (address && match(*address, listener) == Match::kYes) found = true;
+  }
+  return found;
+}
+
+Unit unit_of(const File& file, const std::vector<IniEntry>& entries) {
+  const std::string name(name_of(file.path));
+  Unit unit{.name = name, .service = name.substr(0, name.rfind('.')) + ".service"};
+  for (const IniEntry& entry : entries) {
+    if (entry.section != "Socket") continue;
+    if (entry.key == "Service" && !entry.value.empty()) unit.service = entry.value;
+    if (entry.key == "Accept" &&
+        (entry.value == "yes" || entry.value == "true" || entry.value == "1")) {
+      unit.service.clear();
+    }
+  }
+  return unit;
+}
+
+Result<std::optional<Unit>> find_unit(const Wish& wish, const ReadFiles& read) {
+  for (const std::string_view directory :
+       {kOwnDirectory, std::string_view("/run/systemd/system"),
+        std::string_view("/usr/lib/systemd/system"), std::string_view("/lib/systemd/system")}) {
+    const Result<std::vector<File>> files = read(std::string(directory) + "/*.socket");
+    if (!files) return fail(files.error());
+    for (const File& file : *files) {
+      const std::vector<IniEntry> entries = parse_ini(file, kStyle);
+      if (listens(entries, wish.listener)) return std::optional(unit_of(file, entries));
+    }
+  }
+  return std::optional<Unit>();
+}
+
+// The drop-in that says it last, or one of our own behind all others.
+Result<Edit> edit_drop_in(const Unit& unit, const std::string& value, const ReadFiles& read) {
+  const std::string directory = fmt::format("{}/{}.d", kOwnDirectory, unit.name);
+  const Result<std::vector<File>> files = read(directory + "/*.conf");
+  if (!files) return fail(files.error());
+  IniPlace last;
+  for (const File& file : *files) {
+    for (const IniEntry& entry : parse_ini(file, kStyle)) {
+      if (entry.section == "Socket" && entry.key == "Backlog")
+        last = {.file = &file, .entry = entry};
+    }
+  }
+  if (last.file != nullptr) return edit_value(last, value);
+  return edit_file({.path = directory + "/zz-acceptq.conf",
+                    .after = fmt::format("[Socket]\nBacklog={}\n", value),
+                    .line = 1});
+}
+
+}  // namespace
+
+Result<Edit> edit_systemd_socket(const Invocation& invocation, const Wish& wish,
+                                 const ReadFiles& read) {
+  (void)invocation;  // systemd's files are where they are
+  if (wish.setting != Setting::kBacklog) {
+    return fail(ErrorCode::kUnsupported, "a socket unit has no such setting: its service has");
+  }
+  const Result<std::optional<Unit>> unit = find_unit(wish, read);
+  if (!unit) return fail(unit.error());
+  if (!*unit) {
+    return fail(ErrorCode::kNotFound, fmt::format("no socket unit of systemd listens at {}",
+                                                  endpoint_text(wish.listener)));
+  }
+  Result<Edit> edit = edit_drop_in(**unit, std::to_string(wish.value), read);
+  if (!edit) return edit;
+  const std::string stop =
+      (*unit)->service.empty() ? "" : fmt::format("systemctl stop {} && ", (*unit)->service);
+  edit->command =
+      fmt::format("systemctl daemon-reload && {}systemctl restart {}", stop, (*unit)->name);
+  return edit;
+}
+
+}  // namespace acceptq::config
