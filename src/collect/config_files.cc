@@ -148,10 +148,36 @@ class Subject {
     if (stat->start_ticks != start_ticks) {
       return fail(ErrorCode::kNotFound, path + ": it is another process by now");
     }
-    root_ = UniqueFd(::openat(directory_.get(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!root_.valid()) return fail_errno(errno, path + "/root");
     root_name_ = read_link_at(directory_.get(), "root").value_or("/");
+    if (Status status = open_root(options, stat->parent); !status) return status;
     files_.emplace(root_.get(), root_name_, options.limits);
+    return {};
+  }
+
+  // The root that the process had when it read its files. A server may have locked itself into an
+  // empty directory since, outside of which its own program lies (HAProxy's `chroot`): then it is
+  // that of the nearest ancestor that sees the same mounts and did no such thing.
+  Status open_root(const ConfigFilesOptions& options, Pid parent) {
+    constexpr int kGenerations = 8;
+    const std::string mounts = read_link_at(directory_.get(), "ns/mnt").value_or("");
+    UniqueFd ancestor;
+    int of = directory_.get();
+    for (int i = 0; link("exe").empty() && i < kGenerations; ++i) {
+      const std::string path = options.proc_root + "/" + std::to_string(parent.value());
+      ancestor = UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+      of = ancestor.get();
+      const auto text = ancestor.valid() ? read_file_at(of, "stat") : fail_errno(errno, path);
+      const auto stat = text ? procfs::parse_stat(*text) : fail(text.error());
+      if (!stat || read_link_at(of, "ns/mnt").value_or("?") != mounts) {
+        return fail(ErrorCode::kNotFound,
+                    "the process has changed its root to " + root_name_ +
+                        ", and no process above it shows where its configuration is");
+      }
+      root_name_ = read_link_at(of, "root").value_or(root_name_);
+      parent = stat->parent;
+    }
+    root_ = UniqueFd(::openat(of, "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root_.valid()) return fail_errno(errno, "the root of the process");
     return {};
   }
 

@@ -42,6 +42,7 @@ struct Server {
   std::uint16_t port;     // or
   const char* unix_path;  // null
   const char* address;    // as the listener has it
+  bool child;             // it runs below the shell that starts it, which stays
   std::uint32_t usual;    // its limit by default
   config::Effect effect;  // that the edit must have
 };
@@ -61,12 +62,13 @@ class Running {
   }
 
   void start() {
-    std::string script =
-        "set -e; mount -t tmpfs none /run; mount -t tmpfs none /var/log;";
+    std::string script = "set -e; mount -t tmpfs none /run; mount -t tmpfs none /var/log;";
     if (*server_.etc != '\0') {
       script += "mount --bind " + tree_.path("etc/") + server_.etc + " /etc/" + server_.etc + "; ";
     }
-    script += std::string(server_.prepare) + "; exec " + server_.start;
+    script += std::string(server_.prepare) + "; ";
+    script += server_.child ? std::string(server_.start) + " & wait"
+                            : "exec " + std::string(server_.start);
     process_.reset();
     process_ = std::make_unique<Background>(
         std::vector<std::string>{"unshare", "-m", "--propagation", "private", "sh", "-c", script},
@@ -109,11 +111,11 @@ class Running {
       wish.listener.address = *facts::IpAddress::parse(server_.address);
       wish.listener.port = server_.port;
     }
-    const pid_t pid = process_->pid();
-    const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string pid = server_pid();
+    const auto stat = read_file("/proc/" + pid + "/stat");
     if (!stat) return fail(stat.error());
-    auto files =
-        collect::ConfigFiles::of(Pid(pid), collect::procfs::parse_stat(*stat)->start_ticks);
+    auto files = collect::ConfigFiles::of(Pid(std::stoi(pid)),
+                                          collect::procfs::parse_stat(*stat)->start_ticks);
     if (!files) return fail(files.error());
     const auto how = files->invocation();
     if (!how) return fail(how.error());
@@ -135,6 +137,13 @@ class Running {
   }
 
  private:
+  [[nodiscard]] std::string server_pid() const {
+    const std::string shell = std::to_string(process_->pid());
+    if (!server_.child) return shell;
+    const auto children = read_file("/proc/" + shell + "/task/" + shell + "/children");
+    require(children && !split_blank(*children).empty(), "the shell's child");
+    return std::string(split_blank(*children).back());
+  }
   [[nodiscard]] bool is_wanted(std::string_view local) const {
     const bool v6 = local.starts_with('[');
     return v6 == (std::string_view(server_.address).find(':') != std::string_view::npos) ||
@@ -186,6 +195,75 @@ const Server kServers[] = {
      .address = "::",
      .usual = 511,
      .effect = Effect::kReload},
+    {.name = "redis",
+     .program = "/usr/bin/redis-server",
+     .etc = "redis",
+     .prepare = "mkdir /run/redis /var/log/redis",
+     .start = "redis-server /etc/redis/redis.conf --daemonize no --save ''",
+     .port = 6379,
+     .address = "127.0.0.1",
+     .usual = 511,
+     .effect = Effect::kRestart},
+    // Debian's own file listens nowhere. It has changed its root when it runs.
+    {.name = "haproxy",
+     .program = "/usr/sbin/haproxy",
+     .etc = "haproxy",
+     .prepare = "mkdir /run/haproxy; cd /etc/haproxy; grep -q frontend haproxy.cfg || "
+                "printf 'frontend web\\n\\tbind :80\\n\\tmaxconn 700\\n' >> haproxy.cfg",
+     .start = "haproxy -db -f /etc/haproxy/haproxy.cfg",
+     .port = 80,
+     .address = "0.0.0.0",
+     .child = true,
+     .usual = 700,
+     .effect = Effect::kRestart},
+    {.name = "apache2",
+     .program = "/usr/sbin/apache2",
+     .etc = "apache2",
+     .prepare = "mkdir /var/log/apache2 /run/apache2; . /etc/apache2/envvars",
+     .start = "apache2 -D FOREGROUND",
+     .port = 80,
+     .address = "::",
+     .usual = 511,
+     .effect = Effect::kRestart},
+    {.name = "php_fpm",
+     .program = "/usr/sbin/php-fpm8.2",
+     .etc = "php",
+     .prepare = "mkdir /run/php",
+     .start = "php-fpm8.2 -F",
+     .unix_path = "/run/php/php8.2-fpm.sock",
+     .usual = 16384,  // it asks for all that somaxconn allows
+     .effect = Effect::kRestart},
+    {.name = "uwsgi",
+     .program = "/usr/bin/uwsgi",
+     .etc = "opt",
+     .prepare = "test -e /etc/opt/x.ini || "
+                "printf '[uwsgi]\\nsocket = :3031\\nneed-app = false\\n' > /etc/opt/x.ini",
+     .start = "uwsgi --ini /etc/opt/x.ini",
+     .port = 3031,
+     .address = "0.0.0.0",
+     .usual = 100,
+     .effect = Effect::kRestart},
+    {.name = "gunicorn",
+     .program = "/usr/bin/gunicorn",
+     .etc = "opt",
+     .prepare = "cd /etc/opt; test -e gunicorn.conf.py || "
+                "printf 'bind = \"127.0.0.1:8000\"\\n' > gunicorn.conf.py",
+     .start = "/usr/bin/python3 /usr/bin/gunicorn wsgiref.simple_server:demo_app",
+     .port = 8000,
+     .address = "127.0.0.1",
+     .usual = 2048,
+     .effect = Effect::kRestart},
+    // Its options as Debian's start script makes them from the file.
+    {.name = "memcached",
+     .program = "/usr/bin/memcached",
+     .etc = "memcached.conf",
+     .prepare = "mkdir /run/memcached",
+     .start =
+         "memcached $(grep -E '^-[a-zA-Z]' /etc/memcached.conf | grep -v '^-d' | tr '\\n' ' ')",
+     .port = 11211,
+     .address = "127.0.0.1",
+     .usual = 1024,
+     .effect = Effect::kRestart},
 };
 
 INSTANTIATE_TEST_SUITE_P(Debian, ServerConfigTest, testing::ValuesIn(kServers),
