@@ -154,7 +154,8 @@ std::string printable(std::string_view bytes) { return transform(bytes, escape_h
 std::string printable_page(std::string_view page, bool styled) {
   return transform(
       page, [styled](const Character& character, std::string_view from_here, std::string& out) {
-        if (character.code == U'\n' || (styled && begins_with_style(from_here))) return false;
+        const bool kept = character.code == U'\n' || character.code == U'\t';
+        if (kept || (styled && begins_with_style(from_here))) return false;
         return escape_hidden(character, from_here, out);
       });
 }

@@ -46,6 +46,7 @@ TEST(PrintablePage, KeepsLinesAndOnlyItsOwnColours) {
   EXPECT_EQ(printable_page("\x1b[31;1mred\x1b[0m\n", false), "\\x1b[31;1mred\\x1b[0m\n");
   EXPECT_EQ(printable_page("\x1b[2J\x1b]0;title\x07\x1b[", true),
             "\\x1b[2J\\x1b]0;title\\x07\\x1b[");
+  EXPECT_EQ(printable_page("a\tb\n", false), "a\tb\n");
   EXPECT_EQ(printable_page("a\rb\u202e\xff", true), "a\\x0db\\xe2\\x80\\xae\\xff");
 }
 

@@ -3,6 +3,7 @@
 
 #include "answer/answer.h"
 #include "cli/commands.h"
+#include "cli/fix_config.h"
 #include "cli/fix_live.h"
 #include "cli/interrupt.h"
 #include "cli/observation.h"
@@ -71,8 +72,11 @@ int run_fix(const FixCommand& command) {
   }
   std::vector<remedy::Plan> plans;
   plans.reserve(answer->report.listeners.size());
+  ServerConfigs configs;
   for (std::size_t i = 0; i < answer->report.listeners.size(); ++i) {
     plans.push_back(remedy::plan_for(answer->observation, answer->report, i, command.limit));
+    const facts::Snapshot& now = answer->observation.after;
+    if (is_here) configs.add_to(plans.back(), now, now.listeners[i]);
   }
   if (command.live) return fix_live(command, *answer, plans);
   const std::string text = command.json

@@ -16,9 +16,6 @@
 namespace acceptq::config {
 namespace {
 
-constexpr std::size_t kMaxFiles = 512;
-constexpr std::size_t kMaxDepth = 32;
-
 enum class Holds { kNo, kPerhaps, kYes };
 
 struct Word {
@@ -49,9 +46,7 @@ class Config {
     if (!files && files.error().sys_errno == EISDIR) files = read_(pattern + "/*");
     if (!files) return fail(files.error());
     for (File& file : *files) {
-      if (files_.size() == kMaxFiles) {
-        return fail(ErrorCode::kMalformed, file.path + ": more than 512 files are included");
-      }
+      if (files_.size() == kMaxIncludedFiles) return fail(too_many_files(file));
       files_.push_back(std::move(file));
       if (Status status = read_file(files_.size() - 1, around, depth); !status) return status;
     }
@@ -174,10 +169,7 @@ class Config {
     if (name == "define") defined_[words[1].value] = words.size() > 2 ? words[2].value : "";
     if (name != "include" && name != "includeoptional") return {};
     const std::string here = place(files_[directive.file], words[0].begin);
-    if (depth == kMaxDepth) {
-      return fail(ErrorCode::kMalformed,
-                  here + ": files include each other too deeply, perhaps without end");
-    }
+    if (depth == kMaxIncludeDepth) return fail(too_deep(here));
     std::string path = words[1].value;
     for (const auto& [variable, value] : defined_) {
       const std::string text = "${" + variable + "}";
@@ -185,10 +177,10 @@ class Config {
         path.replace(at, text.size(), value);
     }
     const Status status = read_files(absolute(path, server_root_), directive.holds, depth + 1);
-    if (status || status.error().code == ErrorCode::kMalformed) return status;
+    if (status) return {};
     const bool optional = name == "includeoptional" || directive.holds == Holds::kPerhaps;
     if (optional && status.error().code == ErrorCode::kNotFound) return {};
-    return fail(ErrorCode::kMalformed, here + ": " + status.error().message());
+    return fail(of_include(here, status.error()));
   }
 
   const ReadFiles& read_;
@@ -223,6 +215,15 @@ bool is(const Directive& directive, std::string_view name) {
   return directive.words.size() > 1 && lower(directive.words[0].value) == name;
 }
 
+// The last byte of the line that `offset` is in, and of those that a backslash joins to it.
+std::size_t end_of_line(std::string_view text, std::size_t offset) {
+  std::size_t end = std::min(text.find('\n', offset), text.size());
+  while (end < text.size() && is_continued(text.substr(0, end + 1))) {
+    end = std::min(text.find('\n', end + 1), text.size());
+  }
+  return end;
+}
+
 Result<Edit> edit_config(const Config& config, const Wish& wish) {
   const bool backlog = wish.setting == Setting::kBacklog;
   const std::string name = backlog ? "ListenBacklog" : "MaxRequestWorkers";
@@ -255,7 +256,8 @@ Result<Edit> edit_config(const Config& config, const Wish& wish) {
   }
   const std::string line = name + " " + value;
   if (backlog && perhaps == nullptr && listen->holds == Holds::kYes) {
-    return edit_file(insert_line_after(config.files()[listen->file], listen->words.back().end, line,
+    const File& file = config.files()[listen->file];
+    return edit_file(insert_line_after(file, end_of_line(file.text, listen->words[0].begin), line,
                                        listen->words[0].begin));
   }
   return edit_file(append_line(config.files().front(), line));
@@ -280,7 +282,7 @@ Result<Edit> edit_apache(const Invocation& invocation, const Wish& wish, const R
     if (config.files().empty()) continue;
     Result<Edit> edit = edit_config(config, wish);
     if (!edit) return edit;
-    edit->command = "apachectl configtest";
+    edit->check = "apachectl configtest";
     if (wish.setting == Setting::kConnections && edit->note.empty()) {
       edit->note = fmt::format("ServerLimit times ThreadsPerChild must be {} at least", wish.value);
     }

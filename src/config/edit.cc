@@ -14,6 +14,12 @@ std::string_view line_end_of(std::string_view text) {
 
 }  // namespace
 
+bool is_continued(std::string_view lines) {
+  if (lines.ends_with('\n')) lines.remove_suffix(1);
+  if (lines.ends_with('\r')) lines.remove_suffix(1);
+  return lines.ends_with('\\');
+}
+
 std::size_t line_at(std::string_view text, std::size_t offset) {
   return static_cast<std::size_t>(std::ranges::count(text.substr(0, offset), '\n')) + 1;
 }
@@ -24,6 +30,21 @@ std::string place(const File& file, std::size_t offset) {
 
 Error malformed(const File& file, std::size_t offset, std::string_view what) {
   return {ErrorCode::kMalformed, 0, place(file, offset) + ": " + std::string(what)};
+}
+
+Error too_deep(std::string_view here) {
+  return {ErrorCode::kMalformed, 0,
+          std::string(here) + ": files include each other too deeply, perhaps without end"};
+}
+
+Error too_many_files(const File& file) {
+  return {ErrorCode::kMalformed, 0,
+          file.path + ": more than " + std::to_string(kMaxIncludedFiles) + " files are included"};
+}
+
+Error of_include(std::string_view here, const Error& error) {
+  if (error.code == ErrorCode::kMalformed) return error;
+  return {ErrorCode::kMalformed, 0, std::string(here) + ": " + error.message()};
 }
 
 FileEdit replace(const File& file, std::size_t offset, std::size_t length, std::string_view by) {
@@ -51,6 +72,8 @@ FileEdit append_line(const File& file, std::string_view line) {
   const std::string_view end = line_end_of(file.text);
   std::string whole;
   if (!file.text.empty() && file.text.back() != '\n') whole += end;
+  // A backslash before the last line end would join the new line to what is there.
+  if (is_continued(file.text)) whole += end;
   whole += line;
   whole += end;
   return replace(file, file.text.size(), 0, whole);

@@ -66,10 +66,9 @@ struct Edit {
   std::vector<FileEdit> files;  // none: only `option` changes, or nothing does
   std::string option;           // of the command line, which no file of the server holds
   Effect effect = Effect::kRestart;
-  // Of a reload, what makes it take effect: "nginx -t && nginx -s reload". Else what is to be run
-  // before the server's restart, to check the files, or instead of it where it restarts by itself.
-  std::string command;
-  std::string note;  // what else is to be known, a sentence; may be empty
+  std::string check;    // a command that finds faults in the files first: "nginx -t"; may be empty
+  std::string command;  // that makes it take effect: "nginx -s reload"; empty: restart the server
+  std::string note;     // what else is to be known, a sentence; may be empty
 };
 
 // The number of the line that `offset` is in, from 1.
@@ -78,6 +77,20 @@ struct Edit {
 [[nodiscard]] std::string place(const File& file, std::size_t offset);
 // "PATH:LINE: what", kMalformed.
 [[nodiscard]] Error malformed(const File& file, std::size_t offset, std::string_view what);
+
+// How far includes are followed: files that include each other end somewhere.
+inline constexpr std::size_t kMaxIncludeDepth = 32;
+inline constexpr std::size_t kMaxIncludedFiles = 512;
+// The error of a directive at `here` ("PATH:LINE") that includes too deeply.
+[[nodiscard]] Error too_deep(std::string_view here);
+// The error of a file past kMaxIncludedFiles.
+[[nodiscard]] Error too_many_files(const File& file);
+// What became of the files that the directive at `here` includes, as an error of that place; one
+// that names a place in them already stays. Never kNotFound, which is of the first file alone.
+[[nodiscard]] Error of_include(std::string_view here, const Error& error);
+
+// Whether the last of these lines ends in a backslash, which joins the next one to it.
+[[nodiscard]] bool is_continued(std::string_view lines);
 
 // The file with `length` bytes at `offset` replaced.
 [[nodiscard]] FileEdit replace(const File& file, std::size_t offset, std::size_t length,
@@ -90,7 +103,7 @@ struct Edit {
                                                 std::string_view line) {
   return insert_line_after(file, offset, line, offset);
 }
-// The file with a new line at its end.
+// The file with a new line at its end, which is joined to no other.
 [[nodiscard]] FileEdit append_line(const File& file, std::string_view line);
 
 // `name` as an absolute path: as it is, or below `directory`.

@@ -25,12 +25,12 @@ struct Line {
   std::size_t file = 0;
   std::size_t section = 0;  // the index of the line that begins it, of itself for such
   std::vector<Word> words;
+  bool open = false;  // a quote in it does not end, or a backslash is its last
 };
 
 // One line's words, as doc/configuration.txt says in "Quoting and escaping": blanks separate, a
 // backslash takes what is special from the next character, '#' begins a comment.
-std::vector<Word> words_of(std::string_view text, std::size_t begin, std::size_t end) {
-  std::vector<Word> words;
+void read_words(std::string_view text, std::size_t begin, std::size_t end, Line& line) {
   std::size_t at = begin;
   while (at < end) {
     while (at < end && (text[at] == ' ' || text[at] == '\t' || text[at] == '\r')) ++at;
@@ -39,8 +39,9 @@ std::vector<Word> words_of(std::string_view text, std::size_t begin, std::size_t
     char quote = '\0';
     for (; at < end; ++at) {
       const char c = text[at];
-      if (c == '\\' && quote != '\'' && at + 1 < end) {
-        word.value += text[++at];
+      if (c == '\\' && quote != '\'') {
+        line.open = line.open || at + 1 == end;
+        if (++at < end) word.value += text[at];
       } else if (quote != '\0' ? c == quote : c == '"' || c == '\'') {
         quote = quote == '\0' ? c : '\0';
       } else if (quote == '\0' && (c == ' ' || c == '\t' || c == '\r' || c == '#')) {
@@ -49,10 +50,11 @@ std::vector<Word> words_of(std::string_view text, std::size_t begin, std::size_t
         word.value += c;
       }
     }
+    at = std::min(at, end);
     word.end = at;
-    words.push_back(std::move(word));
+    line.open = line.open || quote != '\0';
+    line.words.push_back(std::move(word));
   }
-  return words;
 }
 
 bool begins_section(const std::string& word) {
@@ -73,7 +75,8 @@ void parse_into(Config& config, std::size_t index) {
   std::size_t section = config.lines.size();
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    Line line{.file = index, .section = section, .words = words_of(text, begin, end)};
+    Line line{.file = index, .section = section};
+    read_words(text, begin, end, line);
     begin = end + 1;
     if (line.words.empty()) continue;
     if (begins_section(line.words[0].value)) line.section = section = config.lines.size();
@@ -204,6 +207,10 @@ Result<Edit> edit_haproxy(const Invocation& invocation, const Wish& wish, const 
                 fmt::format("{}: no bind line of {}", config->files.front().path,
                             endpoint_text(wish.listener)));
   }
+  if (bind->open) {
+    return fail(malformed(config->files[bind->file], bind->words[0].begin,
+                          "a quote or a backslash at its end leaves this line open"));
+  }
   const std::string value = std::to_string(wish.value);
   Edit edit;
   const Line* of_section = line_in_section(*config, bind->section, "backlog");
@@ -217,9 +224,9 @@ Result<Edit> edit_haproxy(const Invocation& invocation, const Wish& wish, const 
     edit = edit_file(
         replace(config->files[bind->file], bind->words.back().end, 0, " backlog " + value));
   }
-  edit.command = "haproxy -c";
+  edit.check = "haproxy -c";
   for (const std::string& name : option_values(invocation.arguments, {"-f"}))
-    edit.command += " -f " + name;
+    edit.check += " -f " + name;
   return edit;
 }
 

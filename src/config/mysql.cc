@@ -12,7 +12,6 @@
 namespace acceptq::config {
 namespace {
 
-constexpr std::size_t kMaxFiles = 512;
 const IniStyle kStyle{.comments = "#;", .trailing = "#", .folds_key = true};
 
 enum class Group { kOthers, kOfAVersion, kServers };
@@ -34,14 +33,12 @@ struct Options {
   std::vector<std::pair<std::size_t, IniEntry>> entries;
 };
 
-Status read_into(Options& options, const std::string& name, const ReadFiles& read) {
+Status read_into(Options& options, const std::string& name, const ReadFiles& read,
+                 std::size_t depth) {
   Result<std::vector<File>> files = read(name);
   if (!files) return fail(files.error());
   for (File& file : *files) {
-    if (options.files.size() == kMaxFiles) {
-      return fail(ErrorCode::kMalformed,
-                  file.path + ": too many files are included, perhaps without end");
-    }
+    if (options.files.size() == kMaxIncludedFiles) return fail(too_many_files(file));
     options.files.push_back(std::move(file));
     const std::size_t index = options.files.size() - 1;
     for (IniEntry& entry : parse_ini(options.files[index], kStyle)) {
@@ -56,10 +53,11 @@ Status read_into(Options& options, const std::string& name, const ReadFiles& rea
           split_blank(std::string_view(from.text).substr(entry.line_begin, end - entry.line_begin));
       if (words.size() < 2) continue;
       const std::string here = place(from, entry.line_begin);
+      if (depth == kMaxIncludeDepth) return fail(too_deep(here));
       std::string path = absolute(words[1], directory_of(from.path));
       if (words[0] == "!includedir") path += path.ends_with('/') ? "*.cnf" : "/*.cnf";
-      const Status status = read_into(options, path, read);
-      if (!status) return fail(ErrorCode::kMalformed, here + ": " + status.error().message());
+      const Status status = read_into(options, path, read, depth + 1);
+      if (!status) return fail(of_include(here, status.error()));
     }
   }
   return {};
@@ -90,7 +88,7 @@ Result<Edit> edit_mysql(const Invocation& invocation, const Wish& wish, const Re
   }
   Options options;
   for (const std::string& name : main_files(invocation)) {
-    const Status status = read_into(options, name, read);
+    const Status status = read_into(options, name, read, 0);
     if (!status && status.error().code != ErrorCode::kNotFound) return fail(status.error());
   }
   IniPlace own;

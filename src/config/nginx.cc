@@ -23,7 +23,8 @@ namespace acceptq::config {
 namespace {
 
 constexpr std::uint32_t kDefaultBacklog = 511;  // NGX_LISTEN_BACKLOG on Linux
-constexpr std::string_view kReload = "nginx -t && nginx -s reload";
+constexpr std::string_view kCheck = "nginx -t";
+constexpr std::string_view kReload = "nginx -s reload";
 constexpr std::string_view kMasterTitle = "nginx: master process ";
 constexpr std::string_view kBacklog = "backlog=";
 
@@ -217,7 +218,10 @@ const NginxDirective* silent_server(const NginxConfig& config, const Shared& sha
 }
 
 Edit reload(FileEdit file) {
-  return {.files = {std::move(file)}, .effect = Effect::kReload, .command = std::string(kReload)};
+  return {.files = {std::move(file)},
+          .effect = Effect::kReload,
+          .check = std::string(kCheck),
+          .command = std::string(kReload)};
 }
 
 Result<Edit> edit_backlog(const NginxConfig& config, const Wish& wish) {
@@ -283,6 +287,7 @@ Result<Edit> edit_number(const NginxConfig& config, std::string_view name, std::
     const NginxWord& old = directive.words[1];
     if (old.value != number) return reload(replace(file, old.begin, old.end - old.begin, number));
     return Edit{.effect = Effect::kReload,
+                .check = std::string(kCheck),
                 .command = std::string(kReload),
                 .note = fmt::format("{} has {} {} already", place(file, old.begin), name, number)};
   }
@@ -293,7 +298,7 @@ Result<Edit> edit_number(const NginxConfig& config, std::string_view name, std::
                 fmt::format("{}: no block \"{}\"", config.files.front().path, block));
   }
   const auto workers = std::ranges::find_if(config.directives, [&](const NginxDirective& d) {
-    return !d.parent && d.file == 0 && d.name() == "worker_processes";
+    return !d.parent && !d.block && d.file == 0 && d.name() == "worker_processes";
   });
   const File& main = config.files.front();
   if (workers == config.directives.end()) return reload(replace(main, 0, 0, text + "\n"));

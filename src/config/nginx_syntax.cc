@@ -7,8 +7,6 @@
 namespace acceptq::config {
 namespace {
 
-constexpr std::size_t kMaxDepth = 32;           // of files that include files
-constexpr std::size_t kMaxFiles = 512;          // read in all, one read twice counts twice
 constexpr std::size_t kMaxDirectives = 200000;  // in all
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -48,9 +46,7 @@ class Reader {
     Result<std::vector<File>> files = read_(pattern);
     if (!files) return fail(files.error());
     for (File& file : *files) {
-      if (config_.files.size() == kMaxFiles) {
-        return fail(ErrorCode::kMalformed, file.path + ": more than 512 files are included");
-      }
+      if (config_.files.size() == kMaxIncludedFiles) return fail(too_many_files(file));
       config_.files.push_back(std::move(file));
       if (Status status = read_file(config_.files.size() - 1, parent, depth); !status) {
         return status;
@@ -113,16 +109,12 @@ class Reader {
     if (directive.words.size() != 2) {
       return fail(ErrorCode::kMalformed, here + ": include takes one name");
     }
-    if (depth == kMaxDepth) {
-      return fail(ErrorCode::kMalformed,
-                  here + ": files include each other too deeply, perhaps without end");
-    }
+    if (depth == kMaxIncludeDepth) return fail(too_deep(here));
     // `directive` and `file` move from here on.
-    Status status =
+    const Status status =
         read_files(absolute(directive.words[1].value, prefix_), directive.parent, depth + 1);
-    if (status || status.error().code == ErrorCode::kMalformed) return status;
-    // Not kNotFound, which is of the first file alone.
-    return fail(ErrorCode::kMalformed, here + ": " + status.error().message());
+    if (!status) return fail(of_include(here, status.error()));
+    return {};
   }
 
   // Where a listen directive, or a block that holds one, may be. Others include much that has

@@ -114,7 +114,8 @@ TEST(Nginx, FollowsIncludes) {
   EXPECT_EQ(edit->files[0].line, 2U);
   EXPECT_EQ(edit->files[0].after, "server {\n  listen 80 backlog=4096;\r\n}\n");
   EXPECT_EQ(edit->effect, Effect::kReload);
-  EXPECT_EQ(edit->command, "nginx -t && nginx -s reload");
+  EXPECT_EQ(edit->check, "nginx -t");
+  EXPECT_EQ(edit->command, "nginx -s reload");
 }
 
 TEST(Nginx, RefusesWhatItCannotEditWithItsPlace) {
@@ -221,6 +222,8 @@ TEST(Nginx, SetsItsOtherBounds) {
             "user x;\nworker_processes auto; # all\nworker_rlimit_nofile 4096;\nevents {}\n");
   EXPECT_EQ(of(Setting::kOpenFiles, "worker_processes 1; events {\n}\n"),
             "worker_processes 1; worker_rlimit_nofile 4096; events {\n}\n");
+  EXPECT_EQ(of(Setting::kOpenFiles, "worker_processes events {\n}"),
+            "worker_rlimit_nofile 4096;\nworker_processes events {\n}");
   EXPECT_EQ(of(Setting::kOpenFiles, "events {}"), "worker_rlimit_nofile 4096;\nevents {}");
 }
 

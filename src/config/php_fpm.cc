@@ -14,7 +14,6 @@
 namespace acceptq::config {
 namespace {
 
-constexpr std::size_t kMaxFiles = 512;
 constexpr std::string_view kMasterTitle = "php-fpm: master process (";
 const IniStyle kStyle{.comments = ";#", .trailing = ";"};
 
@@ -37,22 +36,20 @@ std::string prefix_of(const Invocation& invocation) {
 }
 
 Status read_into(Pools& pools, const std::string& name, const ReadFiles& read,
-                 const std::string& prefix) {
+                 const std::string& prefix, std::size_t depth) {
   Result<std::vector<File>> files = read(absolute(name, prefix));
   if (!files) return fail(files.error());
   for (File& file : *files) {
-    if (pools.files.size() == kMaxFiles) {
-      return fail(ErrorCode::kMalformed,
-                  file.path + ": too many files are included, perhaps without end");
-    }
+    if (pools.files.size() == kMaxIncludedFiles) return fail(too_many_files(file));
     pools.files.push_back(std::move(file));
     const std::size_t index = pools.files.size() - 1;
     for (const IniEntry& entry : parse_ini(pools.files[index], kStyle)) {
       if (entry.key.empty()) continue;
       if (entry.key == "include") {
         const std::string here = place(pools.files[index], entry.line_begin);
-        const Status status = read_into(pools, entry.value, read, prefix);
-        if (!status) return fail(ErrorCode::kMalformed, here + ": " + status.error().message());
+        if (depth == kMaxIncludeDepth) return fail(too_deep(here));
+        const Status status = read_into(pools, entry.value, read, prefix, depth + 1);
+        if (!status) return fail(of_include(here, status.error()));
         continue;
       }
       Pool& pool = pools.by_name[entry.section];
@@ -130,7 +127,7 @@ Result<Edit> edit_php_fpm(const Invocation& invocation, const Wish& wish, const 
   Error missing{ErrorCode::kNotFound, 0, "no configuration file of PHP-FPM"};
   for (const std::string& name : *names) {
     Pools pools;
-    const Status status = read_into(pools, name, read, prefix_of(invocation));
+    const Status status = read_into(pools, name, read, prefix_of(invocation), 0);
     if (!status && status.error().code == ErrorCode::kNotFound) {
       missing = status.error();
       continue;
@@ -140,10 +137,11 @@ Result<Edit> edit_php_fpm(const Invocation& invocation, const Wish& wish, const 
     Result<Edit> edit = edit_pool(pools, wish);
     if (!edit) return edit;
     const std::string_view path = invocation.program;
-    edit->command = fmt::format("{} -t", path.substr(path.rfind('/') + 1));
+    const std::string_view own = path.substr(path.rfind('/') + 1);
+    edit->check = fmt::format("{} -t", own);
     if (wish.setting != Setting::kBacklog) {
       edit->effect = Effect::kReload;
-      edit->command += " && kill -USR2 the pid of its master";
+      edit->command = fmt::format("pkill -USR2 -o {}", own);  // the oldest is the master
     }
     return edit;
   }

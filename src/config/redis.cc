@@ -12,7 +12,6 @@
 namespace acceptq::config {
 namespace {
 
-constexpr std::size_t kMaxFiles = 64;
 const IniStyle kStyle{.comments = "#", .separator = ' ', .folds_key = true};
 
 struct Settings {
@@ -29,21 +28,19 @@ struct Settings {
 };
 
 Status read_into(Settings& settings, const std::string& name, const ReadFiles& read,
-                 std::string_view directory) {
+                 std::string_view directory, std::size_t depth) {
   Result<std::vector<File>> files = read(absolute(name, directory));
   if (!files) return fail(files.error());
   for (File& file : *files) {
-    if (settings.files.size() == kMaxFiles) {
-      return fail(ErrorCode::kMalformed,
-                  file.path + ": too many files are included, perhaps without end");
-    }
+    if (settings.files.size() == kMaxIncludedFiles) return fail(too_many_files(file));
     settings.files.push_back(std::move(file));
     const std::size_t index = settings.files.size() - 1;
     for (IniEntry& entry : parse_ini(settings.files[index], kStyle)) {
       if (entry.key == "include") {
         const std::string here = place(settings.files[index], entry.line_begin);
-        const Status status = read_into(settings, entry.value, read, directory);
-        if (!status) return fail(ErrorCode::kMalformed, here + ": " + status.error().message());
+        if (depth == kMaxIncludeDepth) return fail(too_deep(here));
+        const Status status = read_into(settings, entry.value, read, directory, depth + 1);
+        if (!status) return fail(of_include(here, status.error()));
       } else {
         settings.entries.emplace_back(index, std::move(entry));
       }
@@ -97,7 +94,7 @@ Result<Edit> edit_redis(const Invocation& invocation, const Wish& wish, const Re
   const std::vector<std::string> names = main_files(invocation);
   for (const std::string& name : names) {
     Settings settings;
-    const Status status = read_into(settings, name, read, invocation.directory);
+    const Status status = read_into(settings, name, read, invocation.directory, 0);
     if (!status && status.error().code == ErrorCode::kNotFound && names.size() > 1) continue;
     if (!status) return fail(status.error());
     if (!is_of(settings, wish.listener)) continue;

@@ -37,16 +37,22 @@ constexpr Server kServers[] = {
     {"postgres", edit_postgresql},
 };
 
-}  // namespace
-
-Result<Edit> plan_edit(const Invocation& invocation, const Wish& wish, const ReadFiles& read) {
-  const std::string_view path = invocation.program;
-  const std::string_view name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+const Server* server_of(std::string_view program) {
+  const std::string_view name = program.substr(program.rfind('/') + 1);  // npos + 1 is 0
   const auto* const server =
       std::ranges::find_if(kServers, [&](const Server& s) { return name.starts_with(s.program); });
-  if (server == std::end(kServers)) {
+  return server != std::end(kServers) ? server : nullptr;
+}
+
+}  // namespace
+
+bool knows_server(std::string_view program) { return server_of(program) != nullptr; }
+
+Result<Edit> plan_edit(const Invocation& invocation, const Wish& wish, const ReadFiles& read) {
+  const Server* server = server_of(invocation.program);
+  if (server == nullptr) {
     return fail(ErrorCode::kUnsupported,
-                fmt::format("the configuration of {} is not known here", path));
+                fmt::format("the configuration of {} is not known here", invocation.program));
   }
   return server->reader(invocation, wish, read);
 }

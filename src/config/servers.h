@@ -1,10 +1,15 @@
 // Whose configuration can be edited here. Pure.
 #pragma once
 
+#include <string_view>
+
 #include "base/result.h"
 #include "config/edit.h"
 
 namespace acceptq::config {
+
+// Whether a program of this path is such a server, or can be (an interpreter).
+[[nodiscard]] bool knows_server(std::string_view program);
 
 // The edit that gives the wish's listener, which the process holds, its new number. Fails with
 // kUnsupported for a server whose configuration is not known here, kNotFound where its files, or

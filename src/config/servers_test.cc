@@ -66,6 +66,8 @@ TEST(Haproxy, EditsTheBindOfTheAddress) {
             "/h.cfg: frontend f\n bind \"${IP}:${PORT}\" backlog 9\n");
   EXPECT_EQ(of("frontend f\n bind unix@/run/h.sock mode 600\n", wish_for_unix("/run/h.sock", 9)),
             "/h.cfg: frontend f\n bind unix@/run/h.sock mode 600 backlog 9\n");
+  EXPECT_EQ(of("frontend f\n bind :80 name \"x\n", any),
+            "error: /h.cfg:2: a quote or a backslash at its end leaves this line open");
   EXPECT_EQ(of("frontend f\n # bind :80\n", any), "error: /h.cfg: no bind line of 0.0.0.0:80");
   EXPECT_EQ(plan({"/usr/sbin/haproxy", {"haproxy", "-C", "/etc", "-f", "d"}, "/"},
                  {{"/etc/d/a.cfg", "global\n"}, {"/etc/d/b.cfg", "listen l\n bind :80"}}, any),
@@ -102,13 +104,8 @@ TEST(Redis, EditsTheFileThatIsOfTheListener) {
             "/x: tcp-backlog 9\n");
   EXPECT_EQ(plan(how, {{main, "port 7000\n"}}, wish), "option: --tcp-backlog 9");
   EXPECT_EQ(plan(how, {}, wish), "option: --tcp-backlog 9");
-  EXPECT_EQ(
-      plan(how, {{main, "\ninclude /etc/redis/redis.conf\n"}}, wish),
-      "error: " + main + ":2: " + [&] {
-        std::string all;
-        for (int i = 0; i < 63; ++i) all += main + ":2: ";
-        return all + main + ": too many files are included, perhaps without end";
-      }());
+  EXPECT_EQ(plan(how, {{main, "\ninclude /etc/redis/redis.conf\n"}}, wish),
+            "error: " + main + ":2: files include each other too deeply, perhaps without end");
   EXPECT_EQ(plan(how, {{main, "unixsocket /r\n"}}, wish_for_unix("/r", 9)),
             main + ": unixsocket /r\ntcp-backlog 9\n");
   EXPECT_EQ(plan({"/usr/bin/redis-server", {"redis-server", "r.conf"}, "/srv"},
@@ -147,6 +144,10 @@ TEST(Apache, EditsListenBacklog) {
             main +
                 ": ServerRoot \"/srv\"\nIncludeOptional none/*.conf\nListen \\\n 80 "
                 "http\nListenBacklog 9\n");
+  EXPECT_EQ(of("Listen 80 \\\n\nServerRoot /\n"),
+            main + ": Listen 80 \\\n\nListenBacklog 9\nServerRoot /\n");
+  EXPECT_EQ(of("<IfModule x>\nListen 80\n</IfModule>\nUser \\\n"),
+            main + ": <IfModule x>\nListen 80\n</IfModule>\nUser \\\n\nListenBacklog 9\n");
   EXPECT_EQ(of("Listen 80\nInclude gone.conf\n"),
             "error: " + main + ":2: /etc/apache2/gone.conf: No such file or directory");
   EXPECT_EQ(of("<IfModule x>\n"), "error: " + main + ":1: this section does not end in this file");

@@ -2,6 +2,7 @@
 // starts the unit, which it refuses to do while the service that got the socket runs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/text.h"
@@ -85,7 +86,10 @@ Result<Edit> edit_drop_in(const Unit& unit, const std::string& value, const Read
 
 Result<Edit> edit_systemd_socket(const Invocation& invocation, const Wish& wish,
                                  const ReadFiles& read) {
-  (void)invocation;  // systemd's files are where they are
+  // A user's manager reads other directories (systemd.unit(5)).
+  if (std::ranges::find(invocation.arguments, "--user") != invocation.arguments.end()) {
+    return fail(ErrorCode::kUnsupported, "units of a user's own systemd are not edited");
+  }
   if (wish.setting != Setting::kBacklog) {
     return fail(ErrorCode::kUnsupported, "a socket unit has no such setting: its service has");
   }

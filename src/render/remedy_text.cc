@@ -40,7 +40,14 @@ int lines_of(std::string_view text) { return static_cast<int>(std::ranges::count
 std::string text_to_copy(std::string_view text, int indent) {
   std::string lines;
   while (!text.empty()) {
-    lines += std::string(static_cast<std::size_t>(indent), ' ') + printable(next_line(text)) + "\n";
+    lines += std::string(static_cast<std::size_t>(indent), ' ');
+    // Tabs stay, for a diff must be applied as it is.
+    std::string_view tab;
+    for (const std::string_view part : split(next_line(text), '\t')) {
+      lines += std::string(tab) + printable(part);
+      tab = "\t";
+    }
+    lines += "\n";
   }
   return lines;
 }

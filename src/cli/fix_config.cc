@@ -1,0 +1,136 @@
+#include "cli/fix_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "collect/config_files.h"
+#include "config/servers.h"
+#include "config/unified_diff.h"
+#include "facts/holders.h"
+
+namespace acceptq::cli {
+namespace {
+
+// Of a server's processes the one that started the others and knows how it was started itself.
+const facts::Process* master_of(const facts::Holders& holders) {
+  const auto is_server = [&](Pid pid) {
+    return std::ranges::any_of(holders.servers,
+                               [&](const facts::Process* other) { return other->pid == pid; });
+  };
+  const auto master = std::ranges::find_if(
+      holders.servers, [&](const facts::Process* process) { return !is_server(process->parent); });
+  return master != holders.servers.end() ? *master : nullptr;
+}
+
+// Whoever called listen(): the manager of the socket unit, where that did.
+const facts::Process* process_to_ask(const facts::Snapshot& snapshot,
+                                     const facts::Listener& listener, bool by_unit) {
+  const facts::Holders holders = facts::holders_of(snapshot, listener);
+  if (by_unit) return holders.manager;
+  return holders.one_program() != nullptr ? master_of(holders) : nullptr;
+}
+
+std::string places_of(const config::Edit& edit) {
+  std::string places;
+  for (const config::FileEdit& file : edit.files) {
+    places += fmt::format("{}{}", places.empty() ? "" : ", ", file.path);
+    if (file.before) places += fmt::format(":{}", file.line);
+  }
+  return places;
+}
+
+// What is to be done, as a sentence or two.
+std::string summary_of(const config::Edit& edit, const facts::Process& process) {
+  std::string text;
+  if (!edit.option.empty()) {
+    text = fmt::format("Start the server with the option {}.", edit.option);
+  } else if (edit.files.empty()) {
+    text = edit.effect == config::Effect::kReload ? "Reload the server." : "Restart the server.";
+  } else {
+    text = fmt::format("Change {}.", places_of(edit));
+  }
+  if (!edit.note.empty()) text += " " + edit.note + ".";
+  if (!edit.files.empty() && (process.pod || process.container)) {
+    text +=
+        " In a container a file comes from its image or a volume (of a pod, often a ConfigMap): "
+        "change it there, or it is lost with the container.";
+  }
+  return text;
+}
+
+std::string takes_effect(const config::Edit& edit, const facts::Process& process) {
+  if (process.pod) return "new_pod";
+  return edit.effect == config::Effect::kReload ? "reload" : "restart";
+}
+
+std::vector<remedy::Piece> pieces_of(const config::Edit& edit, const facts::Process& process) {
+  std::vector<remedy::Piece> pieces;
+  const bool here = !process.pod && !process.container;
+  for (const config::FileEdit& file : edit.files) {
+    pieces.push_back({.where = here ? "patch -p1 -d /" : "patch -p1, in the root of the container",
+                      .text = config::unified_diff(file)});
+  }
+  if (!edit.files.empty() && !edit.check.empty()) {
+    pieces.push_back({.where = "check it", .text = edit.check + "\n"});
+  }
+  if (!edit.command.empty()) pieces.push_back({.where = "then", .text = edit.command + "\n"});
+  return pieces;
+}
+
+}  // namespace
+
+Result<config::Edit> ServerConfigs::edit_of(const facts::Process& process,
+                                            const config::Wish& wish) {
+  Result<collect::ConfigFiles> files = collect::ConfigFiles::of(process.pid, process.start_ticks);
+  if (!files) return fail(files.error());
+  const Result<config::Invocation> how = files->invocation();
+  if (!how) return fail(how.error());
+  const config::ReadFiles read = [&](const std::string& name) {
+    Result<std::vector<config::File>> found = files->read(name);
+    if (!found) return found;
+    for (config::File& file : *found) {
+      const auto edited = edited_.find({process.pid, file.path});
+      if (edited != edited_.end()) file.text = edited->second;
+    }
+    return found;
+  };
+  Result<config::Edit> edit = config::plan_edit(*how, wish, read);
+  if (!edit) return edit;
+  for (const config::FileEdit& file : edit->files) {
+    edited_[{process.pid, file.path}] = file.after;
+  }
+  return edit;
+}
+
+void ServerConfigs::add_to(remedy::Plan& plan, const facts::Snapshot& snapshot,
+                           const facts::Listener& listener) {
+  if (!plan.target) return;
+  for (remedy::Knob& knob : plan.knobs) {
+    const auto way = std::ranges::find_if(knob.ways, [](const remedy::Way& each) {
+      return each.remedy.form == "application" || each.remedy.form == "systemd.socket";
+    });
+    if (way == knob.ways.end()) continue;
+    const facts::Process* process =
+        process_to_ask(snapshot, listener, way->remedy.form == "systemd.socket");
+    if (process == nullptr || !process->exe || !config::knows_server(*process->exe)) continue;
+    const Result<config::Edit> edit =
+        edit_of(*process, {.listener = listener, .value = plan.target->limit});
+    if (!edit) {
+      plan.notes.push_back(
+          fmt::format("The server's own configuration: {}.", edit.error().message()));
+      continue;
+    }
+    diagnose::Remedy& remedy = way->remedy;
+    if (remedy.form == "application") remedy.form = "server.config";
+    remedy.summary = summary_of(*edit, *process);
+    remedy.content.clear();
+    remedy.takes_effect = takes_effect(*edit, *process);
+    way->pieces = pieces_of(*edit, *process);
+  }
+}
+
+}  // namespace acceptq::cli

@@ -1,0 +1,33 @@
+// acceptq fix: the server's own configuration, as a diff of the files that it reads.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "config/edit.h"
+#include "facts/snapshot.h"
+#include "remedy/plan.h"
+
+namespace acceptq::cli {
+
+// What one run shows: each diff begins where those before it end, so that all of them can be
+// applied in their order, as two listens of one file need.
+class ServerConfigs {
+ public:
+  // Reads what the server that holds the listener reads, on this host, through its master or the
+  // manager of its socket unit, and has the knob of its own backlog say how its files are edited:
+  // as `server.config` in place of `application`, or within `systemd.socket`. Where that fails, a
+  // note says why.
+  void add_to(remedy::Plan& plan, const facts::Snapshot& snapshot, const facts::Listener& listener);
+
+ private:
+  [[nodiscard]] Result<config::Edit> edit_of(const facts::Process& process,
+                                             const config::Wish& wish);
+
+  std::map<std::pair<Pid, std::string>, std::string> edited_;  // process and path: the new text
+};
+
+}  // namespace acceptq::cli
