@@ -28,6 +28,7 @@ int fix_live(const FixCommand& command, const answer::Answer& answer,
              const std::vector<remedy::Plan>& plans) {
   const render::TermStyle style = style_of_stdout(command.color);
   std::vector<LiveWish> wishes;
+  wishes.reserve(plans.size());
   for (const remedy::Plan& plan : plans) {
     LiveWish wish{.key = plan.listener};
     if (plan.target) wish.limit = plan.target->limit;

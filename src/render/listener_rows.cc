@@ -188,7 +188,9 @@ std::string limit_text(const facts::Observation& observation, const facts::Liste
     case LimitSetBy::kKernel:
       return "the kernel: somaxconn does not bound its own listeners";
     case LimitSetBy::kAcceptq:
-      return "acceptq, which resized the queue";
+      return listener.resized_from ? fmt::format("acceptq, which resized the queue (from {})",
+                                                 listener.resized_from->value())
+                                   : "acceptq, which resized the queue";
     case LimitSetBy::kUnknown:
       break;
   }
