@@ -2,7 +2,7 @@
 // ours needs it.
 //
 // listen() of a process grants at most the somaxconn of the socket's own namespace, whoever calls
-// it and from where (net/socket.c, __sys_listen; __sys_listen_socket from 6.11:
+// it and from where (net/socket.c, __sys_listen; __sys_listen_socket in kernels that have it:
 // sock_net(sock->sk)).
 #pragma once
 

@@ -82,8 +82,13 @@ std::vector<Remedy> advise(const Subject& subject) {
       if (lacks_restart(subject)) add_restart_form(subject, remedies);
       add_application_form(subject, remedies);
       break;
+    case LimitSetBy::kAcceptq:  // until the server is restarted
+      if (subject.report.somaxconn && std::cmp_less(*subject.report.somaxconn, subject.wanted)) {
+        add_somaxconn_forms(subject, remedies);
+      }
+      add_application_form(subject, remedies);
+      break;
     case LimitSetBy::kKernel:
-    case LimitSetBy::kAcceptq:
       break;
   }
   if (!is_burst(subject) && (subject.cause != nullptr || is_full_all_the_time(subject))) {

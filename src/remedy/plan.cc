@@ -179,7 +179,9 @@ Plan plan_for(const facts::Observation& observation, const diagnose::Report& rep
   }
   const std::string reason = limit ? "as asked" : reason_of_wanted(subject);
   subject.wanted = limit.value_or(subject.wanted);
-  if (subject.wanted <= present->value()) {
+  // What acceptq has set lasts until the server is restarted.
+  const bool lasts = told.limit_set_by != LimitSetBy::kAcceptq;
+  if (lasts && subject.wanted <= present->value()) {
     plan.no_change = fmt::format("its limit is {} already", present->value());
     return plan;
   }

@@ -125,6 +125,16 @@ TEST(PlanFor, SaysWhenALongerQueueIsNoHelp) {
   EXPECT_EQ(enough.plan(128).no_change, "its limit is 128 already");
 }
 
+TEST(PlanFor, WhatAcceptqHasSetIsMadePermanent) {
+  Case c;
+  c.listener().limit = QueueLimit(4096);
+  c.told().limit_set_by = LimitSetBy::kAcceptq;
+  const Plan plan = c.plan(4096);
+  ASSERT_EQ(plan.knobs.size(), 2U);
+  EXPECT_EQ(plan.knobs[0].now, 128);
+  EXPECT_EQ(plan.knobs[1].now, 511);
+}
+
 TEST(PlanFor, FormsAreThoseOfWhoeverMadeTheNamespace) {
   const auto first_forms = [](const char* runtime, bool host) {
     Case c;
