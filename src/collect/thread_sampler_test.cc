@@ -107,13 +107,16 @@ TEST_F(ThreadSamplerTest, CountsTimeWhileAListenerIsInTroubleAndNoLonger) {
     threads_.times = {{.pid = kServer,
                        .tid = kServer,
                        .time = {.counted_ns = 100, .ready_ns = 10},
-                       .unmoved_ns = 90}};
+                       .unmoved_ns = 90,
+                       .closed = {{{80, 5}, {81, 7}}}}};
   });
   const facts::Observation observation = watch(8);
   const auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
   ASSERT_EQ(acceptors.threads.size(), 1U);
   ASSERT_TRUE(acceptors.threads[0].exact);
   EXPECT_EQ(acceptors.threads[0].exact->ready_ns, 10U);
+  // Of the listener's port.
+  EXPECT_EQ(acceptors.threads[0].closed, 5U);
   ASSERT_EQ(acceptors.threads[0].exact->blocked.size(), 1U);
   EXPECT_EQ(acceptors.threads[0].exact->blocked[0].syscall, "epoll_wait");
 }

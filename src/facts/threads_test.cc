@@ -34,10 +34,15 @@ Observation with_evidence() {
        .looks = 4},
       {.state = "S", .syscall = "futex", .lock = 0x7fff00001234, .timed = true, .looks = 1},
       {.state = "S", .syscall = "recvfrom", .fd = 4, .target = socket}};
+  thread.closed = 12;
   thread.exact = ExactTime{.counted_ns = 100, .on_core_ns = 2, .ready_ns = 3, .unplaced_ns = 5};
-  thread.exact->blocked = {
-      {.state = "D", .syscall = "read", .stack = {"rpc_wait_bit_killable"}, .ns = 89, .times = 7},
-      {.state = "S", .ns = 1, .times = 1}};
+  thread.exact->blocked = {{.state = "D",
+                            .syscall = "read",
+                            .stack = {"rpc_wait_bit_killable"},
+                            .ns = 89,
+                            .times = 7,
+                            .woken = 2},
+                           {.state = "S", .ns = 1, .times = 1}};
   Acceptors& acceptors = observation.accept_evidence.acceptors["tcp:1:0.0.0.0:80#2"];
   acceptors = {.queue_looks = 5, .waited_for = 1, .in_epoll = 5, .threads = {thread}};
   observation.accept_evidence.processes = {{.pid = Pid(3985),

@@ -40,6 +40,7 @@ Observation full() {
   thread.link = facts::AcceptLink::kEpoll;
   thread.times = {.user_ns = 1, .system_ns = 2, .delay_ns = 3, .voluntary = 4, .involuntary = 5};
   thread.waits = {wait};
+  thread.closed = 3;
   thread.exact = {.counted_ns = 9,
                   .on_core_ns = 1,
                   .blocked = {{.state = "S", .syscall = "read", .stack = {"ep_poll"}, .ns = 8}}};

@@ -23,7 +23,7 @@ ThreadWatch still(int tid, Wait wait) {
 }
 
 // It closed connections, and was in `wait` all the time, `times` times.
-ThreadWatch serves(int tid, Wait wait, std::uint64_t closed, std::uint64_t times,
+ThreadWatch serves(int tid, const Wait& wait, std::uint64_t closed, std::uint64_t times,
                    std::uint64_t woken) {
   ThreadWatch serves = thread(kPid, tid, AcceptLink::kOwner, wait, 1);
   serves.closed = closed;
