@@ -1,4 +1,4 @@
-"""What tests in guests have in common: clients, and the configuration of nginx."""
+"""What tests in guests and in pods have in common: clients, and the configuration of nginx."""
 
 import time
 
