@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -12,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -213,8 +213,10 @@ UniqueFd keep_only(int line) {
   constexpr int kLine = 3;
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   UniqueFd kept(::fcntl(line, F_DUPFD_CLOEXEC, kLine + 1));
-  for (const int standard : {0, 1, 2}) (void)::dup2(null, standard);
-  (void)::dup2(kept.get(), kLine);
+  if (null >= 0) {
+    for (const int standard : {0, 1, 2}) (void)::dup2(null, standard);
+  }
+  if (!kept.valid() || ::dup2(kept.get(), kLine) < 0) ::_exit(1);
   // Linux 5.9; before that the others stay open, which costs little.
   (void)::syscall(SYS_close_range, kLine + 1, ~0U, 0);
   (void)kept.release();

@@ -113,7 +113,8 @@ Result<config::File> RootedFiles::read_one(const std::string& path) {
   bytes_ += text->size();
   const Result<std::string> link = read_link("/proc/self/fd/" + std::to_string(found->get()));
   std::string real = link ? below_root(*link, root_name_) : std::string();
-  return config::File{real.starts_with('/') ? std::move(real) : path, std::move(*text)};
+  if (!real.starts_with('/')) real = path;
+  return config::File{.path = std::move(real), .text = std::move(*text)};
 }
 
 Result<std::vector<std::string>> RootedFiles::names_in(const std::string& directory) {
@@ -162,7 +163,7 @@ Result<std::vector<std::string>> RootedFiles::expand(const std::string& pattern)
       if (!names) return fail(names.error());
       for (const std::string& name : *names) {
         if (::fnmatch(component.c_str(), name.c_str(), FNM_PERIOD) != 0) continue;
-        matched.push_back(path + "/" + name);
+        matched.push_back(config::absolute(name, path + "/"));
       }
     }
     paths = std::move(matched);

@@ -89,7 +89,7 @@ Result<Edit> edit_gunicorn(const Invocation& invocation, const Wish& wish, const
         "Gunicorn serves as many at a time as it has workers and threads (--workers, --threads)");
   }
   const std::string value = std::to_string(wish.value);
-  const Edit option = edit_option("--backlog " + value);
+  Edit option = edit_option("--backlog " + value);
   if (option_value(words, {"--backlog"})) return option;
   const auto named = option_value(words, {"--config", "-c"});
   constexpr std::string_view kPlain = "file:";

@@ -38,11 +38,8 @@ Result<std::vector<std::string>> arguments_of(const Invocation& invocation) {
     return fail(ErrorCode::kNotFound,
                 fmt::format("\"{}\" does not tell how nginx was started: its master does", title));
   }
-  std::vector<std::string> words;
-  for (const std::string_view word : split_blank(title.substr(kMasterTitle.size()))) {
-    words.emplace_back(word);
-  }
-  return words;
+  const std::vector<std::string_view> words = split_blank(title.substr(kMasterTitle.size()));
+  return std::vector<std::string>(words.begin(), words.end());
 }
 
 // The files that may be the configuration, in the order in which to look for them: what nginx was
@@ -61,6 +58,7 @@ std::vector<std::string> main_files(const Invocation& invocation,
   const auto named = option_value(arguments, {"-c"});
   if (named && named->starts_with('/')) return {*named};
   std::vector<std::string> files;
+  files.reserve(prefixes.size());
   for (const std::string& prefix : prefixes) {
     files.push_back(absolute(named.value_or("conf/nginx.conf"), prefix));
   }

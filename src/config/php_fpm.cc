@@ -112,7 +112,7 @@ Result<Edit> edit_pool(const Pools& pools, const Wish& wish) {
                         value);
     }
     return edit_file(insert_line_after(pools.files[pool.listen_file], pool.listen.line_begin,
-                                       key + " = " + value));
+                                       fmt::format("{} = {}", key, value)));
   }
   return fail(ErrorCode::kNotFound,
               fmt::format("{}: no pool listens at {}", pools.files.front().path,

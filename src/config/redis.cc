@@ -103,7 +103,7 @@ Result<Edit> edit_redis(const Invocation& invocation, const Wish& wish, const Re
       if (entry.key == folded) found = {.file = &settings.files[file], .entry = entry};
     }
     if (found.file != nullptr) return edit_value(found, value);
-    return edit_file(append_line(settings.files.front(), key + " " + value));
+    return edit_file(append_line(settings.files.front(), fmt::format("{} {}", key, value)));
   }
   Edit edit = edit_option(fmt::format("--{} {}", key, value));
   edit.note = fmt::format(
