@@ -106,6 +106,13 @@ Result<Config> read_config(const Invocation& invocation, const ReadFiles& read) 
     return fail(ErrorCode::kNotFound, "HAProxy's command line names no configuration file");
   }
   for (std::size_t i = 0; i < config.files.size(); ++i) parse_into(config, i);
+  // Before the first section may be conditions (".if") alone.
+  const auto first = std::ranges::find_if(
+      config.lines, [](const Line& line) { return !line.words[0].value.starts_with('.'); });
+  if (first != config.lines.end() && !begins_section(first->words[0].value)) {
+    return fail(
+        malformed(config.files[first->file], first->words[0].begin, "this line is in no section"));
+  }
   return config;
 }
 
@@ -210,6 +217,11 @@ Result<Edit> edit_haproxy(const Invocation& invocation, const Wish& wish, const 
   if (bind->open) {
     return fail(malformed(config->files[bind->file], bind->words[0].begin,
                           "a quote or a backslash at its end leaves this line open"));
+  }
+  const std::string& last = bind->words.back().value;
+  if (last == "backlog" || last == "maxconn") {
+    return fail(malformed(config->files[bind->file], bind->words.back().begin,
+                          fmt::format("{} without its number", last)));
   }
   const std::string value = std::to_string(wish.value);
   Edit edit;

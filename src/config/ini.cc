@@ -27,7 +27,10 @@ std::size_t value_end(std::string_view line, std::size_t begin, const IniStyle& 
   std::size_t end = line.size();
   if (begin < line.size() && (line[begin] == '"' || line[begin] == '\'')) {
     const std::size_t quote = line.find(line[begin], begin + 1);
-    if (quote != std::string_view::npos) return quote + 1;
+    const bool alone =
+        quote != std::string_view::npos &&
+        (quote + 1 == line.size() || kBlanks.find(line[quote + 1]) != std::string_view::npos);
+    if (alone) return quote + 1;
   }
   for (std::size_t i = begin; i < line.size(); ++i) {
     const bool behind_blank = i == begin || kBlanks.find(line[i - 1]) != std::string_view::npos;
@@ -62,6 +65,7 @@ std::optional<IniEntry> parse_line(std::string_view line, const std::string& sec
   const std::string_view key = trim(line.substr(begin, separator - begin));
   if (key.empty()) return std::nullopt;
   entry.key = style.folds_key ? folded(key) : std::string(key);
+  entry.bare = style.separator != ' ' && separator == line.size();
   entry.value_begin =
       std::min(line.find_first_not_of(kBlanks, std::min(separator + 1, line.size())), line.size());
   entry.value_end = value_end(line, entry.value_begin, style);
@@ -105,8 +109,11 @@ Edit edit_value(const IniPlace& at, std::string_view value) {
   if (at.entry.value == value) {
     return edit_nothing(*at.file, at.entry.line_begin, fmt::format("{} {}", at.entry.key, value));
   }
-  return edit_file(
-      replace(*at.file, at.entry.value_begin, at.entry.value_end - at.entry.value_begin, value));
+  const std::size_t length = at.entry.value_end - at.entry.value_begin;
+  // Where there was none the key, or a comment, may stand right beside.
+  std::string by(value);
+  if (length == 0) by = fmt::format(" {}{} ", at.entry.bare ? "= " : "", value);
+  return edit_file(replace(*at.file, at.entry.value_begin, length, by));
 }
 
 }  // namespace acceptq::config

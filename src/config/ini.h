@@ -21,6 +21,7 @@ struct IniEntry {
   std::string section;  // "" before any
   std::string key;      // empty: the line begins a section
   std::string value;    // without the quotes around it
+  bool bare = false;    // no separator follows the key, where one should
   std::size_t line_begin = 0;
   std::size_t value_begin = 0;
   std::size_t value_end = 0;  // in the file's text, quotes included

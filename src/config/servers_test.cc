@@ -66,6 +66,9 @@ TEST(Haproxy, EditsTheBindOfTheAddress) {
             "/h.cfg: frontend f\n bind \"${IP}:${PORT}\" backlog 9\n");
   EXPECT_EQ(of("frontend f\n bind unix@/run/h.sock mode 600\n", wish_for_unix("/run/h.sock", 9)),
             "/h.cfg: frontend f\n bind unix@/run/h.sock mode 600 backlog 9\n");
+  EXPECT_EQ(of("frontend f\n bind :80 backlog\n", any),
+            "error: /h.cfg:2: backlog without its number");
+  EXPECT_EQ(of(" bind :80\n", any), "error: /h.cfg:1: this line is in no section");
   EXPECT_EQ(of("frontend f\n bind :80 name \"x\n", any),
             "error: /h.cfg:2: a quote or a backslash at its end leaves this line open");
   EXPECT_EQ(of("frontend f\n # bind :80\n", any), "error: /h.cfg: no bind line of 0.0.0.0:80");
@@ -99,6 +102,7 @@ TEST(Redis, EditsTheFileThatIsOfTheListener) {
             main + ": # tcp-backlog 1\nport 6379\nTCP-backlog 9\n");
   EXPECT_EQ(plan(how, {{main, "tcp-backlog 1\ntcp-backlog \"511\"\n"}}, wish),
             main + ": tcp-backlog 1\ntcp-backlog 9\n");
+  EXPECT_EQ(plan(how, {{main, "tcp-backlog \"5\"11\n"}}, wish), main + ": tcp-backlog 9\n");
   EXPECT_EQ(plan(how, {{main, "port 6379"}}, wish), main + ": port 6379\ntcp-backlog 9\n");
   EXPECT_EQ(plan(how, {{main, "include /x\n"}, {"/x", "tcp-backlog 7\n"}}, wish),
             "/x: tcp-backlog 9\n");
@@ -217,6 +221,7 @@ TEST(Uwsgi, EditsTheListenOfItsIni) {
             "/u.ini: [uwsgi]\nlisten = 9\n");
   EXPECT_EQ(plan(how, {{"/u.ini", "[uwsgi]\nini = x\n"}}, wish),
             "error: /u.ini:2: \"ini\" is not followed here: what it includes may set listen");
+  EXPECT_EQ(plan(how, {{"/u.ini", "[uwsgi]\nlisten\n"}}, wish), "/u.ini: [uwsgi]\nlisten = 9 \n");
   EXPECT_EQ(plan(how, {{"/u.ini", "a = 1\n"}}, wish), "error: /u.ini: no section [uwsgi]");
   EXPECT_EQ(plan({"/usr/bin/uwsgi", {"uwsgi", "u.ini", "-l", "5"}, "/"}, {}, wish),
             "option: --listen 9");
@@ -251,6 +256,8 @@ TEST(Mysql, EditsTheGroupOfTheServer) {
             "/etc/my.cnf: [mysqld]\nback_log = 9\nport=1\n");
   EXPECT_EQ(plan(how, {{"/etc/my.cnf", "[mysqld-8.0]\nback_log=1\n"}}, wish),
             "error: /etc/my.cnf:2: whether this server reads the group [mysqld-8.0] is not known");
+  EXPECT_EQ(plan(how, {{"/etc/my.cnf", "[mysqld]\nback_log =# none\n"}}, wish),
+            "/etc/my.cnf: [mysqld]\nback_log = 9 # none\n");
   EXPECT_EQ(plan(how, {}, wish), "option: --back-log=9");
   EXPECT_EQ(plan({"/usr/sbin/mysqld", {"mysqld", "--back_log=5"}, "/"},
                  {{"/etc/my.cnf", "[mysqld]"}}, wish),
