@@ -282,7 +282,7 @@ Result<std::vector<std::string>> ConfigFiles::ask(const std::string& question) {
 Result<config::Invocation> ConfigFiles::invocation() {
   Result<Fields> fields = ask(std::string(kInvocation));
   if (!fields) return fail(fields.error());
-  config::Invocation invocation{.program = fields->at(0), .directory = fields->at(1)};
+  config::Invocation invocation{.program = fields->at(0), .directory = fields->at(1), .pid = pid_};
   invocation.arguments.assign(fields->begin() + 2, fields->end());
   return invocation;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/units.h"
 #include "facts/listener.h"
 
 namespace acceptq::config {
@@ -36,6 +37,7 @@ struct Invocation {
   std::string program;                 // /proc/PID/exe, as seen from the process's root
   std::vector<std::string> arguments;  // /proc/PID/cmdline, the program's own name first
   std::string directory;               // /proc/PID/cwd, as seen from the process's root
+  Pid pid;                             // of the process, as whoever reads this calls it
 };
 
 // What is to be changed: how long a queue the server asks for, or what keeps it from accepting.
@@ -66,8 +68,9 @@ struct Edit {
   std::vector<FileEdit> files;  // none: only `option` changes, or nothing does
   std::string option;           // of the command line, which no file of the server holds
   Effect effect = Effect::kRestart;
-  std::string check;    // a command that finds faults in the files first: "nginx -t"; may be empty
-  std::string command;  // that makes it take effect: "nginx -s reload"; empty: restart the server
+  std::string check;    // a command that finds faults in the files first: "nginx -t"; may be
+                        // empty
+  std::string command;  // that makes it take effect: "kill -HUP 812"; empty: restart the server
   std::string note;     // what else is to be known, a sentence; may be empty
 };
 

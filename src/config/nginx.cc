@@ -23,8 +23,6 @@ namespace acceptq::config {
 namespace {
 
 constexpr std::uint32_t kDefaultBacklog = 511;  // NGX_LISTEN_BACKLOG on Linux
-constexpr std::string_view kCheck = "nginx -t";
-constexpr std::string_view kReload = "nginx -s reload";
 constexpr std::string_view kMasterTitle = "nginx: master process ";
 constexpr std::string_view kBacklog = "backlog=";
 
@@ -215,12 +213,7 @@ const NginxDirective* silent_server(const NginxConfig& config, const Shared& sha
   return nullptr;
 }
 
-Edit reload(FileEdit file) {
-  return {.files = {std::move(file)},
-          .effect = Effect::kReload,
-          .check = std::string(kCheck),
-          .command = std::string(kReload)};
-}
+Edit reload(FileEdit file) { return {.files = {std::move(file)}, .effect = Effect::kReload}; }
 
 Result<Edit> edit_backlog(const NginxConfig& config, const Wish& wish) {
   const Shared shared(config);
@@ -285,8 +278,6 @@ Result<Edit> edit_number(const NginxConfig& config, std::string_view name, std::
     const NginxWord& old = directive.words[1];
     if (old.value != number) return reload(replace(file, old.begin, old.end - old.begin, number));
     return Edit{.effect = Effect::kReload,
-                .check = std::string(kCheck),
-                .command = std::string(kReload),
                 .note = fmt::format("{} has {} {} already", place(file, old.begin), name, number)};
   }
   const std::string text = fmt::format("{} {};", name, number);
@@ -303,20 +294,41 @@ Result<Edit> edit_number(const NginxConfig& config, std::string_view name, std::
   return reload(insert_directive(main, workers->end + 1, text, workers->words[0].begin));
 }
 
+// With the options that make it read the files of this nginx: there may be others.
+std::string check_command(const Invocation& invocation, const NginxConfig& config) {
+  std::string command = "nginx -t";
+  const auto arguments = arguments_of(invocation);
+  const auto prefix = arguments ? option_value(*arguments, {"-p"}) : std::nullopt;
+  if (prefix) command += " -p " + absolute(*prefix, invocation.directory);
+  const bool named = arguments && option_value(*arguments, {"-c"}).has_value();
+  if (prefix || named) command += " -c " + config.files.front().path;
+  return command;
+}
+
+Result<Edit> edit_of(const NginxConfig& config, const Wish& wish) {
+  switch (wish.setting) {
+    case Setting::kBacklog:
+      return edit_backlog(config, wish);
+    case Setting::kConnections:
+      return edit_number(config, "worker_connections", "events", wish.value);
+    case Setting::kOpenFiles:
+      return edit_number(config, "worker_rlimit_nofile", "", wish.value);
+  }
+  return fail(ErrorCode::kUnsupported, "nginx has no such setting");
+}
+
 }  // namespace
 
 Result<Edit> edit_nginx(const Invocation& invocation, const Wish& wish, const ReadFiles& read) {
   const Result<NginxConfig> config = read_config(invocation, read);
   if (!config) return fail(config.error());
-  switch (wish.setting) {
-    case Setting::kBacklog:
-      return edit_backlog(*config, wish);
-    case Setting::kConnections:
-      return edit_number(*config, "worker_connections", "events", wish.value);
-    case Setting::kOpenFiles:
-      return edit_number(*config, "worker_rlimit_nofile", "", wish.value);
+  Result<Edit> edit = edit_of(*config, wish);
+  if (edit && edit->effect == Effect::kReload) {
+    edit->check = check_command(invocation, *config);
+    // Not `nginx -s`, which asks the default configuration for the master's PID.
+    edit->command = fmt::format("kill -HUP {}", invocation.pid.value());
   }
-  return fail(ErrorCode::kUnsupported, "nginx has no such setting");
+  return edit;
 }
 
 }  // namespace acceptq::config

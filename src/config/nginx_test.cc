@@ -13,7 +13,8 @@ using test::Tree;
 using test::wish_for;
 using test::wish_for_unix;
 
-const Invocation kDebian{"/usr/sbin/nginx", {"nginx: master process /usr/sbin/nginx"}, "/"};
+const Invocation kDebian{
+    "/usr/sbin/nginx", {"nginx: master process /usr/sbin/nginx"}, "/", Pid(812)};
 
 Result<Edit> edit_tree(const Tree& tree, const Wish& wish, const Invocation& how = kDebian) {
   return edit_nginx(how, wish, test::reader_of(tree));
@@ -115,7 +116,18 @@ TEST(Nginx, FollowsIncludes) {
   EXPECT_EQ(edit->files[0].after, "server {\n  listen 80 backlog=4096;\r\n}\n");
   EXPECT_EQ(edit->effect, Effect::kReload);
   EXPECT_EQ(edit->check, "nginx -t");
-  EXPECT_EQ(edit->command, "nginx -s reload");
+  EXPECT_EQ(edit->command, "kill -HUP 812");
+}
+
+// There may be several: `nginx -t` alone tests the default one, which need not be this.
+TEST(Nginx, ChecksTheFilesThatThisOneReads) {
+  const Tree tree = {{"/srv/a/my.conf", "http { server { listen 80; } }"}};
+  const Invocation how{
+      "/usr/sbin/nginx", {"nginx: master process nginx -p a/ -c my.conf"}, "/srv", Pid(9)};
+  const Result<Edit> edit = edit_tree(tree, wish_for("0.0.0.0", 80, 4096), how);
+  ASSERT_TRUE(edit) << edit.error().message();
+  EXPECT_EQ(edit->check, "nginx -t -p /srv/a/ -c /srv/a/my.conf");
+  EXPECT_EQ(edit->command, "kill -HUP 9");
 }
 
 TEST(Nginx, RefusesWhatItCannotEditWithItsPlace) {

@@ -141,7 +141,7 @@ Result<Edit> edit_php_fpm(const Invocation& invocation, const Wish& wish, const 
     edit->check = fmt::format("{} -t", own);
     if (wish.setting != Setting::kBacklog) {
       edit->effect = Effect::kReload;
-      edit->command = fmt::format("pkill -USR2 -o {}", own);  // the oldest is the master
+      edit->command = fmt::format("kill -USR2 {}", invocation.pid.value());
     }
     return edit;
   }

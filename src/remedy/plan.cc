@@ -92,7 +92,11 @@ std::pair<std::optional<std::int64_t>, bool> backlog_of(const Subject& subject) 
   if (subject.report.limit_set_by == LimitSetBy::kApplication) {
     return {subject.listener.limit->value(), false};
   }
-  if (server != nullptr && server->default_backlog) return {*server->default_backlog, true};
+  // One that has a higher limit than it usually asks for was told to ask for more.
+  const bool own = subject.report.limit_set_by != LimitSetBy::kAcceptq;
+  const bool usual = server != nullptr && server->default_backlog &&
+                     (!own || *server->default_backlog >= subject.listener.limit->value());
+  if (usual) return {*server->default_backlog, true};
   return {std::nullopt, false};
 }
 
@@ -117,7 +121,6 @@ std::vector<Knob> knobs_of(const Subject& subject) {
   std::vector<Knob> knobs;
   if (std::optional<Knob> knob = somaxconn_knob(subject)) knobs.push_back(std::move(*knob));
   if (std::optional<Knob> knob = backlog_knob(subject)) knobs.push_back(std::move(*knob));
-  if (knobs.size() == 2 && knobs[1].binds) std::swap(knobs[0], knobs[1]);
   // What comes after one of them is the other, which this plan changes as well.
   for (Knob& knob : knobs) {
     for (Way& way : knob.ways) way.remedy.then.clear();

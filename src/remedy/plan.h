@@ -46,7 +46,7 @@ struct Plan {
   // Empty where a longer queue would not help, or nothing is wrong; `no_change` says which.
   std::optional<Target> target;
   std::string no_change;
-  std::vector<Knob> knobs;         // all are needed; in the order in which they bind
+  std::vector<Knob> knobs;         // all are needed; in the order in which to change them
   std::vector<std::string> notes;  // what it costs, and what it does not reach
 };
 

@@ -79,16 +79,30 @@ TEST(PlanFor, TheGivenLimitIsThatOfEveryForm) {
   EXPECT_NE(plan.knobs[0].ways[0].remedy.content.find("somaxconn=500"), std::string::npos);
 }
 
-TEST(PlanFor, WhatBindsComesFirst) {
+// The server's next listen() gets no more than somaxconn is then.
+TEST(PlanFor, SomaxconnIsChangedBeforeTheServerAsksForMore) {
   Case c;
   c.listener().limit = QueueLimit(100);
   c.listener().backlog_requested = 100;
   c.told().limit_set_by = LimitSetBy::kApplication;
   const Plan plan = c.plan();
   ASSERT_EQ(plan.knobs.size(), 2U);
-  EXPECT_EQ(forms(plan.knobs[0]), std::vector<std::string>{"application"});
-  EXPECT_EQ(plan.knobs[0].now, 100);
-  EXPECT_FALSE(plan.knobs[0].by_default);
+  EXPECT_EQ(plan.knobs[0].now, 128);
+  EXPECT_FALSE(plan.knobs[0].binds);
+  EXPECT_EQ(forms(plan.knobs[1]), std::vector<std::string>{"application"});
+  EXPECT_EQ(plan.knobs[1].now, 100);
+  EXPECT_TRUE(plan.knobs[1].binds);
+  EXPECT_FALSE(plan.knobs[1].by_default);
+}
+
+TEST(PlanFor, AServerWithMoreThanItsDefaultWasToldSo) {
+  Case c;
+  c.listener().limit = QueueLimit(8096);
+  c.told().somaxconn = 8096;
+  const Plan plan = c.plan(16384);
+  ASSERT_EQ(plan.knobs.size(), 2U);
+  EXPECT_FALSE(plan.knobs[1].now.has_value());
+  EXPECT_FALSE(plan.knobs[1].by_default);
 }
 
 TEST(PlanFor, ABurstNeedsRoomForWhoFoundNone) {

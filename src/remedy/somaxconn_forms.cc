@@ -96,7 +96,8 @@ Way tuning_way(const Subject& subject) {
   return {.remedy = {.form = "cni.tuning",
                      .summary = "Or let the tuning plugin of CNI set it in every new pod of the "
                                 "node, past the kubelet's list (where "
-                                "/etc/cni/tuning/allowlist.conf exists, it must match). Some "
+                                "/etc/cni/tuning/allowlist.conf exists, it must match; what the "
+                                "pod's own sysctls set goes over it). Some "
                                 "network add-ons write that file again at each start.",
                      .content = plugin,
                      .takes_effect = "new_pod"},

@@ -67,6 +67,17 @@ std::string knobs_text(const TermStyle& style, const std::vector<Knob>& knobs) {
   return text;
 }
 
+// What one of them alone gives: the other's value.
+std::string both_text(const Knob& first, const Knob& second) {
+  if (!first.now || !second.now) {
+    return fmt::format("Both may be needed, in this order: the {} one is not known.",
+                       first.now ? "second" : "first");
+  }
+  return fmt::format(
+      "Both are needed, in this order: the first alone gives {}, the second alone {}.", *second.now,
+      *first.now);
+}
+
 std::string target_text(const TermStyle& style, const Plan& plan, const facts::Listener& listener) {
   const std::string present = listener.limit ? std::to_string(listener.limit->value()) : "?";
   std::string text = row(
@@ -75,13 +86,7 @@ std::string target_text(const TermStyle& style, const Plan& plan, const facts::L
   for (std::size_t i = 0; i < plan.knobs.size(); ++i) {
     text += row(style, "", fmt::format("{}. {}", i + 1, knob_line(style, plan.knobs[i])));
   }
-  if (plan.knobs.size() > 1) {
-    const Knob& behind = plan.knobs[1];
-    text += row(style, "",
-                behind.now ? fmt::format("Both are needed: after the first alone the limit is {}.",
-                                         *behind.now)
-                           : "Both may be needed: the second is not known.");
-  }
+  if (plan.knobs.size() > 1) text += row(style, "", both_text(plan.knobs[0], plan.knobs[1]));
   return text;
 }
 
