@@ -30,7 +30,7 @@ std::string after(const Tree& tree, const Wish& wish) {
 
 std::string in_http(const std::string& servers, const Wish& wish) {
   const std::string head = "events {}\nhttp {\n";
-  const std::string text = after({{"/etc/nginx/nginx.conf", head + servers + "}\n"}}, wish);
+  std::string text = after({{"/etc/nginx/nginx.conf", head + servers + "}\n"}}, wish);
   if (!text.starts_with(head)) return text;
   return text.substr(head.size(), text.size() - head.size() - 2);
 }

@@ -30,6 +30,7 @@
 namespace acceptq::test {
 namespace {
 
+constexpr const char* kProgram = ACCEPTQ_BINARY_DIR "/acceptq";
 constexpr std::uint32_t kWanted = 3000;
 constexpr std::chrono::seconds kPatience{20};
 
@@ -239,7 +240,7 @@ class Running {
 
  private:
   [[nodiscard]] std::string server_pid() const {
-    const std::string shell = std::to_string(process_->pid());
+    std::string shell = std::to_string(process_->pid());
     if (!server_.child) return shell;
     const auto children = read_file("/proc/" + shell + "/task/" + shell + "/children");
     require(children && !split_blank(*children).empty(), "the shell's child");
@@ -264,8 +265,8 @@ TEST(FixOfAServersConfiguration, IsTakenByPatchAsItIsPrinted) {
   if (::access(kServers[0].program, X_OK) != 0) GTEST_SKIP() << "nginx is not installed";
   Running nginx(kServers[0]);
   ASSERT_EQ(nginx.await(511), 511U);
-  const Output fix = run_program({ACCEPTQ_BINARY_DIR "/acceptq", "fix", "--for", "200ms", "--limit",
-                                  std::to_string(kWanted), nginx.selector()});
+  const Output fix = run_program(
+      {kProgram, "fix", "--for", "200ms", "--limit", std::to_string(kWanted), nginx.selector()});
   EXPECT_NE(fix.out.find("server.config: Change /etc/nginx/sites-available/default:22."),
             std::string::npos)
       << fix.out << fix.err;
