@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -106,8 +107,24 @@ Result<config::Edit> ServerConfigs::edit_of(const facts::Process& process,
   return edit;
 }
 
+// Its own setting, behind the command that helps at once; nothing where it has none.
+void ServerConfigs::add_descriptors(remedy::Way& way, const facts::Snapshot& snapshot,
+                                    const facts::Listener& listener) {
+  const facts::Process* process = process_to_ask(snapshot, listener, false);
+  if (process == nullptr || !process->exe || !config::knows_server(*process->exe)) return;
+  const Result<config::Edit> edit = edit_of(*process, {.listener = listener,
+                                                       .setting = config::Setting::kOpenFiles,
+                                                       .value = *way.descriptors});
+  if (!edit || edit->files.empty()) return;
+  way.pieces = {{.where = "at once", .text = way.remedy.content}};
+  std::ranges::move(pieces_of(*edit, *process), std::back_inserter(way.pieces));
+}
+
 void ServerConfigs::add_to(remedy::Plan& plan, const facts::Snapshot& snapshot,
                            const facts::Listener& listener) {
+  for (remedy::Way& way : plan.first) {
+    if (way.descriptors) add_descriptors(way, snapshot, listener);
+  }
   if (!plan.target) return;
   for (remedy::Knob& knob : plan.knobs) {
     const auto way = std::ranges::find_if(knob.ways, [](const remedy::Way& each) {

@@ -20,10 +20,12 @@ class ServerConfigs {
   // Reads what the server that holds the listener reads, on this host, through its master or the
   // manager of its socket unit, and has the knob of its own backlog say how its files are edited:
   // as `server.config` in place of `application`, or within `systemd.socket`. Where that fails, a
-  // note says why.
+  // note says why. Where descriptors have run out, the server's own bound on them is edited, too.
   void add_to(remedy::Plan& plan, const facts::Snapshot& snapshot, const facts::Listener& listener);
 
  private:
+  void add_descriptors(remedy::Way& way, const facts::Snapshot& snapshot,
+                       const facts::Listener& listener);
   [[nodiscard]] Result<config::Edit> edit_of(const facts::Process& process,
                                              const config::Wish& wish);
 

@@ -116,25 +116,35 @@ Remedy raise_cap(const Subject& subject) {
           .takes_effect = "restart"};
 }
 
+const facts::Process* without_descriptors(const Subject& subject) {
+  const auto found =
+      std::ranges::find_if(subject.holders.servers, [](const facts::Process* process) {
+        return process->open_files && process->open_files_limit &&
+               *process->open_files >= *process->open_files_limit;
+      });
+  return found != subject.holders.servers.end() ? *found : nullptr;
+}
+
+std::uint32_t descriptors_wanted(const facts::Process& process) {
+  constexpr std::uint32_t kAtLeast = 1024;  // the usual soft limit
+  return std::max(std::uint32_t{kAtLeast}, process.open_files_limit.value_or(0) * 2);
+}
+
 void add_descriptor_hint(const Subject& subject, std::vector<Remedy>& remedies) {
-  for (const facts::Process* process : subject.holders.servers) {
-    if (!process->open_files || !process->open_files_limit) continue;
-    if (*process->open_files < *process->open_files_limit) continue;
-    constexpr std::uint32_t kAtLeast = 1024;  // the usual soft limit
-    const std::uint32_t more = std::max(std::uint32_t{kAtLeast}, *process->open_files_limit * 2);
-    remedies.push_back(
-        {.form = "limits",
-         .summary = fmt::format("See whether {} (pid {}) has run out of descriptors: {} of {} are "
-                                "in use, and accept() fails when none is left, however long "
-                                "the queue is.",
-                                process->comm, process->pid.value(), *process->open_files,
-                                *process->open_files_limit),
-         .content = fmt::format("prlimit --pid {} --nofile={}:{}\n"
-                                "# to make it permanent: LimitNOFILE= of its unit, or ulimit -n",
-                                process->pid.value(), more, more),
-         .takes_effect = "now"});
-    return;  // the others of its program have the same limit
-  }
+  const facts::Process* process = without_descriptors(subject);
+  if (process == nullptr) return;  // the others of its program have the same limit
+  const std::uint32_t more = descriptors_wanted(*process);
+  remedies.push_back(
+      {.form = "limits",
+       .summary = fmt::format("See whether {} (pid {}) has run out of descriptors: {} of {} are "
+                              "in use, and accept() fails when none is left, however long "
+                              "the queue is.",
+                              process->comm, process->pid.value(), *process->open_files,
+                              *process->open_files_limit),
+       .content = fmt::format("prlimit --pid {} --nofile={}:{}\n"
+                              "# to make it permanent: LimitNOFILE= of its unit, or ulimit -n",
+                              process->pid.value(), more, more),
+       .takes_effect = "now"});
 }
 
 }  // namespace acceptq::remedy

@@ -20,6 +20,12 @@ namespace acceptq::remedy {
 // For a listener that has the limit which its server gives it at its cap.
 [[nodiscard]] diagnose::Remedy raise_cap(const Subject& subject);
 
+// The first holder that has used up its descriptors; null where none has, or it is not known.
+[[nodiscard]] const facts::Process* without_descriptors(const Subject& subject);
+
+// How many it should be allowed to have instead.
+[[nodiscard]] std::uint32_t descriptors_wanted(const facts::Process& process);
+
 // A hint, not a claim, where a process has used up its descriptors.
 void add_descriptor_hint(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "diagnose/deltas.h"
+#include "remedy/holder_advice.h"
 #include "remedy/limit_forms.h"
 #include "remedy/somaxconn_forms.h"
 #include "remedy/subject.h"
@@ -26,21 +27,25 @@ std::vector<const Finding*> findings_of(const diagnose::Report& report, const st
 }
 
 // What a longer queue is no part of; each once, though several findings say it.
-std::vector<Remedy> others(const std::vector<const Finding*>& findings) {
-  std::vector<Remedy> remedies;
+std::vector<Way> others(const std::vector<const Finding*>& findings, const Subject& subject) {
+  std::vector<Way> ways;
   for (const Finding* finding : findings) {
     for (const Remedy& remedy : finding->remedies) {
-      const bool is_new = std::ranges::none_of(remedies, [&](const Remedy& other) {
-        return other.form == remedy.form && other.summary == remedy.summary;
+      const bool is_new = std::ranges::none_of(ways, [&](const Way& other) {
+        return other.remedy.form == remedy.form && other.remedy.summary == remedy.summary;
       });
       if (remedy.lengthens || !is_new) continue;
       const bool is_said = std::ranges::any_of(
-          remedies, [&](const Remedy& other) { return other.content == remedy.content; });
-      remedies.push_back(remedy);
-      if (is_said) remedies.back().content.clear();
+          ways, [&](const Way& other) { return other.remedy.content == remedy.content; });
+      ways.push_back({.remedy = remedy});
+      if (is_said) ways.back().remedy.content.clear();
+      const facts::Process* process = without_descriptors(subject);
+      if (remedy.form == "limits" && process != nullptr) {
+        ways.back().descriptors = descriptors_wanted(*process);
+      }
     }
   }
-  return remedies;
+  return ways;
 }
 
 bool asks_for_longer(const std::vector<const Finding*>& findings) {
@@ -56,7 +61,7 @@ bool is_kernels(const Subject& subject) {
   return subject.report.limit_set_by == LimitSetBy::kKernel;
 }
 
-std::string why_no_change(const Subject& subject, const std::vector<Remedy>& first) {
+std::string why_no_change(const Subject& subject, const std::vector<Way>& first) {
   if (is_kernels(subject)) {
     return "the kernel itself listens here, with a limit of its own that no sysctl bounds";
   }
@@ -173,7 +178,7 @@ Plan plan_for(const facts::Observation& observation, const diagnose::Report& rep
   Subject subject = subject_of(observation, observation.after.listeners[listener], told,
                                cause != causes.end() ? cause->second : nullptr);
   const std::vector<const Finding*> findings = findings_of(report, told.key);
-  Plan plan{.listener = told.key, .first = others(findings)};
+  Plan plan{.listener = told.key, .first = others(findings, subject)};
   const auto& present = subject.listener.limit;
   const bool possible = !is_kernels(subject) && present;
   if (!possible || (!limit && !asks_for_longer(findings))) {

@@ -22,6 +22,8 @@ struct Piece {
 struct Way {
   diagnose::Remedy remedy;
   std::vector<Piece> pieces;
+  // Of `limits`: how many descriptors the process should be allowed to have.
+  std::optional<std::uint32_t> descriptors;
 };
 
 // Something that bounds the queue below what is wanted.
@@ -41,8 +43,8 @@ struct Target {
 };
 
 struct Plan {
-  std::string listener;                 // its key
-  std::vector<diagnose::Remedy> first;  // what a longer queue does not cure
+  std::string listener;    // its key
+  std::vector<Way> first;  // what a longer queue does not cure
   // Empty where a longer queue would not help, or nothing is wrong; `no_change` says which.
   std::optional<Target> target;
   std::string no_change;

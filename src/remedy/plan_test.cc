@@ -149,6 +149,20 @@ TEST(PlanFor, WhatAcceptqHasSetIsMadePermanent) {
   EXPECT_EQ(plan.knobs[1].now, 511);
 }
 
+TEST(PlanFor, DescriptorsThatHaveRunOutComeFirst) {
+  Case c;
+  c.owner().open_files = 64;
+  c.owner().open_files_limit = 64;
+  diagnose::Finding cause{.id = "AQ307", .listener = c.told().key};
+  cause.cause = diagnose::Cause{.kind = diagnose::CauseKind::kFdLimit};
+  c.report.findings.push_back(cause);
+  const Plan plan = c.plan();
+  EXPECT_FALSE(plan.target.has_value());
+  ASSERT_FALSE(plan.first.empty());
+  EXPECT_EQ(plan.first[0].remedy.form, "limits");
+  EXPECT_EQ(plan.first[0].descriptors, 1024U);
+}
+
 TEST(PlanFor, FormsAreThoseOfWhoeverMadeTheNamespace) {
   const auto first_forms = [](const char* runtime, bool host) {
     Case c;

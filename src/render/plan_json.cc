@@ -36,7 +36,7 @@ Json knob_json(const remedy::Knob& knob) {
 Json plan_json(const remedy::Plan& plan, const facts::Listener& listener,
                const diagnose::ListenerReport& report) {
   Json first = Json::array();
-  for (const diagnose::Remedy& remedy : plan.first) first.push_back(remedy_json(remedy));
+  for (const remedy::Way& way : plan.first) first.push_back(way_json(way));
   Json knobs = Json::array();
   for (const remedy::Knob& knob : plan.knobs) knobs.push_back(knob_json(knob));
   Json target = nullptr;

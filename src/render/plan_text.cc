@@ -38,6 +38,14 @@ std::string knob_line(const TermStyle& style, const Knob& knob) {
                      knob.binds ? " (the limit now)" : "");
 }
 
+std::string pieces_text(const TermStyle& style, const std::vector<Piece>& pieces, int indent) {
+  std::string text;
+  for (const Piece& piece : pieces) {
+    text += wrap(style, indent, "# " + printable(piece.where)) + text_to_copy(piece.text, indent + 2);
+  }
+  return text;
+}
+
 std::string way_text(const TermStyle& style, const Way& way) {
   constexpr int kIndent = 5;
   constexpr int kCode = 9;
@@ -46,11 +54,7 @@ std::string way_text(const TermStyle& style, const Way& way) {
                           fmt::format("{}: {}{}", ink(style, Ink::kBold, remedy.form),
                                       printable(remedy.summary), when(remedy)));
   if (way.pieces.empty()) return text + text_to_copy(remedy.content, kCode);
-  for (const Piece& piece : way.pieces) {
-    text +=
-        wrap(style, kIndent + 2, "# " + printable(piece.where)) + text_to_copy(piece.text, kCode);
-  }
-  return text;
+  return text + pieces_text(style, way.pieces, kIndent + 2);
 }
 
 std::string knobs_text(const TermStyle& style, const std::vector<Knob>& knobs) {
@@ -93,10 +97,14 @@ std::string target_text(const TermStyle& style, const Plan& plan, const facts::L
 std::string plan_text(const TermStyle& style, const Plan& plan, const facts::Listener& listener) {
   std::string text;
   for (std::size_t i = 0; i < plan.first.size(); ++i) {
-    const diagnose::Remedy& remedy = plan.first[i];
+    const diagnose::Remedy& remedy = plan.first[i].remedy;
     text += row(style, i == 0 ? "first" : "", printable(remedy.summary));
-    text += remedy.form == "cause" ? row(style, "", printable(remedy.content))
-                                   : text_to_copy(remedy.content, kLabel + 4);
+    if (!plan.first[i].pieces.empty()) {
+      text += pieces_text(style, plan.first[i].pieces, kLabel + 2);
+    } else {
+      text += remedy.form == "cause" ? row(style, "", printable(remedy.content))
+                                     : text_to_copy(remedy.content, kLabel + 4);
+    }
   }
   if (!plan.target) return text + row(style, "longer queue", "no: " + plan.no_change + ".");
   text += target_text(style, plan, listener);
