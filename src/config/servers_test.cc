@@ -287,6 +287,21 @@ TEST(Gunicorn, EditsOnlyAPlainNumber) {
             "option: --backlog 9");
 }
 
+TEST(PlanEdit, SaysThatAFileIsWrittenByAProgram) {
+  const Invocation how{"/usr/sbin/nginx", {"nginx: master process nginx"}, "/", Pid(9)};
+  const auto note = [&](const std::string& head) {
+    const Tree tree = {{"/etc/nginx/nginx.conf", head + "http { server { listen 80; } }\n"}};
+    return plan_edit(how, wish_for("0.0.0.0", 80, 9), test::reader_of(tree))->note;
+  };
+  EXPECT_EQ(
+      note("\n# Configuration checksum: 1234\n"),
+      "/etc/nginx/nginx.conf says of itself \"# Configuration checksum: 1234\": what writes it "
+      "may do so again, and the change belongs there");
+  EXPECT_NE(note("# THIS FILE IS MANAGED BY ANSIBLE\n"), "");
+  EXPECT_EQ(note("# the shop's\n"), "");
+  EXPECT_EQ(note("\n\n\n\n\n# generated\n"), "");
+}
+
 TEST(SystemdSocket, GetsADropIn) {
   const Invocation how{"/usr/lib/systemd/systemd", {"/sbin/init"}, "/"};
   const Wish wish = wish_for("::", 6379, 9);
