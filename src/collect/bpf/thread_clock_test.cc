@@ -180,7 +180,8 @@ TEST_F(ThreadClockTest, WhoeverServesConnectionsClosesThem) {
     // What began before, or ended after the programs, is not counted.
     // A server's own end that comes while its client, the same thread here, closes, looks like one.
     EXPECT_LE(closed->second, 2 * (rounds + 1));
-    EXPECT_GE(closed->second, rounds / 2);
+    // Before Linux 5.15 nothing tells that a reset comes from close(): a third is left.
+    EXPECT_GE(closed->second, rounds / 5);
   }
   ::close(listener);
 }
