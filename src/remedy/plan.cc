@@ -8,6 +8,7 @@
 #include "diagnose/deltas.h"
 #include "remedy/holder_advice.h"
 #include "remedy/limit_forms.h"
+#include "remedy/live_policy.h"
 #include "remedy/somaxconn_forms.h"
 #include "remedy/subject.h"
 
@@ -196,6 +197,14 @@ Plan plan_for(const facts::Observation& observation, const diagnose::Report& rep
   plan.target = Target{.limit = subject.wanted, .given = limit.has_value(), .why = reason};
   plan.knobs = knobs_of(subject);
   add_notes(subject, observation, plan);
+  plan.live = subject.listener.protocol == facts::Protocol::kTcp &&
+              !subject.listener.owners.empty() && !subject.listener.closed &&
+              QueueLimit(subject.wanted) > *present &&
+              live_objections({.report = report,
+                               .told = told,
+                               .listener = subject.listener,
+                               .to = QueueLimit(subject.wanted)})
+                  .empty();
   return plan;
 }
 

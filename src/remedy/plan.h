@@ -50,6 +50,9 @@ struct Plan {
   std::string no_change;
   std::vector<Knob> knobs;         // all are needed; in the order in which to change them
   std::vector<std::string> notes;  // what it costs, and what it does not reach
+  // Whether `fix --live` would give it that limit without being told to do so even so: the form
+  // "live", until the server is restarted.
+  bool live = false;
 };
 
 // For a listener of the report, which has its remedies; `limit` in place of what the evidence asks

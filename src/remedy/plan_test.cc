@@ -115,6 +115,21 @@ TEST(PlanFor, ABurstNeedsRoomForWhoFoundNone) {
   EXPECT_EQ(plan.target->limit, 16384U);  // twice 129 + 5000, rounded up
 }
 
+TEST(PlanFor, TheRunningServerIsHelpedMeanwhile) {
+  Case c;
+  c.told().full_fraction = 0.1;
+  EXPECT_TRUE(c.plan().live);
+  EXPECT_FALSE(c.plan(100'000).live) << "more than it would do unasked";
+  Case slow;
+  slow.told().full_fraction = 1;
+  EXPECT_FALSE(slow.plan().live);
+  Case unix_socket;
+  unix_socket.listener().protocol = facts::Protocol::kUnix;
+  unix_socket.told().key = facts::listener_key(unix_socket.listener());
+  unix_socket.report.findings[0].listener = unix_socket.told().key;
+  EXPECT_FALSE(unix_socket.plan(9000).live);
+}
+
 TEST(PlanFor, SaysWhenALongerQueueIsNoHelp) {
   Case healthy;
   healthy.report.findings.clear();

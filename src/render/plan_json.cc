@@ -53,7 +53,8 @@ Json plan_json(const remedy::Plan& plan, const facts::Listener& listener,
           {"target", std::move(target)},
           {"no_change", plan.no_change.empty() ? Json(nullptr) : Json(plan.no_change)},
           {"knobs", std::move(knobs)},
-          {"notes", plan.notes}};
+          {"notes", plan.notes},
+          {"live", plan.live}};
 }
 
 }  // namespace

@@ -41,7 +41,8 @@ std::string knob_line(const TermStyle& style, const Knob& knob) {
 std::string pieces_text(const TermStyle& style, const std::vector<Piece>& pieces, int indent) {
   std::string text;
   for (const Piece& piece : pieces) {
-    text += wrap(style, indent, "# " + printable(piece.where)) + text_to_copy(piece.text, indent + 2);
+    text +=
+        wrap(style, indent, "# " + printable(piece.where)) + text_to_copy(piece.text, indent + 2);
   }
   return text;
 }
@@ -94,7 +95,8 @@ std::string target_text(const TermStyle& style, const Plan& plan, const facts::L
   return text;
 }
 
-std::string plan_text(const TermStyle& style, const Plan& plan, const facts::Listener& listener) {
+std::string plan_text(const TermStyle& style, const Plan& plan, const facts::Snapshot& snapshot,
+                      const facts::Listener& listener) {
   std::string text;
   for (std::size_t i = 0; i < plan.first.size(); ++i) {
     const diagnose::Remedy& remedy = plan.first[i].remedy;
@@ -110,6 +112,14 @@ std::string plan_text(const TermStyle& style, const Plan& plan, const facts::Lis
   text += target_text(style, plan, listener);
   for (std::size_t i = 0; i < plan.notes.size(); ++i) {
     text += row(style, i == 0 ? "mind" : "", printable(plan.notes[i]));
+  }
+  if (plan.live) {
+    text +=
+        row(style, "meanwhile",
+            fmt::format("acceptq fix {} --live{} enlarges the queue of the running server, "
+                        "without a restart; it lasts until one.",
+                        selector_of(snapshot, listener),
+                        plan.target->given ? fmt::format(" --limit {}", plan.target->limit) : ""));
   }
   return text + knobs_text(style, plan.knobs);
 }
@@ -127,7 +137,7 @@ std::string plans_text(const TermStyle& style, const std::vector<Plan>& plans,
     const facts::Listener& listener = observation.after.listeners[i];
     text += (i == 0 ? "" : "\n") +
             listener_head(style, observation, listener, report.listeners[i], findings) +
-            plan_text(style, plans[i], listener);
+            plan_text(style, plans[i], observation.after, listener);
   }
   return for_terminal(style, text);
 }
