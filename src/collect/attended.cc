@@ -1,5 +1,6 @@
 #include "collect/attended.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,11 +9,13 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace acceptq::collect {
 namespace {
@@ -27,6 +30,14 @@ struct Worker {
   std::atomic<pid_t> tid{0};
   std::atomic<std::int64_t> since_ns{kIdle};  // when it began with `item`
   std::atomic<std::size_t> item{0};
+
+  // What whoever attends to it has seen: since when it has slept at one place.
+  struct Nap {
+    std::int64_t of_ns = kIdle;  // its since_ns
+    std::int64_t since_ns = 0;
+    std::uint64_t times_run = 0;
+  };
+  std::optional<Nap> nap;
 };
 
 thread_local Worker* this_worker = nullptr;
@@ -82,21 +93,50 @@ bool start_worker(const std::shared_ptr<Crew>& crew, Workers& workers) {
   return true;
 }
 
+std::string task_file(const Worker& worker, std::string_view name) {
+  return fmt::format("/proc/self/task/{}/{}", worker.tid.load(), name);
+}
+
 // Whether the thread waits in the kernel: one that is runnable has only got no core yet, as on a
 // busy machine or while the whole process was stopped. True where that cannot be read.
 bool sleeps(const Worker& worker) {
-  const auto stat = read_file("/proc/self/task/" + std::to_string(worker.tid) + "/stat");
+  const auto stat = read_file(task_file(worker, "stat"));
   const std::size_t name_end = stat ? stat->rfind(") ") : std::string::npos;
   return name_end == std::string::npos || stat->compare(name_end + 2, 1, "R") != 0;
 }
 
+// How often it has been given a core (the third number of schedstat, sched_info.pcount): as long as
+// that stays, it sleeps at one place. 0 where it cannot be read.
+std::uint64_t times_run(const Worker& worker) {
+  const auto text = read_file(task_file(worker, "schedstat"));
+  const std::vector<std::string_view> fields =
+      text ? split_blank(*text) : std::vector<std::string_view>();
+  return fields.size() < 3 ? 0 : parse_int<std::uint64_t>(fields[2]).value_or(0);
+}
+
+// Whether it has slept at one place for `patience`, as far as was seen: one that goes on, but is
+// seldom given a core, may be asleep at any one look.
+bool sleeps_for(Worker& worker, std::int64_t of_ns, std::chrono::nanoseconds patience) {
+  if (!sleeps(worker)) {
+    worker.nap.reset();
+    return false;
+  }
+  const std::int64_t now = monotonic_ns();
+  const std::uint64_t runs = times_run(worker);
+  if (!worker.nap || worker.nap->of_ns != of_ns || worker.nap->times_run != runs) {
+    worker.nap = Worker::Nap{.of_ns = of_ns, .since_ns = now, .times_run = runs};
+  }
+  return now - worker.nap->since_ns >= patience.count();
+}
+
 // The item that the worker has been stuck at for `patience`.
-std::optional<std::size_t> stuck_at(const Worker& worker, std::chrono::nanoseconds patience) {
+std::optional<std::size_t> stuck_at(Worker& worker, std::chrono::nanoseconds patience) {
   const std::int64_t since = worker.since_ns;
   const std::size_t item = worker.item;
+  if (since == kIdle) return std::nullopt;
   const std::int64_t spent = monotonic_ns() - since;
-  if (since == kIdle || spent < patience.count()) return std::nullopt;
-  const bool gives_up = spent > kPatienceWithRunnable * patience.count() || sleeps(worker);
+  const bool gives_up =
+      sleeps_for(worker, since, patience) || spent > kPatienceWithRunnable * patience.count();
   if (!gives_up || worker.since_ns != since) return std::nullopt;
   return item;
 }

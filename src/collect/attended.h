@@ -18,8 +18,8 @@
 
 namespace acceptq::collect {
 
-// How long the thread of one item may sleep in the kernel before the item is given up. Time in
-// which it is runnable counts only where it is twenty times as much.
+// How long the thread of one item may sleep at one place in the kernel before the item is given up.
+// Time in which it goes on, or would with a core, counts only where it is twenty times as much.
 inline constexpr std::chrono::milliseconds kPatience{300};
 
 // Called from inside an item that takes long because it is large: it begins anew to be waited for.

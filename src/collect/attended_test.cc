@@ -71,6 +71,14 @@ TEST(Attended, GivesUpTheRestWhereTooManyAreStuck) {
   while (*left < *entered) std::this_thread::yield();
 }
 
+// As a thread that is seldom given a core: at most looks it is asleep, but never where it was.
+TEST(Attended, WhoGoesOnIsNotStuck) {
+  const auto done = attend(1, 1, milliseconds(40), [](std::size_t) {
+    for (int i = 0; i < 60; ++i) std::this_thread::sleep_for(milliseconds(3));
+  });
+  EXPECT_THAT(done, IsEmpty());
+}
+
 // As a thread that waits for a core: it is not stuck, whatever the clock says.
 TEST(Attended, WhoComputesIsNotStuck) {
   const auto done = attend(1, 1, milliseconds(10), [](std::size_t) {
