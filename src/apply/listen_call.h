@@ -4,10 +4,10 @@
 // The child takes the duplicate (pidfd_getfd(2), Linux 5.6: the same open socket, so that the
 // server notices nothing), makes sure that it is the socket meant, calls listen(), makes sure
 // again, and ends. Of a socket that listens already, listen() changes sk_max_ack_backlog and
-// nothing else (net/ipv4/af_inet.c, __inet_listen_sk; inet_listen before that was split off): what is queued
-// stays. An MPTCP socket passes it on to the TCP socket below (net/mptcp/protocol.c, mptcp_listen),
-// and counts itself once more among the MPTCP sockets of /proc/net/protocols, as after any second
-// listen().
+// nothing else (net/ipv4/af_inet.c, __inet_listen_sk; inet_listen before that was split off): what
+// is queued stays. An MPTCP socket passes it on to the TCP socket below (net/mptcp/protocol.c,
+// mptcp_listen), and counts itself once more among the MPTCP sockets of /proc/net/protocols, as
+// after any second listen().
 //
 // A Unix socket is never touched: unix_listen() (net/unix/af_unix.c) makes the caller's credentials
 // those that clients see as their peer's.

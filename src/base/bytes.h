@@ -25,8 +25,8 @@ namespace acceptq {
 [[nodiscard]] std::string printable(std::string_view bytes);
 
 // The same for a whole page, whose line ends and tabs stay, and with `styled` also its own colours
-// (ESC [ … m). The last look at what goes out; the names in it went through printable() where they were put
-// in.
+// (ESC [ … m). The last look at what goes out; the names in it went through printable() where they
+// were put in.
 [[nodiscard]] std::string printable_page(std::string_view page, bool styled);
 
 // JSON text in which the characters that printable() escapes are written as \uXXXX: the same JSON.

@@ -110,7 +110,7 @@ inline CLI::Option* add_limit(CLI::App& app, const std::string& name,
               throw CLI::ValidationError(
                   name, fmt::format("\"{}\" is no whole number from 1 to {}", text, kMost));
             }
-            limit = *parsed;
+            limit = parsed;
           },
           help)
       ->type_name("N");

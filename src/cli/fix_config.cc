@@ -112,9 +112,9 @@ void ServerConfigs::add_descriptors(remedy::Way& way, const facts::Snapshot& sna
                                     const facts::Listener& listener) {
   const facts::Process* process = process_to_ask(snapshot, listener, false);
   if (process == nullptr || !process->exe || !config::knows_server(*process->exe)) return;
-  const Result<config::Edit> edit = edit_of(*process, {.listener = listener,
-                                                       .setting = config::Setting::kOpenFiles,
-                                                       .value = *way.descriptors});
+  const Result<config::Edit> edit = edit_of(
+      *process,
+      {.listener = listener, .setting = config::Setting::kOpenFiles, .value = *way.descriptors});
   if (!edit || edit->files.empty()) return;
   way.pieces = {{.where = "at once", .text = way.remedy.content}};
   std::ranges::move(pieces_of(*edit, *process), std::back_inserter(way.pieces));

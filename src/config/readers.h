@@ -13,6 +13,7 @@ using Reader = Result<Edit>(const Invocation& invocation, const Wish& wish, cons
 Reader edit_apache;
 Reader edit_gunicorn;
 Reader edit_haproxy;
+Reader edit_lighttpd;
 Reader edit_memcached;
 Reader edit_mysql;
 Reader edit_nginx;

@@ -29,15 +29,12 @@ Result<Edit> edit_postgresql(const Invocation& invocation, const Wish& wish,
 }
 
 constexpr Server kServers[] = {
-    {"nginx", edit_nginx},         {"openresty", edit_nginx},
-    {"tengine", edit_nginx},       {"apache2", edit_apache},
-    {"httpd", edit_apache},        {"haproxy", edit_haproxy},
-    {"redis", edit_redis},         {"valkey", edit_redis},
-    {"php-fpm", edit_php_fpm},     {"uwsgi", edit_uwsgi},
-    {"memcached", edit_memcached}, {"mysqld", edit_mysql},
-    {"mariadbd", edit_mysql},      {"python", edit_gunicorn},
-    {"pypy", edit_gunicorn},       {"systemd", edit_systemd_socket},
-    {"postgres", edit_postgresql},
+    {"nginx", edit_nginx},       {"openresty", edit_nginx},        {"tengine", edit_nginx},
+    {"apache2", edit_apache},    {"httpd", edit_apache},           {"haproxy", edit_haproxy},
+    {"redis", edit_redis},       {"valkey", edit_redis},           {"php-fpm", edit_php_fpm},
+    {"uwsgi", edit_uwsgi},       {"memcached", edit_memcached},    {"mysqld", edit_mysql},
+    {"lighttpd", edit_lighttpd}, {"mariadbd", edit_mysql},         {"python", edit_gunicorn},
+    {"pypy", edit_gunicorn},     {"systemd", edit_systemd_socket}, {"postgres", edit_postgresql},
 };
 
 const Server* server_of(std::string_view program) {

@@ -302,6 +302,39 @@ TEST(PlanEdit, SaysThatAFileIsWrittenByAProgram) {
   EXPECT_EQ(note("\n\n\n\n\n# generated\n"), "");
 }
 
+TEST(Lighttpd, HasOneNumberForAllListeners) {
+  const Invocation how{"/usr/sbin/lighttpd", {"/usr/sbin/lighttpd", "-D", "-f", "l.conf"}, "/etc"};
+  const Wish wish = wish_for("0.0.0.0", 80, 9);
+  const auto of = [&](const std::string& text) {
+    return plan(how, {{"/etc/l.conf", text}, {"/etc/d/a.conf", "x.y = \"1\"\n"}}, wish);
+  };
+  EXPECT_EQ(of("server.listen-backlog = 5 # few\n"),
+            "/etc/l.conf: server.listen-backlog = 9 # few\n");
+  EXPECT_EQ(of("server.port = 80\nx = ( \"a\",\n\tserver.listen-backlog = 5 )\n"),
+            "/etc/l.conf: server.port = 80\nserver.listen-backlog = 9\n"
+            "x = ( \"a\",\n\tserver.listen-backlog = 5 )\n");
+  // Neither a comment nor a text sets it.
+  EXPECT_EQ(
+      of("#server.listen-backlog = 5\nx = \"\nserver.listen-backlog = 5\"\ninclude \"d/*.conf\"\n"),
+      "/etc/l.conf: #server.listen-backlog = 5\nx = \"\nserver.listen-backlog = 5\"\n"
+      "include \"d/*.conf\"\nserver.listen-backlog = 9\n");
+  EXPECT_EQ(of("server.listen-backlog=9"),
+            "nothing: /etc/l.conf:1 has server.listen-backlog = 9 already");
+  EXPECT_EQ(
+      of("$SERVER[\"socket\"] == \":81\" {\n  server.listen-backlog = 5\n}\n"),
+      "error: /etc/l.conf:2: server.listen-backlog stands in a condition, whose listeners are "
+      "not known here");
+  EXPECT_EQ(of("server.listen-backlog = 5\nserver.listen-backlog := 6\n"),
+            "error: /etc/l.conf:2: server.listen-backlog is set a second time");
+  EXPECT_EQ(of("server.listen-backlog = 5 + var.x\n"),
+            "error: /etc/l.conf:1: server.listen-backlog is not one plain number here");
+  EXPECT_NE(of("include var.x\n").find("/etc/l.conf:1: include takes"), std::string::npos);
+  EXPECT_NE(of("include \"l.conf\"\n").find("error"), std::string::npos);
+  for (const char* cut : {"x = \"\n", "x = (\n", "$X == \"a\" {\n", "}\n", ")\n", "x = \"\\"}) {
+    EXPECT_NE(of(cut).find("this file"), std::string::npos) << cut;
+  }
+}
+
 TEST(SystemdSocket, GetsADropIn) {
   const Invocation how{"/usr/lib/systemd/systemd", {"/sbin/init"}, "/"};
   const Wish wish = wish_for("::", 6379, 9);

@@ -162,6 +162,7 @@ class Reader {
     spec.netns = map.text("namespace");
     check_netns(map, spec.netns);
     spec.command = map.texts("command");
+    spec.needs = map.texts("needs");
     if (spec.command.empty()) map.error("command", "is missing");
     if (const YAML::Node files = map.child("files"); files.IsDefined()) {
       spec.files = read_texts(files, "files");

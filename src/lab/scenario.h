@@ -42,6 +42,7 @@ struct ServerSpec {
   std::string netns;
   std::string group;  // empty: in none
   std::vector<std::string> command;
+  std::vector<std::string> needs;            // other programs that it starts, as a shell does
   std::map<std::string, std::string> files;  // written into the server's directory
   std::map<std::string, std::string> environment;
   std::uint16_t ready_port = 0;  // 0: ready once it runs

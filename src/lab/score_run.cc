@@ -53,10 +53,12 @@ std::string lacking(const Scenario& scenario) {
     return "there is no /dev/fuse";
   }
   for (const ServerSpec& server : scenario.servers) {
-    const std::string& program = server.command.front();
+    std::vector<std::string> programs = server.needs;
     // With a mark it is a file of the scenario.
-    if (program.find('@') == std::string::npos && !is_installed(program)) {
-      return program + " is not installed";
+    const std::string& first = server.command.front();
+    if (first.find('@') == std::string::npos) programs.push_back(first);
+    for (const std::string& program : programs) {
+      if (!is_installed(program)) return program + " is not installed";
     }
   }
   return {};

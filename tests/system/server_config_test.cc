@@ -126,6 +126,15 @@ const Server kServers[] = {
      .address = "127.0.0.1",
      .usual = 2048,
      .effect = Effect::kRestart},
+    {.name = "lighttpd",
+     .program = "/usr/sbin/lighttpd",
+     .etc = "lighttpd",
+     .prepare = "mkdir /var/log/lighttpd; chown www-data /var/log/lighttpd",
+     .start = "lighttpd -D -f /etc/lighttpd/lighttpd.conf",
+     .port = 80,
+     .address = "0.0.0.0",
+     .usual = 1024,
+     .effect = Effect::kRestart},
     // Its options as Debian's start script makes them from the file.
     {.name = "memcached",
      .program = "/usr/bin/memcached",
@@ -236,6 +245,9 @@ class Running {
     EXPECT_EQ(output.exit_code, 0) << command << output.out << output.err;
   }
 
+  // Its master was started in place of the shell.
+  void reload() const { run("kill -HUP " + std::to_string(process_->pid())); }
+
   [[nodiscard]] std::string selector() const { return ns_.selector(); }
 
  private:
@@ -271,7 +283,7 @@ TEST(FixOfAServersConfiguration, IsTakenByPatchAsItIsPrinted) {
             std::string::npos)
       << fix.out << fix.err;
   nginx.patch(fix.out);
-  nginx.run("nginx -t && nginx -s reload");
+  nginx.reload();
   EXPECT_EQ(nginx.await(kWanted), kWanted);
 }
 
