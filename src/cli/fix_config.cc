@@ -70,6 +70,7 @@ std::string takes_effect(const config::Edit& edit, const facts::Process& process
 
 std::vector<remedy::Piece> pieces_of(const config::Edit& edit, const facts::Process& process) {
   std::vector<remedy::Piece> pieces;
+  pieces.reserve(edit.files.size() + 2);
   const bool here = !process.pod && !process.container;
   for (const config::FileEdit& file : edit.files) {
     pieces.push_back({.where = here ? "patch -p1 -d /" : "patch -p1, in the root of the container",

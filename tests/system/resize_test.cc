@@ -52,8 +52,8 @@ class LiveResize : public testing::Test {
   }
 
   Output acceptq(const std::string& command, const std::vector<std::string>& arguments) {
-    std::vector<std::string> argv = {ACCEPTQ_BINARY_DIR "/acceptq", command, ns_->selector(),
-                                     "--tracing", "none"};
+    const std::string program = ACCEPTQ_BINARY_DIR "/acceptq";
+    std::vector<std::string> argv = {program, command, ns_->selector(), "--tracing", "none"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return run_program(argv);
   }
