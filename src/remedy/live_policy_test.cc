@@ -40,6 +40,7 @@ class LivePolicy : public testing::Test {
                               .listened_again = listened_again,
                               .undone_before = undone_before});
     std::vector<Objection> kinds;
+    kinds.reserve(found_.size());
     for (const LiveObjection& each : found_) kinds.push_back(each.kind);
     return kinds;
   }
