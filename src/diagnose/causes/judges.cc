@@ -19,7 +19,6 @@ double confidence_of(const AcceptTime& time) {
     case Certainty::kOnly:
       return 0.92 * seldom;
     case Certainty::kMain:
-      return 0.8 * seldom;
     case Certainty::kServe:
       return 0.8 * seldom;
     case Certainty::kRest:
