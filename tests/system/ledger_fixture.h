@@ -69,7 +69,8 @@ class LedgerFixture : public ::testing::TestWithParam<std::tuple<How, IpVersion>
 
   static bool by_tracepoints() { return std::get<0>(GetParam()) == How::kTracepoint; }
 
-  static double missed(double packets) { return by_kprobes() ? packets / 100 : 0; }
+  // Of a few packets, one is more than a hundredth.
+  static double missed(double packets) { return by_kprobes() ? 2 + packets / 100 : 0; }
 
   UniqueFd listen(int backlog = kBacklog) {
     UniqueFd fd;
