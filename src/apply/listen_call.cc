@@ -7,15 +7,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <thread>
 #include <type_traits>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/unique_fd.h"
@@ -172,17 +171,6 @@ bool read_reports(int fd, std::int64_t deadline_ns, ListenOutcome& outcome) {
   }
 }
 
-// One that hangs in the kernel, unkillable, is left to its fate.
-void reap(pid_t child) {
-  constexpr std::chrono::milliseconds kPause{5};
-  constexpr int kTries = 200;
-  for (int i = 0; i < kTries; ++i) {
-    const pid_t reaped = ::waitpid(child, nullptr, WNOHANG);
-    if (reaped == child || (reaped < 0 && errno != EINTR)) return;
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
 }  // namespace
 
 ListenOutcome listen_on(const SocketMeant& meant, const Holder& holder, int backlog,
@@ -210,7 +198,8 @@ ListenOutcome listen_on(const SocketMeant& meant, const Holder& holder, int back
   writer.reset();
   outcome.hung = !read_reports(reader.get(), deadline_ns, outcome);
   if (outcome.hung) ::kill(child, SIGKILL);
-  reap(child);
+  constexpr std::chrono::milliseconds kToEnd{1000};
+  reap_within(child, kToEnd);
   return outcome;
 }
 

@@ -33,7 +33,6 @@ int fix_live(const FixCommand& command, const answer::Answer& answer,
     LiveWish wish{.key = plan.listener};
     if (plan.target) wish.limit = plan.target->limit;
     wish.why = plan.target ? plan.target->why : plan.no_change;
-    if (wish.why.empty() && plan.target) wish.why = "given by --limit";
     for (const remedy::Knob& knob : plan.knobs) {
       if (!knob.ways.empty()) {
         wish.permanent += render::wrap(style, 2, knob.ways.front().remedy.summary);

@@ -5,7 +5,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,9 +12,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <thread>
 #include <utility>
 
+#include "base/child.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "collect/procfs/process.h"
@@ -257,11 +256,8 @@ Result<ConfigFiles> ConfigFiles::of(Pid pid, std::uint64_t start_ticks,
 ConfigFiles::~ConfigFiles() {
   if (!line_.valid()) return;  // moved from
   ::kill(child_, SIGKILL);
-  constexpr int kTries = 50;
-  constexpr std::chrono::milliseconds kPause{2};
-  for (int i = 0; i < kTries && ::waitpid(child_, nullptr, WNOHANG) == 0; ++i) {
-    std::this_thread::sleep_for(kPause);
-  }
+  constexpr std::chrono::milliseconds kToEnd{100};
+  reap_within(child_, kToEnd);
 }
 
 Result<std::vector<std::string>> ConfigFiles::ask(const std::string& question) {

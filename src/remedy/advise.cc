@@ -91,9 +91,7 @@ std::vector<Remedy> advise(const Subject& subject) {
     case LimitSetBy::kKernel:
       break;
   }
-  if (!is_burst(subject) && (subject.cause != nullptr || is_full_all_the_time(subject))) {
-    limit_to_bursts(remedies);
-  }
+  if (is_slow_to_accept(subject)) limit_to_bursts(remedies);
   return remedies;
 }
 

@@ -23,10 +23,7 @@ std::string indented(std::string_view text, int blanks) {
 }  // namespace
 
 std::string sysctl_patch(const Setting& setting) {
-  return fmt::format(
-      "spec:\n  template:\n    spec:\n      securityContext:\n        sysctls:\n        - name: "
-      "{}\n          value: \"{}\"\n",
-      setting.name, setting.value);
+  return "spec:\n  template:\n" + indented(pod_sysctls(setting), 4);
 }
 
 std::string init_container_patch(const Setting& setting) {

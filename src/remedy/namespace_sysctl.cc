@@ -15,8 +15,8 @@ std::string pod_sysctls(const Setting& setting) {
       setting.name, setting.value);
 }
 
-std::string docker_run(const Setting& setting) {
-  return fmt::format("docker run --sysctl {}={} …", setting.name, setting.value);
+std::string docker_run(const Setting& setting, std::string_view engine) {
+  return fmt::format("{} run --sysctl {}={} …", engine, setting.name, setting.value);
 }
 
 std::string container_sysctls(const Setting& setting) {

@@ -18,7 +18,8 @@ struct Setting {
 // A file below /etc/sysctl.d.
 [[nodiscard]] std::string sysctl_file(std::string_view file, const Setting& setting);
 [[nodiscard]] std::string pod_sysctls(const Setting& setting);
-[[nodiscard]] std::string docker_run(const Setting& setting);
+// By "docker" or "podman", which take the same.
+[[nodiscard]] std::string docker_run(const Setting& setting, std::string_view engine = "docker");
 // For a container of which only the inside is seen: both of the above.
 [[nodiscard]] std::string container_sysctls(const Setting& setting);
 // The command that sets it at once in the namespace that `inside` lives in.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "diagnose/deltas.h"
+#include "diagnose/findings_of.h"
 #include "remedy/holder_advice.h"
 #include "remedy/limit_forms.h"
 #include "remedy/live_policy.h"
@@ -18,14 +19,6 @@ namespace {
 using diagnose::Finding;
 using diagnose::LimitSetBy;
 using diagnose::Remedy;
-
-std::vector<const Finding*> findings_of(const diagnose::Report& report, const std::string& key) {
-  std::vector<const Finding*> findings;
-  for (const Finding& finding : report.findings) {
-    if (finding.listener == key) findings.push_back(&finding);
-  }
-  return findings;
-}
 
 // What a longer queue is no part of; each once, though several findings say it.
 std::vector<Way> others(const std::vector<const Finding*>& findings, const Subject& subject) {
@@ -138,9 +131,7 @@ void add_notes(const Subject& subject, const facts::Observation& observation, Pl
   const diagnose::ListenerReport& report = subject.report;
   const double arrivals = report.arrivals_per_s.value_or(0);
   const double accepts = report.accepts_per_s.value_or(0);
-  const bool slow =
-      !is_burst(subject) && (subject.cause != nullptr || is_full_all_the_time(subject));
-  if (slow && accepts > 0 && arrivals > accepts) {
+  if (is_slow_to_accept(subject) && accepts > 0 && arrivals > accepts) {
     plan.notes.push_back(fmt::format(
         "{:.3g} connections a second come and {:.3g} are accepted: a longer queue fills, "
         "too{}.",
@@ -178,7 +169,7 @@ Plan plan_for(const facts::Observation& observation, const diagnose::Report& rep
   const auto cause = causes.find(told.key);
   Subject subject = subject_of(observation, observation.after.listeners[listener], told,
                                cause != causes.end() ? cause->second : nullptr);
-  const std::vector<const Finding*> findings = findings_of(report, told.key);
+  const std::vector<const Finding*> findings = diagnose::findings_of(report, told.key);
   Plan plan{.listener = told.key, .first = others(findings, subject)};
   const auto& present = subject.listener.limit;
   const bool possible = !is_kernels(subject) && present;

@@ -119,12 +119,11 @@ Way crio_way(const Subject& subject) {
 }
 
 Way start_container_way(const Subject& subject, std::string_view engine) {
-  return {
-      .remedy = {
-          .form = "docker.sysctl",
-          .summary = fmt::format("Start the container with net.core.somaxconn {}.", subject.wanted),
-          .content = fmt::format("{} run --sysctl net.core.somaxconn={} …", engine, subject.wanted),
-          .takes_effect = "restart"}};
+  return {.remedy = {.form = "docker.sysctl",
+                     .summary = fmt::format("Start the container with net.core.somaxconn {}.",
+                                            subject.wanted),
+                     .content = docker_run(wanted(subject), engine),
+                     .takes_effect = "restart"}};
 }
 
 Way docker_way(const Subject& subject) { return start_container_way(subject, "docker"); }

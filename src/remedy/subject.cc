@@ -114,6 +114,10 @@ bool is_at_cap(const Subject& subject) {
          server->limit_at_cap == subject.listener.limit->value();
 }
 
+bool is_slow_to_accept(const Subject& subject) {
+  return !is_burst(subject) && (subject.cause != nullptr || is_full_all_the_time(subject));
+}
+
 bool is_full_all_the_time(const Subject& subject) {
   constexpr double kShare = 0.5;
   return subject.report.full_fraction.value_or(0) >= kShare;

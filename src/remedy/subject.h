@@ -52,6 +52,10 @@ struct Subject {
 // Whether the queue is full in so many samples that bursts do not explain it.
 [[nodiscard]] bool is_full_all_the_time(const Subject& subject);
 
+// Whether accept() does not keep pace: a cause is known, other than a burst, or the queue is full
+// all the time.
+[[nodiscard]] bool is_slow_to_accept(const Subject& subject);
+
 // Whether the listener has the limit that its server gives it at its own cap, so that the cap is to
 // be raised and not the backlog.
 [[nodiscard]] bool is_at_cap(const Subject& subject);

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "diagnose/findings_of.h"
 #include "render/listener_block.h"
 #include "render/listener_names.h"
 #include "render/listener_rows.h"
@@ -130,13 +131,10 @@ std::string plans_text(const TermStyle& style, const std::vector<Plan>& plans,
                        const diagnose::Report& report, const facts::Observation& observation) {
   std::string text;
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    std::vector<const diagnose::Finding*> findings;
-    for (const diagnose::Finding& finding : report.findings) {
-      if (finding.listener == plans[i].listener) findings.push_back(&finding);
-    }
     const facts::Listener& listener = observation.after.listeners[i];
     text += (i == 0 ? "" : "\n") +
-            listener_head(style, observation, listener, report.listeners[i], findings) +
+            listener_head(style, observation, listener, report.listeners[i],
+                          diagnose::findings_of(report, plans[i].listener)) +
             plan_text(style, plans[i], observation.after, listener);
   }
   return for_terminal(style, text);

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "diagnose/findings_of.h"
 #include "facts/json.h"
 #include "render/headline.h"
 #include "render/ledger_text.h"
@@ -196,11 +197,8 @@ std::vector<std::string> listener_lines(const TermStyle& style, const TopFrame& 
   if (found == listeners.end()) return {"", "  this listener is gone"};
   const facts::Listener& listener =
       frame.observation.after.listeners[static_cast<std::size_t>(found - listeners.begin())];
-  std::vector<const diagnose::Finding*> findings;
-  for (const diagnose::Finding& finding : frame.report.findings) {
-    if (finding.listener == key) findings.push_back(&finding);
-  }
-  std::string text = "\n" + listener_block(style, frame.observation, listener, *found, findings);
+  std::string text = "\n" + listener_block(style, frame.observation, listener, *found,
+                                           diagnose::findings_of(frame.report, key));
   for (const facts::Ledger& ledger : frame.totals) {
     if (facts::find_listener(frame.observation.after, ledger) != &listener || ledger.closed_at_ns) {
       continue;
