@@ -34,7 +34,7 @@ bool fails(const diagnose::Report& report, FailOn fail_on) {
 Result<std::optional<answer::Answer>> baseline_of(const CheckOptions& options,
                                                   const std::vector<select::Selector>& selectors) {
   if (options.baseline.empty()) return std::optional<answer::Answer>();
-  Result<facts::Observation> observation = read_observations({options.baseline});
+  Result<facts::Observation> observation = read_observations({options.baseline}, "--baseline");
   if (!observation) return fail(observation.error());
   answer::Answer all = answer::answer(std::move(*observation));
   if (const Status narrowed = answer::narrow(selectors, {}, all); !narrowed) {

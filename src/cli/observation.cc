@@ -16,8 +16,10 @@
 namespace acceptq::cli {
 namespace {
 
-Result<facts::Observation> read_observation(const std::string& path) {
-  if (path.empty()) return fail(ErrorCode::kMalformed, "--from needs a file, or - for stdin");
+Result<facts::Observation> read_observation(const std::string& path, std::string_view option) {
+  if (path.empty()) {
+    return fail(ErrorCode::kMalformed, fmt::format("{} needs a file, or - for stdin", option));
+  }
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
     return fail(ErrorCode::kMalformed, "cannot read " + path + ": it is a directory");
@@ -33,7 +35,8 @@ Result<facts::Observation> read_observation(const std::string& path) {
   if (!text) {
     // errno's text comes last in a message; what to do, before it.
     return fail({text.error().code, text.error().sys_errno,
-                 "--from needs a file that `acceptq check --save` wrote; " + text.error().context});
+                 fmt::format("{} needs a file that `acceptq check --save` wrote; {}", option,
+                             text.error().context)});
   }
   const std::string name = path == "-" ? "standard input" : path;
   if (text->starts_with("\x1f\x8b")) {
@@ -84,10 +87,11 @@ Result<facts::Observation> observe_host(const WatchOptions& options,
   return observation;
 }
 
-Result<facts::Observation> read_observations(const std::vector<std::string>& paths) {
+Result<facts::Observation> read_observations(const std::vector<std::string>& paths,
+                                             std::string_view option) {
   std::vector<facts::Recording> recordings;
   for (const std::string& path : paths) {
-    Result<facts::Observation> recording = read_observation(path);
+    Result<facts::Observation> recording = read_observation(path, option);
     if (!recording) return recording;
     recordings.push_back({.name = path, .observation = std::move(*recording)});
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -23,7 +24,8 @@ struct WatchOptions {
 [[nodiscard]] Result<facts::Observation> observe_host(
     const WatchOptions& options, const std::vector<select::Selector>& selectors);
 
-// Recordings of one host, joined; "-" is standard input.
-[[nodiscard]] Result<facts::Observation> read_observations(const std::vector<std::string>& paths);
+// Recordings of one host, joined; "-" is standard input. `option` named them, for errors.
+[[nodiscard]] Result<facts::Observation> read_observations(const std::vector<std::string>& paths,
+                                                           std::string_view option = "--from");
 
 }  // namespace acceptq::cli
