@@ -20,19 +20,26 @@ std::string indented(std::string_view text, int blanks) {
   return result;
 }
 
+// What a pod is made from, of what it is.
+std::string in_template(const std::string& pod) {
+  return "spec:\n  template:\n" + indented(pod, 4);
+}
+
 }  // namespace
 
-std::string sysctl_patch(const Setting& setting) {
-  return "spec:\n  template:\n" + indented(pod_sysctls(setting), 4);
+std::string sysctl_patch(const Setting& setting) { return in_template(pod_sysctls(setting)); }
+
+std::string pod_init_container(const Setting& setting) {
+  return fmt::format(
+      "spec:\n  initContainers:\n  - name: set-sysctl\n    image: busybox\n    command: "
+      "[\"sysctl\", "
+      "\"-w\", \"{}={}\"]\n    securityContext:\n      privileged: true\n      runAsUser: 0\n      "
+      "runAsNonRoot: false\n",
+      setting.name, setting.value);
 }
 
 std::string init_container_patch(const Setting& setting) {
-  return fmt::format(
-      "spec:\n  template:\n    spec:\n      initContainers:\n      - name: set-sysctl\n        "
-      "image: busybox\n        command: [\"sysctl\", \"-w\", \"{}={}\"]\n        "
-      "securityContext:\n          privileged: true\n          runAsUser: 0\n          "
-      "runAsNonRoot: false\n",
-      setting.name, setting.value);
+  return in_template(pod_init_container(setting));
 }
 
 std::string kustomization(const facts::Workload& workload, const std::string& patch) {

@@ -12,7 +12,10 @@ namespace acceptq::remedy {
 // not merged (listType=atomic, k8s.io/api/core/v1 PodSecurityContext).
 [[nodiscard]] std::string sysctl_patch(const Setting& setting);
 
-// A pod's template with a privileged init container that sets it before the server starts.
+// A pod with a privileged init container that sets it before the server starts, as root also where
+// the pod's other containers may not be (runAsNonRoot).
+[[nodiscard]] std::string pod_init_container(const Setting& setting);
+// A pod's template with that.
 [[nodiscard]] std::string init_container_patch(const Setting& setting);
 
 // kustomization.yaml with that patch.

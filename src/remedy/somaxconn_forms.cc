@@ -81,11 +81,7 @@ Way init_container_way(const Subject& subject) {
   return {.remedy = {.form = "pod.init_container",
                      .summary = "Where the kubelet does not allow it, let a privileged init "
                                 "container set it before the server starts.",
-                     .content = fmt::format(
-                         "spec:\n  initContainers:\n  - name: somaxconn\n    image: busybox\n    "
-                         "command: [\"sysctl\", \"-w\", \"net.core.somaxconn={}\"]\n    "
-                         "securityContext:\n      privileged: true\n",
-                         subject.wanted),
+                     .content = pod_init_container(setting),
                      .takes_effect = "new_pod"},
           .pieces = patches(subject, init_container_patch(setting))};
 }
