@@ -161,22 +161,28 @@ class Config {
   std::vector<Found> found_;
 };
 
-// One plain number, alone on its line.
-Result<Edit> edit_number(const Config& config, const Found& found, const std::string& value) {
-  const File& file = config.file_of(found);
-  const std::string_view text = file.text;
-  const std::size_t begin = found.statement.value;
+// Where a plain number that begins at `begin` and is alone on its line ends; `begin`: there is
+// none.
+std::size_t end_of_number(std::string_view text, std::size_t begin) {
   std::size_t end = begin;
   while (end < text.size() && std::isdigit(static_cast<unsigned char>(text[end])) != 0) ++end;
   const std::size_t rest = skip_blanks(text, end);
   const bool alone =
       rest >= text.size() || text[rest] == '\n' || text[rest] == '\r' || text[rest] == '#';
+  return alone ? end : begin;
+}
+
+Result<Edit> edit_number(const Config& config, const Found& found, const std::string& value) {
+  const File& file = config.file_of(found);
+  const std::string_view text = file.text;
+  const std::size_t begin = found.statement.value;
+  const std::size_t end = end_of_number(text, begin);
   const std::string& name = found.statement.name;
   if (found.statement.conditional) {
     return fail(malformed(file, found.statement.begin,
                           name + " stands in a condition, whose listeners are not known here"));
   }
-  if (end == begin || !alone) {
+  if (end == begin) {
     return fail(malformed(file, found.statement.begin, name + " is not one plain number here"));
   }
   if (text.substr(begin, end - begin) == value) {
@@ -194,8 +200,13 @@ Result<Edit> edit_config(const Config& config, const std::string& name, const st
   if (set.size() == 1) return edit_number(config, set.front(), value);
   const std::string line = name + " = " + value;
   const std::vector<Found> ports = config.find("server.port");
-  const bool beside = ports.size() == 1 && !ports.front().statement.conditional;
-  if (!beside) return edit_file(append_line(config.main(), line));
+  const auto is_plain = [&](const Found& found) {
+    const Statement& statement = found.statement;
+    return !statement.conditional &&
+           end_of_number(config.file_of(found).text, statement.value) != statement.value;
+  };
+  if (ports.size() != 1 || !is_plain(ports.front()))
+    return edit_file(append_line(config.main(), line));
   return edit_file(
       insert_line_after(config.file_of(ports.front()), ports.front().statement.begin, line));
 }
