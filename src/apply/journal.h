@@ -26,7 +26,4 @@ class Journal {
   std::string folder_;
 };
 
-// Who does it: uid, and SUDO_UID and SUDO_USER, which sudo(8) sets.
-void sign(facts::Resize& resize);
-
 }  // namespace acceptq::apply

@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "apply/this_author.h"
 #include "base/clock.h"
 #include "collect/netns/enter.h"
 
@@ -40,7 +41,7 @@ Resize record_of(const facts::Snapshot& snapshot, const ResizePlan::Member& memb
     // What an earlier change left raised is still to be put back.
     if (earlier->somaxconn && !earlier->somaxconn->put_back) record.somaxconn = earlier->somaxconn;
   }
-  sign(record);
+  record.author = this_author();
   return record;
 }
 

@@ -1,4 +1,5 @@
 #include "apply/resize.h"
+#include "apply/sysctl.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -159,7 +160,7 @@ ResizeOutcome resize_inside(const ResizePlan& plan, const BeforeChange& before_c
     any = any || !member.error;
   }
   if (!any) return outcome;
-  const Result<std::int64_t> somaxconn = read_somaxconn();
+  const Result<std::int64_t> somaxconn = read_sysctl(facts::kSomaxconn);
   if (!somaxconn) {
     outcome.error = somaxconn.error();
     return outcome;

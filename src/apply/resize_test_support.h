@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apply/resize.h"
+#include "apply/sysctl.h"
 #include "collect/scan.h"
 #include "support/child.h"
 #include "support/netns.h"
@@ -56,7 +57,7 @@ class ResizeTest : public testing::Test {
 
   std::int64_t somaxconn() {
     std::int64_t value = 0;
-    ns_->run([&] { value = read_somaxconn().value_or(-1); });
+    ns_->run([&] { value = read_sysctl(facts::kSomaxconn).value_or(-1); });
     return value;
   }
 

@@ -1,34 +1,11 @@
 #include "apply/somaxconn.h"
 
-#include <string>
 #include <utility>
 
-#include "base/file.h"
-#include "base/text.h"
+#include "apply/sysctl.h"
+#include "facts/namespace.h"
 
 namespace acceptq::apply {
-namespace {
-
-// /proc/sys/net is that of the thread's namespace (net/sysctl_net.c, net_ctl_header_lookup).
-constexpr const char* kPath = "/proc/sys/net/core/somaxconn";
-
-}  // namespace
-
-Result<std::int64_t> read_somaxconn() {
-  const Result<std::string> text = read_file(kPath, 256);
-  if (!text && text.error().code == ErrorCode::kNotFound) {
-    return fail(ErrorCode::kUnsupported,
-                "net.core.somaxconn is hidden from this namespace (Linux up to 6.2 hides it where "
-                "the namespace belongs to another user namespace), and what listen() would grant "
-                "is not known without it");
-  }
-  if (!text) return fail(text.error());
-  const auto value = parse_int<std::int64_t>(trim(*text));
-  if (!value) return fail(ErrorCode::kMalformed, std::string(kPath) + " holds no number");
-  return *value;
-}
-
-Status write_somaxconn(std::int64_t value) { return write_setting(kPath, std::to_string(value)); }
 
 SomaxconnEnd end_of_raised(std::int64_t raised_to, std::int64_t found, bool keep) {
   if (found != raised_to) return SomaxconnEnd::kChangedByOther;
@@ -41,7 +18,7 @@ SomaxconnOutcome end_raised(std::int64_t before, std::int64_t raised_to,
                             RaisedSomaxconn::Afterwards afterwards) {
   SomaxconnOutcome outcome{.before = before, .after = raised_to, .raised_to = raised_to};
   outcome.end = SomaxconnEnd::kNotPutBack;
-  const Result<std::int64_t> found = read_somaxconn();
+  const Result<std::int64_t> found = read_sysctl(facts::kSomaxconn);
   if (!found) {
     outcome.error = found.error();
     return outcome;
@@ -50,7 +27,7 @@ SomaxconnOutcome end_raised(std::int64_t before, std::int64_t raised_to,
   const SomaxconnEnd end =
       end_of_raised(raised_to, *found, afterwards == RaisedSomaxconn::Afterwards::kKeep);
   if (end == SomaxconnEnd::kPutBack) {
-    if (const Status written = write_somaxconn(before); !written) {
+    if (const Status written = write_sysctl(facts::kSomaxconn, before); !written) {
       outcome.error = written.error();
       return outcome;
     }
@@ -63,11 +40,12 @@ SomaxconnOutcome end_raised(std::int64_t before, std::int64_t raised_to,
 }  // namespace
 
 Result<RaisedSomaxconn> RaisedSomaxconn::Raise(std::int64_t wanted) {
-  const Result<std::int64_t> before = read_somaxconn();
+  const Result<std::int64_t> before = read_sysctl(facts::kSomaxconn);
   if (!before) return fail(before.error());
   SomaxconnOutcome outcome{.before = *before, .after = *before};
   if (*before >= wanted) return RaisedSomaxconn(std::move(outcome));
-  if (const Status written = write_somaxconn(wanted); !written) return fail(written.error());
+  if (const Status written = write_sysctl(facts::kSomaxconn, wanted); !written)
+    return fail(written.error());
   outcome.raised_to = wanted;
   outcome.after = wanted;
   return RaisedSomaxconn(std::move(outcome));

@@ -29,9 +29,6 @@ struct SomaxconnOutcome {
   std::optional<Error> error;  // of kNotPutBack
 };
 
-[[nodiscard]] Result<std::int64_t> read_somaxconn();
-[[nodiscard]] Status write_somaxconn(std::int64_t value);
-
 // Puts it back with end(), or else when it goes out of scope. To be used by one thread.
 class RaisedSomaxconn {
  public:

@@ -132,6 +132,9 @@ class Subject {
     for (const config::File& file : *files) {
       fields.push_back(file.path);
       fields.push_back(file.text);
+      const facts::FileIdentity identity = file.identity.value_or(facts::FileIdentity{});
+      fields.push_back(std::to_string(identity.device));
+      fields.push_back(std::to_string(identity.inode));
     }
     return fields;
   }
@@ -287,8 +290,14 @@ Result<std::vector<config::File>> ConfigFiles::read(const std::string& pattern) 
   Result<Fields> fields = ask(pattern);
   if (!fields) return fail(fields.error());
   std::vector<config::File> files;
-  for (std::size_t i = 0; i + 1 < fields->size(); i += 2) {
-    files.push_back({std::move((*fields)[i]), std::move((*fields)[i + 1])});
+  constexpr std::size_t kEach = 4;
+  const auto number = [&](std::size_t i) {
+    return parse_int<std::uint64_t>((*fields)[i]).value_or(0);
+  };
+  for (std::size_t i = 0; i + kEach <= fields->size(); i += kEach) {
+    files.push_back({.path = std::move((*fields)[i]),
+                     .text = std::move((*fields)[i + 1]),
+                     .identity = facts::FileIdentity{number(i + 2), number(i + 3)}});
   }
   return files;
 }

@@ -114,7 +114,11 @@ Result<config::File> RootedFiles::read_one(const std::string& path) {
   const Result<std::string> link = read_link("/proc/self/fd/" + std::to_string(found->get()));
   std::string real = link ? below_root(*link, root_name_) : std::string();
   if (!real.starts_with('/')) real = path;
-  return config::File{.path = std::move(real), .text = std::move(*text)};
+  struct stat status{};
+  if (::fstat(fd->get(), &status) != 0) return fail_errno(errno, path);
+  return config::File{.path = std::move(real),
+                      .text = std::move(*text),
+                      .identity = facts::FileIdentity{status.st_dev, status.st_ino}};
 }
 
 Result<std::vector<std::string>> RootedFiles::names_in(const std::string& directory) {

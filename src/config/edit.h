@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "base/units.h"
+#include "facts/change.h"
 #include "facts/listener.h"
 
 namespace acceptq::config {
@@ -24,6 +25,7 @@ namespace acceptq::config {
 struct File {
   std::string path;
   std::string text;
+  std::optional<facts::FileIdentity> identity;  // where it was read from a file system
 
   friend bool operator==(const File&, const File&) = default;
 };

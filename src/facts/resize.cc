@@ -29,9 +29,7 @@ static void fields(auto& archive, Resize& resize) {
   archive("done", resize.done);
   archive("somaxconn", resize.somaxconn);
   archive("realtime_ns", resize.realtime_ns);
-  archive("uid", resize.uid);
-  archive("sudo_uid", resize.sudo_uid);
-  archive("sudo_user", resize.sudo_user);
+  fields(archive, resize.author);
   archive("why", resize.why);
 }
 

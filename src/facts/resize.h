@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "facts/author.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::facts {
@@ -45,9 +46,7 @@ struct Resize {
   bool done = false;  // false: begun, and never heard of again
   std::optional<RaisedSysctl> somaxconn;
   std::int64_t realtime_ns = 0;
-  std::uint32_t uid = 0;
-  std::optional<std::uint32_t> sudo_uid;
-  std::optional<std::string> sudo_user;
+  Author author;
   std::string why;
 
   friend bool operator==(const Resize&, const Resize&) = default;

@@ -22,9 +22,7 @@ Resize resize() {
           .done = true,
           .somaxconn = RaisedSysctl{.before = 128, .raised_to = 8096, .put_back = true},
           .realtime_ns = 1'800'000'000'000'000'000,
-          .uid = 0,
-          .sudo_uid = 1000,
-          .sudo_user = "ann\xff",
+          .author = {.uid = 0, .sudo_uid = 1000, .sudo_user = "ann\xff"},
           .why = "AQ101"};
 }
 
@@ -60,8 +58,8 @@ TEST(Resize, ComesBackAsItWasWritten) {
   Resize least = resize();
   least.netns_cookie.reset();
   least.somaxconn.reset();
-  least.sudo_uid.reset();
-  least.sudo_user.reset();
+  least.author.sudo_uid.reset();
+  least.author.sudo_user.reset();
   EXPECT_EQ(resize_from_json(to_json(least)).value_or(Resize{}), least);
 }
 
