@@ -16,23 +16,12 @@
 namespace acceptq::cli {
 namespace {
 
-// Of a server's processes the one that started the others and knows how it was started itself.
-const facts::Process* master_of(const facts::Holders& holders) {
-  const auto is_server = [&](Pid pid) {
-    return std::ranges::any_of(holders.servers,
-                               [&](const facts::Process* other) { return other->pid == pid; });
-  };
-  const auto master = std::ranges::find_if(
-      holders.servers, [&](const facts::Process* process) { return !is_server(process->parent); });
-  return master != holders.servers.end() ? *master : nullptr;
-}
-
 // Whoever called listen(): the manager of the socket unit, where that did.
 const facts::Process* process_to_ask(const facts::Snapshot& snapshot,
                                      const facts::Listener& listener, bool by_unit) {
   const facts::Holders holders = facts::holders_of(snapshot, listener);
   if (by_unit) return holders.manager;
-  return holders.one_program() != nullptr ? master_of(holders) : nullptr;
+  return holders.master();
 }
 
 std::string places_of(const config::Edit& edit) {
@@ -50,7 +39,8 @@ std::string summary_of(const config::Edit& edit, const facts::Process& process) 
   if (!edit.option.empty()) {
     text = fmt::format("Start the server with the option {}.", edit.option);
   } else if (edit.files.empty()) {
-    text = edit.effect == config::Effect::kReload ? "Reload the server." : "Restart the server.";
+    text = config::kind_of(edit.takes_effect) == "reload" ? "Reload the server."
+                                                          : "Restart the server.";
   } else {
     text = fmt::format("Change {}.", places_of(edit));
   }
@@ -65,7 +55,7 @@ std::string summary_of(const config::Edit& edit, const facts::Process& process) 
 
 std::string takes_effect(const config::Edit& edit, const facts::Process& process) {
   if (process.pod) return "new_pod";
-  return edit.effect == config::Effect::kReload ? "reload" : "restart";
+  return config::kind_of(edit.takes_effect);
 }
 
 std::vector<remedy::Piece> pieces_of(const config::Edit& edit, const facts::Process& process) {
@@ -77,9 +67,10 @@ std::vector<remedy::Piece> pieces_of(const config::Edit& edit, const facts::Proc
                       .text = config::unified_diff(file)});
   }
   if (!edit.files.empty() && !edit.check.empty()) {
-    pieces.push_back({.where = "check it", .text = edit.check + "\n"});
+    pieces.push_back({.where = "check it", .text = config::shell_line(edit.check) + "\n"});
   }
-  if (!edit.command.empty()) pieces.push_back({.where = "then", .text = edit.command + "\n"});
+  const std::string then = config::shell_line(edit.takes_effect);
+  if (!then.empty()) pieces.push_back({.where = "then", .text = then + "\n"});
   return pieces;
 }
 

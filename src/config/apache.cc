@@ -282,7 +282,7 @@ Result<Edit> edit_apache(const Invocation& invocation, const Wish& wish, const R
     if (config.files().empty()) continue;
     Result<Edit> edit = edit_config(config, wish);
     if (!edit) return edit;
-    edit->check = "apachectl configtest";
+    edit->check = {"apachectl", "configtest"};
     if (wish.setting == Setting::kConnections && edit->note.empty()) {
       edit->note = fmt::format("ServerLimit times ThreadsPerChild must be {} at least", wish.value);
     }

@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "base/units.h"
+#include "config/takes_effect.h"
 #include "facts/change.h"
 #include "facts/listener.h"
 
@@ -64,16 +65,12 @@ struct FileEdit {
   friend bool operator==(const FileEdit&, const FileEdit&) = default;
 };
 
-enum class Effect { kReload, kRestart };
-
 struct Edit {
   std::vector<FileEdit> files;  // none: only `option` changes, or nothing does
   std::string option;           // of the command line, which no file of the server holds
-  Effect effect = Effect::kRestart;
-  std::string check;    // a command that finds faults in the files first: "nginx -t"; may be
-                        // empty
-  std::string command;  // that makes it take effect: "kill -HUP 812"; empty: restart the server
-  std::string note;     // what else is to be known, a sentence; may be empty
+  TakesEffect takes_effect;
+  Command check;     // finds faults in the files first: "nginx -t"; may be empty
+  std::string note;  // what else is to be known, a sentence; may be empty
 };
 
 // The number of the line that `offset` is in, from 1.

@@ -236,9 +236,9 @@ Result<Edit> edit_haproxy(const Invocation& invocation, const Wish& wish, const 
     edit = edit_file(
         replace(config->files[bind->file], bind->words.back().end, 0, " backlog " + value));
   }
-  edit.check = "haproxy -c";
+  edit.check = {"haproxy", "-c"};
   for (const std::string& name : option_values(invocation.arguments, {"-f"}))
-    edit.check += " -f " + name;
+    edit.check.insert(edit.check.end(), {"-f", absolute(name, invocation.directory)});
   return edit;
 }
 

@@ -236,7 +236,7 @@ Result<Edit> edit_lighttpd(const Invocation& invocation, const Wish& wish, const
   if (config.empty()) return fail(ErrorCode::kNotFound, "no file " + file);
   Result<Edit> edit = edit_config(config, name_of(wish.setting), std::to_string(wish.value));
   if (!edit) return edit;
-  edit->check = "lighttpd -tt -f " + file;
+  edit->check = {"lighttpd", "-tt", "-f", file};
   // Saying it twice is an error, so that the check would tell.
   if (edit->note.empty() && !config.find("include_shell").empty()) {
     edit->note = "What include_shell puts in is not read here";

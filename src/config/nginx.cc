@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -15,6 +16,7 @@
 
 #include "base/text.h"
 #include "config/command_line.h"
+#include "config/ini.h"
 #include "config/listen_address.h"
 #include "config/nginx_syntax.h"
 #include "config/readers.h"
@@ -213,8 +215,6 @@ const NginxDirective* silent_server(const NginxConfig& config, const Shared& sha
   return nullptr;
 }
 
-Edit reload(FileEdit file) { return {.files = {std::move(file)}, .effect = Effect::kReload}; }
-
 Result<Edit> edit_backlog(const NginxConfig& config, const Wish& wish) {
   const Shared shared(config);
   std::vector<const NginxDirective*> listens = listens_of(config, wish.listener);
@@ -226,7 +226,7 @@ Result<Edit> edit_backlog(const NginxConfig& config, const Wish& wish) {
                   fmt::format("{}: no listen directive of {}, neither here nor in what it includes",
                               config.files.front().path, endpoint_text(wish.listener)));
     }
-    return reload(
+    return edit_file(
         insert_into(config, *server, fmt::format("listen {} {};", wish.listener.port, parameter)));
   }
   const auto better = [](const NginxDirective* listen) {
@@ -250,16 +250,14 @@ Result<Edit> edit_backlog(const NginxConfig& config, const Wish& wish) {
   const NginxWord* old = backlog_word(listen);
   if (old == nullptr) {
     if (wish.value == kDefaultBacklog) {
-      return Edit{.effect = Effect::kRestart,
-                  .note = fmt::format("nginx asks for {} by default", kDefaultBacklog)};
+      return Edit{.note = fmt::format("nginx asks for {} by default", kDefaultBacklog)};
     }
-    return reload(replace(file, listen.words.back().end, 0, " " + parameter));
+    return edit_file(replace(file, listen.words.back().end, 0, " " + parameter));
   }
   if (old->value != parameter) {
-    return reload(replace(file, old->begin, old->end - old->begin, parameter));
+    return edit_file(replace(file, old->begin, old->end - old->begin, parameter));
   }
-  return Edit{.effect = Effect::kRestart,
-              .note = fmt::format("{} has {} already", place(file, old->begin), parameter)};
+  return edit_nothing(file, old->begin, parameter);
 }
 
 // A directive of one number in `block` ("" outside of all).
@@ -276,13 +274,13 @@ Result<Edit> edit_number(const NginxConfig& config, std::string_view name, std::
           malformed(file, directive.words[0].begin, fmt::format("{} takes one number", name)));
     }
     const NginxWord& old = directive.words[1];
-    if (old.value != number) return reload(replace(file, old.begin, old.end - old.begin, number));
-    return Edit{.effect = Effect::kReload,
-                .note = fmt::format("{} has {} {} already", place(file, old.begin), name, number)};
+    if (old.value != number)
+      return edit_file(replace(file, old.begin, old.end - old.begin, number));
+    return edit_nothing(file, old.begin, fmt::format("{} {}", name, number));
   }
   const std::string text = fmt::format("{} {};", name, number);
   if (!block.empty()) {
-    if (inside != nullptr) return reload(insert_into(config, *inside, text));
+    if (inside != nullptr) return edit_file(insert_into(config, *inside, text));
     return fail(ErrorCode::kNotFound,
                 fmt::format("{}: no block \"{}\"", config.files.front().path, block));
   }
@@ -290,18 +288,18 @@ Result<Edit> edit_number(const NginxConfig& config, std::string_view name, std::
     return !d.parent && !d.block && d.file == 0 && d.name() == "worker_processes";
   });
   const File& main = config.files.front();
-  if (workers == config.directives.end()) return reload(replace(main, 0, 0, text + "\n"));
-  return reload(insert_directive(main, workers->end + 1, text, workers->words[0].begin));
+  if (workers == config.directives.end()) return edit_file(replace(main, 0, 0, text + "\n"));
+  return edit_file(insert_directive(main, workers->end + 1, text, workers->words[0].begin));
 }
 
 // With the options that make it read the files of this nginx: there may be others.
-std::string check_command(const Invocation& invocation, const NginxConfig& config) {
-  std::string command = "nginx -t";
+Command check_command(const Invocation& invocation, const NginxConfig& config) {
+  Command command = {"nginx", "-t"};
   const auto arguments = arguments_of(invocation);
   const auto prefix = arguments ? option_value(*arguments, {"-p"}) : std::nullopt;
-  if (prefix) command += " -p " + absolute(*prefix, invocation.directory);
+  if (prefix) command.insert(command.end(), {"-p", absolute(*prefix, invocation.directory)});
   const bool named = arguments && option_value(*arguments, {"-c"}).has_value();
-  if (prefix || named) command += " -c " + config.files.front().path;
+  if (prefix || named) command.insert(command.end(), {"-c", config.files.front().path});
   return command;
 }
 
@@ -323,10 +321,12 @@ Result<Edit> edit_nginx(const Invocation& invocation, const Wish& wish, const Re
   const Result<NginxConfig> config = read_config(invocation, read);
   if (!config) return fail(config.error());
   Result<Edit> edit = edit_of(*config, wish);
-  if (edit && edit->effect == Effect::kReload) {
+  if (!edit) return edit;
+  // It calls listen() again only for another number.
+  const bool reloads = !edit->files.empty() || wish.setting != Setting::kBacklog;
+  if (reloads) {
     edit->check = check_command(invocation, *config);
-    // Not `nginx -s`, which asks the default configuration for the master's PID.
-    edit->command = fmt::format("kill -HUP {}", invocation.pid.value());
+    edit->takes_effect = by_signal(SIGHUP, invocation.pid);
   }
   return edit;
 }

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include <string>
 
 #include "config/nginx_syntax.h"
@@ -114,9 +116,8 @@ TEST(Nginx, FollowsIncludes) {
   EXPECT_EQ(edit->files[0].path, "/etc/nginx/sites-enabled/b");
   EXPECT_EQ(edit->files[0].line, 2U);
   EXPECT_EQ(edit->files[0].after, "server {\n  listen 80 backlog=4096;\r\n}\n");
-  EXPECT_EQ(edit->effect, Effect::kReload);
-  EXPECT_EQ(edit->check, "nginx -t");
-  EXPECT_EQ(edit->command, "kill -HUP 812");
+  EXPECT_EQ(edit->takes_effect, by_signal(SIGHUP, Pid(812)));
+  EXPECT_EQ(edit->check, (Command{"nginx", "-t"}));
 }
 
 // There may be several: `nginx -t` alone tests the default one, which need not be this.
@@ -126,8 +127,8 @@ TEST(Nginx, ChecksTheFilesThatThisOneReads) {
       "/usr/sbin/nginx", {"nginx: master process nginx -p a/ -c my.conf"}, "/srv", Pid(9)};
   const Result<Edit> edit = edit_tree(tree, wish_for("0.0.0.0", 80, 4096), how);
   ASSERT_TRUE(edit) << edit.error().message();
-  EXPECT_EQ(edit->check, "nginx -t -p /srv/a/ -c /srv/a/my.conf");
-  EXPECT_EQ(edit->command, "kill -HUP 9");
+  EXPECT_EQ(edit->check, (Command{"nginx", "-t", "-p", "/srv/a/", "-c", "/srv/a/my.conf"}));
+  EXPECT_EQ(edit->takes_effect, by_signal(SIGHUP, Pid(9)));
 }
 
 TEST(Nginx, RefusesWhatItCannotEditWithItsPlace) {
@@ -208,13 +209,13 @@ TEST(Nginx, KnowsThatAReloadIsNotEnoughWhereTheNumberStays) {
       edit_tree({{"/etc/nginx/nginx.conf", "http {\nserver { listen 80 backlog=4096; } }"}}, wish);
   ASSERT_TRUE(same);
   EXPECT_TRUE(same->files.empty());
-  EXPECT_EQ(same->effect, Effect::kRestart);
+  EXPECT_EQ(same->takes_effect, by_restart());
   EXPECT_EQ(same->note, "/etc/nginx/nginx.conf:2 has backlog=4096 already");
   const auto usual = edit_tree({{"/etc/nginx/nginx.conf", "http { server { listen 80; } }"}},
                                wish_for("0.0.0.0", 80, 511));
   ASSERT_TRUE(usual);
   EXPECT_TRUE(usual->files.empty());
-  EXPECT_EQ(usual->effect, Effect::kRestart);
+  EXPECT_EQ(usual->takes_effect, by_restart());
 }
 
 TEST(Nginx, SetsItsOtherBounds) {

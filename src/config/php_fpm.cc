@@ -2,6 +2,7 @@
 // socket on and does not call listen() again (measured, 8.2).
 #include <fmt/format.h>
 
+#include <csignal>
 #include <map>
 #include <string_view>
 
@@ -138,10 +139,9 @@ Result<Edit> edit_php_fpm(const Invocation& invocation, const Wish& wish, const 
     if (!edit) return edit;
     const std::string_view path = invocation.program;
     const std::string_view own = path.substr(path.rfind('/') + 1);
-    edit->check = fmt::format("{} -t", own);
+    edit->check = {std::string(own), "-t", "-y", name};
     if (wish.setting != Setting::kBacklog) {
-      edit->effect = Effect::kReload;
-      edit->command = fmt::format("kill -USR2 {}", invocation.pid.value());
+      edit->takes_effect = by_signal(SIGUSR2, invocation.pid);
     }
     return edit;
   }

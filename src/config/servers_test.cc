@@ -343,7 +343,7 @@ TEST(SystemdSocket, GetsADropIn) {
   EXPECT_EQ(plan(how, tree, wish),
             "/etc/systemd/system/r.socket.d/zz-acceptq.conf: [Socket]\nBacklog=9\n");
   const auto edit = plan_edit(how, wish, test::reader_of(tree));
-  EXPECT_EQ(edit->command,
+  EXPECT_EQ(shell_line(edit->takes_effect),
             "systemctl daemon-reload && systemctl stop r.service && systemctl restart r.socket");
   EXPECT_FALSE(edit->files[0].before);
   tree["/etc/systemd/system/r.socket.d/a.conf"] = "[Socket]\nBacklog=7\n";

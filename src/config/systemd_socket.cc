@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "config/ini.h"
@@ -101,10 +103,10 @@ Result<Edit> edit_systemd_socket(const Invocation& invocation, const Wish& wish,
   }
   Result<Edit> edit = edit_drop_in(**unit, std::to_string(wish.value), read);
   if (!edit) return edit;
-  const std::string stop =
-      (*unit)->service.empty() ? "" : fmt::format("systemctl stop {} && ", (*unit)->service);
-  edit->command =
-      fmt::format("systemctl daemon-reload && {}systemctl restart {}", stop, (*unit)->name);
+  std::vector<Command> commands = {{"systemctl", "daemon-reload"}};
+  if (!(*unit)->service.empty()) commands.push_back({"systemctl", "stop", (*unit)->service});
+  commands.push_back({"systemctl", "restart", (*unit)->name});
+  edit->takes_effect = by_commands(std::move(commands));
   return edit;
 }
 

@@ -25,6 +25,16 @@ const Process* Holders::one_program() const {
   return one ? servers.front() : nullptr;
 }
 
+const Process* Holders::master() const {
+  if (one_program() == nullptr) return nullptr;
+  const auto is_server = [&](Pid pid) {
+    return std::ranges::any_of(servers, [&](const Process* other) { return other->pid == pid; });
+  };
+  const auto found = std::ranges::find_if(
+      servers, [&](const Process* process) { return !is_server(process->parent); });
+  return found != servers.end() ? *found : nullptr;
+}
+
 const Process* Holders::first() const { return servers.empty() ? manager : servers.front(); }
 
 Holders holders_of(const Snapshot& snapshot, const Listener& listener) {

@@ -22,6 +22,9 @@ struct Holders {
 
   // The first of the servers where all of them run one program; else null.
   [[nodiscard]] const Process* one_program() const;
+  // Where all of them run one program, the one that started the others and knows how it was started
+  // itself: the first whose parent is none of them.
+  [[nodiscard]] const Process* master() const;
   // The first by pid of the servers, or the manager where there are none; null where no process is
   // known.
   [[nodiscard]] const Process* first() const;

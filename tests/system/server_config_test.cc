@@ -45,7 +45,7 @@ struct Server {
   const char* address;    // as the listener has it
   bool child;             // it runs below the shell that starts it, which stays
   std::uint32_t usual;    // its limit by default
-  config::Effect effect;  // that the edit must have
+  config::Effect effect;  // of the edit
 };
 
 using config::Effect;
@@ -226,8 +226,8 @@ class Running {
 
   void apply(const config::Edit& edit) {
     for (const config::FileEdit& file : edit.files) patch(config::unified_diff(file));
-    if (edit.effect == config::Effect::kRestart) return start();
-    run(edit.check + " && " + edit.command);
+    if (edit.takes_effect.effect == Effect::kRestart) return start();
+    run(config::shell_line(edit.check) + " && " + config::shell_line(edit.takes_effect));
   }
 
   // Below its files' root.
@@ -300,7 +300,7 @@ TEST_P(ServerConfigTest, IsEditedAndTakesEffectAsTold) {
   const Result<config::Edit> edit = running.edit(kWanted);
   ASSERT_TRUE(edit) << edit.error().message();
   ASSERT_FALSE(edit->files.empty()) << edit->option << edit->note;
-  EXPECT_EQ(edit->effect, server.effect);
+  EXPECT_EQ(edit->takes_effect.effect, server.effect);
   running.apply(*edit);
   EXPECT_EQ(running.await(kWanted), kWanted);
   const Result<config::Edit> again = running.edit(kWanted);
