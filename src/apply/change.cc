@@ -74,6 +74,8 @@ KeptChange begun(const Change& change, const std::string& boot_id, const std::st
           .why = why};
 }
 
+constexpr std::chrono::milliseconds kPause{200};
+
 // One change as it is executed or taken back.
 class Work {
  public:
@@ -101,16 +103,20 @@ class Work {
     return wait_for_limits();
   }
 
-  // What was done of it, the last step first.
+  // What was done of it. Whoever reads its files again calls listen() again, perhaps, so that
+  // comes when all else is as it was; not where a file of his could not be put back.
   void retreat() {
     for (const FileStep& step : first(kept_.change.files, files_) | std::views::reverse) {
       note(put_back_file(step));
     }
-    for (const ReloadStep& step : first(kept_.change.reloads, reloads_)) {
-      if (is_alive(step)) note(signal_process(step));
-    }
+    const bool files_are_back = outcome_.left.empty();
     for (const SysctlStep& step : first(kept_.change.sysctls, sysctls_) | std::views::reverse) {
       note(put_back_sysctl(step, surroundings_));
+    }
+    for (const ReloadStep& step : first(kept_.change.reloads, files_are_back ? reloads_ : 0)) {
+      if (!is_alive(step)) continue;
+      const Status checked = check_configuration(step);
+      note(checked ? signal_process(step) : checked);
     }
   }
 
@@ -121,6 +127,16 @@ class Work {
   }
   void leave_sysctls() { sysctls_ = 0; }
   [[nodiscard]] bool did_something() const { return sysctls_ + files_ + reloads_ > 0; }
+
+  // For a while, where they are known: whoever was signalled has to listen again first.
+  void wait_for_old_limits() {
+    const auto until = std::chrono::steady_clock::now() + surroundings_.steady;
+    look_at_limits();
+    while (!limits_are_old() && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(kPause);
+      look_at_limits();
+    }
+  }
 
   void look_at_limits() {
     outcome_.limits.clear();
@@ -147,10 +163,17 @@ class Work {
     return true;
   }
 
+  [[nodiscard]] bool limits_are_old() const {
+    for (std::size_t i = 0; i < outcome_.limits.size(); ++i) {
+      const facts::ExpectedLimit& limit = kept_.change.limits[i];
+      if (limit.limit && limit.before && outcome_.limits[i] != limit.before) return false;
+    }
+    return true;
+  }
+
   // Until every limit is what it should be, and then for as long as they have to stay so.
   Status wait_for_limits() {
     using Clock = std::chrono::steady_clock;
-    constexpr std::chrono::milliseconds kPause{200};
     const bool expects = std::ranges::any_of(
         kept_.change.limits, [](const auto& expected) { return expected.limit.has_value(); });
     auto until = Clock::now() + surroundings_.patience;
@@ -238,7 +261,7 @@ ChangeOutcome take_back(const KeptChange& kept, const std::string& boot_id,
   work.all_was_done();
   if (kept.boot_id != boot_id) work.leave_sysctls();
   work.retreat();
-  work.look_at_limits();
+  work.wait_for_old_limits();
   outcome.end = outcome.left.empty() ? ChangeEnd::kDone : ChangeEnd::kNotTakenBack;
   if (outcome.left.empty()) {
     note_journal(journal.forget(kept), outcome);

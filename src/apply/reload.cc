@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -141,13 +142,19 @@ std::optional<int> wait_until(pid_t child, std::int64_t deadline_ns) {
   }
 }
 
-std::string last_line(std::string_view text) {
-  std::string_view last;
+// The last lines of what a program said, as one.
+std::string last_words(std::string_view text) {
+  constexpr std::size_t kLines = 3;
+  std::vector<std::string> lines;
   while (!text.empty()) {
     const std::string_view line = trim(next_line(text));
-    if (!line.empty()) last = line;
+    if (!line.empty()) lines.push_back(printable(line));
   }
-  return printable(last);
+  std::string words;
+  for (std::size_t i = lines.size() - std::min(kLines, lines.size()); i < lines.size(); ++i) {
+    words += (words.empty() ? "" : "; ") + lines[i];
+  }
+  return words;
 }
 
 }  // namespace
@@ -187,7 +194,7 @@ Status check_configuration(const facts::ReloadStep& step, std::chrono::milliseco
   if (WIFEXITED(*status) && WEXITSTATUS(*status) == kNoProgram) {
     return fail(ErrorCode::kNotFound, "cannot run " + program + " to check the configuration");
   }
-  return fail(ErrorCode::kMalformed, program + " finds a fault: " + last_line(said));
+  return fail(ErrorCode::kMalformed, program + " finds a fault: " + last_words(said));
 }
 
 Status signal_process(const facts::ReloadStep& step) {

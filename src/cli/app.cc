@@ -171,20 +171,37 @@ void define_fix(CLI::App& app, Parsed& parsed) {
       fix->add_flag("--live", command.live,
                     "enlarge the queue of the running server in place, without a restart")
           ->excludes(from);
-  CLI::Option* undo = fix->add_flag("--undo", command.undo, "take back what --live did")
+  CLI::Option* apply =
+      fix->add_option_function<std::string>(
+             "--apply",
+             [&command](const std::string& forms) {
+               for (const std::string_view form : split(forms, ','))
+                 command.apply.emplace_back(form);
+             },
+             "carry out these forms of the plan: netns.sysctl, sysctl.d, server.config")
+          ->type_name("FORM[,FORM]")
+          ->excludes(from)
+          ->excludes(live);
+  CLI::Option* undo = fix->add_flag("--undo", command.undo, "take back what --live and --apply did")
                           ->excludes(from)
                           ->excludes(time)
-                          ->excludes(live);
+                          ->excludes(live)
+                          ->excludes(apply);
   CLI::Option* yes = fix->add_flag("--yes", command.yes, "do not ask first, as in a script");
-  fix->add_flag("--even-so", command.even_so,
-                "--live even where a longer queue cures nothing, is very long, or will not last")
-      ->needs(live);
+  CLI::Option* even_so =
+      fix->add_flag("--even-so", command.even_so,
+                    "even where a longer queue cures nothing, is very long, or will not last");
   fix->add_flag("--keep-sysctl", command.keep_sysctl,
                 "leave the namespace's somaxconn raised, where --live has to raise it")
       ->needs(live);
-  fix->final_callback([&command, yes, undo, limit] {
-    if (yes->count() > 0 && !command.live && !command.undo) {
-      throw CLI::ValidationError("--yes", "there is nothing to agree to without --live or --undo");
+  fix->final_callback([&command, yes, even_so, undo, limit] {
+    const bool changes = command.live || !command.apply.empty();
+    if (yes->count() > 0 && !changes && !command.undo) {
+      throw CLI::ValidationError("--yes",
+                                 "there is nothing to agree to without --live, --apply or --undo");
+    }
+    if (even_so->count() > 0 && !changes) {
+      throw CLI::ValidationError("--even-so", "it goes with --live or --apply");
     }
     if (undo->count() > 0 && limit->count() > 0) {
       throw CLI::ValidationError("--undo",
@@ -194,15 +211,17 @@ void define_fix(CLI::App& app, Parsed& parsed) {
   });
   fix->add_flag(
       "--json", command.json,
-      "print it as JSON, schema acceptq.fix/1, or of --live and --undo acceptq.fix_live/1");
+      "print it as JSON, schema acceptq.fix/1; of --live and --undo acceptq.fix_live/1, of --apply "
+      "acceptq.fix_apply/1");
   add_tracing(*fix, command.tracing);
   add_color(*fix, command.color);
   fix->footer(
-      "Changes nothing without --live or --undo.\n"
+      "Changes nothing without --live, --apply or --undo.\n"
       "Examples:\n"
       "  acceptq fix :80                      what to change, and how\n"
       "  acceptq fix :80 --limit 8192         for a queue of that length\n"
       "  acceptq fix :80 --live               enlarge the running server's queue now\n"
+      "  acceptq fix :80 --apply server.config  edit the server's configuration and reload it\n"
       "  acceptq fix :80 --undo               give it back the limit that it had\n"
       "  acceptq fix --from night.json :80    for what was recorded");
 }

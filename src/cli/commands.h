@@ -66,11 +66,12 @@ struct FixCommand {
   double seconds = 2.0;
   std::optional<std::uint32_t> limit;  // in place of what the evidence asks for
   std::vector<std::string> from;
-  bool live = false;         // give the running server's queue the limit
-  bool undo = false;         // take back what --live did
-  bool yes = false;          // of these two: do not ask
-  bool even_so = false;      // --live: whatever speaks against it, but for what is not safe
-  bool keep_sysctl = false;  // --live: leave somaxconn raised
+  bool live = false;               // give the running server's queue the limit
+  std::vector<std::string> apply;  // forms of the plan to execute
+  bool undo = false;               // take back what these two did
+  bool yes = false;                // of these three: do not ask
+  bool even_so = false;            // whatever speaks against it, but for what is not safe
+  bool keep_sysctl = false;        // --live: leave somaxconn raised
   bool json = false;
   collect::bpf::TraceLevel tracing = collect::bpf::TraceLevel::kBest;
   ColorWhen color = ColorWhen::kAuto;

@@ -3,8 +3,10 @@
 
 #include "answer/answer.h"
 #include "cli/commands.h"
+#include "cli/fix_apply.h"
 #include "cli/fix_config.h"
 #include "cli/fix_live.h"
+#include "cli/fix_undo.h"
 #include "cli/interrupt.h"
 #include "cli/observation.h"
 #include "cli/selection.h"
@@ -53,7 +55,10 @@ int run_fix(const FixCommand& command) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
   }
-  if (command.undo) return run_fix_undo(live_options(command), selectors);
+  if (command.undo) {
+    return run_fix_undo({.json = command.json, .yes = command.yes, .color = command.color},
+                        selectors);
+  }
   Result<facts::Observation> observation =
       is_here ? observe_host({.seconds = command.seconds, .tracing = command.tracing}, selectors)
               : read_observations(command.from);
@@ -79,6 +84,14 @@ int run_fix(const FixCommand& command) {
     if (is_here) configs.add_to(plans.back(), now, now.listeners[i]);
   }
   if (command.live) return fix_live(command, *answer, plans);
+  if (!command.apply.empty()) {
+    return run_fix_apply({.forms = command.apply,
+                          .json = command.json,
+                          .yes = command.yes,
+                          .even_so = command.even_so,
+                          .color = command.color},
+                         *answer, plans);
+  }
   const std::string text = command.json
                                ? render::plans_json(plans, answer->report, answer->observation)
                                : render::plans_text(style_of_stdout(command.color), plans,

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "collect/config_files.h"
 #include "config/servers.h"
 #include "config/unified_diff.h"
@@ -74,7 +75,39 @@ std::vector<remedy::Piece> pieces_of(const config::Edit& edit, const facts::Proc
   return pieces;
 }
 
+// A new file lies where the process looks for it only if both see the same mounts; of one that is
+// there, the identity tells.
+bool sees_our_mounts(const facts::Process& process) {
+  const Result<std::string> own = read_link("/proc/self/ns/mnt");
+  return own && read_link(fmt::format("/proc/{}/ns/mnt", process.pid.value())) == own;
+}
+
 }  // namespace
+
+facts::Change ServerConfigs::change_of(const config::Edit& edit,
+                                       const facts::Process& process) const {
+  const bool is_new = std::ranges::any_of(
+      edit.files, [](const config::FileEdit& file) { return !file.before.has_value(); });
+  // The files of a container are its image's, or made from what it was started with.
+  if (edit.files.empty() || process.pod || process.container) return {};
+  if (is_new && !sees_our_mounts(process)) return {};
+  facts::Change change;
+  for (const config::FileEdit& file : edit.files) {
+    const auto found = identities_.find({process.pid, file.path});
+    change.files.push_back({.path = file.path,
+                            .before = file.before,
+                            .identity = found != identities_.end() ? found->second : std::nullopt,
+                            .after = file.after});
+  }
+  if (edit.takes_effect.effect == config::Effect::kReload) {
+    change.reloads.push_back({.pid = process.pid,
+                              .start_ticks = process.start_ticks,
+                              .name = process.comm,
+                              .signal = edit.takes_effect.signal,
+                              .check = edit.check});
+  }
+  return change;
+}
 
 Result<config::Edit> ServerConfigs::edit_of(const facts::Process& process,
                                             const config::Wish& wish) {
@@ -86,6 +119,7 @@ Result<config::Edit> ServerConfigs::edit_of(const facts::Process& process,
     Result<std::vector<config::File>> found = files->read(name);
     if (!found) return found;
     for (config::File& file : *found) {
+      identities_[{process.pid, file.path}] = file.identity;
       const auto edited = edited_.find({process.pid, file.path});
       if (edited != edited_.end()) file.text = edited->second;
     }
@@ -139,6 +173,7 @@ void ServerConfigs::add_to(remedy::Plan& plan, const facts::Snapshot& snapshot,
     remedy.content.clear();
     remedy.takes_effect = takes_effect(*edit, *process);
     way->pieces = pieces_of(*edit, *process);
+    way->change = change_of(*edit, *process);
   }
 }
 

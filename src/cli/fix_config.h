@@ -2,12 +2,14 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/result.h"
 #include "base/units.h"
 #include "config/edit.h"
+#include "facts/change.h"
 #include "facts/snapshot.h"
 #include "remedy/plan.h"
 
@@ -28,8 +30,12 @@ class ServerConfigs {
                        const facts::Listener& listener);
   [[nodiscard]] Result<config::Edit> edit_of(const facts::Process& process,
                                              const config::Wish& wish);
+  [[nodiscard]] facts::Change change_of(const config::Edit& edit,
+                                        const facts::Process& process) const;
 
-  std::map<std::pair<Pid, std::string>, std::string> edited_;  // process and path: the new text
+  using ProcessAndPath = std::pair<Pid, std::string>;
+  std::map<ProcessAndPath, std::string> edited_;  // the new text
+  std::map<ProcessAndPath, std::optional<facts::FileIdentity>> identities_;
 };
 
 }  // namespace acceptq::cli

@@ -4,25 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iostream>
-#include <map>
-#include <set>
 
+#include "cli/consent.h"
+#include "cli/host_now.h"
 #include "cli/live_report.h"
-#include "cli/selection.h"
 #include "cli/terminal.h"
-#include "collect/resize_journal.h"
-#include "collect/scan.h"
 
 namespace acceptq::cli {
 namespace {
 
 using apply::ResizePlan;
-
-int print_refusal(const Error& error, int code) {
-  print_error(error);
-  return exit_code(code);
-}
 
 // Nothing may be changed: the report so far, in the form that was asked for.
 int refuse(const LiveOptions& options, LiveReport report, std::string why) {
@@ -30,19 +21,6 @@ int refuse(const LiveOptions& options, LiveReport report, std::string why) {
   if (!options.json) return exit_code(kExitUsage);
   report.refused = std::move(why);
   return finish(live_json(report), kExitUsage);
-}
-
-// Nothing where it may go on.
-std::optional<std::string> not_agreed(const LiveOptions& options) {
-  if (options.yes) return std::nullopt;
-  if (::isatty(STDIN_FILENO) != 1) {
-    return "nothing was changed: standard input is no terminal to ask on (--yes to do it unasked)";
-  }
-  print_err("Do this? [y/N] ");
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "y" || answer == "Y" || answer == "yes") return std::nullopt;
-  return "nothing was changed";
 }
 
 // Whether its owner called listen() on it while it was watched, though it listened before.
@@ -68,34 +46,8 @@ const facts::Listener* find_listener(const facts::Snapshot& snapshot, const std:
   return found != snapshot.listeners.end() ? &*found : nullptr;
 }
 
-// The host as it is when something is about to be changed, and what was changed before.
-struct Present {
-  collect::Scanner scanner;
-  facts::Snapshot snapshot;
-  collect::ResizeJournal journal;
-
-  [[nodiscard]] const facts::Resize* resize_of(const facts::Listener& listener) const {
-    return facts::find_resize(journal.resizes, snapshot.host,
-                              facts::find_namespace(snapshot, listener.netns), listener);
-  }
-
-  [[nodiscard]] collect::netns::Handle entrance(NetnsId id) const {
-    return scanner.entrance(id).value_or(collect::netns::Handle{.id = id});
-  }
-};
-
-Result<Present> look_now() {
-  Present present{.scanner = collect::Scanner({}), .snapshot = {}, .journal = {}};
-  Result<facts::Snapshot> snapshot = present.scanner.scan(collect::ScanDepth::kComplete);
-  if (!snapshot) return fail(std::move(snapshot.error()));
-  present.snapshot = std::move(*snapshot);
-  present.journal = collect::read_resize_journal(apply::kRunRoot);
-  for (const Error& error : present.journal.errors) print_error(error);
-  return present;
-}
-
 std::vector<remedy::LiveObjection> objections_to(const answer::Answer& answer,
-                                                 const Present& present,
+                                                 const HostNow& present,
                                                  const facts::Listener& listener, QueueLimit to) {
   const std::string key = facts::listener_key(listener);
   const auto told = std::ranges::find(answer.report.listeners, key, &diagnose::ListenerReport::key);
@@ -112,7 +64,7 @@ std::vector<remedy::LiveObjection> objections_to(const answer::Answer& answer,
 
 // Adds what the wish comes to. A listener that an item holds already, as another's sibling, gets
 // the larger of the two limits.
-Status add_item(const answer::Answer& answer, const Present& present, const LiveWish& wish,
+Status add_item(const answer::Answer& answer, const HostNow& present, const LiveWish& wish,
                 LiveReport& report) {
   const facts::Listener* listener = find_listener(present.snapshot, wish.key);
   if (listener == nullptr) {
@@ -149,7 +101,7 @@ int finish_live(const LiveOptions& options, const LiveReport& report) {
   return finish(text, report.done() ? kExitNothingWrong : kExitBlind);
 }
 
-void show_intent(const LiveOptions& options, const LiveReport& report, const Present& present) {
+void show_intent(const LiveOptions& options, const LiveReport& report, const HostNow& present) {
   // With --json, stdout is the JSON's alone.
   const int fd = options.json ? STDERR_FILENO : STDOUT_FILENO;
   const std::string text = intent_text(style_of(fd, options.color), report, present.snapshot);
@@ -164,7 +116,7 @@ void show_intent(const LiveOptions& options, const LiveReport& report, const Pre
 
 int run_fix_live(const LiveOptions& options, const answer::Answer& answer,
                  const std::vector<LiveWish>& wishes) {
-  const Result<Present> present = look_now();
+  const Result<HostNow> present = look_at_host();
   if (!present) return print_refusal(present.error(), kExitBlind);
   LiveReport report{.action = LiveAction::kResize, .keep_sysctl = options.keep_sysctl};
   for (const LiveWish& wish : wishes) {
@@ -182,52 +134,12 @@ int run_fix_live(const LiveOptions& options, const answer::Answer& answer,
   }
   const Result<apply::Journal> journal = apply::Journal::Open();
   if (!journal) return print_refusal(journal.error(), kExitBlind);
-  if (auto why = not_agreed(options)) return refuse(options, std::move(report), std::move(*why));
+  if (auto why = not_agreed(options.yes))
+    return refuse(options, std::move(report), std::move(*why));
   for (LiveItem& item : report.items) {
     const NetnsId netns = item.plan.members.front().listener.netns;
     item.outcome = apply::change_live(present->snapshot, item.plan, present->entrance(netns),
                                       present->journal.resizes, *journal, item.why);
-  }
-  return finish_live(options, report);
-}
-
-int run_fix_undo(const LiveOptions& options, const std::vector<select::Selector>& selectors) {
-  const Result<Present> present = look_now();
-  if (!present) return print_refusal(present.error(), kExitBlind);
-  const Result<select::Selection> selection =
-      select::select(selectors, present->snapshot, is_process);
-  if (!selection) return print_refusal(selection.error(), code_of_selection(selection.error()));
-  std::map<NetnsId, std::vector<apply::Undo>> undos;
-  for (const facts::Listener& listener : present->snapshot.listeners) {
-    const facts::Resize* resize = present->resize_of(listener);
-    if (!selection->holds(listener) || resize == nullptr) continue;
-    undos[listener.netns].push_back({.listener = listener, .resize = *resize});
-  }
-  LiveReport report{.action = LiveAction::kUndo};
-  for (const auto& [netns, each] : undos) {
-    LiveItem& item = report.items.emplace_back();
-    for (const apply::Undo& undo : each) {
-      item.plan.members.push_back({.listener = undo.listener, .to = undo.resize.before});
-      item.why = undo.resize.why;
-    }
-  }
-  if (report.items.empty()) {
-    return print_refusal({ErrorCode::kNotFound, 0,
-                          "there is nothing to undo: the journal (/run/acceptq/resizes) has no "
-                          "change of what was selected since this host booted"},
-                         kExitBlind);
-  }
-  show_intent(options, report, *present);
-  const Result<apply::Journal> journal = apply::Journal::Open();
-  if (!journal) return print_refusal(journal.error(), kExitBlind);
-  if (auto why = not_agreed(options)) return refuse(options, std::move(report), std::move(*why));
-  std::size_t index = 0;
-  for (const auto& [netns, each] : undos) {
-    apply::UndoOutcome outcome =
-        apply::undo_live(present->snapshot, each, present->entrance(netns), *journal);
-    report.items[index].outcome = std::move(outcome.live);
-    report.items[index].restored = std::move(outcome.somaxconn);
-    ++index;
   }
   return finish_live(options, report);
 }

@@ -1,4 +1,4 @@
-// acceptq fix --live and --undo: the limit of a running server's queue, changed in place.
+// acceptq fix --live: the limit of a running server's queue, changed in place.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,6 @@
 
 #include "answer/answer.h"
 #include "cli/commands.h"
-#include "select/selector.h"
 
 namespace acceptq::cli {
 
@@ -31,7 +30,5 @@ struct LiveWish {
 // 0: done. 2: refused, or not agreed to; nothing was changed. 3: it could not be done.
 [[nodiscard]] int run_fix_live(const LiveOptions& options, const answer::Answer& answer,
                                const std::vector<LiveWish>& wishes);
-[[nodiscard]] int run_fix_undo(const LiveOptions& options,
-                               const std::vector<select::Selector>& selectors);
 
 }  // namespace acceptq::cli

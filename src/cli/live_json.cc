@@ -94,12 +94,15 @@ Json item_json(const LiveItem& item) {
 std::string live_json(const LiveReport& report) {
   Json changes = Json::array();
   for (const LiveItem& item : report.items) changes.push_back(item_json(item));
+  Json applied = Json::array();
+  for (const ChangeItem& item : report.applied) applied.push_back(change_json(item));
   const Json json = {
       {"schema", "acceptq.fix_live/1"},
       {"action", report.action == LiveAction::kUndo ? "undo" : "resize"},
       {"done", report.done()},
       {"refused", report.refused ? Json(escape_bytes(*report.refused)) : Json(nullptr)},
-      {"changes", std::move(changes)}};
+      {"changes", std::move(changes)},
+      {"applied", std::move(applied)}};
   return printable_json(json.dump(1)) + "\n";
 }
 

@@ -112,7 +112,7 @@ bool LiveReport::done() const {
   return !refused && std::ranges::all_of(items, [](const LiveItem& item) {
     return item.outcome && item.outcome->resize.done() && item.outcome->journal_errors.empty() &&
            (!item.restored || item.restored->end != SomaxconnEnd::kNotPutBack);
-  });
+  }) && std::ranges::all_of(applied, &ChangeItem::done);
 }
 
 std::string intent_text(const render::TermStyle& style, const LiveReport& report,

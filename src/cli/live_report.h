@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apply/live_change.h"
+#include "cli/change_report.h"
 #include "facts/snapshot.h"
 #include "remedy/live_policy.h"
 #include "render/term.h"
@@ -29,6 +30,7 @@ struct LiveReport {
   LiveAction action = LiveAction::kResize;
   bool keep_sysctl = false;
   std::vector<LiveItem> items;
+  std::vector<ChangeItem> applied;  // of an undo: changes that last, which are taken back as well
   std::optional<std::string> refused;  // why nothing was done
 
   [[nodiscard]] bool done() const;

@@ -117,7 +117,10 @@ TEST(ConfigFiles, AreReadAsTheProcessSeesThem) {
   EXPECT_EQ(how->directory, *read_link("/proc/self/cwd"));
   const auto found = files->read(tree.path("x.conf"));
   ASSERT_TRUE(found) << found.error().message();
-  EXPECT_EQ(*found, (std::vector{config::File{tree.path("x.conf"), "text"}}));
+  struct stat status{};
+  ASSERT_EQ(::stat(tree.path("x.conf").c_str(), &status), 0);
+  EXPECT_EQ(*found, (std::vector{config::File{tree.path("x.conf"), "text",
+                                              facts::FileIdentity{status.st_dev, status.st_ino}}}));
   const auto missing = files->read("/none");
   EXPECT_EQ(missing.error().message(), "/none: No such file or directory");
   EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);

@@ -21,7 +21,7 @@ TEST(TakesEffect, LeavesTheShellNothingToTakeApart) {
   EXPECT_EQ(shell_line(Command{"nginx", "-c", "/srv/my site/n.conf"}),
             "nginx -c '/srv/my site/n.conf'");
   EXPECT_EQ(shell_line(Command{"x", "a;reboot", "$(b)", "it's", ""}),
-            R"(x 'a;reboot' '$(b)' 'it'\\''s' '')");
+            R"(x 'a;reboot' '$(b)' 'it'\''s' '')");
 }
 
 TEST(TakesEffect, KeepsConnectionsWhereItIsAReload) {

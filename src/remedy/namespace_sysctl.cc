@@ -4,9 +4,13 @@
 
 namespace acceptq::remedy {
 
+std::string sysctl_line(const Setting& setting) {
+  return fmt::format("{} = {}\n", setting.name, setting.value);
+}
+
 std::string sysctl_file(std::string_view file, const Setting& setting) {
-  return fmt::format("# /etc/sysctl.d/{}, then: sysctl --system\n{} = {}\n", file, setting.name,
-                     setting.value);
+  return fmt::format("# {}/{}, then: sysctl --system\n{}", kSysctlFolder, file,
+                     sysctl_line(setting));
 }
 
 std::string pod_sysctls(const Setting& setting) {

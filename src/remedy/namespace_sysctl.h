@@ -15,7 +15,12 @@ struct Setting {
   std::int64_t value = 0;
 };
 
-// A file below /etc/sysctl.d.
+inline constexpr std::string_view kSysctlFolder = "/etc/sysctl.d";
+inline constexpr std::string_view kSomaxconnFile = "60-somaxconn.conf";
+
+// "net.core.somaxconn = 4096", as a line of such a file.
+[[nodiscard]] std::string sysctl_line(const Setting& setting);
+// A file below kSysctlFolder, and what makes it take effect.
 [[nodiscard]] std::string sysctl_file(std::string_view file, const Setting& setting);
 [[nodiscard]] std::string pod_sysctls(const Setting& setting);
 // By "docker" or "podman", which take the same.

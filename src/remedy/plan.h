@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "diagnose/report.h"
+#include "facts/change.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::remedy {
@@ -22,6 +23,9 @@ struct Piece {
 struct Way {
   diagnose::Remedy remedy;
   std::vector<Piece> pieces;
+  // What `fix --apply` does for it, but for the limits that it then expects; empty: acceptq cannot
+  // do it by itself.
+  facts::Change change;
   // Of `limits`: how many descriptors the process should be allowed to have.
   std::optional<std::uint32_t> descriptors;
 };

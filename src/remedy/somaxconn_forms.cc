@@ -144,12 +144,20 @@ Way own_container_way(const Subject& subject) {
                      .takes_effect = "restart"}};
 }
 
+facts::SysctlStep step(const Subject& subject) {
+  return {.netns = subject.listener.netns, .name = facts::kSomaxconn, .value = subject.wanted};
+}
+
 Way host_way(const Subject& subject) {
-  return {.remedy = {
-              .form = "sysctl.d",
-              .summary = fmt::format("Raise net.core.somaxconn of the host to {}.", subject.wanted),
-              .content = sysctl_file("60-somaxconn.conf", wanted(subject)),
-              .takes_effect = "restart"}};
+  const Setting setting = wanted(subject);
+  return {.remedy = {.form = "sysctl.d",
+                     .summary =
+                         fmt::format("Raise net.core.somaxconn of the host to {}.", subject.wanted),
+                     .content = sysctl_file(kSomaxconnFile, setting),
+                     .takes_effect = "restart"},
+          .change = {.sysctls = {step(subject)},
+                     .files = {{.path = fmt::format("{}/{}", kSysctlFolder, kSomaxconnFile),
+                                .after = sysctl_line(setting)}}}};
 }
 
 Way namespace_way(const Subject& subject) {
@@ -159,7 +167,8 @@ Way namespace_way(const Subject& subject) {
                          "again (restart it inside the same namespace).",
                          server_name(subject)),
                      .content = set_now(subject.ns, inside(subject)->pid, wanted(subject)),
-                     .takes_effect = "restart"}};
+                     .takes_effect = "restart"},
+          .change = {.sysctls = {step(subject)}}};
 }
 
 struct Form {

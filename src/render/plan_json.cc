@@ -19,6 +19,7 @@ Json way_json(const remedy::Way& way) {
     pieces.push_back({{"where", escape_bytes(piece.where)}, {"text", escape_bytes(piece.text)}});
   }
   json["pieces"] = std::move(pieces);
+  json["can_apply"] = !way.change.empty();
   return json;
 }
 

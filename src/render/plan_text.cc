@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/text.h"
 #include "diagnose/findings_of.h"
@@ -96,6 +98,18 @@ std::string target_text(const TermStyle& style, const Plan& plan, const facts::L
   return text;
 }
 
+// The forms that acceptq can carry out, where these are all that is needed: one for each knob.
+std::string applied_forms(const Plan& plan) {
+  std::string forms;
+  for (const Knob& knob : plan.knobs) {
+    const auto way =
+        std::ranges::find_if(knob.ways, [](const Way& each) { return !each.change.empty(); });
+    if (way == knob.ways.end()) return "";
+    forms += fmt::format("{}{}", forms.empty() ? "" : ",", way->remedy.form);
+  }
+  return forms;
+}
+
 std::string plan_text(const TermStyle& style, const Plan& plan, const facts::Snapshot& snapshot,
                       const facts::Listener& listener) {
   std::string text;
@@ -114,13 +128,18 @@ std::string plan_text(const TermStyle& style, const Plan& plan, const facts::Sna
   for (std::size_t i = 0; i < plan.notes.size(); ++i) {
     text += row(style, i == 0 ? "mind" : "", printable(plan.notes[i]));
   }
+  const std::string limit =
+      plan.target->given ? fmt::format(" --limit {}", plan.target->limit) : "";
   if (plan.live) {
-    text +=
-        row(style, "meanwhile",
-            fmt::format("acceptq fix {} --live{} enlarges the queue of the running server, "
-                        "without a restart; it lasts until one.",
-                        selector_of(snapshot, listener),
-                        plan.target->given ? fmt::format(" --limit {}", plan.target->limit) : ""));
+    text += row(style, "meanwhile",
+                fmt::format("acceptq fix {} --live{} enlarges the queue of the running server, "
+                            "without a restart; it lasts until one.",
+                            selector_of(snapshot, listener), limit));
+  }
+  if (const std::string forms = applied_forms(plan); !forms.empty()) {
+    text += row(style, "or",
+                fmt::format("acceptq fix {} --apply {}{} does it for you, and asks.",
+                            selector_of(snapshot, listener), forms, limit));
   }
   return text + knobs_text(style, plan.knobs);
 }
