@@ -29,6 +29,7 @@ struct Parsed {
   TraceCommand trace;
   TopCommand top;
   FixCommand fix;
+  CollectCommand collect;
   ExplainOptions explain;
   ProbeCommand probe;
   LabCommand lab;
@@ -226,6 +227,25 @@ void define_fix(CLI::App& app, Parsed& parsed) {
       "  acceptq fix --from night.json :80    for what was recorded");
 }
 
+void define_collect(CLI::App& app, Parsed& parsed) {
+  CLI::App* collect = app.add_subcommand(
+      "collect", "write what is observed into one file, for check --from on another machine");
+  CollectCommand& command = parsed.collect;
+  add_duration(*collect, "--for", command.seconds, "how long to watch (default 10s; 0s: one look)",
+               Zero::kTaken);
+  add_text(*collect, "--output,-o", command.output,
+           "where to (default acceptq-TIME.tar.zst; -: stdout)")
+      ->type_name("FILE");
+  collect->add_flag("--redact", command.redact,
+                    "replace addresses and names of hosts, pods, containers and files");
+  add_tracing(*collect, command.tracing);
+  collect->footer(
+      "Reads only, as check does. The file holds no payload, no environment and no command lines.\n"
+      "Examples:\n"
+      "  acceptq collect --for 30s            while it goes wrong\n"
+      "  acceptq collect --redact -o - | ssh other 'acceptq check --from -'");
+}
+
 void define_explain(CLI::App& app, Parsed& parsed) {
   CLI::App* explain = app.add_subcommand(
       "explain", "explain a finding, a counter, a sysctl, or the rule in force for a listener");
@@ -372,6 +392,7 @@ Command chosen(const CLI::App& app, Parsed& parsed) {
     return with_selectors(parsed.trace, parsed.selectors, "trace");
   }
   if (app.got_subcommand("top")) return with_selectors(parsed.top, parsed.selectors, "top");
+  if (app.got_subcommand("collect")) return parsed.collect;
   if (app.got_subcommand("fix")) {
     take_selectors(parsed.fix.from, parsed.selectors);
     if (parsed.selectors.empty()) {
@@ -402,6 +423,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   define_trace(app, parsed);
   define_top(app, parsed);
   define_fix(app, parsed);
+  define_collect(app, parsed);
   define_explain(app, parsed);
   define_probe(app, parsed);
   define_lab(app, parsed);

@@ -77,6 +77,13 @@ struct FixCommand {
   ColorWhen color = ColorWhen::kAuto;
 };
 
+struct CollectCommand {
+  double seconds = 10;
+  std::string output;   // a file; "-": standard output; empty: one named by the time
+  bool redact = false;  // replace addresses and names
+  collect::bpf::TraceLevel tracing = collect::bpf::TraceLevel::kBest;
+};
+
 struct ExplainOptions {
   std::string word;
   bool json = false;
@@ -114,8 +121,8 @@ struct PrintAndExit {
   int code = 0;
 };
 
-using Command = std::variant<CheckOptions, TraceCommand, TopCommand, FixCommand, ExplainOptions,
-                             ProbeCommand, LabCommand, PrintAndExit>;
+using Command = std::variant<CheckOptions, TraceCommand, TopCommand, FixCommand, CollectCommand,
+                             ExplainOptions, ProbeCommand, LabCommand, PrintAndExit>;
 
 // Never exits and never prints: a usage error is a PrintAndExit with kExitUsage.
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);
@@ -125,6 +132,7 @@ using Command = std::variant<CheckOptions, TraceCommand, TopCommand, FixCommand,
 [[nodiscard]] int run_trace(const TraceCommand& command);
 int run_top(const TopCommand& command);
 [[nodiscard]] int run_fix(const FixCommand& command);
+[[nodiscard]] int run_collect(const CollectCommand& command);
 [[nodiscard]] int run_explain(const ExplainOptions& options);
 [[nodiscard]] int run_probe(const ProbeCommand& options);
 [[nodiscard]] int run_lab(const LabCommand& options);

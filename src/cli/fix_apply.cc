@@ -39,7 +39,7 @@ Status check_forms(const std::vector<std::string>& forms, const std::vector<reme
   for (const std::string& form : forms) {
     if (possible.contains(form)) continue;
     const std::string others = possible.empty()
-                                   ? "there is none here that it can"
+                                   ? "it can apply none here"
                                    : fmt::format("it can apply {} here", fmt::join(possible, ", "));
     return fail(ErrorCode::kMalformed,
                 printed.contains(form)

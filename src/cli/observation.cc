@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/file.h"
+#include "bundle/bundle.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "cli/tracing.h"
@@ -16,6 +19,20 @@
 namespace acceptq::cli {
 namespace {
 
+// The recording of a bundle, or the one that was compressed.
+Result<std::string> unpacked(std::string_view bytes, const std::string& name) {
+  Result<std::vector<bundle::Entry>> entries =
+      bundle::unpack(bytes, name, {.bytes = 4 * facts::kLargestRecording});
+  if (!entries) {
+    return fail(entries.error().code, fmt::format("cannot read {}", entries.error().message()));
+  }
+  const auto recording = std::ranges::find(*entries, bundle::kRecordingName, &bundle::Entry::name);
+  if (recording != entries->end()) return std::move(recording->bytes);
+  if (entries->size() == 1) return std::move(entries->front().bytes);
+  return fail(ErrorCode::kMalformed, fmt::format("cannot read {}: it is an archive without {}",
+                                                 name, bundle::kRecordingName));
+}
+
 Result<facts::Observation> read_observation(const std::string& path, std::string_view option) {
   if (path.empty()) {
     return fail(ErrorCode::kMalformed, fmt::format("{} needs a file, or - for stdin", option));
@@ -24,7 +41,7 @@ Result<facts::Observation> read_observation(const std::string& path, std::string
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
     return fail(ErrorCode::kMalformed, "cannot read " + path + ": it is a directory");
   }
-  const Result<std::string> text =
+  Result<std::string> text =
       path == "-" ? read_descriptor(STDIN_FILENO, "standard input", facts::kLargestRecording)
                   : read_file(path, facts::kLargestRecording);
   if (!text && text.error().code == ErrorCode::kTruncated) {
@@ -39,11 +56,9 @@ Result<facts::Observation> read_observation(const std::string& path, std::string
                              text.error().context)});
   }
   const std::string name = path == "-" ? "standard input" : path;
-  if (text->starts_with("\x1f\x8b")) {
-    return fail(ErrorCode::kMalformed,
-                fmt::format("cannot read {}: it is compressed by gzip (gzip -dc FILE | acceptq "
-                            "check --from -)",
-                            name));
+  if (bundle::is_packed(*text)) {
+    text = unpacked(*text, name);
+    if (!text) return fail(text.error());
   }
   Result<facts::Observation> observation = facts::observation_from_json(*text);
   if (!observation) {
