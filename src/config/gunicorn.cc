@@ -78,11 +78,7 @@ Result<Edit> edit_gunicorn(const Invocation& invocation, const Wish& wish, const
   const bool is_gunicorn = std::ranges::any_of(words, [](const std::string& word) {
     return word.starts_with("gunicorn") || word.ends_with("/gunicorn");
   });
-  if (!is_gunicorn) {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("what {} runs has its backlog in its code, at its call of listen()",
-                            invocation.program));
-  }
+  if (!is_gunicorn) return edit_by_option(invocation, wish, read);
   if (wish.setting != Setting::kBacklog) {
     return fail(
         ErrorCode::kUnsupported,

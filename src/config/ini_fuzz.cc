@@ -19,6 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
               {"/usr/bin/memcached", {"memcached", "-m", "64"}, "/"}, text);
   fuzz_reader(acceptq::config::edit_mysql,
               {"/usr/sbin/mysqld", {"mysqld", "--defaults-file=/my.cnf"}, "/"}, text);
+  fuzz_reader(acceptq::config::edit_pgbouncer,
+              {"/usr/sbin/pgbouncer", {"pgbouncer", "/b.ini"}, "/"}, text);
+  fuzz_reader(acceptq::config::edit_rsync, {"/usr/bin/rsync", {"rsync", "--daemon"}, "/"}, text);
   fuzz_reader(acceptq::config::edit_systemd_socket,
               {"/usr/lib/systemd/systemd", {"/sbin/init"}, "/"}, text);
   return 0;

@@ -35,6 +35,8 @@ constexpr Server kServers[] = {
     {"uwsgi", edit_uwsgi},       {"memcached", edit_memcached},    {"mysqld", edit_mysql},
     {"lighttpd", edit_lighttpd}, {"mariadbd", edit_mysql},         {"python", edit_gunicorn},
     {"pypy", edit_gunicorn},     {"systemd", edit_systemd_socket}, {"postgres", edit_postgresql},
+    {"named", edit_named},       {"pgbouncer", edit_pgbouncer},    {"rsync", edit_rsync},
+    {"java", edit_tomcat},       {"varnishd", edit_by_option},
 };
 
 const Server* server_of(std::string_view program) {

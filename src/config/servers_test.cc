@@ -11,25 +11,11 @@
 namespace acceptq::config {
 namespace {
 
+using test::plan;
 using test::Tree;
 using test::wish_for;
 using test::wish_for_unix;
-
-// "PATH: the new text" of each file, "option: X", "nothing: the note", or "error: …".
-std::string plan(const Invocation& how, const Tree& tree, const Wish& wish) {
-  const Result<Edit> edit = plan_edit(how, wish, test::reader_of(tree));
-  if (!edit) return "error: " + edit.error().message();
-  if (!edit->option.empty()) return "option: " + edit->option;
-  if (edit->files.empty()) return "nothing: " + edit->note;
-  std::string all;
-  for (const FileEdit& file : edit->files) all += file.path + ": " + file.after;
-  return all;
-}
-
-Wish with(Wish wish, Setting setting) {
-  wish.setting = setting;
-  return wish;
-}
+using test::with;
 
 TEST(Servers, AreKnownByTheirProgram) {
   const Wish wish = wish_for("0.0.0.0", 80, 9);

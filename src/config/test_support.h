@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/edit.h"
+#include "config/servers.h"
 
 namespace acceptq::config::test {
 
@@ -45,6 +46,22 @@ inline Wish wish_for_unix(const char* path, std::uint32_t value) {
   Wish wish{.value = value};
   wish.listener.protocol = facts::Protocol::kUnix;
   wish.listener.path = path;
+  return wish;
+}
+
+// "PATH: the new text" of each file, "option: X", "nothing: the note", or "error: …".
+inline std::string plan(const Invocation& how, const Tree& tree, const Wish& wish) {
+  const Result<Edit> edit = plan_edit(how, wish, reader_of(tree));
+  if (!edit) return "error: " + edit.error().message();
+  if (!edit->option.empty()) return "option: " + edit->option;
+  if (edit->files.empty()) return "nothing: " + edit->note;
+  std::string all;
+  for (const FileEdit& file : edit->files) all += file.path + ": " + file.after;
+  return all;
+}
+
+inline Wish with(Wish wish, Setting setting) {
+  wish.setting = setting;
   return wish;
 }
 
