@@ -10,7 +10,9 @@
 
 #include "base/file.h"
 #include "collect/config_files.h"
+#include "collect/procfs/process.h"
 #include "config/servers.h"
+#include "config/systemd_service.h"
 #include "config/unified_diff.h"
 #include "facts/holders.h"
 
@@ -133,23 +135,68 @@ Result<config::Edit> ServerConfigs::edit_of(const facts::Process& process,
   return edit;
 }
 
-// Its own setting, behind the command that helps at once; nothing where it has none.
+// Its own setting, else its unit's, behind the command that helps at once; nothing where it has
+// neither.
 void ServerConfigs::add_descriptors(remedy::Way& way, const facts::Snapshot& snapshot,
                                     const facts::Listener& listener) {
   const facts::Process* process = process_to_ask(snapshot, listener, false);
-  if (process == nullptr || !process->exe || !config::knows_server(*process->exe)) return;
-  const Result<config::Edit> edit = edit_of(
+  if (process == nullptr) return;
+  Result<config::Edit> edit = edit_if_known(
       *process,
       {.listener = listener, .setting = config::Setting::kOpenFiles, .value = *way.descriptors});
+  if (!edit || edit->files.empty()) edit = edit_of_unit(*process, *way.descriptors);
   if (!edit || edit->files.empty()) return;
   way.pieces = {{.where = "at once", .text = way.remedy.content}};
   std::ranges::move(pieces_of(*edit, *process), std::back_inserter(way.pieces));
+}
+
+// Its own bound on connections or workers, where a number is advised or was given.
+void ServerConfigs::add_connections(remedy::Way& way, const facts::Snapshot& snapshot,
+                                    const facts::Listener& listener) {
+  const facts::Process* process = process_to_ask(snapshot, listener, false);
+  if (process == nullptr) return;
+  const Result<config::Edit> edit = edit_if_known(
+      *process,
+      {.listener = listener, .setting = config::Setting::kConnections, .value = *way.connections});
+  if (!edit) return;
+  const bool changes = !edit->files.empty() || !edit->option.empty();
+  if (!changes) return;
+  way.remedy.summary += " " + summary_of(*edit, *process);
+  way.remedy.takes_effect = takes_effect(*edit, *process);
+  way.pieces = pieces_of(*edit, *process);
+}
+
+Result<config::Edit> ServerConfigs::edit_if_known(const facts::Process& process,
+                                                  const config::Wish& wish) {
+  if (!process.exe || !config::knows_server(*process.exe)) {
+    return fail(ErrorCode::kUnsupported, "its configuration is not known here");
+  }
+  return edit_of(process, wish);
+}
+
+// The system's manager reads its units itself; where another program is the first, no unit of its
+// is meant by the names of control groups.
+Result<config::Edit> ServerConfigs::edit_of_unit(const facts::Process& process,
+                                                 std::uint32_t descriptors) {
+  const auto unit = process.cgroup && !process.pod && !process.container
+                        ? config::service_of_cgroup(*process.cgroup)
+                        : std::nullopt;
+  const Result<facts::Process> manager =
+      collect::procfs::read_process("/proc", Pid(1), collect::procfs::ExeLink::kLeaveOut);
+  if (!unit || !manager || !facts::is_socket_manager(*manager)) {
+    return fail(ErrorCode::kNotFound, "no unit of systemd");
+  }
+  Result<collect::ConfigFiles> files = collect::ConfigFiles::of(manager->pid, manager->start_ticks);
+  if (!files) return fail(files.error());
+  return config::edit_limit_nofile(*unit, descriptors,
+                                   [&](const std::string& name) { return files->read(name); });
 }
 
 void ServerConfigs::add_to(remedy::Plan& plan, const facts::Snapshot& snapshot,
                            const facts::Listener& listener) {
   for (remedy::Way& way : plan.first) {
     if (way.descriptors) add_descriptors(way, snapshot, listener);
+    if (way.connections) add_connections(way, snapshot, listener);
   }
   if (!plan.target) return;
   for (remedy::Knob& knob : plan.knobs) {

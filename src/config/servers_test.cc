@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/systemd_service.h"
 #include "config/test_support.h"
 
 namespace acceptq::config {
@@ -336,6 +337,37 @@ TEST(SystemdSocket, GetsADropIn) {
   EXPECT_EQ(plan(how, tree, wish), "/etc/systemd/system/r.socket.d/a.conf: [Socket]\nBacklog=9\n");
   EXPECT_EQ(plan(how, tree, wish_for("::", 1, 9)),
             "error: no socket unit of systemd listens at [::]:1");
+}
+
+TEST(SystemdService, IsThatOfTheControlGroup) {
+  const auto of = [](const char* cgroup) { return service_of_cgroup(cgroup).value_or("none"); };
+  EXPECT_EQ(of("/system.slice/nginx.service"), "nginx.service");
+  EXPECT_EQ(of("/system.slice/system-php.slice/php@8.service/pool"), "php@8.service");
+  EXPECT_EQ(of("/user.slice/user-1000.slice/user@1000.service/app.slice/web.service"), "none");
+  EXPECT_EQ(of("/user.slice/user-0.slice/session-1.scope"), "none");
+  EXPECT_EQ(of("/system.slice/docker-49b4135534da.scope"), "none");
+  EXPECT_EQ(of("/"), "none");
+  EXPECT_EQ(of("/system.slice/.service"), "none");
+}
+
+TEST(SystemdService, GetsItsBoundOnDescriptorsInADropIn) {
+  const auto edit_in = [](const Tree& tree) {
+    return edit_limit_nofile("web.service", 4096, test::reader_of(tree));
+  };
+  const auto fresh = edit_in({});
+  ASSERT_TRUE(fresh);
+  ASSERT_EQ(fresh->files.size(), 1U);
+  EXPECT_EQ(fresh->files[0].path, "/etc/systemd/system/web.service.d/zz-acceptq.conf");
+  EXPECT_FALSE(fresh->files[0].before);
+  EXPECT_EQ(fresh->files[0].after, "[Service]\nLimitNOFILE=4096\n");
+  EXPECT_EQ(shell_line(fresh->takes_effect),
+            "systemctl daemon-reload && systemctl restart web.service");
+  const std::string directory = "/etc/systemd/system/web.service.d/";
+  EXPECT_EQ(edit_in({{directory + "a.conf", "[Service]\nLimitNOFILE=64:64\n"}})->files[0].after,
+            "[Service]\nLimitNOFILE=4096\n");
+  // Ours, for another setting, that somebody has put there.
+  EXPECT_EQ(edit_in({{directory + "zz-acceptq.conf", "[Unit]\nAfter=x"}})->files[0].after,
+            "[Unit]\nAfter=x\n[Service]\nLimitNOFILE=4096\n");
 }
 
 }  // namespace

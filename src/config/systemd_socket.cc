@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "config/drop_in.h"
 #include "config/ini.h"
 #include "config/listen_address.h"
 #include "config/readers.h"
@@ -16,7 +17,6 @@ namespace acceptq::config {
 namespace {
 
 const IniStyle kStyle{.comments = "#;"};
-constexpr std::string_view kOwnDirectory = "/etc/systemd/system";
 
 std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -54,7 +54,7 @@ Unit unit_of(const File& file, const std::vector<IniEntry>& entries) {
 
 Result<std::optional<Unit>> find_unit(const Wish& wish, const ReadFiles& read) {
   for (const std::string_view directory :
-       {kOwnDirectory, std::string_view("/run/systemd/system"),
+       {kUnitDirectory, std::string_view("/run/systemd/system"),
         std::string_view("/usr/lib/systemd/system"), std::string_view("/lib/systemd/system")}) {
     const Result<std::vector<File>> files = read(std::string(directory) + "/*.socket");
     if (!files) return fail(files.error());
@@ -64,24 +64,6 @@ Result<std::optional<Unit>> find_unit(const Wish& wish, const ReadFiles& read) {
     }
   }
   return std::optional<Unit>();
-}
-
-// The drop-in that says it last, or one of our own behind all others.
-Result<Edit> edit_drop_in(const Unit& unit, const std::string& value, const ReadFiles& read) {
-  const std::string directory = fmt::format("{}/{}.d", kOwnDirectory, unit.name);
-  const Result<std::vector<File>> files = read(directory + "/*.conf");
-  if (!files) return fail(files.error());
-  IniPlace last;
-  for (const File& file : *files) {
-    for (const IniEntry& entry : parse_ini(file, kStyle)) {
-      if (entry.section == "Socket" && entry.key == "Backlog")
-        last = {.file = &file, .entry = entry};
-    }
-  }
-  if (last.file != nullptr) return edit_value(last, value);
-  return edit_file({.path = directory + "/zz-acceptq.conf",
-                    .after = fmt::format("[Socket]\nBacklog={}\n", value),
-                    .line = 1});
 }
 
 }  // namespace
@@ -101,7 +83,8 @@ Result<Edit> edit_systemd_socket(const Invocation& invocation, const Wish& wish,
     return fail(ErrorCode::kNotFound, fmt::format("no socket unit of systemd listens at {}",
                                                   endpoint_text(wish.listener)));
   }
-  Result<Edit> edit = edit_drop_in(**unit, std::to_string(wish.value), read);
+  Result<Edit> edit =
+      edit_drop_in((*unit)->name, "Socket", "Backlog", std::to_string(wish.value), read);
   if (!edit) return edit;
   std::vector<Command> commands = {{"systemctl", "daemon-reload"}};
   if (!(*unit)->service.empty()) commands.push_back({"systemctl", "stop", (*unit)->service});

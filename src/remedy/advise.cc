@@ -8,8 +8,10 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "remedy/cap_advice.h"
 #include "remedy/cause_advice.h"
 #include "remedy/combine.h"
 #include "remedy/holder_advice.h"
@@ -54,6 +56,7 @@ std::vector<Remedy> advise_cause(const Subject& subject, bool is_slow) {
   if (is_burst(subject)) return remedies;
   if (subject.cause != nullptr) {
     remedies.push_back(remedy_of_cause(*subject.cause, subject));
+    if (auto more = more_workers(subject)) remedies.push_back(std::move(*more));
     if (subject.cause->cause->kind == diagnose::CauseKind::kFdLimit) return remedies;
   } else if (is_slow) {
     remedies.push_back(cause_first(subject));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "remedy/advise.h"
+#include "remedy/plan.h"
 
 namespace acceptq::remedy {
 namespace {
@@ -86,6 +87,101 @@ TEST(CauseAdvice, WhatIsNotKnownWellEnoughIsToBeFoundOut) {
         advice_for({.kind = CauseKind::kLock, .share = 0.9, .detail = {}}, 0.5)}) {
     EXPECT_TRUE(says(remedies[0], "Find out why accept() is slow"));
   }
+}
+
+// Five children of PHP-FPM, all busy: what is needed of them is 5 / 10 × 40.
+struct Pool {
+  facts::Observation observation;
+  diagnose::Report report;
+
+  explicit Pool(CauseKind kind) {
+    observation.seconds = 2;
+    facts::Listener listener;
+    listener.port = 9000;
+    listener.limit = QueueLimit(128);
+    listener.accept_queue_len = QueueLength(129);
+    facts::Acceptors acceptors;
+    for (int pid = 20; pid < 26; ++pid) {
+      facts::Process process;
+      process.pid = Pid(pid);
+      process.parent = Pid(pid == 20 ? 1 : 20);
+      process.comm = "php-fpm8.2";
+      observation.after.processes.push_back(process);
+      listener.owners.push_back({.pid = Pid(pid), .fd = 6});
+      acceptors.threads.push_back({.pid = Pid(pid), .tid = Pid(pid)});
+    }
+    const std::string key = facts::listener_key(listener);
+    observation.after.listeners = {listener};
+    observation.accept_evidence.acceptors[key] = acceptors;
+    report.listeners = {{.key = key, .longest = QueueLength(129), .full_fraction = 1.0}};
+    report.listeners[0].accepts_per_s = 10;
+    report.listeners[0].arrivals_per_s = 100;  // 60 of them again and again the same
+    report.listeners[0].refused = {.total = 180, .attempts = 80, .recovered = 20};
+    diagnose::Finding full;
+    full.id = "AQ101";
+    full.listener = key;
+    diagnose::Finding why = full;
+    why.id = "AQ308";
+    why.cause = diagnose::Cause{.kind = kind, .share = 0.9, .detail = {}};
+    why.confidence = 0.95;
+    report.findings = {full, why};
+  }
+
+  [[nodiscard]] const diagnose::Remedy* cap() {
+    add_remedies(report, observation);
+    for (const diagnose::Remedy& remedy : report.findings[0].remedies) {
+      if (remedy.form == "cap") return &remedy;
+    }
+    return nullptr;
+  }
+  [[nodiscard]] std::optional<std::uint32_t> number() {
+    add_remedies(report, observation);
+    for (const Way& way : plan_for(observation, report, 0, std::nullopt).first) {
+      if (way.connections) return way.connections;
+    }
+    return std::nullopt;
+  }
+};
+
+TEST(CapAdvice, MoreWorkersWhereTheyWaitForOthers) {
+  Pool pool(CauseKind::kUpstream);
+  ASSERT_NE(pool.cap(), nullptr);
+  EXPECT_TRUE(says(*pool.cap(), "raise pm.max_children, to 20 at most (5 are busy all the time"))
+      << pool.cap()->summary;
+  EXPECT_EQ(Pool(CauseKind::kUpstream).number(), 20U);
+}
+
+TEST(CapAdvice, NoneWhereTheyShareWhatKeepsThem) {
+  for (const CauseKind kind : {CauseKind::kCpuBusy, CauseKind::kCpuThrottled, CauseKind::kIoNfs}) {
+    EXPECT_EQ(Pool(kind).cap(), nullptr) << diagnose::cause_name(kind);
+    EXPECT_FALSE(Pool(kind).number());
+  }
+}
+
+TEST(CapAdvice, NoNumberWhereWorkersOrClientsWereNotCounted) {
+  Pool threads(CauseKind::kUpstream);
+  auto& acceptors = threads.observation.accept_evidence.acceptors.begin()->second;
+  acceptors.threads.push_back({.pid = Pid(21), .tid = Pid(99)});
+  EXPECT_FALSE(threads.number());
+  ASSERT_NE(threads.cap(), nullptr);
+  EXPECT_TRUE(says(*threads.cap(), "not seen: how many there are")) << threads.cap()->summary;
+  Pool clients(CauseKind::kUpstream);
+  clients.report.listeners[0].refused.attempts.reset();
+  ASSERT_NE(clients.cap(), nullptr);
+  EXPECT_TRUE(says(*clients.cap(), "how many clients come")) << clients.cap()->summary;
+  EXPECT_FALSE(clients.number());
+}
+
+TEST(CapAdvice, OfConnectionsTheNumberIsTheUsers) {
+  Pool pool(CauseKind::kNotAccepting);
+  for (facts::Process& process : pool.observation.after.processes) process.comm = "memcached";
+  pool.observation.after.listeners[0].limit = QueueLimit(0);
+  pool.report.listeners[0].key = facts::listener_key(pool.observation.after.listeners[0]);
+  EXPECT_FALSE(pool.number());
+  const Plan plan = plan_for(pool.observation, pool.report, 0, 5000);
+  ASSERT_FALSE(plan.first.empty());
+  EXPECT_EQ(plan.first[0].remedy.form, "cap");
+  EXPECT_EQ(plan.first[0].connections, 5000U);
 }
 
 }  // namespace

@@ -105,17 +105,6 @@ Remedy find_the_stuck_member(const Subject& subject) {
   return remedy;
 }
 
-Remedy raise_cap(const Subject& subject) {
-  const Server& server = *subject.server.server;
-  return {.form = "cap",
-          .summary = fmt::format(
-              "Raise {0}'s own limit, {1}, or close idle clients: at that limit, or when its "
-              "descriptors are used up, {0} calls listen() with {2}, and accepts again when a "
-              "client leaves. The backlog and somaxconn make no difference then.",
-              server.name, server.cap, *server.limit_at_cap),
-          .takes_effect = "restart"};
-}
-
 const facts::Process* without_descriptors(const Subject& subject) {
   const auto found =
       std::ranges::find_if(subject.holders.servers, [](const facts::Process* process) {

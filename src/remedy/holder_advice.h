@@ -17,9 +17,6 @@ namespace acceptq::remedy {
 // For a socket of a SO_REUSEPORT group whose others have room.
 [[nodiscard]] diagnose::Remedy find_the_stuck_member(const Subject& subject);
 
-// For a listener that has the limit which its server gives it at its cap.
-[[nodiscard]] diagnose::Remedy raise_cap(const Subject& subject);
-
 // The first holder that has used up its descriptors; null where none has, or it is not known.
 [[nodiscard]] const facts::Process* without_descriptors(const Subject& subject);
 

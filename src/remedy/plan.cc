@@ -7,6 +7,7 @@
 
 #include "diagnose/deltas.h"
 #include "diagnose/findings_of.h"
+#include "remedy/cap_advice.h"
 #include "remedy/holder_advice.h"
 #include "remedy/limit_forms.h"
 #include "remedy/live_policy.h"
@@ -21,7 +22,8 @@ using diagnose::LimitSetBy;
 using diagnose::Remedy;
 
 // What a longer queue is no part of; each once, though several findings say it.
-std::vector<Way> others(const std::vector<const Finding*>& findings, const Subject& subject) {
+std::vector<Way> others(const std::vector<const Finding*>& findings, const Subject& subject,
+                        std::optional<std::uint32_t> limit) {
   std::vector<Way> ways;
   for (const Finding* finding : findings) {
     for (const Remedy& remedy : finding->remedies) {
@@ -36,6 +38,9 @@ std::vector<Way> others(const std::vector<const Finding*>& findings, const Subje
       const facts::Process* process = without_descriptors(subject);
       if (remedy.form == "limits" && process != nullptr) {
         ways.back().descriptors = descriptors_wanted(*process);
+      }
+      if (remedy.form == "cap") {
+        ways.back().connections = is_at_cap(subject) ? limit : number_of_workers(subject);
       }
     }
   }
@@ -170,7 +175,7 @@ Plan plan_for(const facts::Observation& observation, const diagnose::Report& rep
   Subject subject = subject_of(observation, observation.after.listeners[listener], told,
                                cause != causes.end() ? cause->second : nullptr);
   const std::vector<const Finding*> findings = diagnose::findings_of(report, told.key);
-  Plan plan{.listener = told.key, .first = others(findings, subject)};
+  Plan plan{.listener = told.key, .first = others(findings, subject, limit)};
   const auto& present = subject.listener.limit;
   const bool possible = !is_kernels(subject) && present;
   if (!possible || (!limit && !asks_for_longer(findings))) {

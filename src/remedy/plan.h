@@ -28,6 +28,8 @@ struct Way {
   facts::Change change;
   // Of `limits`: how many descriptors the process should be allowed to have.
   std::optional<std::uint32_t> descriptors;
+  // Of `cap`: how many connections, or workers, the server should allow itself.
+  std::optional<std::uint32_t> connections;
 };
 
 // Something that bounds the queue below what is wanted.

@@ -13,8 +13,8 @@ namespace acceptq::remedy {
 namespace {
 
 constexpr std::string_view kHeader =
-    "name,comm,default_backlog,key,example,cap,limit_at_cap,apply,source,verified";
-constexpr std::size_t kColumns = 10;
+    "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,apply,source,verified";
+constexpr std::size_t kColumns = 11;
 
 // One line of CSV (RFC 4180, without newlines inside quotes).
 std::optional<std::vector<std::string>> split_csv(std::string_view line) {
@@ -67,15 +67,19 @@ std::optional<Server> parse_row(std::vector<std::string> fields) {
   server.key = std::move(fields[3]);
   server.example = with_line_breaks(fields[4]);
   server.cap = std::move(fields[5]);
-  if (!parse_optional(fields[6], server.limit_at_cap)) return std::nullopt;
-  if (fields[7] == "reload") {
+  if (fields[6] == "workers" || fields[6] == "connections") {
+    server.cap_counts = fields[6] == "workers" ? CapCounts::kWorkers : CapCounts::kConnections;
+  }
+  if (server.cap_counts.has_value() == server.cap.empty()) return std::nullopt;
+  if (!parse_optional(fields[7], server.limit_at_cap)) return std::nullopt;
+  if (fields[8] == "reload") {
     server.apply = ApplyBy::kReload;
-  } else if (fields[7] != "restart") {
+  } else if (fields[8] != "restart") {
     return std::nullopt;
   }
-  server.source = std::move(fields[8]);
-  if (fields[9] != "yes" && fields[9] != "no") return std::nullopt;
-  server.verified = fields[9] == "yes";
+  server.source = std::move(fields[9]);
+  if (fields[10] != "yes" && fields[10] != "no") return std::nullopt;
+  server.verified = fields[10] == "yes";
   return server;
 }
 
@@ -119,7 +123,7 @@ Result<std::vector<Server>> parse_servers(std::string_view csv) {
     if (!fields) return malformed("a quote is not closed");
     if (fields->size() != kColumns) return malformed("the number of columns is wrong");
     std::optional<Server> server = parse_row(std::move(*fields));
-    if (!server) return malformed("a number, apply or verified is not understood");
+    if (!server) return malformed("a number, cap_counts, apply or verified is not understood");
     servers.push_back(std::move(*server));
   }
   return servers;

@@ -16,6 +16,9 @@ namespace acceptq::remedy {
 
 enum class ApplyBy { kReload, kRestart };
 
+// What a server's own bound is on: kWorkers where each serves one connection at a time.
+enum class CapCounts { kConnections, kWorkers };
+
 struct Server {
   std::string name;
   std::vector<std::string> comm;  // names of its processes; '*' at the end stands for anything
@@ -25,6 +28,7 @@ struct Server {
   std::string example;  // that setting, written out, with the places of ExampleValues
   // Its own bound on connections or on those who serve them: there it accepts no more.
   std::string cap;
+  std::optional<CapCounts> cap_counts;        // empty without a cap
   std::optional<std::uint32_t> limit_at_cap;  // its listener's then, where it changes that
   ApplyBy apply = ApplyBy::kRestart;
   std::string source;     // where the facts are from

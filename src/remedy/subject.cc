@@ -6,6 +6,8 @@
 #include <bit>
 #include <limits>
 
+#include "remedy/cap_advice.h"
+
 namespace acceptq::remedy {
 namespace {
 
@@ -56,6 +58,7 @@ Subject subject_of(const facts::Observation& observation, const facts::Listener&
   facts::Holders holders = facts::holders_of(observation.after, listener);
   const Accepts accepts = accepts_of(observation, report);
   const facts::Process* acceptor = acceptor_of(holders, accepts);
+  const auto workers = worker_processes(observation, holders, report.key);
   const auto limit = listener.limit ? std::optional(listener.limit->value()) : std::nullopt;
   Subject subject{.listener = listener,
                   .report = report,
@@ -65,6 +68,8 @@ Subject subject_of(const facts::Observation& observation, const facts::Listener&
                   .acceptor = acceptor,
                   .server = acceptor != nullptr ? find_server(*acceptor, limit) : ServerMatch{},
                   .wanted = kUsual,
+                  .workers = workers,
+                  .attempts_per_s = attempts_per_s(report, observation.seconds),
                   .cause = cause};
   subject.wanted = wanted_limit(subject);
   return subject;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -24,9 +25,11 @@ struct Subject {
   // The process that can be told to change something: its program is seen to accept, or is a server
   // that is known by name. Null where nothing shows which of the holders accepts, if any does.
   const facts::Process* acceptor;
-  ServerMatch server;              // the acceptor's
-  std::uint32_t wanted;            // a limit that holds what was seen
-  bool has_idle_siblings = false;  // in its SO_REUSEPORT group (AQ111)
+  ServerMatch server;                    // the acceptor's
+  std::uint32_t wanted;                  // a limit that holds what was seen
+  bool has_idle_siblings = false;        // in its SO_REUSEPORT group (AQ111)
+  std::optional<std::uint32_t> workers;  // processes that serve one connection each (cap_advice.h)
+  std::optional<double> attempts_per_s;  // to connect, refused ones included
   // Why accept() is slow: the greatest cause that is known well enough to be acted on; else null.
   const diagnose::Finding* cause = nullptr;
 };
