@@ -47,6 +47,11 @@ void RunningServer::start() {
   if (server_.arguments != nullptr) command += " " + std::string(server_.arguments);
   script += server_.child ? command + " & wait" : "exec " + command;
   process_.reset();
+  // A child of the old one may hold the address for longer (Varnish's does).
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (limit() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
   process_ = std::make_unique<Background>(
       std::vector<std::string>{"unshare", "-m", "--propagation", "private", "sh", "-c", script},
       ns_.fd());

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "remedy/servers.h"
 #include "running_server.h"
@@ -99,9 +101,9 @@ INSTANTIATE_TEST_SUITE_P(More, ServerConfigTest, testing::ValuesIn(more_servers(
 // is what `fix` prints for it, and stands here where a call without a backlog stood.
 struct CodeCase {
   ServerCase server;
-  const char* file;  // below the root
-  const char* text;  // of the file, with "@" where the call belongs
-  const char* call;  // at first
+  const char* file = nullptr;  // below the root; null: it has no setting
+  const char* text = "";       // of the file, with "@" where the call belongs
+  const char* call = "";       // at first
 };
 
 const CodeCase kCode[] = {
@@ -169,7 +171,69 @@ const CodeCase kCode[] = {
      .file = "etc/opt/puma.rb",
      .text = "@\napp { |environment| [200, {}, []] }\n",
      .call = "bind 'tcp://0.0.0.0:8085'"},
-    // It has no setting and needs none.
+    {.server = {.name = "unicorn",
+                .row = "Unicorn",
+                .program = "/usr/bin/unicorn",
+                .etc = "opt",
+                .prepare = "cd /run; echo 'run lambda { |e| [200, {}, []] }' > config.ru",
+                .start = "unicorn -c /etc/opt/unicorn.rb",
+                .port = 8087,
+                .address = "0.0.0.0",
+                .usual = 1024,
+                .effect = config::Effect::kReload},
+     .file = "etc/opt/unicorn.rb",
+     .text = "@\n",
+     .call = "listen 8087"},
+    {.server = {.name = "twemproxy",
+                .row = "twemproxy",
+                .program = "/usr/sbin/nutcracker",
+                .etc = "opt",
+                .prepare = "mkdir /var/log/nutcracker",
+                .start = "nutcracker -c /etc/opt/n.yml -a 127.0.0.1",
+                .port = 8088,
+                .address = "127.0.0.1",
+                .usual = 512},
+     .file = "etc/opt/n.yml",
+     .text = "a:\n  listen: 127.0.0.1:8088\n  @\n  distribution: ketama\n"
+             "  servers:\n   - 127.0.0.1:9:1\n",
+     .call = "hash: murmur"},
+    // Those that follow have no setting.
+    {.server = {.name = "beanstalkd",
+                .row = "beanstalkd",
+                .program = "/usr/bin/beanstalkd",
+                .etc = "",
+                .prepare = ":",
+                .start = "beanstalkd -l 127.0.0.1",
+                .port = 11300,
+                .address = "127.0.0.1",
+                .usual = 1024}},
+    {.server = {.name = "dropbear",
+                .row = "Dropbear",
+                .program = "/usr/sbin/dropbear",
+                .etc = "",
+                .prepare = "cd /run; dropbearkey -t ed25519 -f key",
+                .start = "dropbear -F -r key -p 2222",
+                .port = 2222,
+                .address = "0.0.0.0",
+                .usual = 1000}},
+    {.server = {.name = "mosquitto",
+                .row = "Mosquitto",
+                .program = "/usr/sbin/mosquitto",
+                .etc = "",
+                .prepare = ":",
+                .start = "mosquitto -p 1883",
+                .port = 1883,
+                .address = "127.0.0.1",
+                .usual = 100}},
+    {.server = {.name = "tinyproxy",
+                .row = "Tinyproxy",
+                .program = "/usr/bin/tinyproxy",
+                .etc = "",
+                .prepare = "echo 'Port 8888' > /run/t.conf",
+                .start = "tinyproxy -d -c /run/t.conf",
+                .port = 8888,
+                .address = "0.0.0.0",
+                .usual = 1024}},
     {.server = {.name = "go",
                 .row =
                     "Go net (any Go server: etcd, CoreDNS, kube-apiserver, kubelet, dockerd API, "
@@ -193,24 +257,25 @@ class ServerCodeTest : public testing::TestWithParam<CodeCase> {};
 TEST_P(ServerCodeTest, TakesWhatTheTableWrites) {
   const CodeCase& code = GetParam();
   if (!may_unshare()) GTEST_SKIP() << "needs root, to make namespaces";
-  if (::access("/etc/opt", F_OK) != 0) GTEST_SKIP() << "/etc/opt is not there";
   if (::access(code.server.program, X_OK) != 0) {
     GTEST_SKIP() << code.server.program << " is not installed";
   }
-  expect_row(code.server.row, code.server.usual, config::Effect::kRestart);
+  expect_row(code.server.row, code.server.usual, code.server.effect);
   const auto text = [&](std::string_view call) {
     std::string whole = code.text;
     if (const std::size_t at = whole.find('@'); at != std::string::npos) whole.replace(at, 1, call);
     return whole;
   };
-  RunningServer running(code.server, {{code.file, text(code.call)}});
+  std::map<std::string, std::string> files;
+  if (code.file != nullptr) files[code.file] = text(code.call);
+  RunningServer running(code.server, files);
   ASSERT_EQ(running.await(code.server.usual), code.server.usual);
   const remedy::Server& row = *rows_of(code.server.row).front();
-  if (row.key.empty()) return;
+  if (code.file == nullptr || row.key.empty()) return;
   const std::string call =
       remedy::fill_example(row, {.endpoint = "", .port = code.server.port, .backlog = kWanted});
   running.write(code.file, text(call));
-  running.start();
+  row.apply == remedy::ApplyBy::kReload ? running.reload() : running.start();
   EXPECT_EQ(running.await(kWanted), kWanted) << call;
 }
 
