@@ -105,11 +105,10 @@ TEST(Named, RefusesWhatItDoesNotUnderstandWithItsPlace) {
     return plan({"/usr/sbin/named", {"named", "-c", "/n"}, "/"}, {{"/n", text}},
                 wish_for("::", 53, 9));
   };
-  for (const char* text : {"\n}", "\n/* x", "\n\"x", "\nx", "\ninclude \"/n\";", "\ninclude \"r\";",
-                           "\ninclude \"/none\";",
-                           "options { tcp-listen-queue 1;\n"
-                           "tcp-listen-queue 2; };",
-                           "options {\n"}) {
+  for (const char* text :
+       {"\n}", "\n/* x", "\n\"x", "\nx", "\ninclude \"/n\";", "\ninclude \"r\";",
+        "\ninclude \"/none\";", "options { tcp-listen-queue 1;\ntcp-listen-queue 2; };",
+        "options {\n"}) {
     EXPECT_TRUE(of(text).starts_with("error: /n:2: ")) << of(text);
   }
   std::string deep(200, '{');
@@ -160,6 +159,30 @@ TEST(ByOption, NamesTheOption) {
   // An argument of another program that only sounds like it.
   EXPECT_TRUE(of("/usr/bin/python3.11", {"python3", "run.py", "--server", "uvicorn"})
                   .starts_with("error: what /usr/bin/python3.11 runs"));
+}
+
+// The number of its workers, each of which serves one connection.
+TEST(Gunicorn, EditsItsWorkers) {
+  const Wish wish = with(wish_for("0.0.0.0", 80, 9), Setting::kConnections);
+  Invocation how{"/usr/bin/python3", {"python3", "/usr/bin/gunicorn", "app:app"}, "/g", Pid(7)};
+  const Tree tree = {{"/g/gunicorn.conf.py", "workers = 2\nbacklog = 5\n"}};
+  EXPECT_EQ(plan(how, tree, wish), "/g/gunicorn.conf.py: workers = 9\nbacklog = 5\n");
+  EXPECT_EQ(plan_edit(how, wish, test::reader_of(tree))->takes_effect, by_signal(SIGHUP, Pid(7)));
+  EXPECT_EQ(plan(how, {{"/g/gunicorn.conf.py", "workers = n * 2 + 1\n"}}, wish),
+            "error: /g/gunicorn.conf.py:1: workers is not one plain number here: this Python is "
+            "not edited");
+  how.arguments.insert(how.arguments.end(), {"-w", "4"});
+  EXPECT_EQ(plan(how, tree, wish), "option: --workers 9");
+}
+
+TEST(Uwsgi, EditsItsProcesses) {
+  const Wish wish = with(wish_for("0.0.0.0", 80, 9), Setting::kConnections);
+  const Invocation how{"/usr/bin/uwsgi", {"uwsgi", "/u.ini"}, "/"};
+  EXPECT_EQ(plan(how, {{"/u.ini", "[uwsgi]\nworkers = 4\n"}}, wish),
+            "/u.ini: [uwsgi]\nworkers = 9\n");
+  EXPECT_EQ(plan(how, {{"/u.ini", "[uwsgi]\n"}}, wish), "/u.ini: [uwsgi]\nprocesses = 9\n");
+  EXPECT_EQ(plan({"/usr/bin/uwsgi", {"uwsgi", "/u.ini", "-p", "2"}, "/"}, {}, wish),
+            "option: --processes 9");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // uWSGI: `listen = N`, of all its sockets. It refuses to start where that is more than
-// net.core.somaxconn (core/socket.c).
+// net.core.somaxconn (core/socket.c). `processes = N` serve a connection each.
 #include <fmt/format.h>
 
 #include <string_view>
@@ -12,6 +12,13 @@ namespace acceptq::config {
 namespace {
 
 const IniStyle kStyle{.comments = "#;"};
+
+struct Key {
+  std::string_view name;
+  std::string_view alias;
+  std::string_view option;
+  std::string_view letter;
+};
 
 // The .ini files of the command line, in its order; "file.ini:section" names one of its sections.
 Result<std::vector<std::string>> ini_files(const Invocation& invocation) {
@@ -36,21 +43,24 @@ Result<std::vector<std::string>> ini_files(const Invocation& invocation) {
 }  // namespace
 
 Result<Edit> edit_uwsgi(const Invocation& invocation, const Wish& wish, const ReadFiles& read) {
-  if (wish.setting != Setting::kBacklog) {
-    return fail(
-        ErrorCode::kUnsupported,
-        "uWSGI serves as many at a time as it has processes and threads (processes, threads)");
+  if (wish.setting == Setting::kOpenFiles) {
+    return fail(ErrorCode::kUnsupported,
+                "uWSGI takes as many descriptors as LimitNOFILE= of its unit allows");
   }
+  const bool backlog = wish.setting == Setting::kBacklog;
+  const Key key = backlog ? Key{"listen", "listen", "--listen", "-l"}
+                          : Key{"processes", "workers", "--processes", "-p"};
   const std::string value = std::to_string(wish.value);
   const auto finish = [&](Edit edit) {
-    if (edit.note.empty()) {
+    if (backlog && edit.note.empty()) {
       edit.note =
           fmt::format("uWSGI does not start while net.core.somaxconn is less than {}", value);
     }
     return edit;
   };
-  if (option_value(invocation.arguments, {"--listen", "-l"})) {
-    return finish(edit_option("--listen " + value));
+  const std::string option = fmt::format("{} {}", key.option, value);
+  if (option_value(invocation.arguments, {key.option, key.letter})) {
+    return finish(edit_option(option));
   }
   const Result<std::vector<std::string>> names = ini_files(invocation);
   if (!names) return fail(names.error());
@@ -61,19 +71,19 @@ Result<Edit> edit_uwsgi(const Invocation& invocation, const Wish& wish, const Re
     files.insert(files.end(), std::make_move_iterator(found->begin()),
                  std::make_move_iterator(found->end()));
   }
-  if (files.empty()) return finish(edit_option("--listen " + value));
+  if (files.empty()) return finish(edit_option(option));
   IniPlace own;
   IniPlace section;
   for (const File& file : files) {
     for (const IniEntry& entry : parse_ini(file, kStyle)) {
       if (entry.section != "uwsgi") continue;
       if (entry.key.empty()) section = {.file = &file, .entry = entry};
-      if (entry.key == "listen") own = {.file = &file, .entry = entry};
+      if (entry.key == key.name || entry.key == key.alias) own = {.file = &file, .entry = entry};
       if (entry.key == "ini" || entry.key == "include" || entry.key.starts_with("if-")) {
         return fail(
             malformed(file, entry.line_begin,
-                      fmt::format("\"{}\" is not followed here: what it includes may set listen",
-                                  entry.key)));
+                      fmt::format("\"{}\" is not followed here: what it includes may set {}",
+                                  entry.key, key.name)));
       }
     }
   }
@@ -81,8 +91,8 @@ Result<Edit> edit_uwsgi(const Invocation& invocation, const Wish& wish, const Re
   if (section.file == nullptr) {
     return fail(ErrorCode::kNotFound, files.back().path + ": no section [uwsgi]");
   }
-  return finish(
-      edit_file(insert_line_after(*section.file, section.entry.line_begin, "listen = " + value)));
+  return finish(edit_file(insert_line_after(*section.file, section.entry.line_begin,
+                                            fmt::format("{} = {}", key.name, value))));
 }
 
 }  // namespace acceptq::config
