@@ -60,8 +60,10 @@ void define_check(CLI::App& app, Parsed& parsed) {
       ->type_name("FILE");
   CLI::Option* from =
       check
-          ->add_option("--from", options.from,
-                       "diagnose recordings of --save instead of this host (-: stdin)")
+          ->add_option(
+              "--from", options.from,
+              "diagnose recordings of --save, or pasted output of ss, netstat, nstat, sysctl …, "
+              "instead of this host (-: stdin)")
           ->type_name("FILE")
           ->expected(1, -1)
           ->excludes(until)
@@ -104,6 +106,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "  acceptq check --until-overflow --for 12h --save night.json\n"
       "  acceptq check --save now.json        keep what was seen …\n"
       "  acceptq check --from now.json :80    … and diagnose it elsewhere\n"
+      "  acceptq check --from ticket.txt      what somebody pasted: ss -lnt, netstat -s …\n"
       "  acceptq check --baseline now.json    … and, after a change, prove that it helped\n"
       "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "
       "seen.");
@@ -164,7 +167,8 @@ void define_fix(CLI::App& app, Parsed& parsed) {
       add_limit(*fix, "--limit", command.limit,
                 "the limit that the queue should have (default: what was seen asks for)");
   CLI::Option* from =
-      fix->add_option("--from", command.from, "plan for recordings of check --save (-: stdin)")
+      fix->add_option("--from", command.from,
+                      "plan for recordings of check --save, or for pasted text (-: stdin)")
           ->type_name("FILE")
           ->expected(1, -1)
           ->excludes(time);

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "bundle/bundle.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
@@ -14,26 +16,36 @@
 #include "collect/observe.h"
 #include "facts/joined.h"
 #include "facts/json.h"
+#include "import/import.h"
 #include "select/selection.h"
 
 namespace acceptq::cli {
 namespace {
 
-// The recording of a bundle, or the one that was compressed.
-Result<std::string> unpacked(std::string_view bytes, const std::string& name) {
+// What it is called in messages and places.
+std::string name_of(const std::string& path) { return path == "-" ? "standard input" : path; }
+
+// What a bundle or a compressed file holds: its recording, or else all its texts.
+Result<std::vector<imports::Text>> unpacked(std::string_view bytes, const std::string& name) {
   Result<std::vector<bundle::Entry>> entries =
       bundle::unpack(bytes, name, {.bytes = 4 * facts::kLargestRecording});
   if (!entries) {
     return fail(entries.error().code, fmt::format("cannot read {}", entries.error().message()));
   }
   const auto recording = std::ranges::find(*entries, bundle::kRecordingName, &bundle::Entry::name);
-  if (recording != entries->end()) return std::move(recording->bytes);
-  if (entries->size() == 1) return std::move(entries->front().bytes);
-  return fail(ErrorCode::kMalformed, fmt::format("cannot read {}: it is an archive without {}",
-                                                 name, bundle::kRecordingName));
+  if (recording != entries->end()) {
+    return std::vector<imports::Text>{{.name = name, .bytes = std::move(recording->bytes)}};
+  }
+  std::vector<imports::Text> texts;
+  for (bundle::Entry& entry : *entries) {
+    const bool is_whole = entries->size() == 1;
+    texts.push_back(
+        {.name = is_whole ? name : name + ":" + entry.name, .bytes = std::move(entry.bytes)});
+  }
+  return texts;
 }
 
-Result<facts::Observation> read_observation(const std::string& path, std::string_view option) {
+Result<std::vector<imports::Text>> read_evidence(const std::string& path, std::string_view option) {
   if (path.empty()) {
     return fail(ErrorCode::kMalformed, fmt::format("{} needs a file, or - for stdin", option));
   }
@@ -55,19 +67,25 @@ Result<facts::Observation> read_observation(const std::string& path, std::string
                  fmt::format("{} needs a file that `acceptq check --save` wrote; {}", option,
                              text.error().context)});
   }
-  const std::string name = path == "-" ? "standard input" : path;
-  if (bundle::is_packed(*text)) {
-    text = unpacked(*text, name);
-    if (!text) return fail(text.error());
-  }
-  Result<facts::Observation> observation = facts::observation_from_json(*text);
-  if (!observation) {
-    return fail(observation.error().code,
-                fmt::format("cannot read {}: {} (it should be a file that `acceptq check --save` "
-                            "wrote)",
-                            name, observation.error().message()));
-  }
-  return observation;
+  if (bundle::is_packed(*text)) return unpacked(*text, name_of(path));
+  return std::vector<imports::Text>{{.name = name_of(path), .bytes = std::move(*text)}};
+}
+
+bool is_json(std::string_view text) { return trim(text.substr(0, 4096)).starts_with('{'); }
+
+// A recording says so at its beginning.
+bool is_recording(std::string_view text) {
+  constexpr std::size_t kBeginning = 200;
+  return is_json(text) && text.substr(0, kBeginning).find("\"schema\"") != std::string_view::npos;
+}
+
+Result<facts::Observation> read_recording(const std::string& name, std::string_view text) {
+  Result<facts::Observation> observation = facts::observation_from_json(text);
+  if (observation) return observation;
+  return fail(observation.error().code,
+              fmt::format("cannot read {}: {} (it should be a file that `acceptq check --save` "
+                          "wrote)",
+                          name, observation.error().message()));
 }
 
 }  // namespace
@@ -105,12 +123,30 @@ Result<facts::Observation> observe_host(const WatchOptions& options,
 Result<facts::Observation> read_observations(const std::vector<std::string>& paths,
                                              std::string_view option) {
   std::vector<facts::Recording> recordings;
+  std::vector<imports::Text> texts;
   for (const std::string& path : paths) {
-    Result<facts::Observation> recording = read_observation(path, option);
-    if (!recording) return recording;
-    recordings.push_back({.name = path, .observation = std::move(*recording)});
+    Result<std::vector<imports::Text>> evidence = read_evidence(path, option);
+    if (!evidence) return fail(std::move(evidence.error()));
+    for (imports::Text& text : *evidence) {
+      if (!is_recording(text.bytes)) {
+        texts.push_back(std::move(text));
+        continue;
+      }
+      Result<facts::Observation> observation = read_recording(text.name, text.bytes);
+      if (!observation) return observation;
+      recordings.push_back({.name = text.name, .observation = std::move(*observation)});
+    }
   }
-  return facts::joined(recordings);
+  if (texts.empty()) return facts::joined(recordings);
+  Result<facts::Observation> pasted = imports::import_texts(texts);
+  // JSON of no form that is known is taken for a recording that is broken.
+  if (!pasted && texts.size() == 1 && recordings.empty() && is_json(texts.front().bytes)) {
+    return read_recording(texts.front().name, texts.front().bytes);
+  }
+  if (!pasted || recordings.empty()) return pasted;
+  Result<facts::Observation> recorded = facts::joined(recordings);
+  if (recorded) facts::add_pasted(std::move(*pasted), *recorded);
+  return recorded;
 }
 
 }  // namespace acceptq::cli

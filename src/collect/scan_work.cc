@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "base/file.h"
-#include "collect/netlink/proc_net.h"
 #include "collect/netlink/sock_diag.h"
 #include "collect/netns/enter.h"
 #include "collect/netns/sysctls.h"
 #include "collect/parallel.h"
 #include "collect/procfs/counters.h"
+#include "evidence/proc_net.h"
 
 namespace acceptq::collect {
 namespace {
@@ -36,7 +36,7 @@ void take_listeners(std::vector<facts::Listener> listeners, NamespaceWork& work)
 }
 
 // Where sock_diag has no handler for the family, /proc/net still shows lengths, though no limits.
-void take_proc_net(const netlink::ProcNetFile& file, const Error& why, bool only_unowned,
+void take_proc_net(const evidence::ProcNetFile& file, const Error& why, bool only_unowned,
                    NamespaceWork& work) {
   const Result<std::string> text = read_file(std::string(kOwnNet) + "/" + file.name);
   Result<std::vector<facts::Listener>> listeners =
@@ -59,7 +59,7 @@ void take_proc_net(const netlink::ProcNetFile& file, const Error& why, bool only
                (only_unowned ? " as no process holds (the kernel's own)" : "") + " are not known"});
 }
 
-void take_dump(Result<netlink::Dump> dump, const netlink::ProcNetFile& fallback, bool only_unowned,
+void take_dump(Result<netlink::Dump> dump, const evidence::ProcNetFile& fallback, bool only_unowned,
                NamespaceWork& work) {
   if (!dump && dump.error().code == ErrorCode::kUnsupported) {
     take_proc_net(fallback, dump.error(), only_unowned, work);
@@ -95,9 +95,9 @@ void name_devices(NamespaceWork& work) {
 }
 
 void dump_listeners(bool only_unowned, NamespaceWork& work) {
-  take_dump(netlink::dump_tcp_listeners(AF_INET), netlink::kProcNetTcp, only_unowned, work);
-  take_dump(netlink::dump_tcp_listeners(AF_INET6), netlink::kProcNetTcp6, only_unowned, work);
-  take_dump(netlink::dump_unix_listeners(), netlink::kProcNetUnix, only_unowned, work);
+  take_dump(netlink::dump_tcp_listeners(AF_INET), evidence::kProcNetTcp, only_unowned, work);
+  take_dump(netlink::dump_tcp_listeners(AF_INET6), evidence::kProcNetTcp6, only_unowned, work);
+  take_dump(netlink::dump_unix_listeners(), evidence::kProcNetUnix, only_unowned, work);
   name_devices(work);
 }
 

@@ -23,6 +23,13 @@ bool is_silent(const ListenerState& state) {
   return state.report.full_fraction.value_or(1) >= 1 && is_at_rest(state);
 }
 
+// A queue so short is full as soon as somebody waits. Placeholders that nobody accepts from by
+// design have such queues.
+bool is_full_at_a_glance(const ListenerState& state) {
+  constexpr std::uint32_t kShortest = 1;
+  return !state.seconds && state.listener->limit->value() <= kShortest;
+}
+
 void add_full_or_close(const ListenerState& state, std::vector<Finding>& findings) {
   const QueueLimit limit = *state.listener->limit;
   const bool full = is_full_now(state);
@@ -44,6 +51,12 @@ void add_full_or_close(const ListenerState& state, std::vector<Finding>& finding
       finding.explanation += " The next ones will be refused.";
     }
     finding.explanation += fullness(state) + hung_up(state);
+    if (is_full_at_a_glance(state)) {
+      finding.severity = Severity::kNotice;
+      finding.explanation +=
+          " A queue as short as this is full whenever a connection waits: one look does not tell "
+          "whether any waits for long.";
+    }
     if (is_silent(state)) {
       finding.severity = Severity::kNotice;
       finding.explanation +=
@@ -102,6 +115,8 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
     add_queue_evidence(state, finding);
     findings.push_back(std::move(finding));
   } else if (!state.limit_candidates.empty() && !state.report.stale && !state.kernel_owned) {
+    // The blind spots ask for it.
+    if (!somaxconn && !state.listener->pasted_at.empty()) return;
     Finding finding = finding_about("AQ105", state);
     finding.severity = std::min(finding.severity, at_most);
     finding.title = "the queue's limit is the application's own, or an older somaxconn";

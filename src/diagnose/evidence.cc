@@ -6,6 +6,10 @@
 
 namespace acceptq::diagnose {
 
+std::string in_that_time(std::optional<double> seconds) {
+  return seconds ? fmt::format("In {:.1f} s", *seconds) : "Between the two samples";
+}
+
 Finding finding_about(const char* id, const ListenerState& state) {
   Finding finding = make_finding(id);
   finding.listener = state.report.key;
@@ -25,7 +29,9 @@ Evidence sysctl_evidence(const facts::Namespace* ns, const char* name) {
   return {.name = name,
           .total = sysctl_value(ns, name),
           .unit = "setting",
-          .source = ns == nullptr ? "" : "netns:" + std::to_string(ns->id.value())};
+          .source = ns == nullptr ? ""
+                    : ns->pasted  ? ns->pasted->label
+                                  : "netns:" + std::to_string(ns->id.value())};
 }
 
 void add_queue_evidence(const ListenerState& state, Finding& finding) {

@@ -153,13 +153,22 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
       ++tcp_listeners[listener.netns];
     }
   }
+  // A list of which a part was pasted may leave out the one that it was.
+  for (const facts::Namespace& ns : observation.after.namespaces) {
+    if (!ns.pasted || ns.pasted->all_listeners) continue;
+    ++suspects[ns.id];
+    ++tcp_listeners[ns.id];
+  }
   for (ListenerState& state : states) {
     ListenerReport& report = state.report;
     const Listener& listener = *state.listener;
     if (listener.protocol != Protocol::kTcp) continue;
     state.only_listener = tcp_listeners[listener.netns] == 1;
-    if (observation.seconds <= 0) continue;  // one moment says nothing of what changes
-    state.seconds = observation.seconds;
+    // One moment says nothing of what changes.
+    if (!facts::is_compared(observation, listener.netns)) continue;
+    state.seconds = facts::seconds_of(observation, listener.netns);
+    const facts::Source counters =
+        listener.pasted_at.empty() ? facts::Source::kCounters : facts::Source::kImported;
     if (rules.socket_drops_counted && listener.drops == 0U && !listener.closed) {
       report.socket_drops_delta = 0;
     } else if (state.before != nullptr && state.before->drops && listener.drops &&
@@ -171,10 +180,10 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
     const auto listen_drops = state.ns.delta("TcpExtListenDrops");
     if (state.ns.comparable() && own && alone && listen_drops) {
       state.refusals = refusals_of(state.ns, rules);
-      report.refused = {.total = state.refusals->total(), .source = facts::Source::kCounters};
+      report.refused = {.total = state.refusals->total(), .source = counters};
     } else if (report.socket_drops_delta == 0U || (listen_drops == 0U && state.ns.comparable())) {
       state.refusals = Refusals{};
-      report.refused = {.total = 0, .source = facts::Source::kCounters};
+      report.refused = {.total = 0, .source = counters};
     } else if (report.socket_drops_delta) {
       report.refused = {.total = report.socket_drops_delta, .source = facts::Source::kSocketDrops};
     }
@@ -186,10 +195,11 @@ void attribute_drops(std::vector<ListenerState>& states, const facts::Observatio
                             double{1} * state.before->accept_queue_len.value();
       const double refused = static_cast<double>(report.refused.total.value_or(0));
       const double completed = static_cast<double>(*opens);
-      report.arrivals_per_s = (completed + refused) / observation.seconds;
       const double left = std::max(0.0, completed - growth);
       report.left_queue = static_cast<std::uint64_t>(left);
-      report.accepts_per_s = left / observation.seconds;
+      if (!state.seconds) continue;
+      report.arrivals_per_s = (completed + refused) / *state.seconds;
+      report.accepts_per_s = left / *state.seconds;
     }
   }
 }
@@ -295,7 +305,8 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     if (state.ledger == nullptr) {
       // Traced, and nothing came.
       const bool is_tcp = state.listener->protocol == Protocol::kTcp;
-      const bool traced = observation.tracing && observation.tracing != facts::Source::kPackets;
+      const bool traced = state.listener->pasted_at.empty() && observation.tracing &&
+                          observation.tracing != facts::Source::kPackets;
       if (traced && is_tcp && state.report.refused.total == 0U) {
         state.report.refused = {.total = 0,
                                 .at_syn = 0,

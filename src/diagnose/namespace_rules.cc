@@ -51,6 +51,7 @@ class NamespaceRules {
         rules_(rules),
         id_(id),
         ns_(namespace_delta(observation, id)),
+        seconds_(facts::seconds_of(observation, id)),
         findings_(findings) {
     for (const ListenerState& state : all) {
       if (state.listener->netns != id) continue;
@@ -125,7 +126,9 @@ class NamespaceRules {
       }
       return;
     }
-    if (!unclear && (ns_.total(kOverflows).value_or(0) == 0 || observation_.seconds <= 0)) return;
+    if (!unclear &&
+        (ns_.total(kOverflows).value_or(0) == 0 || !facts::is_compared(observation_, id_)))
+      return;
     add("AQ608", {kOverflows, kDrops},
         fmt::format(
             "This network namespace did not exist when acceptq began to watch, or its number "
@@ -134,9 +137,18 @@ class NamespaceRules {
             counted(ns_.total(kOverflows).value_or(0), "packet", "packets")));
   }
 
+  // That none was refused lately, where counters were compared.
+  [[nodiscard]] std::string none_lately() const {
+    if (!facts::is_compared(observation_, id_) || !ns_.delta(kOverflows)) return "";
+    return seconds_ ? fmt::format(", but none in the last {:.1f} s", *seconds_)
+                    : ", but none between the two samples";
+  }
+
   void add_past() {
     const std::uint64_t overflows = ns_.total(kOverflows).value_or(0);
-    if (states_.empty() || overflows == 0 || ns_.grew(kOverflows) > 0) return;
+    // Of a namespace in which nothing listens nobody wants to know; what was pasted is asked about.
+    const bool pasted = ns_.after() != nullptr && ns_.after()->pasted;
+    if ((states_.empty() && !pasted) || overflows == 0 || ns_.grew(kOverflows) > 0) return;
     const ListenerState* alone =
         states_.size() == 1 && refused_before(*states_.front()) ? states_.front() : nullptr;
     Finding finding = finding_here("AQ102", alone, {kOverflows, kDrops});
@@ -144,10 +156,7 @@ class NamespaceRules {
         "{} of handshakes {} refused for a full accept queue in this network namespace since it "
         "was "
         "created{}. The counters do not tell when.{}",
-        counted(overflows, "packet", "packets"), overflows == 1 ? "was" : "were",
-        observation_.seconds > 0
-            ? fmt::format(", but none in the last {:.1f} s", observation_.seconds)
-            : "",
+        counted(overflows, "packet", "packets"), overflows == 1 ? "was" : "were", none_lately(),
         alone != nullptr ? ""
                          : " Nor do they tell its listeners apart, those that are gone "
                            "included.");
@@ -163,9 +172,9 @@ class NamespaceRules {
       finding.severity = refusal_severity(packets, ns_.grew(kPassiveOpens));
       finding.confidence = 0.9;
       finding.explanation = fmt::format(
-          "In {:.1f} s {} of new handshakes {} refused in this network namespace {}, and none of "
+          "{} {} of new handshakes {} refused in this network namespace {}, and none of "
           "the listeners that are open now accounts for {}.",
-          observation_.seconds, counted(packets, "packet", "packets"),
+          in_that_time(seconds_), counted(packets, "packet", "packets"),
           packets == 1 ? "was" : "were", what, packets == 1 ? "it" : "them");
       findings_.push_back(std::move(finding));
     };
@@ -212,8 +221,8 @@ class NamespaceRules {
     const std::uint64_t failed = ns_.grew(kCookiesFailed);
     if (failed < kManyInvalid) return;
     Finding finding = finding_here("AQ204", nullptr, {kCookiesFailed, kCookiesRecv});
-    finding.explanation = fmt::format("In {:.1f} s {} packets carried no valid SYN cookie.",
-                                      observation_.seconds, failed);
+    finding.explanation =
+        fmt::format("{} {} packets carried no valid SYN cookie.", in_that_time(seconds_), failed);
     findings_.push_back(std::move(finding));
   }
 
@@ -225,9 +234,9 @@ class NamespaceRules {
       finding.confidence = 0.8;
       finding.cause = Cause{.kind = CauseKind::kSynFlood, .share = {}, .detail = {}};
       finding.explanation = fmt::format(
-          "In {:.1f} s {} SYNs were answered with a SYN cookie, and only {} of the cookies came "
+          "{} {} SYNs were answered with a SYN cookie, and only {} of the cookies came "
           "back ({:.0f} %). Real clients return nearly all.",
-          observation_.seconds, sent, received,
+          in_that_time(seconds_), sent, received,
           100.0 * static_cast<double>(received) / static_cast<double>(sent));
       findings_.push_back(std::move(finding));
       return;
@@ -237,9 +246,9 @@ class NamespaceRules {
     const double returned = static_cast<double>(received) / static_cast<double>(sent);
     if (returned < kCookiesThatReturn) finding.severity = Severity::kWarning;
     finding.explanation = fmt::format(
-        "In {:.1f} s the SYN queue was full for {}, which {} answered with a cookie; {} of the "
+        "{} the SYN queue was full for {}, which {} answered with a cookie; {} of the "
         "cookies came back.",
-        observation_.seconds, counted(sent, "SYN", "SYNs"), sent == 1 ? "was" : "were", received);
+        in_that_time(seconds_), counted(sent, "SYN", "SYNs"), sent == 1 ? "was" : "were", received);
     findings_.push_back(std::move(finding));
   }
 
@@ -306,9 +315,9 @@ class NamespaceRules {
       signs.push_back(counted(silent.expired, "request", "requests") + " expired");
     }
     finding.explanation = fmt::format(
-        "{}; in {:.1f} s {} completed: the SYN queue is filled by handshakes that nobody "
+        "{}. {} {} completed: the SYN queue is filled by handshakes that nobody "
         "completes.",
-        fmt::join(signs, ", "), observation_.seconds,
+        fmt::join(signs, ", "), in_that_time(seconds_),
         counted(completed, "handshake was", "handshakes were"));
     finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
     findings_.push_back(std::move(finding));
@@ -354,9 +363,9 @@ class NamespaceRules {
       return;
     }
     finding.explanation = fmt::format(
-        "In {:.1f} s {} without data reached a listener with TCP_DEFER_ACCEPT: these clients are "
+        "{} {} without data reached a listener with TCP_DEFER_ACCEPT: these clients are "
         "connected, but their requests stay in the SYN queue until they send something.",
-        observation_.seconds, counted(deferred, "final ACK", "final ACKs"));
+        in_that_time(seconds_), counted(deferred, "final ACK", "final ACKs"));
     findings_.push_back(std::move(finding));
   }
 
@@ -364,6 +373,7 @@ class NamespaceRules {
   const listenpath::KernelRules& rules_;
   NetnsId id_;
   NamespaceDelta ns_;
+  std::optional<double> seconds_;             // between the two samples, where it is known
   std::vector<const ListenerState*> all_;     // of this namespace
   std::vector<const ListenerState*> states_;  // of them, TCP's
   std::vector<Finding>& findings_;

@@ -65,26 +65,31 @@ Severity severity_of(const ListenerState& state, const Refusals& refusals, std::
 std::string refused_sentence(const ListenerState& state, const Refusals& refusals,
                              std::uint64_t count) {
   const Refused& refused = state.report.refused;
-  const double seconds = state.seconds.value_or(0);
+  const std::string when = in_that_time(state.seconds);
   // Packets show a part of what the counters tell in full.
   const bool at_least = refused.at_least && refused.source != facts::Source::kPackets;
   const std::string packets = (at_least ? "at least " : "") + counted(count, "packet", "packets");
+  if (!state.refusals && !state.report.socket_drops_delta) {
+    return fmt::format(
+        "{} the kernel refused {} of new handshakes in this network namespace, and this listener's "
+        "queue alone was seen full",
+        when, packets);
+  }
   if (!state.refusals) {
     return fmt::format(
-        "In {:.1f} s the kernel refused {} of new handshakes in this network namespace, and this "
+        "{} the kernel refused {} of new handshakes in this network namespace, and this "
         "listener's own drop counter, which counts some packets twice, grew by {}",
-        seconds, packets, state.report.socket_drops_delta.value_or(0));
+        when, packets, state.report.socket_drops_delta.value_or(0));
   }
   if (count < refusals.total()) {
-    return fmt::format("In {:.1f} s the kernel refused {} of new handshakes for it ({} in all)",
-                       seconds, packets, refusals.total());
+    return fmt::format("{} the kernel refused {} of new handshakes for it ({} in all)", when,
+                       packets, refusals.total());
   }
   if (state.ledger != nullptr && count == refused.total) {
-    return fmt::format("In {:.1f} s the kernel refused {} for it ({}), of {}", seconds, packets,
-                       steps(refused), attempts(refused));
+    return fmt::format("{} the kernel refused {} for it ({}), of {}", when, packets, steps(refused),
+                       attempts(refused));
   }
-  return fmt::format("In {:.1f} s the kernel refused {} of new handshakes for it", seconds,
-                     packets);
+  return fmt::format("{} the kernel refused {} of new handshakes for it", when, packets);
 }
 
 // What the counters exclude, as an expert would.

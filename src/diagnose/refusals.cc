@@ -84,14 +84,21 @@ Severity refusal_severity(std::uint64_t refused, std::uint64_t admitted) {
 
 Severity refusal_severity(const ListenerState& state) {
   const Refused& refused = state.report.refused;
-  const std::uint64_t packets =
+  std::uint64_t packets =
       std::max(refused.total.value_or(0), state.refusals ? state.refusals->total() : 0);
+  // Concluded from its queue alone: those of its namespace.
+  if (packets == 0 && state.by_accept_queue) packets = state.ns.grew("TcpExtListenOverflows");
   const std::uint64_t attempts = refused.attempts.value_or(0);
   const bool fates_known = state.ledger != nullptr && (refused.recovered || !refused.at_least);
   if (!fates_known || attempts == 0) {
     const auto let_in = admitted(state, packets);
     if (let_in) return refusal_severity(packets, *let_in);
-    return refusal_severity(packets, state.ns.grew("TcpPassiveOpens"));
+    const auto opened = state.ns.delta("TcpPassiveOpens");
+    if (opened || state.listener->pasted_at.empty()) {
+      return refusal_severity(packets, opened.value_or(0));
+    }
+    // How many were let in was not pasted: a queue that is full now refuses all that come.
+    return is_full_at_the_end(state) ? Severity::kCritical : Severity::kWarning;
   }
   using enum facts::LedgerTerm;
   const facts::Ledger& ledger = *state.ledger;

@@ -1,6 +1,7 @@
 // The rules: each looks at one listener or one namespace and adds the findings that hold.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "listenpath/kernel.h"
 
 namespace acceptq::diagnose {
+
+// "In 2.0 s", or "Between the two samples" where the time between them is not known.
+[[nodiscard]] std::string in_that_time(std::optional<double> seconds);
 
 // Sets the verdict of each state's report, and what refused its handshakes.
 void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerState>& states);

@@ -99,7 +99,7 @@ TEST(SynQueue, RefusedSynsAreNoFlood) {
 TEST(SynQueue, RepeatedSynAcksTellOfAFloodWhereTheQueueCannotBeSeen) {
   const Counters refused = {{"TcpExtTCPReqQFullDrop", 3850}, {"TcpExtListenDrops", 3850}};
   const Report flood = run({.counters = refused, .syncookies = 0, .synacks_repeated = 40});
-  EXPECT_TRUE(says(find(flood, "AQ203"), "40 SYN-ACKs were repeated; in 2.0 s 0 handshakes"));
+  EXPECT_TRUE(says(find(flood, "AQ203"), "40 SYN-ACKs were repeated. In 2.0 s 0 handshakes"));
   EXPECT_EQ(find(run({.counters = refused, .syncookies = 0, .synacks_repeated = 2}), "AQ203"),
             nullptr);
 }

@@ -30,9 +30,14 @@ void take_own_refusals(ListenerState& state) {
 // duplicate SYNs and resets too, where nothing is refused: an overflow is that of the listeners
 // whose queue was seen full, and where none was, of the one that accounts for most.
 void conclude_refusals(const listenpath::KernelRules& rules, bool another_was_full,
-                       ListenerState& state) {
+                       bool only_full_one, ListenerState& state) {
   const std::uint64_t own = state.report.socket_drops_delta.value_or(0);
   const Refusals here = refusals_of(state.ns, rules);
+  // Without the sockets' own counts, the one queue that was seen full.
+  if (!state.report.socket_drops_delta && only_full_one && was_full(state)) {
+    state.by_accept_queue = here.accept_queue > 0;
+    return;
+  }
   if (own == 0 || here.total() == 0) return;
   const bool most = own * 2 > here.total();
   state.by_accept_queue = here.accept_queue > 0 && (was_full(state) || (most && !another_was_full));
@@ -131,9 +136,12 @@ bool answers_by_cookies(const ListenerState& state) {
 
 void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerState>& states) {
   std::map<NetnsId, bool> some_was_full;
+  std::map<NetnsId, std::size_t> seen_full;
   for (const ListenerState& state : states) {
     const bool refused = state.report.socket_drops_delta.value_or(0) > 0;
     if (refused && was_full(state)) some_was_full[state.listener->netns] = true;
+    const bool tcp = state.listener->protocol == facts::Protocol::kTcp;
+    if (tcp && was_full(state)) ++seen_full[state.listener->netns];
   }
   for (ListenerState& state : states) {
     if (state.listener->protocol == facts::Protocol::kUnix) {
@@ -143,7 +151,8 @@ void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerS
     if (state.refusals) {
       take_own_refusals(state);
     } else {
-      conclude_refusals(rules, some_was_full[state.listener->netns], state);
+      conclude_refusals(rules, some_was_full[state.listener->netns],
+                        seen_full[state.listener->netns] == 1, state);
     }
     state.report.verdict = judge_tcp(state);
   }

@@ -1,5 +1,6 @@
 #include "facts/joined.h"
 
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,26 @@ Result<Observation> joined(std::span<Recording> recordings) {
        .reason = "several recordings were joined, and handshakes were not followed between them",
        .cost = "refused packets are known by counters alone, and not by step, client and attempt"});
   return all;
+}
+
+void add_pasted(Observation pasted, Observation& recorded) {
+  const auto add = [](Snapshot& from, Snapshot& to) {
+    const auto append = [](auto& items, auto& all) {
+      all.insert(all.end(), std::make_move_iterator(items.begin()),
+                 std::make_move_iterator(items.end()));
+    };
+    append(from.namespaces, to.namespaces);
+    append(from.listeners, to.listeners);
+    append(from.blind_spots, to.blind_spots);
+    // A pid of the paste may be another process's here.
+    for (Listener& listener : to.listeners) {
+      if (!listener.pasted_at.empty()) listener.owners.clear();
+    }
+    normalize(to);
+  };
+  add(pasted.before, recorded.before);
+  add(pasted.after, recorded.after);
+  recorded.samples.merge(pasted.samples);
 }
 
 }  // namespace acceptq::facts

@@ -20,4 +20,7 @@ struct Recording {
 // order. Not for an empty span.
 [[nodiscard]] Result<Observation> joined(std::span<Recording> recordings);
 
+// Puts what was pasted beside what was recorded, each in namespaces of its own.
+void add_pasted(Observation pasted, Observation& recorded);
+
 }  // namespace acceptq::facts

@@ -54,6 +54,13 @@ Sysctl read_sysctl(const Value& value) {
 Namespace read_namespace(const Value& value) {
   Namespace ns;
   get(value, "id", ns.id);
+  if (const Value pasted = value.nullable("pasted"); !pasted.is_null()) {
+    Pasted& out = ns.pasted.emplace();
+    get(pasted, "label", out.label);
+    get(pasted, "all_listeners", out.all_listeners);
+    get(pasted, "compared", out.compared);
+    get(pasted, "seconds", out.seconds);
+  }
   get(value, "is_host", ns.is_host);
   if (value.has("own_container")) get(value, "own_container", ns.own_container);
   int held_by = 0;
@@ -125,6 +132,9 @@ Listener read_listener(const Value& value) {
   get(value, "drops", listener.drops);
   get(value, "backlog_requested", listener.backlog_requested);
   if (value.has("closed")) get(value, "closed", listener.closed);
+  if (const Value place = value.nullable("pasted_at"); !place.is_null()) {
+    place.read(listener.pasted_at);
+  }
   listener.owners = get_all(value, "owners", read_owner);
   get(value, "owners_complete", listener.owners_complete);
   return listener;
@@ -199,6 +209,7 @@ DeadSyn read_dead_syn(const Value& value) {
 Observation read_observation(const Value& value) {
   Observation observation;
   get(value, "seconds", observation.seconds);
+  if (value.has("imported")) get(value, "imported", observation.imported);
   if (const Value tracing = value.nullable("tracing"); !tracing.is_null()) {
     observation.tracing = read_source(tracing);
   }

@@ -37,6 +37,14 @@ Json write(const Sysctl& sysctl) {
           {"reason", sysctl.reason}};
 }
 
+Json write(const std::optional<Pasted>& pasted) {
+  if (!pasted) return nullptr;
+  return {{"label", escape_bytes(pasted->label)},
+          {"all_listeners", pasted->all_listeners},
+          {"compared", pasted->compared},
+          {"seconds", opt(pasted->seconds)}};
+}
+
 Json write(const Namespace& ns) {
   Json pids = Json::array();
   for (const Pid pid : ns.pids) pids.push_back(pid.value());
@@ -45,6 +53,7 @@ Json write(const Namespace& ns) {
   Json counters = Json::object();
   for (const auto& [name, value] : ns.counters) counters[name.str()] = value;
   return {{"id", ns.id.value()},
+          {"pasted", write(ns.pasted)},
           {"is_host", opt(ns.is_host)},
           {"own_container", ns.own_container},
           {"held_by", held_by_name(ns.held_by)},
@@ -52,7 +61,7 @@ Json write(const Namespace& ns) {
           {"pids", std::move(pids)},
           {"cookie", ns.cookie ? Json(fmt::format("{:x}", *ns.cookie)) : Json(nullptr)},
           {"sysctls", std::move(sysctls)},
-          {"counters_source", ns.counters_source},
+          {"counters_source", escape_bytes(ns.counters_source)},
           {"counters", std::move(counters)}};
 }
 
@@ -88,6 +97,8 @@ Json write(const Listener& listener) {
           {"drops", opt(listener.drops)},
           {"backlog_requested", opt(listener.backlog_requested)},
           {"closed", listener.closed},
+          {"pasted_at",
+           listener.pasted_at.empty() ? Json(nullptr) : Json(escape_bytes(listener.pasted_at))},
           {"owners", std::move(owners)},
           {"owners_complete", listener.owners_complete}};
 }
@@ -211,6 +222,7 @@ std::string to_json(const Observation& observation) {
   const Json json = {
       {"schema", kObservationSchema},
       {"seconds", observation.seconds},
+      {"imported", observation.imported},
       {"tracing", observation.tracing ? Json(source_name(*observation.tracing)) : Json(nullptr)},
       {"samples", std::move(samples)},
       {"incident", std::move(incident)},

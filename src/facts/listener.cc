@@ -16,17 +16,26 @@ std::string device_suffix(const Listener& listener) {
   return "";
 }
 
+// "4026532567", "pasted1".
+std::string namespace_part(const Listener& listener) {
+  return fmt::format("{}{}", listener.pasted_at.empty() ? "" : "pasted", listener.netns.value());
+}
+
+std::string socket_part(const Listener& listener) {
+  if (listener.cookie.value() != 0) return fmt::format("{:x}", listener.cookie.value());
+  if (listener.inode.value() == 0 && !listener.pasted_at.empty()) return listener.pasted_at;
+  return fmt::format("i{}", listener.inode.value());
+}
+
 }  // namespace
 
 std::string listener_key(const Listener& listener) {
-  const std::string socket = listener.cookie.value() != 0
-                                 ? fmt::format("{:x}", listener.cookie.value())
-                                 : fmt::format("i{}", listener.inode.value());
   if (listener.protocol == Protocol::kUnix) {
-    return fmt::format("unix:{}:{}#{}", listener.netns.value(), listener.path, socket);
+    return fmt::format("unix:{}:{}#{}", namespace_part(listener), listener.path,
+                       socket_part(listener));
   }
-  return fmt::format("tcp:{}:{}:{}#{}", listener.netns.value(), bracketed(listener), listener.port,
-                     socket);
+  return fmt::format("tcp:{}:{}:{}#{}", namespace_part(listener), bracketed(listener),
+                     listener.port, socket_part(listener));
 }
 
 std::string listener_endpoint(const Listener& listener) {
@@ -42,7 +51,7 @@ bool serves_address(const Listener& listener, const IpAddress& address) {
 
 std::string reuseport_key(const Listener& listener) {
   if (listener.protocol == Protocol::kUnix) return "";
-  return fmt::format("tcp:{}:{}{}:{}", listener.netns.value(), bracketed(listener),
+  return fmt::format("tcp:{}:{}{}:{}", namespace_part(listener), bracketed(listener),
                      device_suffix(listener), listener.port);
 }
 

@@ -69,6 +69,10 @@ struct Listener {
   // It was closed while it was observed, and is kept for what happened to it before.
   bool closed = false;
 
+  // Where it was read in text that somebody pasted ("ticket.txt:12"); empty: it was observed by
+  // acceptq. The number of its namespace is then a placeholder (see Pasted in facts/namespace.h).
+  std::string pasted_at;
+
   // Ordered and unique. Empty with `owners_complete`: no descriptor table holds the socket (kernel-
   // owned, in flight over a Unix socket, or an io_uring fixed file).
   std::vector<OwnerRef> owners;
@@ -80,7 +84,8 @@ struct Listener {
 
 // "tcp:NETNS:ADDRESS:PORT#COOKIE" (IPv6 in brackets) or "unix:NETNS:PATH#COOKIE"; the cookie in
 // hex, or "iINODE" where it is not known. Unique in a snapshot and the same for the same socket in
-// two.
+// two. Of a pasted one NETNS is "pastedN", and where neither cookie nor inode are known, the place
+// at which it was read stands for them.
 [[nodiscard]] std::string listener_key(const Listener& listener);
 
 // "0.0.0.0:80", "[::1]:443", "unix:/run/x.sock"; with "%eth0" behind the address where it is bound

@@ -41,9 +41,21 @@ inline constexpr const char* kListenSysctls[] = {kSomaxconn,       kMaxSynBacklo
 // What keeps the namespace alive.
 enum class HeldBy { kProcess, kMount, kDescriptor, kUnknown };
 
+// A network namespace that is known from pasted text alone. Its id is a placeholder, unique in the
+// snapshot: text does not tell the kernel's number.
+struct Pasted {
+  std::string label;              // "pod web-1", or the file: whose text it was, as far as it tells
+  bool all_listeners = false;     // its list of listeners is whole, as far as the text tells
+  bool compared = false;          // there were two samples in time, of which something grew
+  std::optional<double> seconds;  // between them, where the text tells
+
+  friend bool operator==(const Pasted&, const Pasted&) = default;
+};
+
 struct Namespace {
   NetnsId id;
-  std::optional<bool> is_host;  // the initial namespace; empty where that is not known
+  std::optional<Pasted> pasted;  // empty: acceptq saw it
+  std::optional<bool> is_host;   // the initial namespace; empty where that is not known
   // acceptq itself ran in a container (a PID namespace other than the host's), and in this one.
   bool own_container = false;
   HeldBy held_by = HeldBy::kUnknown;

@@ -54,6 +54,23 @@ const Namespace* host_namespace(const Snapshot& snapshot) {
   return it != snapshot.namespaces.end() ? &*it : nullptr;
 }
 
+bool is_compared(const Observation& observation, NetnsId id) {
+  const Namespace* ns = find_namespace(observation.after, id);
+  return ns != nullptr && ns->pasted ? ns->pasted->compared : observation.seconds > 0;
+}
+
+std::optional<double> seconds_of(const Observation& observation, NetnsId id) {
+  const Namespace* ns = find_namespace(observation.after, id);
+  if (ns != nullptr && ns->pasted) return ns->pasted->seconds;
+  return observation.seconds > 0 ? std::optional(observation.seconds) : std::nullopt;
+}
+
+bool is_imported(const Observation& observation) {
+  return observation.imported ||
+         std::ranges::any_of(observation.after.namespaces,
+                             [](const Namespace& ns) { return ns.pasted.has_value(); });
+}
+
 void normalize(Snapshot& snapshot) {
   sort_unique(snapshot.namespaces, &Namespace::id);
   sort_unique(snapshot.processes, &Process::pid);

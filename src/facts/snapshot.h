@@ -104,6 +104,8 @@ struct Observation {
   std::vector<Ledger> ledgers;                    // what tracing counted, for each listener
   std::optional<std::vector<DeadSyn>> dead_syns;  // empty: nothing told
   AcceptEvidence accept_evidence;                 // of listeners in trouble
+  // All of it was read from what people paste; nothing was observed by acceptq itself.
+  bool imported = false;
 
   friend bool operator==(const Observation&, const Observation&) = default;
 };
@@ -114,6 +116,12 @@ struct Observation {
 // nothing of one.
 [[nodiscard]] std::vector<const Ledger*> ledgers_of(const Observation& observation);
 [[nodiscard]] const Namespace* host_namespace(const Snapshot& snapshot);
+// Whether something of the namespace was seen at two moments, and how long these are apart where
+// that is known.
+[[nodiscard]] bool is_compared(const Observation& observation, NetnsId id);
+[[nodiscard]] std::optional<double> seconds_of(const Observation& observation, NetnsId id);
+// Some of it is text that was pasted.
+[[nodiscard]] bool is_imported(const Observation& observation);
 
 // Orders and makes unique what must be: namespaces by id, listeners by key, processes by pid,
 // owners. Every collector and reader calls it once, at its end.

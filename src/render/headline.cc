@@ -104,6 +104,11 @@ Headline headline(const Report& report, const facts::Observation& observation) {
         .text = count > 0 ? counted(count, words.one, words.many) : std::string(words.of_namespace),
         .ink = kInks[static_cast<std::size_t>(severity)]};
   }
+  if (report.listeners.empty() && observation.imported) {
+    return {.text = report.verdict == Verdict::kOverflowed
+                        ? "connections were refused at some time; the text does not say when"
+                        : "nothing wrong was found in what was pasted; it lists no listener"};
+  }
   if (report.listeners.empty()) return {.text = "no listener was found"};
   const bool blind =
       std::ranges::any_of(observation.after.blind_spots, &facts::BlindSpot::unobserved);

@@ -114,7 +114,7 @@ std::string numbers(const TermStyle& style, const facts::Observation& observatio
          row(style, "accept queue", queue_text(style, listener, report, !timeline.empty())) +
          row(style, "", timeline) +
          row(style, "SYN queue", syn_queue_text(style, listener, report)) +
-         row(style, "refused", refused_text(observation, report)) +
+         row(style, "refused", refused_text(observation, listener, report)) +
          row(style, "unanswered", unanswered_text(report)) +
          row(style, "clients", clients_text(report)) + row(style, "accepted", rates_text(report)) +
          row(style, "waited", time_in_queue_text(report)) +
@@ -132,7 +132,8 @@ std::string short_numbers(const TermStyle& style, const facts::Observation& obse
   text += row(style, "accept queue", queue_text(style, listener, report, !timeline.empty()));
   text += row(style, "", timeline);
   if (about_syns) text += row(style, "SYN queue", syn_queue_text(style, listener, report));
-  std::string refused = report.refused.total == 0U ? "" : refused_text(observation, report);
+  std::string refused =
+      report.refused.total == 0U ? "" : refused_text(observation, listener, report);
   if (const std::string clients = clients_text(report); !refused.empty() && !clients.empty()) {
     refused += "; " + clients;
   }

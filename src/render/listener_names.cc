@@ -104,6 +104,7 @@ std::string selector_of(const facts::Snapshot& snapshot, const facts::Listener& 
 std::string namespace_name(const facts::Snapshot& snapshot, NetnsId id) {
   const facts::Namespace* ns = facts::find_namespace(snapshot, id);
   if (ns != nullptr && ns->is_host == true) return "the host's network namespace";
+  if (ns != nullptr && ns->pasted) return printable(ns->pasted->label);
   if (ns != nullptr && !ns->mount_path.empty()) return "netns:" + printable(ns->mount_path);
   return fmt::format("netns:{}", id.value());
 }

@@ -98,13 +98,18 @@ std::string syn_queue_text(const TermStyle& style, const facts::Listener& listen
   return text;
 }
 
-std::string refused_text(const facts::Observation& observation, const ListenerReport& report) {
-  if (!report.refused.total || observation.seconds <= 0) return "";
-  const double per_second = static_cast<double>(*report.refused.total) / observation.seconds;
+std::string refused_text(const facts::Observation& observation, const facts::Listener& listener,
+                         const ListenerReport& report) {
+  if (!report.refused.total || !facts::is_compared(observation, listener.netns)) return "";
   const bool more = report.refused.at_least && *report.refused.total > 0;
-  std::string text = fmt::format("{}{} in {:.1f} s ({}/s)", more ? "at least " : "",
-                                 counted(*report.refused.total, "packet", "packets"),
-                                 observation.seconds, rate_text(per_second));
+  std::string text =
+      (more ? "at least " : "") + counted(*report.refused.total, "packet", "packets");
+  if (const auto seconds = facts::seconds_of(observation, listener.netns)) {
+    text += fmt::format(" in {:.1f} s ({}/s)", *seconds,
+                        rate_text(static_cast<double>(*report.refused.total) / *seconds));
+  } else {
+    text += " between the two samples";
+  }
   if (report.refused.source == facts::Source::kSocketDrops) {
     text += " at most: the socket's own count, which counts some packets twice";
   }
@@ -195,6 +200,9 @@ std::string limit_text(const facts::Observation& observation, const facts::Liste
       break;
   }
   if (!listener.limit) return "";
+  if (!report.somaxconn) {
+    return fmt::format("not known: net.core.somaxconn of {} namespace, or the application", whose);
+  }
   return fmt::format("not certain: the application, or an older somaxconn ({} now)", somaxconn);
 }
 

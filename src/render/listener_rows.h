@@ -27,6 +27,7 @@ inline constexpr int kLabel = 15;
 [[nodiscard]] std::string syn_queue_text(const TermStyle& style, const facts::Listener& listener,
                                          const diagnose::ListenerReport& report);
 [[nodiscard]] std::string refused_text(const facts::Observation& observation,
+                                       const facts::Listener& listener,
                                        const diagnose::ListenerReport& report);
 [[nodiscard]] std::string unanswered_text(const diagnose::ListenerReport& report);
 [[nodiscard]] std::string clients_text(const diagnose::ListenerReport& report);

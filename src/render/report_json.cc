@@ -51,7 +51,13 @@ Json cause_json(const std::optional<diagnose::Cause>& cause) {
           {"detail", std::move(detail)}};
 }
 
-Json finding_json(const diagnose::Finding& finding) {
+// null where the number is a placeholder.
+Json netns_json(const facts::Snapshot& snapshot, NetnsId id) {
+  const facts::Namespace* ns = facts::find_namespace(snapshot, id);
+  return ns != nullptr && ns->pasted ? Json(nullptr) : Json(id.value());
+}
+
+Json finding_json(const facts::Snapshot& snapshot, const diagnose::Finding& finding) {
   Json evidence = Json::array();
   for (const auto& item : finding.evidence) evidence.push_back(evidence_json(item));
   Json remedies = Json::array();
@@ -61,7 +67,7 @@ Json finding_json(const diagnose::Finding& finding) {
           {"title", finding.title},
           {"explanation", escape_bytes(finding.explanation)},
           {"listener", opt_bytes(finding.listener)},
-          {"netns", finding.netns ? Json(finding.netns->value()) : Json(nullptr)},
+          {"netns", finding.netns ? netns_json(snapshot, *finding.netns) : Json(nullptr)},
           {"confidence", finding.confidence},
           {"cause", cause_json(finding.cause)},
           {"evidence", std::move(evidence)},
@@ -179,6 +185,8 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
   Json owners = owners_json(snapshot, listener);
   Json cookie = nullptr;
   if (listener.cookie.value() != 0) cookie = fmt::format("{:x}", listener.cookie.value());
+  Json inode = nullptr;
+  if (listener.inode.value() != 0 || listener.pasted_at.empty()) inode = listener.inode.value();
   return {
       {"key", escape_bytes(report.key)},
       {"protocol", tcp ? "tcp" : "unix"},
@@ -186,10 +194,12 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
       {"address", tcp ? Json(listener.address.to_string()) : Json(nullptr)},
       {"port", tcp ? Json(listener.port) : Json(nullptr)},
       {"path", tcp ? Json(nullptr) : Json(escape_bytes(listener.path))},
-      {"netns", listener.netns.value()},
+      {"netns", netns_json(snapshot, listener.netns)},
+      {"pasted_at",
+       listener.pasted_at.empty() ? Json(nullptr) : Json(escape_bytes(listener.pasted_at))},
       {"device", opt_bytes(listener.device)},
       {"v6only", opt(listener.v6only)},
-      {"socket", {{"cookie", std::move(cookie)}, {"inode", listener.inode.value()}}},
+      {"socket", {{"cookie", std::move(cookie)}, {"inode", std::move(inode)}}},
       {"reuseport_group", opt(report.reuseport_group)},
       {"verdict", name_of(report.verdict)},
       {"closed", listener.closed},
@@ -218,6 +228,20 @@ bool is_worth_telling(std::string_view name, std::uint64_t value) {
   return value != 0 || std::ranges::find(kOfTheListenPath, name) != kOfTheListenPath.end();
 }
 
+// null where there were two samples, and the time between them is not known.
+Json observed_json(const facts::Observation& observation) {
+  const bool untimed = observation.seconds <= 0 && observation.imported &&
+                       std::ranges::any_of(observation.after.namespaces, [](const auto& ns) {
+                         return ns.pasted && ns.pasted->compared;
+                       });
+  return untimed ? Json(nullptr) : Json(observation.seconds);
+}
+
+std::optional<facts::Source> tracing_of(const facts::Observation& observation) {
+  return observation.imported && !observation.tracing ? facts::Source::kImported
+                                                      : observation.tracing;
+}
+
 Json namespace_json(const diagnose::Report& report, const facts::Observation& observation,
                     const facts::Namespace& ns) {
   const diagnose::NamespaceDelta delta = diagnose::namespace_delta(observation, ns.id);
@@ -235,7 +259,10 @@ Json namespace_json(const diagnose::Report& report, const facts::Observation& ob
       if (is_worth_a_line(line)) books.push_back(book_line_json(line));
     }
   }
-  return {{"id", ns.id.value()},
+  const auto seconds = facts::seconds_of(observation, ns.id);
+  return {{"id", ns.pasted ? Json(nullptr) : Json(ns.id.value())},
+          {"pasted_from", ns.pasted ? Json(escape_bytes(ns.pasted->label)) : Json(nullptr)},
+          {"observed_seconds", opt(seconds)},
           {"is_host", opt(ns.is_host)},
           {"held_by", facts::held_by_name(ns.held_by)},
           {"mount_path", ns.mount_path.empty() ? Json(nullptr) : Json(escape_bytes(ns.mount_path))},
@@ -250,7 +277,7 @@ std::string report_json(const diagnose::Report& report, const facts::Observation
                         JsonLayout layout, const diagnose::Comparison* baseline) {
   const facts::Snapshot& after = observation.after;
   Json findings = Json::array();
-  for (const auto& finding : report.findings) findings.push_back(finding_json(finding));
+  for (const auto& finding : report.findings) findings.push_back(finding_json(after, finding));
   Json listeners = Json::array();
   for (std::size_t i = 0; i < report.listeners.size(); ++i) {
     listeners.push_back(listener_json(after.listeners[i], report.listeners[i], observation));
@@ -272,11 +299,11 @@ std::string report_json(const diagnose::Report& report, const facts::Observation
                 {{"name", escape_bytes(after.host.name)},
                  {"kernel", escape_bytes(after.host.kernel)},
                  {"boot_id", escape_bytes(after.host.boot_id)},
-                 {"at", utc_time(after.realtime_ns)},
-                 {"observed_seconds", observation.seconds},
+                 {"at", after.realtime_ns != 0 ? Json(utc_time(after.realtime_ns)) : Json(nullptr)},
+                 {"observed_seconds", observed_json(observation)},
                  {"tool_version", ACCEPTQ_VERSION},
                  {"scan", after.scan_method},
-                 {"tracing", opt_source(observation.tracing)},
+                 {"tracing", opt_source(tracing_of(observation))},
                  {"incident", incident_json(observation)}}},
                {"verdict", name_of(report.verdict)},
                {"findings", std::move(findings)},

@@ -55,11 +55,20 @@ class Page {
   // Broken only between its parts.
   [[nodiscard]] std::string host_line() const {
     const facts::Snapshot& after = observation_.after;
-    std::vector<std::string> parts = {printable(after.host.name),
-                                      "Linux " + printable(after.host.kernel),
-                                      counted(after.namespaces.size(), "namespace", "namespaces"),
-                                      counted(after.listeners.size(), "listener", "listeners")};
-    if (observation_.seconds > 0) {
+    std::vector<std::string> parts;
+    if (!after.host.name.empty()) parts.push_back(printable(after.host.name));
+    if (!after.host.kernel.empty()) parts.push_back("Linux " + printable(after.host.kernel));
+    if (observation_.imported) {
+      parts.emplace_back("read from pasted text");
+    } else {
+      parts.push_back(counted(after.namespaces.size(), "namespace", "namespaces"));
+    }
+    parts.push_back(counted(after.listeners.size(), "listener", "listeners"));
+    if (observation_.imported) {
+      if (observation_.seconds > 0) {
+        parts.push_back(fmt::format("two samples, {:.1f} s apart", observation_.seconds));
+      }
+    } else if (observation_.seconds > 0) {
       parts.push_back(fmt::format("watched {:.1f} s", observation_.seconds));
     }
     if (observation_.incident) {

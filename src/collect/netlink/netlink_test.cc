@@ -23,9 +23,9 @@
 
 #include "base/unique_fd.h"
 #include "collect/netlink/inet_diag.h"
-#include "collect/netlink/proc_net.h"
 #include "collect/netlink/sock_diag.h"
 #include "collect/netlink/unix_diag.h"
+#include "evidence/proc_net.h"
 
 namespace acceptq::collect::netlink {
 namespace {
@@ -349,8 +349,8 @@ std::string tcp_line(const std::string& local, const std::string& state = "0A") 
 TEST(ProcNetTcp, Ipv4) {
   if (std::endian::native != std::endian::little) GTEST_SKIP() << "the text is a little-endian's";
   const auto listeners =
-      parse_proc_net_tcp(std::string(kTcpHead) + tcp_line("0100007F:1F90") +
-                         tcp_line("0200000A:0050", "01") + tcp_line("00000000:0016"));
+      evidence::parse_proc_net_tcp(std::string(kTcpHead) + tcp_line("0100007F:1F90") +
+                                   tcp_line("0200000A:0050", "01") + tcp_line("00000000:0016"));
   ASSERT_TRUE(listeners) << listeners.error().message();
   ASSERT_THAT(*listeners, SizeIs(2));
   const facts::Listener& first = listeners->front();
@@ -368,8 +368,8 @@ TEST(ProcNetTcp, Ipv4) {
 
 TEST(ProcNetTcp, Ipv6) {
   if (std::endian::native != std::endian::little) GTEST_SKIP() << "the text is a little-endian's";
-  const auto listeners =
-      parse_proc_net_tcp(std::string(kTcpHead) + tcp_line("B80D0120000000000000000001000000:01BB"));
+  const auto listeners = evidence::parse_proc_net_tcp(
+      std::string(kTcpHead) + tcp_line("B80D0120000000000000000001000000:01BB"));
   ASSERT_TRUE(listeners) << listeners.error().message();
   ASSERT_THAT(*listeners, SizeIs(1));
   EXPECT_EQ(listeners->front().address, facts::IpAddress::parse("2001:db8::1"));
@@ -378,7 +378,7 @@ TEST(ProcNetTcp, Ipv6) {
 
 TEST(ProcNetTcp, EmptyAndHeadOnly) {
   for (const std::string_view text : {std::string_view(), kTcpHead}) {
-    const auto listeners = parse_proc_net_tcp(text);
+    const auto listeners = evidence::parse_proc_net_tcp(text);
     ASSERT_TRUE(listeners) << listeners.error().message();
     EXPECT_THAT(*listeners, IsEmpty());
   }
@@ -399,7 +399,7 @@ TEST(ProcNetTcp, GarbageIsMalformedWithItsLine) {
   for (const std::string& line : garbage) {
     SCOPED_TRACE(line);
     const auto listeners =
-        parse_proc_net_tcp(std::string(kTcpHead) + tcp_line("0100007F:1F90") + line);
+        evidence::parse_proc_net_tcp(std::string(kTcpHead) + tcp_line("0100007F:1F90") + line);
     ASSERT_FALSE(listeners);
     EXPECT_EQ(listeners.error().code, ErrorCode::kMalformed);
     EXPECT_THAT(listeners.error().context, HasSubstr("line 3"));
@@ -409,7 +409,7 @@ TEST(ProcNetTcp, GarbageIsMalformedWithItsLine) {
 constexpr std::string_view kUnixHead = "Num       RefCount Protocol Flags    Type St Inode Path\n";
 
 TEST(ProcNetUnix, StreamListeners) {
-  const auto listeners = parse_proc_net_unix(
+  const auto listeners = evidence::parse_proc_net_unix(
       std::string(kUnixHead) +
       "ffff888000000001: 00000002 00000000 00010000 0001 01 20001 /run/with blank.sock\n"
       "ffff888000000002: 00000002 00000000 00010000 0001 01 20002 @abstract@\n"
@@ -432,14 +432,14 @@ TEST(ProcNetUnix, StreamListeners) {
 
 // Anybody may bind a socket to such a name: it must not hide the others.
 TEST(ProcNetUnix, NamesMayHoldNewlines) {
-  const auto listeners =
-      parse_proc_net_unix(std::string(kUnixHead) +
-                          "ffff888000000001: 00000002 00000000 00010000 0001 01 20001 /run/a\n"
-                          "b 1 2 3 4 5 6 7 8\n"
-                          "\n"
-                          "ffff888000000002: 00000002 00000000 00000000 0002 01 20002 @x\n"
-                          "not a listener's name\n"
-                          "ffff888000000003: 00000002 00000000 00010000 0001 01 20003 /run/c\n");
+  const auto listeners = evidence::parse_proc_net_unix(
+      std::string(kUnixHead) +
+      "ffff888000000001: 00000002 00000000 00010000 0001 01 20001 /run/a\n"
+      "b 1 2 3 4 5 6 7 8\n"
+      "\n"
+      "ffff888000000002: 00000002 00000000 00000000 0002 01 20002 @x\n"
+      "not a listener's name\n"
+      "ffff888000000003: 00000002 00000000 00010000 0001 01 20003 /run/c\n");
   ASSERT_TRUE(listeners) << listeners.error().message();
   ASSERT_THAT(*listeners, SizeIs(2));
   EXPECT_EQ((*listeners)[0].path, "/run/a\nb 1 2 3 4 5 6 7 8\n");
@@ -450,7 +450,7 @@ TEST(ProcNetUnix, GarbageIsMalformedWithItsLine) {
   for (const std::string line : {"garbage\n", "f: 2 0 zz 0001 01 20001 /run/x\n",
                                  "f: 2 0 00010000 0001 01 inode /run/x\n"}) {
     SCOPED_TRACE(line);
-    const auto listeners = parse_proc_net_unix(std::string(kUnixHead) + line);
+    const auto listeners = evidence::parse_proc_net_unix(std::string(kUnixHead) + line);
     ASSERT_FALSE(listeners);
     EXPECT_EQ(listeners.error().code, ErrorCode::kMalformed);
     EXPECT_THAT(listeners.error().context, HasSubstr("line 2"));

@@ -3,13 +3,14 @@
 // no cookie (net/ipv4/tcp_ipv4.c, get_tcp4_sock; net/unix/af_unix.c, unix_seq_show). Pure.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "facts/listener.h"
 
-namespace acceptq::collect::netlink {
+namespace acceptq::evidence {
 
 // One of the files: its name below /proc/PID/net, what it lists, what it leaves out, and its
 // parser. Lines of sockets that do not listen are passed over; kMalformed, with the line's number,
@@ -22,6 +23,8 @@ struct ProcNetFile {
 };
 
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text);
+// One line of it, below the head; empty for a socket that does not listen.
+[[nodiscard]] Result<std::optional<facts::Listener>> parse_proc_net_tcp_line(std::string_view text);
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text);
 
 inline constexpr ProcNetFile kProcNetTcp{"tcp", "TCP listeners", "limits and drops",
@@ -33,4 +36,4 @@ inline constexpr ProcNetFile kProcNetTcp6{"tcp6", "TCP listeners", "limits and d
 inline constexpr ProcNetFile kProcNetUnix{"unix", "Unix listeners", "lengths and limits",
                                           parse_proc_net_unix};
 
-}  // namespace acceptq::collect::netlink
+}  // namespace acceptq::evidence

@@ -1,4 +1,4 @@
-#include "collect/netlink/proc_net.h"
+#include "evidence/proc_net.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-namespace acceptq::collect::netlink {
+namespace acceptq::evidence {
 namespace {
 
 constexpr std::string_view kListen = "0A";  // TCP_LISTEN
@@ -71,30 +71,38 @@ std::optional<UnixSocket> parse_unix_line(std::string_view line) {
 
 }  // namespace
 
-Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text) {
+Result<std::optional<facts::Listener>> parse_proc_net_tcp_line(std::string_view text) {
   // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …
+  const auto wrong = fail(ErrorCode::kMalformed, "not understood");
+  const std::vector<std::string_view> fields = split_blank(text);
+  if (fields.size() < 10) return wrong;
+  if (fields[3] != kListen) return std::optional<facts::Listener>();
+  const std::optional<Endpoint> local = parse_endpoint(fields[1]);
+  const std::vector<std::string_view> queues = split(fields[4], ':');
+  const auto uid = parse_int<std::uint32_t>(fields[7]);
+  const auto inode = parse_int<std::uint64_t>(fields[9]);
+  if (!local || queues.size() != 2 || !uid || !inode) return wrong;
+  const auto length = parse_int<std::uint32_t>(queues[1], 16);
+  if (!length) return wrong;
+  facts::Listener listener;
+  listener.address = local->address;
+  listener.port = local->port;
+  listener.uid = uid;
+  listener.inode = SocketInode(*inode);
+  listener.accept_queue_len = QueueLength(*length);
+  return std::optional(std::move(listener));
+}
+
+Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text) {
   std::vector<facts::Listener> listeners;
   int line = 0;
   while (!text.empty()) {
-    const std::vector<std::string_view> fields = split_blank(next_line(text));
+    const std::string_view whole = next_line(text);
     ++line;
-    if (line == 1 || fields.empty()) continue;  // the head line
-    if (fields.size() < 10) return malformed("tcp", line);
-    if (fields[3] != kListen) continue;
-    const std::optional<Endpoint> local = parse_endpoint(fields[1]);
-    const std::vector<std::string_view> queues = split(fields[4], ':');
-    const auto uid = parse_int<std::uint32_t>(fields[7]);
-    const auto inode = parse_int<std::uint64_t>(fields[9]);
-    if (!local || queues.size() != 2 || !uid || !inode) return malformed("tcp", line);
-    const auto length = parse_int<std::uint32_t>(queues[1], 16);
-    if (!length) return malformed("tcp", line);
-    facts::Listener listener;
-    listener.address = local->address;
-    listener.port = local->port;
-    listener.uid = uid;
-    listener.inode = SocketInode(*inode);
-    listener.accept_queue_len = QueueLength(*length);
-    listeners.push_back(std::move(listener));
+    if (line == 1 || trim(whole).empty()) continue;  // the head line
+    Result<std::optional<facts::Listener>> listener = parse_proc_net_tcp_line(whole);
+    if (!listener) return malformed("tcp", line);
+    if (*listener) listeners.push_back(std::move(**listener));
   }
   return listeners;
 }
@@ -122,4 +130,4 @@ Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text) 
   return listeners;
 }
 
-}  // namespace acceptq::collect::netlink
+}  // namespace acceptq::evidence

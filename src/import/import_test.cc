@@ -1,0 +1,275 @@
+// Pastes in, observation out; and what is concluded from it.
+#include "import/import.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace acceptq::imports {
+namespace {
+
+using facts::Listener;
+using facts::Observation;
+
+Observation import_one(std::string text) {
+  const Text texts[] = {{.name = "t", .bytes = std::move(text)}};
+  const Result<Observation> observation = import_texts(texts);
+  EXPECT_TRUE(observation) << (observation ? "" : observation.error().context);
+  return observation.value_or(Observation{});
+}
+
+std::string refused(std::string text) {
+  const Text texts[] = {{.name = "t", .bytes = std::move(text)}};
+  const Result<Observation> observation = import_texts(texts);
+  return observation ? "it was read" : observation.error().context;
+}
+
+const Listener* at(const Observation& observation, std::string_view endpoint) {
+  const auto found =
+      std::ranges::find(observation.after.listeners, endpoint, facts::listener_endpoint);
+  return found != observation.after.listeners.end() ? &*found : nullptr;
+}
+
+std::vector<std::string> reasons(const Observation& observation, std::string_view id) {
+  std::vector<std::string> all;
+  for (const auto& spot : observation.after.blind_spots) {
+    if (spot.id == id) all.push_back(spot.scope + ": " + spot.reason);
+  }
+  return all;
+}
+
+std::optional<std::uint64_t> counter(const facts::Snapshot& snapshot, std::string_view name) {
+  for (const auto& ns : snapshot.namespaces) {
+    if (ns.counters.contains(name)) return ns.counters.at(name);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> somaxconn_of(const Observation& observation, std::string_view label) {
+  for (const auto& ns : observation.after.namespaces) {
+    const auto value = ns.sysctls.find(facts::kSomaxconn);
+    if (ns.pasted->label == label && value != ns.sysctls.end()) return value->second.value;
+  }
+  return std::nullopt;
+}
+
+constexpr const char* kSs =
+    "State      Recv-Q Send-Q Local Address:Port  Peer Address:Port\n"
+    "LISTEN     129    128                *:80               *:*\n";
+
+// The rows of ss in the layouts of its versions: each says 129 of 128 at port 80.
+TEST(Ss, EveryLayoutSaysTheSame) {
+  const std::string rows[] = {
+      kSs,
+      "LISTEN 129 128 0.0.0.0:80 0.0.0.0:*\n",
+      "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n"
+      "udp   UNCONN 0 0 0.0.0.0:80 0.0.0.0:*\n"
+      "tcp   LISTEN 129 128 0.0.0.0:80 0.0.0.0:* users:((\"nginx: worker\",pid=3,fd=6))\n",
+      "Recv-Q Send-Q Local Address:Port Peer Address:Port\n129 128 0.0.0.0:80 0.0.0.0:*\n",
+      "tcpLISTEN 129 128 0.0.0.0:800.0.0.0:*\n",
+      "LISTEN 129 128 *:http *:*  users:((\"nginx\",3985,6))\n\t "
+      "skmem:(r0,rb1,t0,tb2,f0,w0,o0,bl0,d7)\n",
+      "LISTEN     129    128                *:80   \n                 *:*\n",
+      "\xEF\xBB\xBFLISTEN\t129\t128\t*:80\t*:*\r\n",
+      "> > LISTEN 129 128 *:80 *:*\n",
+      "\x1b[1mLISTEN\x1b[0m 129 128 \x1b[32m*:80\x1b[0m *:*\n",
+      "```\nLISTEN 129 128 *:80 *:*\n```\n",
+      "LISTEN 129 128\xC2\xA0*:80 *:*"};
+  for (const std::string& text : rows) {
+    const Observation observation = import_one(text);
+    const Listener* listener = at(observation, "0.0.0.0:80");
+    ASSERT_NE(listener, nullptr) << text;
+    EXPECT_EQ(listener->accept_queue_len, QueueLength(129)) << text;
+    EXPECT_EQ(listener->limit, QueueLimit(128)) << text;
+    EXPECT_TRUE(reasons(observation, "AQ621").empty()) << text;
+  }
+}
+
+TEST(Ss, ReadsWhatItShowsOfASocket) {
+  const Observation observation = import_one(
+      "LISTEN 0 511 [::]:443 [::]:* users:((\"a \\\"b\",pid=3985,fd=6),(\"c,d\",pid=3984,fd=7)) "
+      "uid:33 ino:48213 sk:bae1 cgroup:/x v6only:1 <->\n"
+      "\t skmem:(r0,rb131072,t0,tb16384,f0,w0,o0,bl0,d93844) cubic cwnd:10\n");
+  const Listener* listener = at(observation, "[::]:443");
+  ASSERT_NE(listener, nullptr);
+  EXPECT_EQ(listener->inode, SocketInode(48213));
+  EXPECT_EQ(listener->cookie, SocketCookie(0xbae1));
+  EXPECT_EQ(listener->uid, 33U);
+  EXPECT_EQ(listener->v6only, true);
+  EXPECT_EQ(listener->drops, 93844U);
+  ASSERT_EQ(listener->owners.size(), 2U);
+  EXPECT_EQ(observation.after.processes.at(0).comm, "c,d");
+  EXPECT_EQ(observation.after.processes.at(1).comm, "a \\\"b");
+}
+
+TEST(Ss, ReadsUnixListenersAndPathsWithBlanks) {
+  const Observation observation = import_one(
+      "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port\n"
+      "u_str LISTEN 12     10     /run/my app.sock 4711 * 0\n"
+      "u_str ESTAB  0      0      /run/x 12 * 13\n"
+      "u_dgr UNCONN 0      0      /run/y 14 * 0\n");
+  ASSERT_EQ(observation.after.listeners.size(), 1U);
+  EXPECT_EQ(observation.after.listeners[0].path, "/run/my app.sock");
+  EXPECT_EQ(observation.after.listeners[0].inode, SocketInode(4711));
+}
+
+TEST(Ss, MembersOfAGroupStayApart) {
+  std::string text;
+  for (int i = 0; i < 80; ++i) text += "LISTEN 129 128 0.0.0.0:80 0.0.0.0:*\n";
+  EXPECT_EQ(import_one(text).after.listeners.size(), 80U);
+}
+
+TEST(Ss, LimitsOfZeroThroughoutAreNotKnown) {
+  const Observation observation = import_one("LISTEN 129 0 0.0.0.0:80 0.0.0.0:*\n");
+  EXPECT_FALSE(observation.after.listeners.at(0).limit);
+}
+
+TEST(Ss, ADamagedLineIsNamedAndTheRestIsRead) {
+  const Observation observation = import_one(
+      "State Recv-Q Send-Q Local Address:Port Peer Address:Port\n"
+      "LISTEN 0 *:22 *:*\n"
+      "LISTEN 0 128 *:443 *:*\n");
+  EXPECT_EQ(observation.after.listeners.size(), 1U);
+  ASSERT_EQ(reasons(observation, "AQ621").size(), 1U);
+  EXPECT_TRUE(reasons(observation, "AQ621")[0].starts_with("t:2: "))
+      << reasons(observation, "AQ621")[0];
+}
+
+TEST(NetstatListeners, HasNoLimit) {
+  const Observation observation = import_one(
+      "Proto Recv-Q Send-Q Local Address  Foreign Address State   PID/Program name\n"
+      "tcp     129      0 0.0.0.0:80      0.0.0.0:*       LISTEN  3985/nginx: master\n"
+      "tcp6      0      0 :::22           :::*            LISTEN  -\n");
+  const Listener* listener = at(observation, "0.0.0.0:80");
+  ASSERT_NE(listener, nullptr);
+  EXPECT_FALSE(listener->limit);
+  EXPECT_EQ(listener->accept_queue_len, QueueLength(129));
+  EXPECT_EQ(observation.after.processes.at(0).comm, "nginx");
+  EXPECT_NE(at(observation, "[::]:22"), nullptr);
+}
+
+TEST(Counters, AreReadInEveryForm) {
+  const std::string forms[] = {"TcpExtListenOverflows           12178939           0.0\n",
+                               "{\"kernel\":{\"TcpExtListenOverflows\":12178939}}\n",
+                               "    12178939 times the listen queue of a socket overflowed\n",
+                               "12178939 times the listen queue of a socket overflowed\n",
+                               "TcpExt: SyncookiesSent ListenOverflows\nTcpExt: 0 12178939\n"};
+  for (const std::string& text : forms) {
+    EXPECT_EQ(counter(import_one(text).after, "TcpExtListenOverflows"), 12178939U) << text;
+  }
+}
+
+TEST(Counters, OfAWholeSectionWhatIsNotThereIsZero) {
+  const std::string section = "TcpExt:\n    5 delayed acks sent\n    TCPTimeouts: 4\n";
+  EXPECT_EQ(
+      counter(import_one(section + "IpExt:\n    InOctets: 9\n").after, "TcpExtListenOverflows"),
+      0U);
+  // It may go on where the text ends.
+  EXPECT_EQ(counter(import_one(section).after, "TcpExtListenOverflows"), std::nullopt);
+}
+
+TEST(Counters, TheWordOfOldNetstatIsKnown) {
+  EXPECT_EQ(counter(import_one("TcpExt:\n    77 SYNs to LISTEN sockets ignored\n").after,
+                    "TcpExtListenDrops"),
+            77U);
+}
+
+TEST(Samples, TwoInTimeAreCompared) {
+  const std::string one = "TcpExtListenOverflows 100 0.0\n";
+  const std::string two = "TcpExtListenOverflows 512 0.0\n";
+  struct Case {
+    std::string text;
+    std::optional<double> seconds;
+  };
+  const Case cases[] = {
+      {one + two, std::nullopt},
+      {"$ nstat -az; sleep 10; nstat -az\n" + one + two, 10},
+      {"$ for i in 1 2; do nstat -az; sleep 5; done\n" + one + two, 5},
+      {"$ nstat -az\n" + one + "$ sleep 1m\n$ nstat -az\n" + two, 60},
+      {"Thu Nov 26 15:56:56 UTC 2026\n" + one + "Thu Nov 26 15:57:26 UTC 2026\n" + two, 30},
+      {"2026-11-26T23:59:50+00:00\n" + one + "2026-11-27T00:00:10+00:00\n" + two, 20},
+      {"[15:00:00] me@h:~$ nstat -az\n" + one + "[15:00:07] me@h:~$ nstat -az\n" + two, 7},
+      {"Every 2.0s: nstat -az    h: Thu Nov 26 15:56:56 2026\n\n" + one +
+           "Every 2.0s: nstat -az    h: Thu Nov 26 15:56:58 2026\n\n" + two,
+       2}};
+  for (const Case& each : cases) {
+    const Observation observation = import_one(each.text);
+    ASSERT_EQ(observation.after.namespaces.size(), 1U) << each.text;
+    const facts::Namespace& ns = observation.after.namespaces[0];
+    EXPECT_TRUE(ns.pasted->compared) << each.text;
+    EXPECT_EQ(ns.pasted->seconds, each.seconds) << each.text;
+    EXPECT_EQ(counter(observation.before, "TcpExtListenOverflows"), 100U) << each.text;
+    EXPECT_EQ(counter(observation.after, "TcpExtListenOverflows"), 512U) << each.text;
+  }
+}
+
+// Two tools that say the same are one moment; and so is one sample that was pasted twice.
+TEST(Samples, OfTwoFormsAreNotCompared) {
+  const std::string nstat = "TcpExtListenOverflows 100 0.0\n";
+  for (const std::string& text :
+       {nstat + "\n    100 times the listen queue of a socket overflowed\n",
+        nstat + "\n" + nstat}) {
+    EXPECT_FALSE(import_one(text).after.namespaces.at(0).pasted->compared) << text;
+  }
+}
+
+TEST(Places, HeadingsTellNamespacesApart) {
+  const Observation observation = import_one(
+      "node$ cat /proc/sys/net/core/somaxconn\n32768\n"
+      "node$ kubectl -n shop exec -it web-1 -c nginx -- ss -lnt\n" +
+      std::string(kSs) +
+      "node$ kubectl exec -n shop web-1 -- cat /proc/sys/net/core/somaxconn\n128\n");
+  EXPECT_EQ(somaxconn_of(observation, "pod shop/web-1"), 128);
+  EXPECT_EQ(somaxconn_of(observation, "host node"), 32768);
+}
+
+TEST(Places, AShellStaysUntilItIsLeft) {
+  const Observation observation = import_one(
+      "root@node:~# nsenter -t 3985 -n\n"
+      "root@node:~# cat /proc/sys/net/core/somaxconn\n128\n"
+      "root@node:~# exit\n"
+      "root@node:~# cat /proc/sys/net/core/somaxconn\n4096\n");
+  EXPECT_EQ(somaxconn_of(observation, "network namespace of pid 3985"), 128);
+  EXPECT_EQ(somaxconn_of(observation, "host node"), 4096);
+}
+
+TEST(Settings, ConfiguredIsNotInForce) {
+  EXPECT_EQ(refused("$ cat /etc/sysctl.conf\nnet.core.somaxconn = 65535\n").substr(0, 10),
+            "nothing in");
+}
+
+TEST(Settings, OneThatNoListenerHereCanHaveHadIsNotBelieved) {
+  const Observation observation = import_one("LISTEN 0 4096 *:80 *:*\nnet.core.somaxconn = 128\n");
+  EXPECT_EQ(somaxconn_of(observation, "t"), std::nullopt);
+}
+
+TEST(Settings, OfSeveralTheOneThatIsALimitIsTaken) {
+  const Observation observation =
+      import_one(std::string(kSs) + "net.core.somaxconn = 32768\n\nnet.core.somaxconn = 128\n");
+  EXPECT_EQ(somaxconn_of(observation, "t"), 128);
+}
+
+TEST(Refused, SaysWhy) {
+  EXPECT_NE(refused("hello\n").find("nothing in t could be read"), std::string::npos);
+  EXPECT_NE(refused("").find("nothing in t could be read"), std::string::npos);
+  EXPECT_NE(refused("$ ss -lnt\nbash: ss: command not found\n").find("line 2: a command failed"),
+            std::string::npos);
+  EXPECT_NE(refused("tcp4  0  0  *.80  *.*  LISTEN\n").find("BSD or macOS"), std::string::npos);
+  EXPECT_NE(refused("  TCP    0.0.0.0:80   0.0.0.0:0   LISTENING   4\n").find("Windows"),
+            std::string::npos);
+  EXPECT_NE(refused(std::string("a\0b", 3)).find("no text"), std::string::npos);
+}
+
+TEST(Prose, IsNoEvidence) {
+  const Observation observation = import_one(
+      "When ListenOverflows grows, the accept queue of a LISTEN socket is full.\n"
+      "TCP: the state LISTEN is shown by ss.\n\n" +
+      std::string(kSs));
+  EXPECT_TRUE(reasons(observation, "AQ621").empty());
+  EXPECT_EQ(observation.after.listeners.size(), 1U);
+}
+
+}  // namespace
+}  // namespace acceptq::imports

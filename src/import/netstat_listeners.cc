@@ -1,0 +1,99 @@
+// `netstat -l` (net-tools, busybox): "tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 812/sshd". It reads
+// /proc/net/tcp, which has the length of an accept queue and no limit: Send-Q of a listener is 0.
+#include <algorithm>
+
+#include "base/text.h"
+#include "import/endpoint.h"
+#include "import/readers.h"
+
+namespace acceptq::imports {
+namespace {
+
+bool is_head(std::string_view line) {
+  return line.starts_with("Proto") && line.find("Recv-Q") != std::string_view::npos;
+}
+
+bool is_title(std::string_view line) {
+  return line.starts_with("Active Internet connections") ||
+         line.starts_with("Active UNIX domain sockets") || line.starts_with("Aktive ");
+}
+
+bool is_protocol(std::string_view word) {
+  return word == "tcp" || word == "tcp6" || word == "udp" || word == "udp6" || word == "unix" ||
+         word == "raw" || word == "raw6" || word == "udplite" || word == "sctp";
+}
+
+// "812/sshd: /usr/sbin", which may hold blanks and goes to the end of the line.
+void parse_owner(std::string_view line, std::string_view word, ListenerRow& row) {
+  const std::size_t slash = word.find('/');
+  if (slash == std::string_view::npos) return;
+  const auto pid = parse_int<std::int32_t>(word.substr(0, slash));
+  if (!pid || *pid <= 0) return;
+  std::string_view name =
+      trim(line.substr(static_cast<std::size_t>(word.data() - line.data()) + slash + 1));
+  name = name.substr(0, name.find(':'));
+  facts::Process owner;
+  owner.pid = Pid(*pid);
+  owner.comm = std::string(name);
+  row.listener.owners.push_back({.pid = owner.pid});
+  row.owners.push_back(std::move(owner));
+}
+
+enum class Row { kNone, kOther, kListener, kDamaged };
+
+Row parse_row(const Line& line, ListenerTable& table) {
+  const std::string_view text = line.text;
+  const std::vector<std::string_view> words = split_blank(text);
+  if (words.size() < 3 || !is_protocol(words[0])) return Row::kNone;
+  const bool listens = std::ranges::find(words, "LISTEN") != words.end() && words[0] != "unix";
+  if (!words[0].starts_with("tcp"))
+    return words[0] == "unix" || parse_int<std::uint64_t>(words[1]) ? Row::kOther : Row::kNone;
+  const auto length = parse_int<std::uint32_t>(words[1]);
+  const auto limit = parse_int<std::uint32_t>(words[2]);
+  if (!length || !limit) return listens ? Row::kDamaged : Row::kNone;
+  if (!listens) return Row::kOther;
+  if (words.size() < 6 || words[5] != "LISTEN" || !is_any_peer(words[4])) return Row::kDamaged;
+  const auto endpoint = parse_endpoint(words[3]);
+  if (!endpoint) return Row::kDamaged;
+  ListenerRow row{.line = line.number};
+  row.listener.address = endpoint->address;
+  if (endpoint->star && words[0] == "tcp6") row.listener.address = *facts::IpAddress::parse("::");
+  row.listener.port = endpoint->port;
+  row.listener.accept_queue_len = QueueLength(*length);
+  std::size_t at = 6;
+  // -e: user and inode.
+  if (words.size() > 7 && words[6].find('/') == std::string_view::npos) {
+    if (const auto inode = parse_int<std::uint64_t>(words[7])) {
+      row.listener.inode = SocketInode(*inode);
+      row.listener.uid = parse_int<std::uint32_t>(words[6]);
+      at = 8;
+    }
+  }
+  if (at < words.size()) parse_owner(text, words[at], row);
+  table.rows.push_back(std::move(row));
+  return Row::kListener;
+}
+
+}  // namespace
+
+Reading read_netstat_listeners(Lines lines, const Typed& /*typed*/) {
+  Reading reading;
+  ListenerTable table;
+  for (; reading.used < lines.size(); ++reading.used) {
+    const Line& line = lines[reading.used];
+    if (is_title(line.text) || is_head(line.text)) {
+      if (!table.rows.empty()) break;  // Unix sockets behind them, or another sample
+      table.has_head = true;
+      continue;
+    }
+    const Row row = parse_row(line, table);
+    if (row == Row::kNone) break;
+    if (row == Row::kDamaged) {
+      reading.problems.push_back({line.number, "a line of netstat could not be read"});
+    }
+  }
+  if (!table.rows.empty()) reading.piece = std::move(table);
+  return reading;
+}
+
+}  // namespace acceptq::imports

@@ -1,0 +1,30 @@
+// /proc/net/tcp and tcp6, below their head line.
+#include "base/text.h"
+#include "evidence/proc_net.h"
+#include "import/readers.h"
+
+namespace acceptq::imports {
+
+Reading read_proc_tcp(Lines lines, const Typed& /*typed*/) {
+  if (lines.empty()) return {};
+  const std::string_view head = trim(lines[0].text);
+  if (!head.starts_with("sl ") || head.find("local_address") == std::string_view::npos) return {};
+  Reading reading{.used = 1};
+  ListenerTable table{.has_head = true};
+  for (; reading.used < lines.size(); ++reading.used) {
+    const Line& line = lines[reading.used];
+    // "   0: 0100007F:1F90 00000000:0000 0A …"
+    const std::vector<std::string_view> words = split_blank(line.text);
+    if (words.empty() || !words[0].ends_with(':') || words[0].size() > 8) break;
+    Result<std::optional<facts::Listener>> listener = evidence::parse_proc_net_tcp_line(line.text);
+    if (!listener) {
+      reading.problems.push_back({line.number, "a line of /proc/net/tcp could not be read"});
+    } else if (*listener) {
+      table.rows.push_back({.line = line.number, .listener = std::move(**listener)});
+    }
+  }
+  reading.piece = std::move(table);
+  return reading;
+}
+
+}  // namespace acceptq::imports

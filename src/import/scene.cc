@@ -1,0 +1,141 @@
+#include "import/scene.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace acceptq::imports {
+namespace {
+
+// Limits by socket, of those that there is one of.
+std::map<std::string, QueueLimit> limits_of(const ListenerTable& table) {
+  std::map<std::string, int> count;
+  std::map<std::string, QueueLimit> limits;
+  for (const ListenerRow& row : table.rows) {
+    const std::string socket = socket_of(row.listener);
+    ++count[socket];
+    if (row.listener.limit) limits.emplace(socket, *row.listener.limit);
+  }
+  std::erase_if(limits, [&](const auto& entry) { return count[entry.first] > 1; });
+  return limits;
+}
+
+bool changed(const std::map<std::string, QueueLimit>& before,
+             const std::map<std::string, QueueLimit>& after) {
+  return std::ranges::any_of(after, [&](const auto& entry) {
+    const auto earlier = before.find(entry.first);
+    return earlier != before.end() && earlier->second != entry.second;
+  });
+}
+
+}  // namespace
+
+std::string place(const std::string& file, std::uint32_t line) {
+  return fmt::format("{}:{}", file, line);
+}
+
+std::string socket_of(const facts::Listener& listener) {
+  const bool named = listener.protocol == facts::Protocol::kUnix;
+  return fmt::format("{}{} {}{} {:x} {}", named ? "unix " : "tcp ",
+                     named ? listener.path : facts::host_and_port(listener.address, listener.port),
+                     listener.device.value_or(""), listener.mptcp ? " mptcp" : "",
+                     listener.cookie.value(), listener.inode.value());
+}
+
+Chosen choose_value(const std::string& name, const std::vector<PlacedSetting>& of_name,
+                    std::size_t first_table, const std::vector<std::int64_t>& limits) {
+  if (of_name.empty()) return {};
+  const auto is = [](std::int64_t value) {
+    return [value](const PlacedSetting& one) { return one.setting.value == value; };
+  };
+  const bool is_somaxconn = name == facts::kSomaxconn;
+  const std::int64_t highest = limits.empty() ? 0 : *std::ranges::max_element(limits);
+  const auto has_limit = [&](std::int64_t value) {
+    return std::ranges::find(limits, value) != limits.end();
+  };
+  std::string all;
+  for (const PlacedSetting& one : of_name) {
+    all += fmt::format("{}{} ({})", all.empty() ? "" : ", ", one.setting.value, one.at);
+  }
+  if (std::ranges::all_of(of_name, is(of_name.front().setting.value))) {
+    const std::int64_t value = of_name.front().setting.value;
+    // listen() grants no more than somaxconn: it is another namespace's, or of another time.
+    if (is_somaxconn && highest > value && !has_limit(value)) {
+      return {.doubt =
+                  fmt::format("{} is {}, and a listener here has a limit of {}: the value is of "
+                              "another namespace or of another time",
+                              name, all, highest)};
+    }
+    return {.value = value};
+  }
+  if (is_somaxconn) {
+    std::vector<std::int64_t> fitting;
+    for (const PlacedSetting& one : of_name) {
+      const std::int64_t value = one.setting.value;
+      if (has_limit(value) && std::ranges::find(fitting, value) == fitting.end()) {
+        fitting.push_back(value);
+      }
+    }
+    if (fitting.size() == 1 && fitting.front() >= highest) {
+      return {.value = fitting.front(),
+              .doubt = fmt::format("{} has several values: {}; {} was taken, which is the limit of "
+                                   "a listener here",
+                                   name, all, fitting.front())};
+    }
+  }
+  // The last one before the listeners were listed, if they can have been made under it.
+  const PlacedSetting* last = nullptr;
+  for (const PlacedSetting& one : of_name) {
+    if (one.order < first_table) last = &one;
+  }
+  if (last != nullptr && (!is_somaxconn || last->setting.value >= highest)) {
+    return {.value = last->setting.value,
+            .doubt = fmt::format("{} has several values: {}; {} was taken, the last one before the "
+                                 "listeners were listed",
+                                 name, all, last->setting.value)};
+  }
+  return {.doubt = fmt::format("{} has several values: {}; which of them is in force for these "
+                               "listeners is not told",
+                               name, all)};
+}
+
+std::vector<Scene> scenes_of(const std::string& context, const std::vector<Placed>& blocks) {
+  std::vector<Scene> scenes(1);
+  scenes.back().context = context;
+  std::map<std::string, QueueLimit> known;
+  std::size_t order = 0;
+  for (const Placed& placed : blocks) {
+    ++order;
+    if (const auto* table = std::get_if<ListenerTable>(&placed.block->piece)) {
+      const auto limits = limits_of(*table);
+      if (changed(known, limits)) {
+        scenes.push_back({.context = context});
+        known.clear();
+      }
+      for (const auto& [socket, limit] : limits) known[socket] = limit;
+      if (scenes.back().tables.empty()) scenes.back().first_table = order;
+      scenes.back().tables.push_back(placed);
+    } else if (std::holds_alternative<CounterSample>(placed.block->piece)) {
+      scenes.back().counters.push_back(placed);
+    }
+  }
+  // A setting can be of the listeners listed before it or behind it.
+  order = 0;
+  for (const Placed& placed : blocks) {
+    ++order;
+    const auto* settings = std::get_if<Settings>(&placed.block->piece);
+    if (settings == nullptr) continue;
+    for (std::size_t i = 0; i < scenes.size(); ++i) {
+      const std::size_t from = i == 0 ? 0 : scenes[i - 1].first_table;
+      const std::size_t to = i + 1 < scenes.size() ? scenes[i + 1].first_table : blocks.size() + 1;
+      if (order < from || order > to) continue;
+      for (const Setting& setting : settings->values) {
+        scenes[i].settings.push_back({setting, place(placed.file, placed.block->line), order});
+      }
+    }
+  }
+  return scenes;
+}
+
+}  // namespace acceptq::imports
