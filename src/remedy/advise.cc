@@ -80,8 +80,10 @@ std::vector<Remedy> advise(const Subject& subject) {
       }
       add_application_form(subject, remedies);
       break;
-    case LimitSetBy::kApplication:
     case LimitSetBy::kUnknown:
+      if (!subject.report.somaxconn) add_somaxconn_forms(subject, remedies);
+      [[fallthrough]];
+    case LimitSetBy::kApplication:
       if (lacks_restart(subject)) add_restart_form(subject, remedies);
       add_application_form(subject, remedies);
       break;

@@ -84,7 +84,10 @@ std::string behind_backlog(const Subject& subject) {
 // Of a server that the table does not know.
 Remedy unknown_server_form(const Subject& subject) {
   const std::uint32_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
-  const bool clamped = subject.report.limit_set_by == LimitSetBy::kSomaxconn;
+  const LimitSetBy by = subject.report.limit_set_by;
+  // It may ask for more than it got.
+  const bool clamped =
+      by == LimitSetBy::kSomaxconn || (by == LimitSetBy::kUnknown && !subject.report.somaxconn);
   Remedy remedy{
       .form = "application",
       .summary = fmt::format("Have {} pass a larger backlog to listen()", server_name(subject)),

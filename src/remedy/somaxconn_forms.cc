@@ -171,6 +171,25 @@ Way namespace_way(const Subject& subject) {
           .change = {.sysctls = {step(subject)}}};
 }
 
+// Nothing tells whose namespace it is: what was pasted shows no process.
+bool is_nowhere(const Subject& subject) {
+  return !in_host(subject) && inside(subject) == nullptr && !in_own_container(subject);
+}
+
+Way somewhere_way(const Subject& subject) {
+  const std::string condition =
+      subject.report.somaxconn ? ""
+                               : " (where cat /proc/sys/net/core/somaxconn, run there, shows less)";
+  return {.remedy = {.form = "netns.sysctl",
+                     .summary = fmt::format(
+                         "Raise net.core.somaxconn of the network namespace that it listens in to "
+                         "{}{}: for a pod by its securityContext.sysctls, for a container by "
+                         "--sysctl, for a host by sysctl.d. Then restart the server.",
+                         subject.wanted, condition),
+                     .content = container_sysctls(wanted(subject)),
+                     .takes_effect = "restart"}};
+}
+
 struct Form {
   Extent extent;
   bool (*applies)(const Subject& subject);
@@ -193,6 +212,7 @@ constexpr std::array kForms = {
     Form{Extent::kAll, in_docker, compose_way},
     Form{Extent::kFirst, in_own_container, own_container_way},
     Form{Extent::kFirst, can_be_entered, namespace_way},
+    Form{Extent::kFirst, is_nowhere, somewhere_way},
 };
 
 }  // namespace
