@@ -129,6 +129,7 @@ Result<config::Edit> ServerConfigs::edit_of(const facts::Process& process,
   };
   Result<config::Edit> edit = config::plan_edit(*how, wish, read);
   if (!edit) return edit;
+  *edit = config::only_more(std::move(*edit), wish);
   for (const config::FileEdit& file : edit->files) {
     edited_[{process.pid, file.path}] = file.after;
   }
@@ -160,7 +161,10 @@ void ServerConfigs::add_connections(remedy::Way& way, const facts::Snapshot& sna
       {.listener = listener, .setting = config::Setting::kConnections, .value = *way.connections});
   if (!edit) return;
   const bool changes = !edit->files.empty() || !edit->option.empty();
-  if (!changes) return;
+  if (!changes) {
+    if (!edit->note.empty()) way.remedy.summary += " " + edit->note + ".";
+    return;
+  }
   way.remedy.summary += " " + summary_of(*edit, *process);
   way.remedy.takes_effect = takes_effect(*edit, *process);
   way.pieces = pieces_of(*edit, *process);

@@ -53,7 +53,8 @@ FileEdit replace(const File& file, std::size_t offset, std::size_t length, std::
   return {.path = file.path,
           .before = file.text,
           .after = std::move(after),
-          .line = line_at(file.text, offset)};
+          .line = line_at(file.text, offset),
+          .replaced = file.text.substr(offset, length)};
 }
 
 FileEdit insert_line_after(const File& file, std::size_t offset, std::string_view line,

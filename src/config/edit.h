@@ -61,6 +61,7 @@ struct FileEdit {
   std::optional<std::string> before;  // empty: the file is new
   std::string after;
   std::size_t line = 0;  // the first that changes, counted from 1
+  std::string replaced;  // what `after` has no more; empty where something comes in alone
 
   friend bool operator==(const FileEdit&, const FileEdit&) = default;
 };

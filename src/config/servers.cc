@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -66,6 +68,16 @@ std::string_view sign_of_writer(std::string_view text) {
   return {};
 }
 
+// The number that an edit takes away: of "100", "\"100\"", "backlog=100".
+std::optional<std::int64_t> number_before(const FileEdit& file) {
+  std::string_view text = trim(file.replaced);
+  text.remove_prefix(text.rfind('=') + 1);  // npos + 1 is 0
+  if (text.size() > 1 && (text[0] == '"' || text[0] == '\'') && text.back() == text[0]) {
+    text = text.substr(1, text.size() - 2);
+  }
+  return parse_int<std::int64_t>(text);
+}
+
 void add_writers(Edit& edit) {
   for (const FileEdit& file : edit.files) {
     const std::string_view sign = file.before ? sign_of_writer(*file.before) : "";
@@ -90,6 +102,17 @@ Result<Edit> plan_edit(const Invocation& invocation, const Wish& wish, const Rea
   Result<Edit> edit = server->reader(invocation, wish, read);
   if (edit) add_writers(*edit);
   return edit;
+}
+
+Edit only_more(Edit edit, const Wish& wish) {
+  if (edit.files.size() != 1) return edit;
+  const FileEdit& file = edit.files.front();
+  const std::optional<std::int64_t> before = number_before(file);
+  // Less than nothing asks listen() for all that somaxconn allows.
+  const bool is_all = wish.setting == Setting::kBacklog && before && *before < 0;
+  if (!before || (!is_all && *before <= std::int64_t{wish.value})) return edit;
+  return {.note =
+              fmt::format("{}:{} has {} already, which is more", file.path, file.line, *before)};
 }
 
 }  // namespace acceptq::config

@@ -18,4 +18,9 @@ namespace acceptq::config {
 [[nodiscard]] Result<Edit> plan_edit(const Invocation& invocation, const Wish& wish,
                                      const ReadFiles& read);
 
+// The edit, unless what it takes away is more than what is wanted: what a file says need not be
+// what is in force, since somaxconn may clamp it, a pool may not have grown so far, or the server
+// may not have been restarted since. Then none, which leaves a restart.
+[[nodiscard]] Edit only_more(Edit edit, const Wish& wish);
+
 }  // namespace acceptq::config

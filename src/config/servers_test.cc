@@ -28,6 +28,33 @@ TEST(Servers, AreKnownByTheirProgram) {
                   .starts_with("error: what /usr/bin/python3.11 runs has its backlog in its code"));
 }
 
+// somaxconn may clamp what is written, or a pool may not have grown so far.
+TEST(Servers, AreNeverGivenLessThanTheyHave) {
+  const auto note_of = [](const Invocation& how, const Tree& tree, const Wish& wish) {
+    const auto edit = plan_edit(how, wish, test::reader_of(tree));
+    if (!edit) return edit.error().message();
+    const Edit more = only_more(*edit, wish);
+    if (!more.files.empty()) return more.files[0].after;
+    EXPECT_EQ(more.takes_effect, by_restart());  // a reload would not call listen() again
+    return more.note;
+  };
+  const Wish wish = wish_for("0.0.0.0", 80, 9);
+  const Invocation nginx{"/usr/sbin/nginx", {"nginx", "-c", "/n"}, "/", Pid(7)};
+  EXPECT_EQ(note_of(nginx, {{"/n", "http { server {\nlisten 80 backlog=65535; } }"}}, wish),
+            "/n:2 has 65535 already, which is more");
+  const Invocation fpm{"/usr/sbin/php-fpm", {"php-fpm", "-y", "/p"}, "/"};
+  const auto pool = [](const char* line) {
+    return Tree{{"/p", std::string("[w]\nlisten = 80\n") + line + "\n"}};
+  };
+  const Wish workers = with(wish, Setting::kConnections);
+  EXPECT_EQ(note_of(fpm, pool("pm.max_children = \"100\""), workers),
+            "/p:3 has 100 already, which is more");
+  EXPECT_EQ(note_of(fpm, pool("pm.max_children = 8"), workers),
+            "[w]\nlisten = 80\npm.max_children = 9\n");
+  EXPECT_EQ(note_of(fpm, pool("listen.backlog = -1"), wish), "/p:3 has -1 already, which is more");
+  EXPECT_EQ(note_of(fpm, pool(""), wish), "[w]\nlisten = 80\nlisten.backlog = 9\n\n");
+}
+
 TEST(Haproxy, EditsTheBindOfTheAddress) {
   const Invocation how{
       "/usr/sbin/haproxy", {"haproxy", "-Ws", "-f", "/h.cfg", "-p", "/run/h.pid"}, "/"};
