@@ -19,12 +19,16 @@
 #include "collect/netns/enter.h"
 #include "collect/packets/handshake_filter.h"
 #include "collect/packets/shared_ports.h"
+#include "evidence/tcp_packet.h"
 
 namespace acceptq::collect::packets {
 namespace {
 
 // In one go from one namespace: more than its buffer holds.
 constexpr std::size_t kMostAtOnce = 65536;
+
+// A SYN without an answer for so long has none: the server is this host.
+constexpr std::int64_t kAnswerNs = 100'000'000;
 
 // What this namespace calls its own; everything else passes through.
 std::vector<facts::IpAddress> local_addresses() {
@@ -121,10 +125,10 @@ void add(facts::LedgerTerm term, std::uint64_t count, facts::Ledger& ledger) {
   ledger.set(term, ledger[term].value_or(0) + count);
 }
 
-void add_tally(const Tally& tally, facts::Ledger& ledger) {
+void add_tally(const evidence::Tally& tally, facts::Ledger& ledger) {
   using enum facts::LedgerTerm;
-  add(kSynReceived, tally.syns, ledger);
-  add(kSynackSent, tally.synacks, ledger);
+  add(kSynReceived, tally.syn_packets, ledger);
+  add(kSynackSent, tally.synack_packets, ledger);
   add(kSynackRetransmitted, tally.synacks_repeated, ledger);
   // Packets do not tell why.
   add(kSynRefusedOther, tally.unanswered_syns, ledger);
@@ -155,8 +159,10 @@ PacketTap::PacketTap(std::span<const TapChoice> choices)
   places_.reserve(choices.size());
   for (const TapChoice& choice : choices) {
     handles.push_back(choice.handle);
-    places_.push_back(
-        {.id = choice.handle.id, .ports = choice.ports, .socket = {}, .book = HandshakeBook({})});
+    places_.push_back({.id = choice.handle.id,
+                       .ports = choice.ports,
+                       .socket = {},
+                       .book = evidence::Handshakes({})});
   }
   netns::for_each_namespace(handles, 1, [&](std::size_t index, const Status& entered) {
     if (entered) {
@@ -168,7 +174,8 @@ PacketTap::PacketTap(std::span<const TapChoice> choices)
 }
 
 void PacketTap::open(const TapChoice& choice, Place& place) {
-  place.book = HandshakeBook({.ports = choice.ports, .addresses = local_addresses()});
+  place.book = evidence::Handshakes(
+      {.ports = choice.ports, .addresses = local_addresses(), .answer_ns = kAnswerNs});
   place.since_ns = monotonic_ns();
   Result<UniqueFd> socket = open_socket(choice.ports);
   if (socket) {
@@ -199,7 +206,7 @@ void PacketTap::take() {
       if (size < 0) break;
       // On the loopback device each packet passes twice.
       if (from.sll_hatype == ARPHRD_LOOPBACK && from.sll_pkttype == PACKET_OUTGOING) continue;
-      auto packet = parse_packet(std::span(bytes).first(static_cast<std::size_t>(size)));
+      auto packet = evidence::parse_packet(std::span(bytes).first(static_cast<std::size_t>(size)));
       if (!packet) continue;
       const std::int64_t stamped = timestamp_of(message);
       packet->at_ns = stamped != 0 ? stamped + to_monotonic_ns_ : monotonic_ns();
@@ -220,11 +227,11 @@ std::vector<facts::Ledger> PacketTap::ledgers(const facts::Snapshot& snapshot) c
   // What came after the counters were read is in none of them.
   const std::int64_t now = std::min(monotonic_ns(), snapshot.monotonic_ns + kAnswerNs);
   for (const Place& place : places_) {
-    for (const Tally& tally : place.book.tallies(now)) {
+    for (const evidence::Tally& tally : place.book.tallies(now)) {
       facts::Ledger wanted;
       wanted.netns = place.id;
-      wanted.address = tally.address;
-      wanted.port = tally.port;
+      wanted.address = tally.endpoint.address;
+      wanted.port = tally.endpoint.port;
       const facts::Listener* listener = facts::find_listener(snapshot, wanted);
       if (listener == nullptr) continue;
       facts::Ledger& ledger = ledger_of(*listener, place.since_ns, by_listener);

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "collect/netns/discover.h"
-#include "collect/packets/handshake_book.h"
+#include "evidence/handshakes.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::collect::packets {
@@ -44,7 +44,7 @@ class PacketTap {
     NetnsId id;
     std::vector<std::uint16_t> ports;
     UniqueFd socket;
-    HandshakeBook book;
+    evidence::Handshakes book;
     std::int64_t since_ns = 0;
     std::uint64_t dropped = 0;  // by the kernel, its buffer being full
     std::optional<Error> error;

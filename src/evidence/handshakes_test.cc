@@ -1,8 +1,8 @@
-#include "collect/packets/handshake_book.h"
+#include "evidence/handshakes.h"
 
 #include <gtest/gtest.h>
 
-namespace acceptq::collect::packets {
+namespace acceptq::evidence {
 namespace {
 
 constexpr std::int64_t kMs = 1'000'000;
@@ -13,7 +13,7 @@ const facts::IpAddress kServer = *facts::IpAddress::parse("10.0.0.2");
 // What one client and the server send each other.
 class Wire {
  public:
-  explicit Wire(HandshakeBook& book, const char* client = "10.0.0.1", std::uint32_t isn = 1000)
+  explicit Wire(Handshakes& book, const char* client = "10.0.0.1", std::uint32_t isn = 1000)
       : book_(book), client_(*facts::IpAddress::parse(client)), isn_(isn) {}
 
   void syn(std::int64_t at) { book_.add(to_server(at, {.sequence = isn_, .syn = true})); }
@@ -26,7 +26,7 @@ class Wire {
   void reset(std::int64_t at) { book_.add(to_client(at, {.rst = true})); }
 
  private:
-  HandshakePacket to_server(std::int64_t at, HandshakePacket packet) const {
+  TcpPacket to_server(std::int64_t at, TcpPacket packet) const {
     packet.at_ns = at;
     packet.source = client_;
     packet.destination = kServer;
@@ -34,7 +34,7 @@ class Wire {
     packet.destination_port = 80;
     return packet;
   }
-  HandshakePacket to_client(std::int64_t at, HandshakePacket packet) const {
+  TcpPacket to_client(std::int64_t at, TcpPacket packet) const {
     packet.at_ns = at;
     packet.source = kServer;
     packet.destination = client_;
@@ -43,33 +43,35 @@ class Wire {
     return packet;
   }
 
-  HandshakeBook& book_;
+  Handshakes& book_;
   facts::IpAddress client_;
   std::uint32_t isn_;
 };
 
-HandshakeBook make_book() { return HandshakeBook({.ports = {80}, .addresses = {kServer}}); }
+Handshakes make_book() {
+  return Handshakes({.ports = {80}, .addresses = {kServer}, .answer_ns = 100 * kMs});
+}
 
-Tally only(const HandshakeBook& book, std::int64_t now) {
+Tally only(const Handshakes& book, std::int64_t now) {
   const auto tallies = book.tallies(now);
   EXPECT_EQ(tallies.size(), 1U);
   return tallies.empty() ? Tally{} : tallies[0];
 }
 
-TEST(HandshakeBook, HasNothingAgainstAnAnsweredHandshake) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, HasNothingAgainstAnAnsweredHandshake) {
+  Handshakes book = make_book();
   Wire wire(book);
   wire.syn(0);
   wire.synack(1 * kMs);
   wire.ack(2 * kMs);
   const Tally tally = only(book, 5 * kSecond);
-  EXPECT_EQ(tally.syns, 1U);
-  EXPECT_EQ(tally.synacks, 1U);
+  EXPECT_EQ(tally.syn_packets, 1U);
+  EXPECT_EQ(tally.synack_packets, 1U);
   EXPECT_EQ(tally.attempts_refused, 0U);
 }
 
-TEST(HandshakeBook, CountsSynsWithoutAnswer) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, CountsSynsWithoutAnswer) {
+  Handshakes book = make_book();
   Wire wire(book);
   wire.syn(0);
   EXPECT_EQ(only(book, 50 * kMs).unanswered_syns, 0U) << "too early to tell";
@@ -77,7 +79,7 @@ TEST(HandshakeBook, CountsSynsWithoutAnswer) {
   wire.syn(1 * kSecond);
   wire.syn(3 * kSecond);
   const Tally tally = only(book, 4 * kSecond);
-  EXPECT_EQ(tally.syns, 3U);
+  EXPECT_EQ(tally.syn_packets, 3U);
   EXPECT_EQ(tally.unanswered_syns, 3U);
   EXPECT_EQ(tally.attempts_refused, 1U);
   EXPECT_EQ(tally.gave_up, 0U) << "the next comes after 4 s";
@@ -86,19 +88,19 @@ TEST(HandshakeBook, CountsSynsWithoutAnswer) {
   EXPECT_EQ(tally.clients.begin()->second.attempts, 1U);
 }
 
-TEST(HandshakeBook, TakesAResetForAnAnswer) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, TakesAResetForAnAnswer) {
+  Handshakes book = make_book();
   Wire wire(book);
   wire.syn(0);
   wire.reset(kMs);
   const Tally tally = only(book, 9 * kSecond);
-  EXPECT_EQ(tally.syns, 1U);
+  EXPECT_EQ(tally.syn_packets, 1U);
   EXPECT_EQ(tally.unanswered_syns, 0U);
   EXPECT_EQ(tally.gave_up, 0U);
 }
 
-TEST(HandshakeBook, KnowsWhoCameThroughLater) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, KnowsWhoCameThroughLater) {
+  Handshakes book = make_book();
   Wire wire(book);
   wire.syn(0);
   wire.syn(1 * kSecond);
@@ -112,8 +114,8 @@ TEST(HandshakeBook, KnowsWhoCameThroughLater) {
   EXPECT_EQ(tally.gave_up, 0U);
 }
 
-TEST(HandshakeBook, CountsFinalAcksThatWereNotHeard) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, CountsFinalAcksThatWereNotHeard) {
+  Handshakes book = make_book();
   Wire wire(book);
   wire.syn(0);
   wire.synack(1 * kMs);
@@ -128,8 +130,8 @@ TEST(HandshakeBook, CountsFinalAcksThatWereNotHeard) {
   EXPECT_EQ(tally.attempts_recovered, 0U);
 }
 
-TEST(HandshakeBook, KeepsASlowClientApart) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, KeepsASlowClientApart) {
+  Handshakes book = make_book();
   Wire wire(book);
   wire.syn(0);
   wire.synack(1 * kMs);
@@ -138,24 +140,24 @@ TEST(HandshakeBook, KeepsASlowClientApart) {
   EXPECT_EQ(only(book, 9 * kSecond).attempts_refused, 0U);
 }
 
-TEST(HandshakeBook, SeesAPacketOnItsWayThroughInterfacesOnce) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, SeesAPacketOnItsWayThroughInterfacesOnce) {
+  Handshakes book = make_book();
   Wire wire(book);
   wire.syn(0);
   wire.syn(kMs / 10);
   wire.synack(1 * kMs);
   wire.synack(1 * kMs + 1000);
   const Tally tally = only(book, 1 * kSecond);
-  EXPECT_EQ(tally.syns, 1U);
+  EXPECT_EQ(tally.syn_packets, 1U);
   EXPECT_EQ(tally.synacks_repeated, 0U);
 }
 
-TEST(HandshakeBook, NotesResetsBehindTheHandshake) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, NotesResetsBehindTheHandshake) {
+  Handshakes book = make_book();
   Wire first(book);
   first.syn(0);
   first.reset(1 * kMs);  // nobody listens
-  Wire second(book, "10.0.0.3");
+  Wire second(book, "10.0.0.3", 2000);
   second.syn(0);
   second.synack(1 * kMs);
   second.ack(2 * kMs);
@@ -163,8 +165,8 @@ TEST(HandshakeBook, NotesResetsBehindTheHandshake) {
   EXPECT_EQ(only(book, 50 * kMs).resets, 1U);
 }
 
-TEST(HandshakeBook, TellsAttemptsOnTheSamePortsApart) {
-  HandshakeBook book = make_book();
+TEST(Handshakes, TellsAttemptsOnTheSamePortsApart) {
+  Handshakes book = make_book();
   Wire(book, "10.0.0.1", 1).syn(0);
   Wire(book, "10.0.0.1", 2).syn(10 * kSecond);
   const Tally tally = only(book, 11 * kSecond);
@@ -172,25 +174,25 @@ TEST(HandshakeBook, TellsAttemptsOnTheSamePortsApart) {
   EXPECT_EQ(tally.clients.begin()->second.attempts, 2U);
 }
 
-TEST(HandshakeBook, LooksAtItsOwnPortsAndAddressesOnly) {
-  HandshakeBook other_port({.ports = {81}, .addresses = {kServer}});
+TEST(Handshakes, LooksAtItsOwnPortsAndAddressesOnly) {
+  Handshakes other_port({.ports = {81}, .addresses = {kServer}});
   Wire(other_port).syn(0);
   EXPECT_TRUE(other_port.tallies(kSecond).empty());
-  HandshakeBook other_address({.ports = {80}, .addresses = {*facts::IpAddress::parse("10.0.0.9")}});
+  Handshakes other_address({.ports = {80}, .addresses = {*facts::IpAddress::parse("10.0.0.9")}});
   Wire(other_address).syn(0);
   EXPECT_TRUE(other_address.tallies(kSecond).empty());
 }
 
-TEST(HandshakeBook, IsBounded) {
-  HandshakeBook book({.ports = {80}, .addresses = {}, .most_attempts = 4});
+TEST(Handshakes, IsBounded) {
+  Handshakes book({.ports = {80}, .addresses = {}, .answer_ns = 100 * kMs, .most_attempts = 4});
   for (std::uint32_t i = 0; i < 100; ++i) {
     Wire(book, ("10.1.0." + std::to_string(i)).c_str()).syn(i * kSecond);
   }
   const Tally tally = only(book, 200 * kSecond);
-  EXPECT_EQ(tally.syns, 100U);
+  EXPECT_EQ(tally.syn_packets, 100U);
   EXPECT_EQ(tally.attempts_refused, 100U);
   EXPECT_GT(book.forgotten(), 0U);
 }
 
 }  // namespace
-}  // namespace acceptq::collect::packets
+}  // namespace acceptq::evidence

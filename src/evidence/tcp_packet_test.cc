@@ -1,12 +1,10 @@
-#include "collect/packets/handshake_packet.h"
+#include "evidence/tcp_packet.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "collect/packets/handshake_filter.h"
-
-namespace acceptq::collect::packets {
+namespace acceptq::evidence {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -81,20 +79,35 @@ TEST(ParsePacket, RefusesWhatIsNoWholeTcpPacket) {
   EXPECT_EQ(changed(32, 0xf0), std::nullopt);  // longer than the segment
 }
 
-TEST(HandshakeFilter, StaysWithinWhatAKernelTakes) {
-  std::vector<std::uint16_t> ports;
-  for (std::size_t count = 0; count <= kMostPorts + 1; ++count) {
-    const auto filter = handshake_filter(ports);
-    EXPECT_LT(filter.size(), std::size_t{BPF_MAXINSNS});
-    for (std::size_t i = 0; i < filter.size(); ++i) {
-      if (BPF_CLASS(filter[i].code) != BPF_JMP) continue;
-      const std::size_t farthest =
-          BPF_OP(filter[i].code) == BPF_JA ? filter[i].k : std::max(filter[i].jt, filter[i].jf);
-      EXPECT_LT(i + 1 + farthest, filter.size()) << count << " ports, instruction " << i;
-    }
-    ports.push_back(static_cast<std::uint16_t>(count + 1));
+// Extension headers come before the TCP header: hop-by-hop options, and a fragment header that
+// says that the packet is whole (RFC 6946).
+TEST(ParsePacket, StepsOverExtensionHeaders) {
+  Bytes bytes = ack_v6();
+  bytes[5] = 20 + 16;
+  bytes[6] = 0;
+  const Bytes headers = {44, 0, 1, 4, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 9};
+  bytes.insert(bytes.begin() + 40, headers.begin(), headers.end());
+  const auto packet = parse_packet(bytes);
+  ASSERT_TRUE(packet.has_value());
+  EXPECT_EQ(packet->destination_port, 443);
+  EXPECT_EQ(packet->ttl, 64);
+  EXPECT_FALSE(packet->has_data);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(parse_packet(std::span(bytes).first(size)), std::nullopt) << size;
   }
+  bytes[40 + 8 + 3] = 1;  // more fragments follow
+  EXPECT_EQ(parse_packet(bytes), std::nullopt);
+}
+
+// A segment that the kernel has put together from several can be too long for the length's field.
+TEST(ParsePacket, TakesALengthOfZeroForTheRest) {
+  Bytes bytes = syn_v4();
+  bytes[3] = 0;
+  ASSERT_TRUE(parse_packet(bytes).has_value());
+  EXPECT_FALSE(parse_packet(bytes)->has_data);
+  bytes.push_back(1);
+  EXPECT_TRUE(parse_packet(bytes)->has_data);
 }
 
 }  // namespace
-}  // namespace acceptq::collect::packets
+}  // namespace acceptq::evidence

@@ -1,0 +1,432 @@
+#include "evidence/handshakes.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+
+namespace acceptq::evidence {
+namespace {
+
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+constexpr std::int64_t kSameNs = 100'000'000;
+// Longer than the longest time between two packets of one handshake: SYNs are repeated up to 64 s
+// after the one before (tcp_syn_retries 6), SYN-ACKs up to 32 s.
+constexpr std::int64_t kOverNs = 130 * kNsPerSecond;
+constexpr std::int64_t kSweepNs = 16 * kNsPerSecond;
+
+bool holds(const auto& values, const auto& value) {
+  return std::ranges::find(values, value) != values.end();
+}
+
+bool is_close(std::int64_t a, std::int64_t b) { return std::abs(a - b) < kSameNs; }
+
+std::uint64_t mix(std::uint64_t value) {
+  value ^= value >> 32U;
+  value *= 0xd6e8feb86659fd93U;
+  value ^= value >> 32U;
+  return value;
+}
+
+std::uint64_t hash_of(const facts::IpAddress& address) {
+  const auto bytes = address.bytes();
+  std::uint64_t words[2] = {};
+  std::memcpy(words, bytes.data(), bytes.size());
+  return mix(words[0]) + words[1];
+}
+
+void add_client(const facts::IpAddress& address, std::uint64_t packets, std::size_t most,
+                Tally& tally) {
+  if (tally.clients.size() >= most && !tally.clients.contains(address)) {
+    tally.clients_left_out = true;
+    return;
+  }
+  facts::RefusedClient& client = tally.clients[address];
+  client.address = address;
+  client.prefix_bits = address.is_v6() ? 128 : 32;
+  client.packets += packets;
+  ++client.attempts;
+}
+
+// As systems send them: no router has passed this on.
+bool is_first_hop(std::uint8_t ttl) { return ttl == 64 || ttl == 128 || ttl == 255; }
+
+// Time tells who is near where one of the two waits is mostly the network's.
+void add_by_time(std::int64_t for_synack, std::int64_t for_ack, Vantage& vantage) {
+  constexpr std::int64_t kFarNs = 100'000;
+  constexpr std::int64_t kTimes = 5;
+  if (for_synack < 0 || for_ack < 0) return;
+  if (for_ack > kFarNs && for_ack > kTimes * for_synack) ++vantage.at_server;
+  if (for_synack > kFarNs && for_synack > kTimes * for_ack) ++vantage.at_client;
+}
+
+}  // namespace
+
+Vantage& Vantage::operator+=(const Vantage& others) {
+  at_client += others.at_client;
+  at_server += others.at_server;
+  between += others.between;
+  at_both += others.at_both;
+  not_client += others.not_client;
+  return *this;
+}
+
+Handshakes::Key Handshakes::key_of(const TcpPacket& packet, bool& source_is_low) {
+  source_is_low = packet.source_port != packet.destination_port
+                      ? packet.source_port < packet.destination_port
+                      : packet.source <= packet.destination;
+  return source_is_low
+             ? Key{packet.source, packet.destination, packet.source_port, packet.destination_port}
+             : Key{packet.destination, packet.source, packet.destination_port, packet.source_port};
+}
+
+std::uint64_t Handshakes::hash_of(const Key& key) {
+  const std::uint64_t ports = std::uint64_t{key.low_port} << 16U | key.high_port;
+  return mix(evidence::hash_of(key.low) * 31 + evidence::hash_of(key.high) + mix(ports));
+}
+
+std::uint64_t Handshakes::hash_of_isn(std::uint32_t isn, std::uint16_t port) {
+  return mix(mix(isn) + port);
+}
+
+Endpoint Handshakes::server_of(const Attempt& attempt) {
+  return attempt.client_is_low ? Endpoint{attempt.key.high, attempt.key.high_port}
+                               : Endpoint{attempt.key.low, attempt.key.low_port};
+}
+
+Endpoint Handshakes::client_of(const Attempt& attempt) {
+  return attempt.client_is_low ? Endpoint{attempt.key.low, attempt.key.low_port}
+                               : Endpoint{attempt.key.high, attempt.key.high_port};
+}
+
+bool Handshakes::is_to_server(const TcpPacket& packet) const {
+  return (options_.ports.empty() || holds(options_.ports, packet.destination_port)) &&
+         (options_.addresses.empty() || holds(options_.addresses, packet.destination));
+}
+
+std::uint32_t Handshakes::find(const Key& key, std::uint64_t hash) const {
+  return by_key_.find(hash, [&](std::uint32_t number) { return attempts_[number].key == key; });
+}
+
+// Two different packets that share the client's port and its random number within so short a time
+// are one, unless IPv4's own number tells them apart: scanners use one of each for all they send.
+std::uint32_t Handshakes::find_twin(const TcpPacket& packet) const {
+  const std::uint64_t hash = hash_of_isn(packet.sequence, packet.source_port);
+  return by_isn_.find(hash, [&](std::uint32_t number) {
+    const Attempt& other = attempts_[number];
+    return other.isn == packet.sequence && client_of(other).port == packet.source_port &&
+           other.ip_id == packet.ip_id && is_close(packet.at_ns, other.syn_ns);
+  });
+}
+
+void Handshakes::insert(const Attempt& attempt, std::uint64_t hash) {
+  std::uint32_t number = 0;
+  if (free_.empty()) {
+    number = static_cast<std::uint32_t>(attempts_.size());
+    attempts_.push_back(attempt);
+  } else {
+    number = free_.back();
+    free_.pop_back();
+    attempts_[number] = attempt;
+  }
+  by_key_.insert(hash, number);
+  if (attempt.alias_of == FlatIndex::kNone) {
+    by_isn_.insert(hash_of_isn(attempt.isn, client_of(attempt).port), number);
+  } else {
+    attempts_[number].alias = attempts_[attempt.alias_of].alias;
+    attempts_[attempt.alias_of].alias = number;
+  }
+}
+
+void Handshakes::remove_one(std::uint32_t number) {
+  Attempt& attempt = attempts_[number];
+  by_key_.erase(hash_of(attempt.key), number);
+  if (attempt.alias_of == FlatIndex::kNone) {
+    by_isn_.erase(hash_of_isn(attempt.isn, client_of(attempt).port), number);
+  }
+  attempt.in_use = false;
+  free_.push_back(number);
+}
+
+void Handshakes::remove(std::uint32_t number) {
+  for (std::uint32_t next = attempts_[number].alias; next != FlatIndex::kNone;) {
+    const std::uint32_t after = attempts_[next].alias;
+    remove_one(next);
+    next = after;
+  }
+  remove_one(number);
+}
+
+void Handshakes::settle_and_remove(std::uint32_t number, std::int64_t now_ns) {
+  settle(attempts_[number], now_ns, settled_, left_out_);
+  remove(number);
+}
+
+void Handshakes::add(const TcpPacket& packet) {
+  if (packet.at_ns - swept_ns_ > kSweepNs) sweep(packet.at_ns);
+  bool source_is_low = false;
+  const Key key = key_of(packet, source_is_low);
+  if (packet.syn && !packet.ack) {
+    ++totals_.syns;
+    if (is_to_server(packet)) add_syn(key, source_is_low, packet);
+    return;
+  }
+  ++(packet.syn ? totals_.synacks : packet.rst ? totals_.resets : totals_.others);
+  if (by_key_.size() == 0) {
+    if (packet.syn) ++totals_.synacks_without_syn;
+    return;
+  }
+  std::uint32_t number = find(key, hash_of(key));
+  if (number == FlatIndex::kNone) {
+    if (packet.syn) ++totals_.synacks_without_syn;
+    return;
+  }
+  const bool from_client = attempts_[number].client_is_low == source_is_low;
+  if (attempts_[number].alias_of != FlatIndex::kNone) number = attempts_[number].alias_of;
+  Attempt& attempt = attempts_[number];
+  attempt.last_ns = packet.at_ns;
+  if (from_client) {
+    add_from_client(attempt, packet);
+  } else if (packet.syn) {
+    add_synack(attempt, packet);
+  } else if (packet.rst && attempt.acked_ns != 0) {
+    attempt.reset = true;
+  } else if (packet.rst) {
+    if (attempt.synacks == 0) attempt.turned_away = true;
+  } else if (packet.ack) {
+    // Only a connection that the server has sends anything but SYN-ACKs and resets.
+    if (attempt.synacks == 0) attempt.answer_unseen = true;
+    if (attempt.acked_ns == 0) attempt.acked_ns = packet.at_ns;
+    attempt.alive_ns = packet.at_ns;
+    settle_and_remove(number, packet.at_ns);
+  }
+}
+
+void Handshakes::add_from_client(Attempt& attempt, const TcpPacket& packet) {
+  if (packet.syn) return;
+  if (packet.rst) {
+    if (attempt.acked_ns == 0) attempt.client_reset = true;
+    return;
+  }
+  if (!packet.ack) return;
+  // The answer went another way.
+  if (attempt.synack_ns == 0) attempt.answer_unseen = true;
+  if (attempt.acked_ns == 0) attempt.acked_ns = packet.at_ns;
+  const bool is_first =
+      packet.is_relative ? packet.sequence == 1 : packet.sequence == attempt.isn + 1;
+  if (packet.has_data && is_first && attempt.data_ns == 0) attempt.data_ns = packet.at_ns;
+}
+
+void Handshakes::add_syn(const Key& key, bool client_is_low, const TcpPacket& packet) {
+  const std::uint64_t hash = hash_of(key);
+  std::uint32_t number = find(key, hash);
+  if (number != FlatIndex::kNone) {
+    if (attempts_[number].alias_of != FlatIndex::kNone) number = attempts_[number].alias_of;
+    if (attempts_[number].isn == packet.sequence) return repeat_syn(attempts_[number], packet);
+    settle_and_remove(number, packet.at_ns);
+  }
+  if (attempts_.size() - free_.size() >= options_.most_attempts) make_room();
+  Attempt attempt{.key = key,
+                  .client_is_low = client_is_low,
+                  .in_use = true,
+                  .syn_in = packet.direction == Direction::kIn,
+                  .syn_out = packet.direction == Direction::kOut,
+                  .syn_ttl = packet.ttl,
+                  .syn_ttl_low = packet.ttl,
+                  .isn = packet.sequence,
+                  .ip_id = packet.ip_id,
+                  .syns = 1,
+                  .first_ns = packet.at_ns,
+                  .syn_ns = packet.at_ns,
+                  .last_ns = packet.at_ns};
+  const std::uint32_t twin = find_twin(packet);
+  if (twin != FlatIndex::kNone) {
+    attempt.alias_of = twin;
+    repeat_syn(attempts_[twin], packet);
+  }
+  insert(attempt, hash);
+}
+
+void Handshakes::repeat_syn(Attempt& attempt, const TcpPacket& packet) {
+  attempt.last_ns = packet.at_ns;
+  if (is_close(packet.at_ns, attempt.syn_ns)) {
+    attempt.syn_in |= packet.direction == Direction::kIn;
+    attempt.syn_out |= packet.direction == Direction::kOut;
+    if (packet.ttl != 0) attempt.syn_ttl_low = std::min(attempt.syn_ttl_low, packet.ttl);
+    return;
+  }
+  const std::int64_t gap = packet.at_ns - attempt.syn_ns;
+  if (!attempt.answered()) {
+    ++attempt.unanswered;
+    // The second gap tells which clients' clock this is: 1 s again where tcp_syn_linear_timeouts
+    // holds (tcp_retransmit_timer, Linux 6.5), 2 s before.
+    if (attempt.syns == 2) {
+      attempt.repeated_evenly = gap > kNsPerSecond * 7 / 10 && gap < kNsPerSecond * 14 / 10;
+      attempt.repeated_doubling = gap > kNsPerSecond * 17 / 10 && gap < kNsPerSecond * 25 / 10;
+    }
+  }
+  ++attempt.syns;
+  attempt.syn_ns = packet.at_ns;
+  attempt.ip_id = packet.ip_id;
+}
+
+void Handshakes::add_synack(Attempt& attempt, const TcpPacket& packet) {
+  if (packet.acknowledged != attempt.isn + 1) return;
+  if (attempt.synack_ns != 0 && is_close(packet.at_ns, attempt.synack_ns)) return;
+  ++attempt.synacks;
+  attempt.synack_ns = packet.at_ns;
+  if (attempt.synacks == 1) {
+    attempt.first_synack_ns = packet.at_ns;
+    attempt.synack_ttl = packet.ttl;
+  }
+  // The server has not taken the final ACK that the client has sent.
+  if (attempt.acked_ns == 0) return;
+  ++attempt.unheard;
+  if (attempt.data_ns != 0) ++attempt.unheard_with_data;
+}
+
+// What is long over goes.
+void Handshakes::sweep(std::int64_t now_ns) {
+  swept_ns_ = now_ns;
+  for (std::uint32_t number = 0; number < attempts_.size(); ++number) {
+    const Attempt& attempt = attempts_[number];
+    if (!attempt.in_use || attempt.alias_of != FlatIndex::kNone) continue;
+    if (now_ns - attempt.last_ns > kOverNs) settle_and_remove(number, now_ns);
+  }
+}
+
+// Half of them go, the oldest: what is over, mostly.
+void Handshakes::make_room() {
+  std::vector<std::int64_t> times;
+  times.reserve(attempts_.size());
+  for (const Attempt& attempt : attempts_) {
+    if (attempt.in_use) times.push_back(attempt.syn_ns);
+  }
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::ranges::nth_element(times, middle);
+  const std::int64_t limit = *middle;
+  for (std::uint32_t number = 0; number < attempts_.size(); ++number) {
+    const Attempt& attempt = attempts_[number];
+    if (!attempt.in_use || attempt.alias_of != FlatIndex::kNone || attempt.syn_ns > limit) continue;
+    if (attempt.acked_ns == 0) ++forgotten_;
+    settle_and_remove(number, limit + options_.answer_ns);
+  }
+}
+
+namespace {
+
+// Where the first SYN and its answer were seen.
+void add_vantage(std::uint8_t syn_ttl, std::uint8_t lowest, std::uint8_t synack_ttl, bool in,
+                 bool out, std::int64_t for_synack, std::int64_t for_ack, Vantage& vantage) {
+  if (in && out) {
+    // A host that forwards takes one off; the loopback device does not.
+    ++(lowest < syn_ttl ? vantage.between : vantage.at_both);
+    return;
+  }
+  if (in || out) {
+    ++(in ? vantage.at_server : vantage.at_client);
+    return;
+  }
+  if (lowest < syn_ttl) {
+    ++vantage.between;
+    return;
+  }
+  const bool far_client = syn_ttl != 0 && !is_first_hop(syn_ttl);
+  if (far_client) ++vantage.not_client;
+  if (syn_ttl != 0 && synack_ttl != 0) {
+    const bool far_server = !is_first_hop(synack_ttl);
+    if (far_client && far_server) ++vantage.between;
+    if (far_client && !far_server) ++vantage.at_server;
+    if (!far_client && far_server) ++vantage.at_client;
+    if (far_client || far_server) return;
+  }
+  add_by_time(for_synack, for_ack, vantage);
+}
+
+}  // namespace
+
+void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Tallies& tallies,
+                        std::uint64_t& left_out) const {
+  Endpoint endpoint = server_of(attempt);
+  std::optional<Endpoint> translated;
+  if (attempt.alias != FlatIndex::kNone) {
+    const Endpoint behind = server_of(attempts_[attempt.alias]);
+    if (behind != endpoint) translated = endpoint;
+    endpoint = behind;
+  }
+  auto known = tallies.find(endpoint);
+  if (known == tallies.end()) {
+    if (tallies.size() >= options_.most_endpoints) {
+      ++left_out;
+      return;
+    }
+    known = tallies.emplace(endpoint, Tally{.endpoint = endpoint}).first;
+  }
+  Tally& tally = known->second;
+  if (translated) tally.translated = translated;
+  ++tally.attempts;
+  tally.syn_packets += attempt.syns;
+  tally.synack_packets += attempt.synacks > 0 ? 1 : 0;
+  tally.synacks_repeated += attempt.synacks > 0 ? attempt.synacks - 1 : 0;
+  tally.unheard_acks += attempt.unheard;
+  tally.unheard_with_data += attempt.unheard_with_data;
+  tally.attempts_unheard += attempt.unheard > 0 ? 1 : 0;
+  tally.resets += attempt.reset ? 1 : 0;
+  tally.turned_away += attempt.turned_away ? 1 : 0;
+  tally.answers_unseen += attempt.answer_unseen ? 1 : 0;
+  tally.repeated_evenly += attempt.repeated_evenly ? 1 : 0;
+  tally.repeated_doubling += attempt.repeated_doubling ? 1 : 0;
+  const bool waits = !attempt.answered();
+  const bool in_vain = waits && now_ns - attempt.syn_ns >= options_.answer_ns;
+  const std::uint64_t unanswered = attempt.unanswered + (in_vain ? 1 : 0);
+  tally.unanswered_syns += unanswered;
+  tally.never_answered += in_vain ? 1 : 0;
+  tally.pending += waits && !in_vain ? 1 : 0;
+  const bool is_acked = attempt.acked_ns != 0;
+  const bool is_through = is_acked && (attempt.unheard == 0 || attempt.alive_ns != 0);
+  tally.completed += is_through ? 1 : 0;
+  if (attempt.synacks > 0 && !is_acked && !attempt.client_reset && !attempt.turned_away) {
+    const std::int64_t seen_for = now_ns - attempt.first_synack_ns;
+    constexpr std::int64_t kLongNs = 3 * kNsPerSecond;
+    tally.half_open += seen_for >= kNsPerSecond ? 1 : 0;
+    tally.pending += seen_for >= kNsPerSecond ? 0 : 1;
+    tally.half_open_long += seen_for >= kLongNs ? 1 : 0;
+    tally.half_open_silent += seen_for >= kLongNs && attempt.synacks == 1 ? 1 : 0;
+  }
+  const bool timed = attempt.synacks > 0 && attempt.syns == 1 && is_acked;
+  add_vantage(attempt.syn_ttl, attempt.syn_ttl_low, attempt.synack_ttl, attempt.syn_in,
+              attempt.syn_out, timed ? attempt.first_synack_ns - attempt.first_ns : -1,
+              timed ? attempt.acked_ns - attempt.first_synack_ns : -1, tally.vantage);
+  const std::uint64_t refused = unanswered + attempt.unheard;
+  if (refused == 0) return;
+  ++tally.attempts_refused;
+  add_client(client_of(attempt).address, refused, options_.most_clients, tally);
+  if (is_through) {
+    ++tally.attempts_recovered;
+    const std::int64_t through_ns = attempt.unheard > 0 ? attempt.alive_ns : attempt.acked_ns;
+    const auto seconds = static_cast<std::uint64_t>(
+        std::max<std::int64_t>(0, through_ns - attempt.first_ns) / kNsPerSecond);
+    ++tally.delay_s[std::bit_floor(seconds) * 2 + (seconds == 0 ? 1 : 0)];
+    return;
+  }
+  // As bpf::gave_up: twice the time in which a client repeats a SYN.
+  constexpr std::uint32_t kMostDoublings = 5;
+  const std::uint32_t doublings = std::min(attempt.syns - 1, kMostDoublings);
+  if (in_vain && now_ns - attempt.syn_ns > 2 * (kNsPerSecond << doublings)) ++tally.gave_up;
+}
+
+std::vector<Tally> Handshakes::tallies(std::int64_t now_ns) const {
+  Tallies tallies = settled_;
+  std::uint64_t left_out = 0;
+  for (const Attempt& attempt : attempts_) {
+    if (attempt.in_use && attempt.alias_of == FlatIndex::kNone) {
+      settle(attempt, now_ns, tallies, left_out);
+    }
+  }
+  std::vector<Tally> list;
+  list.reserve(tallies.size());
+  for (auto& [endpoint, tally] : tallies) list.push_back(std::move(tally));
+  return list;
+}
+
+}  // namespace acceptq::evidence
