@@ -58,16 +58,15 @@ void define_check(CLI::App& app, Parsed& parsed) {
   add_text(*check, "--save", options.save,
            "also write what was observed to FILE (-: to stdout, the report then to stderr)")
       ->type_name("FILE");
-  CLI::Option* from =
-      check
-          ->add_option(
-              "--from", options.from,
-              "diagnose recordings of --save, or pasted output of ss, netstat, nstat, sysctl …, "
-              "instead of this host (-: stdin)")
-          ->type_name("FILE")
-          ->expected(1, -1)
-          ->excludes(until)
-          ->excludes(time);
+  CLI::Option* from = check
+                          ->add_option("--from", options.from,
+                                       "diagnose recordings of --save, pasted output of ss, "
+                                       "netstat, nstat, sysctl …, captures or "
+                                       "tcpdump's text instead of this host (-: stdin)")
+                          ->type_name("FILE")
+                          ->expected(1, -1)
+                          ->excludes(until)
+                          ->excludes(time);
   add_text(*check, "--baseline", options.baseline,
            "also compare with a recording of --save from before a change")
       ->type_name("FILE");
@@ -107,6 +106,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "  acceptq check --save now.json        keep what was seen …\n"
       "  acceptq check --from now.json :80    … and diagnose it elsewhere\n"
       "  acceptq check --from ticket.txt      what somebody pasted: ss -lnt, netstat -s …\n"
+      "  acceptq check --from server.pcap     what a capture shows\n"
       "  acceptq check --baseline now.json    … and, after a change, prove that it helped\n"
       "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "
       "seen.");

@@ -2,50 +2,61 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <iterator>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "bundle/bundle.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/observe.h"
 #include "facts/joined.h"
 #include "facts/json.h"
+#include "import/capture/tcpdump_text.h"
 #include "import/import.h"
 #include "select/selection.h"
 
 namespace acceptq::cli {
 namespace {
 
-// What it is called in messages and places.
-std::string name_of(const std::string& path) { return path == "-" ? "standard input" : path; }
+// A file, or one of a bundle: text, or a capture of packets.
+struct Evidence {
+  std::string name;  // in messages and places
+  std::string text;
+  std::optional<facts::Observation> capture;
+};
 
-// What a bundle or a compressed file holds: its recording, or else all its texts.
-Result<std::vector<imports::Text>> unpacked(std::string_view bytes, const std::string& name) {
+// What a bundle or a compressed file holds: its recording, or else all its files.
+Result<std::vector<Evidence>> unpacked(std::string_view bytes, const std::string& name) {
   Result<std::vector<bundle::Entry>> entries =
       bundle::unpack(bytes, name, {.bytes = 4 * facts::kLargestRecording});
   if (!entries) {
     return fail(entries.error().code, fmt::format("cannot read {}", entries.error().message()));
   }
+  std::vector<Evidence> evidence;
   const auto recording = std::ranges::find(*entries, bundle::kRecordingName, &bundle::Entry::name);
   if (recording != entries->end()) {
-    return std::vector<imports::Text>{{.name = name, .bytes = std::move(recording->bytes)}};
+    evidence.push_back({.name = name, .text = std::move(recording->bytes), .capture = {}});
+    return evidence;
   }
-  std::vector<imports::Text> texts;
   for (bundle::Entry& entry : *entries) {
     const bool is_whole = entries->size() == 1;
-    texts.push_back(
-        {.name = is_whole ? name : name + ":" + entry.name, .bytes = std::move(entry.bytes)});
+    evidence.push_back({.name = is_whole ? name : name + ":" + entry.name,
+                        .text = std::move(entry.bytes),
+                        .capture = {}});
   }
-  return texts;
+  return evidence;
 }
 
-Result<std::vector<imports::Text>> read_evidence(const std::string& path, std::string_view option) {
+std::vector<Evidence> only(Evidence evidence) {
+  std::vector<Evidence> one;
+  one.push_back(std::move(evidence));
+  return one;
+}
+
+Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string_view option) {
   if (path.empty()) {
     return fail(ErrorCode::kMalformed, fmt::format("{} needs a file, or - for stdin", option));
   }
@@ -53,9 +64,14 @@ Result<std::vector<imports::Text>> read_evidence(const std::string& path, std::s
   if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
     return fail(ErrorCode::kMalformed, "cannot read " + path + ": it is a directory");
   }
+  const Result<Input> input = open_input(path);
+  if (input && is_capture(*input)) {
+    Result<facts::Observation> capture = read_capture(*input);
+    if (!capture) return fail(std::move(capture.error()));
+    return only({.name = input->name, .text = {}, .capture = std::move(*capture)});
+  }
   Result<std::string> text =
-      path == "-" ? read_descriptor(STDIN_FILENO, "standard input", facts::kLargestRecording)
-                  : read_file(path, facts::kLargestRecording);
+      input ? read_whole(*input, facts::kLargestRecording) : fail(input.error());
   if (!text && text.error().code == ErrorCode::kTruncated) {
     return fail(ErrorCode::kTruncated,
                 fmt::format("cannot read {}: it is larger than {} MiB, the most that acceptq takes",
@@ -67,8 +83,8 @@ Result<std::vector<imports::Text>> read_evidence(const std::string& path, std::s
                  fmt::format("{} needs a file that `acceptq check --save` wrote; {}", option,
                              text.error().context)});
   }
-  if (bundle::is_packed(*text)) return unpacked(*text, name_of(path));
-  return std::vector<imports::Text>{{.name = name_of(path), .bytes = std::move(*text)}};
+  if (bundle::is_packed(*text)) return unpacked(*text, input->name);
+  return only({.name = input->name, .text = std::move(*text), .capture = {}});
 }
 
 bool is_json(std::string_view text) { return trim(text.substr(0, 4096)).starts_with('{'); }
@@ -87,6 +103,63 @@ Result<facts::Observation> read_recording(const std::string& name, std::string_v
                           "wrote)",
                           name, observation.error().message()));
 }
+
+// What several files come to.
+class Together {
+ public:
+  Status add(Evidence evidence) {
+    std::optional<facts::Observation> packets = std::move(evidence.capture);
+    const bool only_packets = packets.has_value();
+    const bool recording = !only_packets && is_recording(evidence.text);
+    if (!only_packets && !recording) {
+      packets = imports::capture::read_tcpdump_text(evidence.text, evidence.name);
+    }
+    if (packets && capture_) {
+      return fail(ErrorCode::kMalformed,
+                  "two captures cannot be read together: the same handshake may be in both; give "
+                  "one at a time");
+    }
+    if (packets) capture_ = std::move(packets);
+    if (only_packets) return {};
+    if (!recording) {
+      texts_.push_back({.name = evidence.name, .bytes = std::move(evidence.text)});
+      return {};
+    }
+    Result<facts::Observation> observation = read_recording(evidence.name, evidence.text);
+    if (!observation) return fail(std::move(observation.error()));
+    recordings_.push_back({.name = evidence.name, .observation = std::move(*observation)});
+    return {};
+  }
+
+  Result<facts::Observation> observation() && {
+    Result<facts::Observation> all = without_capture();
+    if (!capture_) return all;
+    // Text of nothing but packets.
+    if (!all && recordings_.empty()) return std::move(*capture_);
+    if (all) facts::add_capture(std::move(*capture_), *all);
+    return all;
+  }
+
+ private:
+  Result<facts::Observation> without_capture() {
+    if (texts_.empty() && recordings_.empty()) return fail(ErrorCode::kNotFound, "nothing to read");
+    if (texts_.empty()) return facts::joined(recordings_);
+    Result<facts::Observation> pasted = imports::import_texts(texts_);
+    // JSON of no form that is known is taken for a recording that is broken.
+    const bool is_one = texts_.size() == 1 && recordings_.empty();
+    if (!pasted && is_one && is_json(texts_.front().bytes)) {
+      return read_recording(texts_.front().name, texts_.front().bytes);
+    }
+    if (!pasted || recordings_.empty()) return pasted;
+    Result<facts::Observation> recorded = facts::joined(recordings_);
+    if (recorded) facts::add_pasted(std::move(*pasted), *recorded);
+    return recorded;
+  }
+
+  std::vector<facts::Recording> recordings_;
+  std::vector<imports::Text> texts_;
+  std::optional<facts::Observation> capture_;
+};
 
 }  // namespace
 
@@ -122,31 +195,15 @@ Result<facts::Observation> observe_host(const WatchOptions& options,
 
 Result<facts::Observation> read_observations(const std::vector<std::string>& paths,
                                              std::string_view option) {
-  std::vector<facts::Recording> recordings;
-  std::vector<imports::Text> texts;
+  Together together;
   for (const std::string& path : paths) {
-    Result<std::vector<imports::Text>> evidence = read_evidence(path, option);
+    Result<std::vector<Evidence>> evidence = read_evidence(path, option);
     if (!evidence) return fail(std::move(evidence.error()));
-    for (imports::Text& text : *evidence) {
-      if (!is_recording(text.bytes)) {
-        texts.push_back(std::move(text));
-        continue;
-      }
-      Result<facts::Observation> observation = read_recording(text.name, text.bytes);
-      if (!observation) return observation;
-      recordings.push_back({.name = text.name, .observation = std::move(*observation)});
+    for (Evidence& each : *evidence) {
+      if (const Status added = together.add(std::move(each)); !added) return fail(added.error());
     }
   }
-  if (texts.empty()) return facts::joined(recordings);
-  Result<facts::Observation> pasted = imports::import_texts(texts);
-  // JSON of no form that is known is taken for a recording that is broken.
-  if (!pasted && texts.size() == 1 && recordings.empty() && is_json(texts.front().bytes)) {
-    return read_recording(texts.front().name, texts.front().bytes);
-  }
-  if (!pasted || recordings.empty()) return pasted;
-  Result<facts::Observation> recorded = facts::joined(recordings);
-  if (recorded) facts::add_pasted(std::move(*pasted), *recorded);
-  return recorded;
+  return std::move(together).observation();
 }
 
 }  // namespace acceptq::cli

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "diagnose/books.h"
+#include "diagnose/capture_rules.h"
 #include "diagnose/listener_state.h"
 #include "diagnose/rules.h"
 #include "listenpath/kernel.h"
@@ -44,13 +45,23 @@ Verdict verdict_of_finding(std::string_view id) {
     Verdict verdict;
   };
   static constexpr Row kRows[] = {
-      {"AQ101", Verdict::kOverflowing}, {"AQ102", Verdict::kOverflowed},
-      {"AQ103", Verdict::kAtRisk},      {"AQ107", Verdict::kDroppedElsewhere},
-      {"AQ108", Verdict::kAtRisk},      {"AQ110", Verdict::kAtRisk},
-      {"AQ113", Verdict::kSlow},        {"AQ201", Verdict::kOverflowing},
-      {"AQ202", Verdict::kAtRisk},      {"AQ203", Verdict::kAtRisk},
-      {"AQ205", Verdict::kOverflowing}, {"AQ401", Verdict::kDroppedElsewhere},
-      {"AQ604", Verdict::kUnknown},     {"AQ606", Verdict::kUnknown},
+      {"AQ101", Verdict::kOverflowing},
+      {"AQ102", Verdict::kOverflowed},
+      {"AQ103", Verdict::kAtRisk},
+      {"AQ107", Verdict::kDroppedElsewhere},
+      {"AQ108", Verdict::kAtRisk},
+      {"AQ110", Verdict::kAtRisk},
+      {"AQ113", Verdict::kSlow},
+      {"AQ201", Verdict::kOverflowing},
+      {"AQ202", Verdict::kAtRisk},
+      {"AQ203", Verdict::kAtRisk},
+      {"AQ205", Verdict::kOverflowing},
+      {"AQ401", Verdict::kDroppedElsewhere},
+      {"AQ402", Verdict::kDroppedElsewhere},
+      {"AQ403", Verdict::kFailing},
+      {"AQ404", Verdict::kFailing},
+      {"AQ604", Verdict::kUnknown},
+      {"AQ606", Verdict::kUnknown},
       {"AQ608", Verdict::kUnknown},
   };
   const auto* row = std::ranges::find(kRows, id, &Row::id);
@@ -81,6 +92,7 @@ Report diagnose(const facts::Observation& observation) {
     add_accept_queue_findings(observation, rules, state, states, report.findings);
     add_cause_findings(observation, state, report.findings);
     add_elsewhere_findings(state, report.findings);
+    add_capture_findings(state, report.findings);
   }
   add_waiting_client_findings(observation, states, report.findings);
   std::set<NetnsId> namespaces;

@@ -6,6 +6,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "diagnose/capture_rules.h"
 #include "diagnose/diagnose.h"
 #include "facts/socket_index.h"
 #include "listenpath/limits.h"
@@ -328,6 +329,10 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     ListenerReport& report = state.report;
     if (ledger.longest) report.longest = std::max(report.longest, *ledger.longest);
     report.time_in_queue = time_in_queue(ledger);
+    if (ledger.captured) {
+      take_capture(ledger, state);
+      continue;
+    }
     const auto at_syn = facts::refused_at_syn(ledger);
     const auto at_ack = facts::refused_at_ack(ledger);
     if (!at_syn || !at_ack) continue;

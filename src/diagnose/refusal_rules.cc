@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "diagnose/capture_rules.h"
 #include "diagnose/catalogue.h"
 #include "diagnose/routes_back.h"
 #include "diagnose/rules.h"
@@ -281,7 +282,11 @@ void add_abort(const ListenerState& state, std::vector<Finding>& findings) {
 void add_refusal_findings(const ListenerState& state, const listenpath::KernelRules& rules,
                           std::vector<Finding>& findings) {
   const Refusals refusals = state.refusals ? *state.refusals : refusals_of(state.ns, rules);
-  if (state.by_accept_queue) add_overflowing(state, refusals, findings);
+  if (state.by_accept_queue && state.report.captured) {
+    add_overflowing_in_capture(state, findings);
+  } else if (state.by_accept_queue) {
+    add_overflowing(state, refusals, findings);
+  }
   if (state.by_syn_queue) add_syn_queue_full(state, refusals, findings);
   if (state.by_other) add_other(state, refusals, findings);
   if (state.by_accept_queue && sysctl_value(state.ns.after(), facts::kAbortOnOverflow) == 1) {

@@ -25,6 +25,7 @@ enum class Verdict {
   kOverflowing,       // its accept queue or its SYN queue refused handshakes
   kSlow,              // nothing was refused, but connections wait over a second for accept()
   kDroppedElsewhere,  // handshakes died for another reason than a full queue
+  kFailing,           // handshakes failed, and what was seen does not tell why
   kAtRisk,
   kUnknown,
   kOverflowed,  // refused only before the observation
@@ -120,6 +121,7 @@ struct ListenerReport {
   // SYNs that got no answer though no counter says that the listener refused them; only where
   // packets were looked at.
   std::optional<std::uint64_t> syn_unanswered;
+  std::optional<facts::Captured> captured;  // by packets of a capture
   std::optional<TimeInQueue> time_in_queue;
   // Of one that comes now: the queue's length by the rate at which connections leave it.
   std::optional<double> estimated_wait_ms;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "diagnose/capture_rules.h"
 #include "diagnose/rules.h"
 
 namespace acceptq::diagnose {
@@ -48,7 +49,7 @@ void conclude_refusals(const listenpath::KernelRules& rules, bool another_was_fu
 
 // Its counters have no beginning, or there are none at all.
 bool is_blind(const ListenerState& state) {
-  if (state.refusals || state.listener->drops == 0U) return false;
+  if (state.refusals || state.report.captured || state.listener->drops == 0U) return false;
   return !state.ns.comparable() || (!state.ns.total("TcpExtListenDrops") && !state.listener->drops);
 }
 
@@ -56,6 +57,10 @@ Verdict judge_tcp(const ListenerState& state) {
   if (state.by_accept_queue || state.by_syn_queue) return Verdict::kOverflowing;
   if (is_slow(state)) return Verdict::kSlow;
   if (state.by_other || dies_elsewhere(state)) return Verdict::kDroppedElsewhere;
+  // Others of its handshakes fail for a reason that is not known.
+  if (is_turned_away(state)) return Verdict::kDroppedElsewhere;
+  if (fails_in_capture(state)) return Verdict::kFailing;
+  if (is_flooded_in_capture(state)) return Verdict::kAtRisk;
   if (is_full_now(state) || is_close_to_limit(state) || answers_by_cookies(state)) {
     return Verdict::kAtRisk;
   }

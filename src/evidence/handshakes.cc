@@ -192,7 +192,9 @@ void Handshakes::add(const TcpPacket& packet) {
   } else if (packet.rst && attempt.acked_ns != 0) {
     attempt.reset = true;
   } else if (packet.rst) {
-    if (attempt.synacks == 0) attempt.turned_away = true;
+    if (attempt.synacks > 0) return;
+    attempt.turned_away = true;
+    attempt.answer_ttl = packet.ttl;
   } else if (packet.ack) {
     // Only a connection that the server has sends anything but SYN-ACKs and resets.
     if (attempt.synacks == 0) attempt.answer_unseen = true;
@@ -277,7 +279,7 @@ void Handshakes::add_synack(Attempt& attempt, const TcpPacket& packet) {
   attempt.synack_ns = packet.at_ns;
   if (attempt.synacks == 1) {
     attempt.first_synack_ns = packet.at_ns;
-    attempt.synack_ttl = packet.ttl;
+    attempt.answer_ttl = packet.ttl;
   }
   // The server has not taken the final ACK that the client has sent.
   if (attempt.acked_ns == 0) return;
@@ -316,7 +318,7 @@ void Handshakes::make_room() {
 namespace {
 
 // Where the first SYN and its answer were seen.
-void add_vantage(std::uint8_t syn_ttl, std::uint8_t lowest, std::uint8_t synack_ttl, bool in,
+void add_vantage(std::uint8_t syn_ttl, std::uint8_t lowest, std::uint8_t answer_ttl, bool in,
                  bool out, std::int64_t for_synack, std::int64_t for_ack, Vantage& vantage) {
   if (in && out) {
     // A host that forwards takes one off; the loopback device does not.
@@ -333,8 +335,8 @@ void add_vantage(std::uint8_t syn_ttl, std::uint8_t lowest, std::uint8_t synack_
   }
   const bool far_client = syn_ttl != 0 && !is_first_hop(syn_ttl);
   if (far_client) ++vantage.not_client;
-  if (syn_ttl != 0 && synack_ttl != 0) {
-    const bool far_server = !is_first_hop(synack_ttl);
+  if (syn_ttl != 0 && answer_ttl != 0) {
+    const bool far_server = !is_first_hop(answer_ttl);
     if (far_client && far_server) ++vantage.between;
     if (far_client && !far_server) ++vantage.at_server;
     if (!far_client && far_server) ++vantage.at_client;
@@ -380,8 +382,9 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Tallies& ta
   const bool in_vain = waits && now_ns - attempt.syn_ns >= options_.answer_ns;
   const std::uint64_t unanswered = attempt.unanswered + (in_vain ? 1 : 0);
   tally.unanswered_syns += unanswered;
-  tally.never_answered += in_vain ? 1 : 0;
-  tally.pending += waits && !in_vain ? 1 : 0;
+  tally.attempts_unanswered += unanswered > 0 ? 1 : 0;
+  tally.never_answered += waits && unanswered > 0 ? 1 : 0;
+  tally.pending += waits && unanswered == 0 ? 1 : 0;
   const bool is_acked = attempt.acked_ns != 0;
   const bool is_through = is_acked && (attempt.unheard == 0 || attempt.alive_ns != 0);
   tally.completed += is_through ? 1 : 0;
@@ -394,13 +397,18 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Tallies& ta
     tally.half_open_silent += seen_for >= kLongNs && attempt.synacks == 1 ? 1 : 0;
   }
   const bool timed = attempt.synacks > 0 && attempt.syns == 1 && is_acked;
-  add_vantage(attempt.syn_ttl, attempt.syn_ttl_low, attempt.synack_ttl, attempt.syn_in,
-              attempt.syn_out, timed ? attempt.first_synack_ns - attempt.first_ns : -1,
-              timed ? attempt.acked_ns - attempt.first_synack_ns : -1, tally.vantage);
+  const facts::IpAddress client = client_of(attempt).address;
+  if (client.is_loopback() || client == endpoint.address) {
+    ++tally.vantage.at_both;
+  } else {
+    add_vantage(attempt.syn_ttl, attempt.syn_ttl_low, attempt.answer_ttl, attempt.syn_in,
+                attempt.syn_out, timed ? attempt.first_synack_ns - attempt.first_ns : -1,
+                timed ? attempt.acked_ns - attempt.first_synack_ns : -1, tally.vantage);
+  }
   const std::uint64_t refused = unanswered + attempt.unheard;
   if (refused == 0) return;
   ++tally.attempts_refused;
-  add_client(client_of(attempt).address, refused, options_.most_clients, tally);
+  add_client(client, refused, options_.most_clients, tally);
   if (is_through) {
     ++tally.attempts_recovered;
     const std::int64_t through_ns = attempt.unheard > 0 ? attempt.alive_ns : attempt.acked_ns;

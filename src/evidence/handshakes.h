@@ -57,6 +57,7 @@ struct Tally {
 
   std::uint64_t attempts = 0;
   std::uint64_t completed = 0;
+  std::uint64_t attempts_unanswered = 0;  // at one SYN or more
   std::uint64_t never_answered = 0;
   std::uint64_t pending = 0;           // too young, when all ended, to say
   std::uint64_t turned_away = 0;       // the SYN was answered by a reset
@@ -127,7 +128,7 @@ class Handshakes {
     bool repeated_doubling = false;
     std::uint8_t syn_ttl = 0;      // of the first copy
     std::uint8_t syn_ttl_low = 0;  // the lowest of its copies
-    std::uint8_t synack_ttl = 0;
+    std::uint8_t answer_ttl = 0;
     std::uint32_t isn = 0;
     std::int32_t ip_id = -1;
     std::uint32_t syns = 0;

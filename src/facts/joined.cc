@@ -1,5 +1,6 @@
 #include "facts/joined.h"
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -56,6 +57,51 @@ void add_pasted(Observation pasted, Observation& recorded) {
   add(pasted.before, recorded.before);
   add(pasted.after, recorded.after);
   recorded.samples.merge(pasted.samples);
+}
+
+void add_capture(Observation capture, Observation& other) {
+  std::vector<Listener>& listeners = other.after.listeners;
+  std::vector<Listener> unknown;
+  for (Ledger& ledger : capture.ledgers) {
+    const Listener* found = nullptr;
+    bool is_alone = true;
+    for (const Listener& listener : listeners) {
+      if (listener.protocol != Protocol::kTcp || listener.port != ledger.port ||
+          !serves_address(listener, ledger.address)) {
+        continue;
+      }
+      is_alone = found == nullptr;
+      found = &listener;
+      if (!is_alone) break;
+    }
+    if (found == nullptr || !is_alone) {
+      const auto placeholder =
+          std::ranges::find_if(capture.after.listeners, [&](const Listener& listener) {
+            return listener.port == ledger.port && listener.address == ledger.address;
+          });
+      if (placeholder != capture.after.listeners.end()) unknown.push_back(*placeholder);
+    } else {
+      capture.after.blind_spots.push_back(
+          {.id = "AQ615",
+           .scope = listener_key(*found),
+           .reason = "packets to " + host_and_port(ledger.address, ledger.port) +
+                     " were taken for this listener's, by address and port",
+           .cost = "where an address is translated on the way, they may be another one's"});
+      ledger.netns = found->netns;
+      ledger.address = found->address;
+      ledger.cookie = found->cookie;
+    }
+    other.ledgers.push_back(std::move(ledger));
+  }
+  other.tracing = capture.tracing;
+  const auto append = [](auto& items, auto& all) {
+    all.insert(all.end(), std::make_move_iterator(items.begin()),
+               std::make_move_iterator(items.end()));
+  };
+  append(unknown, listeners);
+  append(capture.after.blind_spots, other.after.blind_spots);
+  if (!unknown.empty()) append(capture.after.namespaces, other.after.namespaces);
+  normalize(other.after);
 }
 
 }  // namespace acceptq::facts

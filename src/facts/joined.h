@@ -23,4 +23,8 @@ struct Recording {
 // Puts what was pasted beside what was recorded, each in namespaces of its own.
 void add_pasted(Observation pasted, Observation& recorded);
 
+// Puts what a capture shows of servers to their listeners: one that takes connections to the
+// server's address and port, where there is one alone. The other servers are put beside them.
+void add_capture(Observation capture, Observation& other);
+
 }  // namespace acceptq::facts

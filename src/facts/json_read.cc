@@ -116,6 +116,7 @@ Listener read_listener(const Value& value) {
   get(value, "inode", listener.inode);
   get(value, "uid", listener.uid);
   get(value, "cgroup_id", listener.cgroup_id);
+  if (value.has("queue_seen")) get(value, "queue_seen", listener.queue_seen);
   get(value, "accept_queue_len", listener.accept_queue_len);
   get(value, "limit", listener.limit);
   get(value, "resized_from", listener.resized_from);

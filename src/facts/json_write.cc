@@ -85,6 +85,7 @@ Json write(const Listener& listener) {
           {"inode", listener.inode.value()},
           {"uid", opt(listener.uid)},
           {"cgroup_id", opt(listener.cgroup_id)},
+          {"queue_seen", listener.queue_seen},
           {"accept_queue_len", listener.accept_queue_len.value()},
           {"limit", listener.limit ? Json(listener.limit->value()) : Json(nullptr)},
           {"resized_from",

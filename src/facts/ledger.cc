@@ -255,6 +255,11 @@ std::uint64_t refused_otherwise(const Ledger& ledger) {
       .value_or(0);
 }
 
+std::string_view side_name(CaptureSide side) {
+  constexpr std::string_view kNames[] = {"unknown", "client", "server", "between", "both"};
+  return kNames[static_cast<std::size_t>(side)];
+}
+
 std::string_view route_name(RouteBack route) {
   constexpr std::string_view kNames[] = {"found", "none", "unreachable", "blackhole", "prohibit"};
   return kNames[static_cast<std::size_t>(route)];

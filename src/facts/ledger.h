@@ -13,6 +13,7 @@
 
 #include "base/units.h"
 #include "facts/address.h"
+#include "facts/captured.h"
 #include "facts/listener.h"
 
 namespace acceptq::facts {
@@ -145,6 +146,9 @@ struct Ledger {
   // whether the listener refused them or they never reached it. Empty where packets were lost on
   // the way to acceptq: the answers may be among them.
   std::optional<std::uint64_t> syn_unanswered;
+  // Of Source::kPackets, where the packets are a capture's. The terms for what was refused are then
+  // empty: packets alone do not tell who dropped them.
+  std::optional<Captured> captured;
 
   [[nodiscard]] std::optional<std::uint64_t> operator[](LedgerTerm term) const {
     return counts[static_cast<std::size_t>(term)];

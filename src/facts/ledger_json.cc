@@ -38,6 +38,40 @@ Json opt(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+struct CapturedCount {
+  const char* name;
+  std::uint64_t Captured::* member;
+};
+constexpr CapturedCount kCapturedCounts[] = {{"attempts", &Captured::attempts},
+                                             {"completed", &Captured::completed},
+                                             {"unanswered", &Captured::unanswered},
+                                             {"never_answered", &Captured::never_answered},
+                                             {"pending", &Captured::pending},
+                                             {"turned_away", &Captured::turned_away},
+                                             {"half_open", &Captured::half_open},
+                                             {"half_open_long", &Captured::half_open_long},
+                                             {"half_open_silent", &Captured::half_open_silent},
+                                             {"resets", &Captured::resets},
+                                             {"unheard_acks", &Captured::unheard_acks},
+                                             {"unheard_with_data", &Captured::unheard_with_data},
+                                             {"attempts_unheard", &Captured::attempts_unheard}};
+
+Captured read_captured(const Value& value) {
+  Captured captured;
+  int side = 0;
+  value.member("side").read_name({"unknown", "client", "server", "between", "both"}, side);
+  captured.side = static_cast<CaptureSide>(side);
+  value.member("behind_router").read(captured.behind_router);
+  for (const CapturedCount& count : kCapturedCounts) {
+    value.member(count.name).read_count(captured.*count.member);
+  }
+  value.member("holds_others").read(captured.holds_others);
+  value.member("holds_answers").read(captured.holds_answers);
+  value.nullable("translated_from").read(captured.translated_from);
+  value.nullable("even_retries").read(captured.even_retries);
+  return captured;
+}
+
 Histogram read_histogram(const Value& value) {
   Histogram histogram;
   value.each([&](const Value& item) {
@@ -67,6 +101,17 @@ std::vector<RefusedClient> read_clients(const Value& value) {
 }
 
 }  // namespace
+
+Json captured_to_json(const std::optional<Captured>& captured) {
+  if (!captured) return nullptr;
+  Json json = {{"side", side_name(captured->side)}, {"behind_router", captured->behind_router}};
+  for (const CapturedCount& count : kCapturedCounts) json[count.name] = (*captured).*count.member;
+  json["holds_others"] = captured->holds_others;
+  json["holds_answers"] = captured->holds_answers;
+  json["translated_from"] = opt(captured->translated_from);
+  json["even_retries"] = opt(captured->even_retries);
+  return json;
+}
 
 void read_address(const Value& value, IpAddress& out) {
   std::string text;
@@ -111,7 +156,8 @@ Json ledger_to_json(const Ledger& ledger) {
           {"prefixes", write(ledger.prefixes)},
           {"addresses", opt(ledger.addresses)},
           {"gave_up", opt(ledger.gave_up)},
-          {"syn_unanswered", opt(ledger.syn_unanswered)}};
+          {"syn_unanswered", opt(ledger.syn_unanswered)},
+          {"captured", captured_to_json(ledger.captured)}};
 }
 
 Ledger read_ledger(const Value& value) {
@@ -151,6 +197,9 @@ Ledger read_ledger(const Value& value) {
   value.nullable("addresses").read_count(ledger.addresses);
   value.nullable("gave_up").read_count(ledger.gave_up);
   value.nullable("syn_unanswered").read_count(ledger.syn_unanswered);
+  if (const Value captured = value.nullable("captured"); !captured.is_null()) {
+    ledger.captured = read_captured(captured);
+  }
   return ledger;
 }
 

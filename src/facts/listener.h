@@ -52,6 +52,8 @@ struct Listener {
   std::optional<std::uint32_t> uid;
   std::optional<std::uint64_t> cgroup_id;  // cgroup v2 id of the socket
 
+  // False where only packets tell of it: the length below is then 0, and says nothing.
+  bool queue_seen = true;
   QueueLength accept_queue_len;     // sk_ack_backlog
   std::optional<QueueLimit> limit;  // sk_max_ack_backlog
   // What the limit was before acceptq gave it the one that it has now, by acceptq's journal.

@@ -50,6 +50,24 @@ bool is_flood(const Report& report) {
          });
 }
 
+// Whether the listeners are known from packets of a capture alone.
+bool is_of_capture(const facts::Observation& observation) {
+  const auto& listeners = observation.after.listeners;
+  return !listeners.empty() &&
+         std::ranges::none_of(listeners, [](const auto& listener) { return listener.queue_seen; });
+}
+
+// Whether what stands for the report's verdict is that SYNs are answered by resets.
+bool is_turned_away(const Report& report) {
+  bool any = false;
+  for (const Finding& finding : report.findings) {
+    if (diagnose::verdict_of_finding(finding.id) != report.verdict) continue;
+    if (finding.id != "AQ402") return false;
+    any = true;
+  }
+  return any;
+}
+
 struct Words {
   std::string_view one;
   std::string_view many;
@@ -78,6 +96,14 @@ Words words_of(Verdict verdict, Severity severity) {
       return {"listener does not get all of its connections, but no queue is to blame",
               "listeners do not get all of their connections, but no queue is to blame",
               "connections are lost, but no queue is to blame"};
+    case Verdict::kFailing:
+      if (severity == Severity::kNotice) {
+        return {"listener left SYNs unanswered, whose clients came through when they tried again",
+                "listeners left SYNs unanswered, whose clients came through when they tried again",
+                ""};
+      }
+      return {"listener has handshakes that fail, and packets alone do not tell why",
+              "listeners have handshakes that fail, and packets alone do not tell why", ""};
     case Verdict::kAtRisk:
       return {"listener is at its limit or close to it",
               "listeners are at their limit or close to it", "a SYN queue is at its limit"};
@@ -96,7 +122,10 @@ Headline headline(const Report& report, const facts::Observation& observation) {
   const Words words = is_flood(report) ? Words{"listener seems to be under a SYN flood",
                                                "listeners seem to be under a SYN flood",
                                                "a SYN flood seems to be under way"}
-                                       : words_of(report.verdict, severity);
+                      : is_turned_away(report)
+                          ? Words{"address answers SYNs by a reset: nothing listens there",
+                                  "addresses answer SYNs by a reset: nothing listens there", ""}
+                          : words_of(report.verdict, severity);
   if (!words.one.empty()) {
     constexpr Ink kInks[] = {Ink::kPlain, Ink::kYellow, Ink::kRed};
     const std::size_t count = count_of_worst(report, severity);
@@ -115,6 +144,9 @@ Headline headline(const Report& report, const facts::Observation& observation) {
   const bool unknown = std::ranges::any_of(
       report.listeners, [](const auto& listener) { return listener.verdict == Verdict::kUnknown; });
   if (blind || unknown) return {.text = "nothing wrong was found in what could be seen"};
+  if (is_of_capture(observation)) {
+    return {.text = "no handshake of the capture failed", .ink = Ink::kGreen};
+  }
   // Losing takes time: one look does not see it.
   if (observation.seconds <= 0) return {.text = "nothing wrong was found in one look"};
   return {.text = "no listener is losing connections", .ink = Ink::kGreen};

@@ -40,6 +40,14 @@ Severity worst_severity(const std::vector<const Finding*>& findings) {
   return severity;
 }
 
+// Whether all of its explanation is wanted, even where room is short: what packets prove, and what
+// not, takes more than a sentence.
+bool is_of_packets(const Finding& finding) {
+  return std::ranges::any_of(finding.evidence, [](const diagnose::Evidence& evidence) {
+    return evidence.name.starts_with("attempts") && evidence.source == "packets";
+  });
+}
+
 std::string first_sentence(std::string_view text) {
   const std::size_t end = text.find(". ");
   return std::string(text.substr(0, end == std::string_view::npos ? end : end + 1));
@@ -57,6 +65,10 @@ std::string title(const TermStyle& style, const facts::Observation& observation,
                   const facts::Listener& listener, const ListenerReport& report,
                   Severity severity) {
   const facts::Snapshot& after = observation.after;
+  const std::string endpoint = printable(facts::listener_endpoint(listener));
+  if (!listener.queue_seen) {
+    return mark(style, severity) + " " + ink(style, Ink::kBold, endpoint) + "\n";
+  }
   const std::string workload = workload_name(after, listener);
   const std::string owner = owner_name(after, listener);
   std::string text = mark(style, severity) + " ";
@@ -67,7 +79,6 @@ std::string title(const TermStyle& style, const facts::Observation& observation,
                                   : (listener.closed ? "was held by " : "held by ") + owner;
   text += ink(style, Ink::kBold, named_twice ? holders : workload);
   if (!owner.empty() && !named_twice) text += "   " + holders;
-  const std::string endpoint = printable(facts::listener_endpoint(listener));
   // An endpoint without an owner is found in its namespace alone.
   const facts::Namespace* ns = facts::find_namespace(after, listener.netns);
   const bool is_here = ns != nullptr && (ns->is_host == true || ns->own_container);
@@ -116,6 +127,7 @@ std::string numbers(const TermStyle& style, const facts::Observation& observatio
          row(style, "SYN queue", syn_queue_text(style, listener, report)) +
          row(style, "refused", refused_text(observation, listener, report)) +
          row(style, "unanswered", unanswered_text(report)) +
+         row(style, "packets", captured_text(report)) +
          row(style, "clients", clients_text(report)) + row(style, "accepted", rates_text(report)) +
          row(style, "waited", time_in_queue_text(report)) +
          row(style, "limit set by", limit_text(observation, listener, report));
@@ -139,6 +151,7 @@ std::string short_numbers(const TermStyle& style, const facts::Observation& obse
   }
   text += row(style, "refused", refused);
   text += row(style, "unanswered", unanswered_text(report));
+  text += row(style, "packets", captured_text(report));
   text += row(style, "accepted", rates_text(report));
   text += row(style, "waited", time_in_queue_text(report));
   return text + row(style, "limit set by", limit_text(observation, listener, report));
@@ -150,8 +163,10 @@ std::string findings_row(const TermStyle& style, const std::vector<const Finding
   std::string told;
   std::string text;
   for (const Finding* finding : findings) {
-    if (diagnose::says_why(*finding) ||
-        std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {
+    if (is_of_packets(*finding)) {
+      text += row(style, finding->id, printable(finding->explanation));
+    } else if (diagnose::says_why(*finding) ||
+               std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {
       told += (told.empty() ? "" : ", ") + finding->id;
     } else {
       text += row(style, finding->id, printable(first_sentence(finding->explanation)));

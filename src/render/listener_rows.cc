@@ -63,6 +63,7 @@ std::string row(const TermStyle& style, std::string_view label, std::string_view
 std::string queue_text(const TermStyle& style, const facts::Listener& listener,
                        const ListenerReport& report, bool shows_timeline) {
   const std::uint32_t length = listener.accept_queue_len.value();
+  if (!listener.queue_seen) return "";
   if (!listener.limit) {
     return fmt::format("{} waiting; the limit could not be read", length);
   }
@@ -119,6 +120,31 @@ std::string refused_text(const facts::Observation& observation, const facts::Lis
     text += fmt::format(", {} at SYN and {} at the final ACK", *report.refused.at_syn,
                         *report.refused.at_ack);
   }
+  return text;
+}
+
+// "12 attempts at the server's side: 5 completed, 7 never answered"
+std::string captured_text(const ListenerReport& report) {
+  if (!report.captured) return "";
+  const facts::Captured& captured = *report.captured;
+  constexpr std::string_view kSides[] = {", seen from an unknown place", " seen at the client",
+                                         " seen at the server", " seen on the way",
+                                         " of this host to itself"};
+  std::string text = counted(captured.attempts, "attempt", "attempts");
+  text += kSides[static_cast<std::size_t>(captured.side)];
+  std::string_view comma = ": ";
+  const auto add = [&](std::uint64_t count, std::string_view what) {
+    if (count == 0) return;
+    text += fmt::format("{}{} {}", comma, count, what);
+    comma = ", ";
+  };
+  add(captured.completed, "completed");
+  add(captured.never_answered, "never answered");
+  add(captured.attempts_unheard, "with a final ACK that the server did not take");
+  add(captured.turned_away, "answered by a reset");
+  add(captured.half_open, "answered and not acknowledged");
+  add(captured.resets, "reset once complete");
+  add(captured.pending, "under way at the end");
   return text;
 }
 

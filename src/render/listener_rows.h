@@ -29,6 +29,7 @@ inline constexpr int kLabel = 15;
 [[nodiscard]] std::string refused_text(const facts::Observation& observation,
                                        const facts::Listener& listener,
                                        const diagnose::ListenerReport& report);
+[[nodiscard]] std::string captured_text(const diagnose::ListenerReport& report);
 [[nodiscard]] std::string unanswered_text(const diagnose::ListenerReport& report);
 [[nodiscard]] std::string clients_text(const diagnose::ListenerReport& report);
 [[nodiscard]] std::string rates_text(const diagnose::ListenerReport& report);

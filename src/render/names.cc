@@ -28,6 +28,8 @@ const char* name_of(diagnose::Verdict verdict) {
       return "slow";
     case kDroppedElsewhere:
       return "dropped_elsewhere";
+    case kFailing:
+      return "failing";
     case kAtRisk:
       return "at_risk";
     case kUnknown:

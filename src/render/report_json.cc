@@ -10,6 +10,7 @@
 #include "diagnose/books.h"
 #include "diagnose/deltas.h"
 #include "facts/json.h"
+#include "facts/ledger_json.h"
 #include "render/books.h"
 #include "render/comparison.h"
 #include "render/names.h"
@@ -108,10 +109,10 @@ Json owners_json(const facts::Snapshot& snapshot, const facts::Listener& listene
 Json accept_queue_json(const facts::Listener& listener, const ListenerReport& report) {
   Json capacity = nullptr;
   if (listener.limit) capacity = facts::accept_queue_capacity(*listener.limit);
-  return {{"length", listener.accept_queue_len.value()},
+  return {{"length", listener.queue_seen ? Json(listener.accept_queue_len.value()) : Json(nullptr)},
           {"limit", listener.limit ? Json(listener.limit->value()) : Json(nullptr)},
           {"capacity", std::move(capacity)},
-          {"longest", report.longest.value()},
+          {"longest", listener.queue_seen ? Json(report.longest.value()) : Json(nullptr)},
           {"hung_up", opt(listener.waiting_hung_up)},
           {"full_fraction", opt(report.full_fraction)},
           {"limit_set_by", name_of(report.limit_set_by)},
@@ -213,6 +214,7 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
       {"estimated_wait_ms", opt(report.estimated_wait_ms)},
       {"refused", refused_json(report.refused)},
       {"syn_unanswered", opt(report.syn_unanswered)},
+      {"captured", facts::captured_to_json(report.captured)},
       {"socket_drops", {{"total", opt(listener.drops)}, {"delta", opt(report.socket_drops_delta)}}},
       {"owners", std::move(owners)},
       {"owners_complete", listener.owners_complete}};

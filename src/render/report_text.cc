@@ -52,9 +52,18 @@ class Page {
   }
 
  private:
+  [[nodiscard]] std::string_view dot() const { return style_.unicode ? " · " : " | "; }
+
   // Broken only between its parts.
   [[nodiscard]] std::string host_line() const {
     const facts::Snapshot& after = observation_.after;
+    if (after.scan_method == "capture") {
+      const std::string servers = counted(after.listeners.size(), "server", "servers");
+      return ink(style_, Ink::kDim,
+                 fmt::format("a capture{}{}{}{:.1f} s", dot(), servers, dot(),
+                             observation_.seconds)) +
+             "\n";
+    }
     std::vector<std::string> parts;
     if (!after.host.name.empty()) parts.push_back(printable(after.host.name));
     if (!after.host.kernel.empty()) parts.push_back("Linux " + printable(after.host.kernel));
@@ -74,15 +83,14 @@ class Page {
     if (observation_.incident) {
       parts.push_back(fmt::format("overflow at {}", utc_time(incident_realtime_ns(observation_))));
     }
-    const std::string_view dot = style_.unicode ? " · " : " | ";
     std::string text;
     std::string line;
     for (const std::string& part : parts) {
-      if (!line.empty() && columns(line) + columns(dot) + columns(part) > style_.width) {
+      if (!line.empty() && columns(line) + columns(dot()) + columns(part) > style_.width) {
         text += line + "\n";
         line.clear();
       }
-      line += (line.empty() ? "" : std::string(dot)) + part;
+      line += (line.empty() ? "" : std::string(dot())) + part;
     }
     return ink(style_, Ink::kDim, text + line) + "\n";
   }
@@ -241,20 +249,26 @@ class Page {
       for (const std::size_t i : rows) {
         const facts::Listener& listener = observation_.after.listeners[i];
         const ListenerReport& report = report_.listeners[i];
-        text += fmt::format("{} {:>7} {:>7} {:>7} {:<12} {}\n",
-                            shorten(printable(facts::listener_endpoint(listener)), address),
-                            listener.accept_queue_len.value(),
-                            listener.limit ? std::to_string(listener.limit->value()) : "?",
-                            report.longest.value(), name_of(report.verdict),
-                            trim(shorten(workload_name(observation_.after, listener), whose)));
+        text += fmt::format(
+            "{} {:>7} {:>7} {:>7} {:<12} {}\n",
+            shorten(printable(facts::listener_endpoint(listener)), address),
+            listener.queue_seen ? std::to_string(listener.accept_queue_len.value()) : "?",
+            listener.limit ? std::to_string(listener.limit->value()) : "?",
+            listener.queue_seen ? std::to_string(report.longest.value()) : "?",
+            name_of(report.verdict),
+            trim(shorten(workload_name(observation_.after, listener), whose)));
       }
     }
     if (others > 0) {
       const std::string which = rows.empty() && shown_.empty() ? "" : " more";
+      const bool captured = observation_.after.scan_method == "capture";
       text += "\n" +
               ink(style_, Ink::kDim,
-                  fmt::format("{}{} with an empty queue (--all lists them)", others,
-                              which + (others == 1 ? " listener" : " listeners"))) +
+                  fmt::format("{}{} {} (--all lists them)", others,
+                              which + (captured      ? others == 1 ? " server" : " servers"
+                                       : others == 1 ? " listener"
+                                                     : " listeners"),
+                              captured ? "without trouble" : "with an empty queue")) +
               "\n";
     }
     return text;

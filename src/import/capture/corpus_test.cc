@@ -1,0 +1,152 @@
+// Captures of real kernels, whose truth is known: tests/data/captures/record.py made them.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/unique_fd.h"
+#include "import/capture/read_capture.h"
+
+namespace acceptq::imports::capture {
+namespace {
+
+using facts::Captured;
+using facts::CaptureSide;
+
+facts::Observation read(const std::string& name) {
+  const std::string path = std::string(ACCEPTQ_SOURCE_DIR "/tests/data/captures/") + name;
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_TRUE(fd.valid()) << path;
+  DescriptorStream stream(fd.get());
+  const Result<facts::Observation> observation = read_capture(stream, name);
+  EXPECT_TRUE(observation) << observation.error().message();
+  return observation.value_or(facts::Observation{});
+}
+
+// Of the server with that endpoint.
+facts::Ledger ledger(const std::string& name, const std::string& address, std::uint16_t port) {
+  const facts::Observation observation = read(name);
+  for (const facts::Ledger& ledger : observation.ledgers) {
+    if (ledger.address.to_string() == address && ledger.port == port) return ledger;
+  }
+  ADD_FAILURE() << name << ": nothing of " << address << ":" << port;
+  facts::Ledger none;
+  none.captured.emplace();
+  return none;
+}
+
+TEST(CaptureCorpus, AFullQueueAtSyns) {
+  const std::pair<const char*, CaptureSide> files[] = {
+      {"full-at-syn.client.pcap", CaptureSide::kClient},
+      {"full-at-syn.server.pcap", CaptureSide::kServer},
+      {"full-at-syn.server.pcapng", CaptureSide::kServer},
+      {"full-at-syn.any.pcap", CaptureSide::kServer}};
+  for (const auto& [name, side] : files) {
+    const facts::Ledger seen = ledger(name, "10.77.2.2", 80);
+    const Captured& captured = *seen.captured;
+    EXPECT_EQ(captured.side, side) << name;
+    EXPECT_EQ(captured.attempts, 7U) << name;
+    EXPECT_EQ(captured.completed, 2U) << name;
+    EXPECT_EQ(captured.never_answered, 5U) << name;
+    EXPECT_EQ(captured.unanswered, 5U) << name;
+    EXPECT_EQ(captured.unheard_acks, 0U) << name;
+    EXPECT_EQ(captured.even_retries, true) << name << ": the client's kernel is 6.18";
+    EXPECT_EQ(seen.syn_unanswered, 35U) << name << ": at 0, 1, 2, 3, 4, 5 and 7 s";
+    EXPECT_EQ(seen.addresses, 1U) << name;
+  }
+}
+
+TEST(CaptureCorpus, AFullQueueAtFinalAcks) {
+  const std::pair<const char*, CaptureSide> files[] = {
+      {"full-at-ack.client.pcap", CaptureSide::kClient},
+      {"full-at-ack.server.pcap", CaptureSide::kServer},
+      {"full-at-ack.any.pcap", CaptureSide::kServer},
+      {"full-at-ack.merged.pcapng", CaptureSide::kServer}};
+  for (const auto& [name, side] : files) {
+    const facts::Ledger seen = ledger(name, "10.77.2.2", 80);
+    const Captured& captured = *seen.captured;
+    EXPECT_EQ(captured.side, side) << name;
+    EXPECT_EQ(captured.attempts, 6U) << name;
+    EXPECT_EQ(captured.completed, 2U) << name;
+    EXPECT_EQ(captured.attempts_unheard, 4U) << name;
+    EXPECT_EQ(captured.unheard_with_data, 8U) << name << ": two SYN-ACKs of each, 3 and 7 s on";
+    EXPECT_EQ(captured.never_answered, 0U) << name;
+  }
+}
+
+TEST(CaptureCorpus, APacketFilter) {
+  const std::pair<const char*, CaptureSide> files[] = {
+      {"filtered.client.pcap", CaptureSide::kClient},
+      {"filtered.server.pcap", CaptureSide::kServer},
+      {"filtered.any.pcap", CaptureSide::kServer}};
+  for (const auto& [name, side] : files) {
+    const Captured captured = *ledger(name, "10.77.2.2", 82).captured;
+    EXPECT_EQ(captured.side, side) << name << ": by the other port of the address";
+    EXPECT_EQ(captured.attempts, 6U) << name;
+    EXPECT_EQ(captured.never_answered, 6U) << name;
+    EXPECT_EQ(captured.pending, 0U) << name;
+    EXPECT_EQ(ledger(name, "10.77.2.2", 81).captured->completed, 1U) << name;
+  }
+}
+
+TEST(CaptureCorpus, AClosedPort) {
+  for (const char* name : {"closed.client.pcap", "closed.server.pcap"}) {
+    const facts::Ledger seen = ledger(name, "10.77.2.2", 83);
+    EXPECT_EQ(seen.captured->attempts, 6U) << name;
+    EXPECT_EQ(seen.captured->turned_away, 6U) << name;
+    EXPECT_EQ(seen.syn_unanswered, 0U) << name;
+  }
+}
+
+TEST(CaptureCorpus, AHealthyServer) {
+  for (const char* name : {"healthy.client.pcap.gz", "healthy.any.pcap.zst"}) {
+    for (const char* address : {"10.77.2.2", "fd77:2::2"}) {
+      const facts::Ledger seen = ledger(name, address, 80);
+      EXPECT_EQ(seen.captured->attempts, 12U) << name;
+      EXPECT_EQ(seen.captured->completed, 12U) << name;
+      EXPECT_EQ(seen[facts::LedgerTerm::kAttemptsRefused], 0U) << name;
+      EXPECT_EQ(seen.captured->resets, 0U) << name;
+    }
+  }
+}
+
+TEST(CaptureCorpus, AServerThatHangsUp) {
+  const Captured captured = *ledger("reset.server.pcap", "10.77.2.2", 80).captured;
+  EXPECT_EQ(captured.attempts, 6U);
+  EXPECT_EQ(captured.resets, 6U);
+}
+
+TEST(CaptureCorpus, AFlood) {
+  const Captured captured = *ledger("flood.server.pcap.gz", "10.77.2.2", 80).captured;
+  EXPECT_EQ(captured.side, CaptureSide::kServer);
+  EXPECT_EQ(captured.attempts, 160U);
+  EXPECT_EQ(captured.half_open, 150U);
+  EXPECT_EQ(captured.half_open_silent, 0U) << "their requests are kept";
+  EXPECT_EQ(captured.completed, 10U);
+}
+
+// The router's two interfaces show each SYN twice, with two destinations.
+TEST(CaptureCorpus, AnAddressThatIsTranslated) {
+  const facts::Observation observation = read("translated.any.pcap");
+  ASSERT_EQ(observation.ledgers.size(), 1U);
+  const facts::Ledger& seen = observation.ledgers[0];
+  EXPECT_EQ(facts::host_and_port(seen.address, seen.port), "10.77.2.2:80");
+  EXPECT_EQ(seen.captured->translated_from, "10.77.1.1:8080");
+  EXPECT_EQ(seen.captured->side, CaptureSide::kBetween);
+  EXPECT_EQ(seen.captured->attempts, 5U);
+  EXPECT_EQ(seen.captured->completed, 2U);
+  EXPECT_EQ(seen.captured->never_answered, 3U);
+}
+
+TEST(CaptureCorpus, AHostThatSpeaksToItself) {
+  for (const char* name : {"loopback.lo.pcap", "loopback.any.pcap"}) {
+    const Captured captured = *ledger(name, "127.0.0.1", 80).captured;
+    EXPECT_EQ(captured.side, CaptureSide::kBoth) << name;
+    EXPECT_EQ(captured.attempts, 4U) << name;
+    EXPECT_EQ(captured.completed, 1U) << name;
+    EXPECT_EQ(captured.never_answered, 3U) << name;
+  }
+}
+
+}  // namespace
+}  // namespace acceptq::imports::capture
