@@ -28,24 +28,17 @@ std::uint64_t mix(std::uint64_t value) {
   return value;
 }
 
+// Copies of a known length are a load each.
 std::uint64_t hash_of(const facts::IpAddress& address) {
-  const auto bytes = address.bytes();
-  std::uint64_t words[2] = {};
-  std::memcpy(words, bytes.data(), bytes.size());
-  return mix(words[0]) + words[1];
-}
-
-void add_client(const facts::IpAddress& address, std::uint64_t packets, std::size_t most,
-                Tally& tally) {
-  if (tally.clients.size() >= most && !tally.clients.contains(address)) {
-    tally.clients_left_out = true;
-    return;
+  const std::uint8_t* bytes = address.bytes().data();
+  if (!address.is_v6()) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, bytes, sizeof word);
+    return word;
   }
-  facts::RefusedClient& client = tally.clients[address];
-  client.address = address;
-  client.prefix_bits = address.is_v6() ? 128 : 32;
-  client.packets += packets;
-  ++client.attempts;
+  std::uint64_t words[2] = {};
+  std::memcpy(words, bytes, sizeof words);
+  return mix(words[0]) + words[1];
 }
 
 // As systems send them: no router has passed this on.
@@ -158,12 +151,16 @@ void Handshakes::remove(std::uint32_t number) {
 }
 
 void Handshakes::settle_and_remove(std::uint32_t number, std::int64_t now_ns) {
-  settle(attempts_[number], now_ns, settled_, left_out_);
+  settle(attempts_[number], now_ns, settled_);
   remove(number);
 }
 
 void Handshakes::add(const TcpPacket& packet) {
-  if (packet.at_ns - swept_ns_ > kSweepNs) sweep(packet.at_ns);
+  // A sweep costs as much as there are attempts, and packets pay for it.
+  ++since_sweep_;
+  if (packet.at_ns - swept_ns_ > kSweepNs && since_sweep_ * 4 > attempts_.size()) {
+    sweep(packet.at_ns);
+  }
   bool source_is_low = false;
   const Key key = key_of(packet, source_is_low);
   if (packet.syn && !packet.ack) {
@@ -227,7 +224,7 @@ void Handshakes::add_syn(const Key& key, bool client_is_low, const TcpPacket& pa
     if (attempts_[number].isn == packet.sequence) return repeat_syn(attempts_[number], packet);
     settle_and_remove(number, packet.at_ns);
   }
-  if (attempts_.size() - free_.size() >= options_.most_attempts) make_room();
+  if (attempts_.size() - free_.size() >= options_.most_attempts) make_room(packet.at_ns);
   Attempt attempt{.key = key,
                   .client_is_low = client_is_low,
                   .in_use = true,
@@ -290,6 +287,7 @@ void Handshakes::add_synack(Attempt& attempt, const TcpPacket& packet) {
 // What is long over goes.
 void Handshakes::sweep(std::int64_t now_ns) {
   swept_ns_ = now_ns;
+  since_sweep_ = 0;
   for (std::uint32_t number = 0; number < attempts_.size(); ++number) {
     const Attempt& attempt = attempts_[number];
     if (!attempt.in_use || attempt.alias_of != FlatIndex::kNone) continue;
@@ -298,7 +296,7 @@ void Handshakes::sweep(std::int64_t now_ns) {
 }
 
 // Half of them go, the oldest: what is over, mostly.
-void Handshakes::make_room() {
+void Handshakes::make_room(std::int64_t now_ns) {
   std::vector<std::int64_t> times;
   times.reserve(attempts_.size());
   for (const Attempt& attempt : attempts_) {
@@ -311,7 +309,7 @@ void Handshakes::make_room() {
     const Attempt& attempt = attempts_[number];
     if (!attempt.in_use || attempt.alias_of != FlatIndex::kNone || attempt.syn_ns > limit) continue;
     if (attempt.acked_ns == 0) ++forgotten_;
-    settle_and_remove(number, limit + options_.answer_ns);
+    settle_and_remove(number, now_ns);
   }
 }
 
@@ -347,8 +345,25 @@ void add_vantage(std::uint8_t syn_ttl, std::uint8_t lowest, std::uint8_t answer_
 
 }  // namespace
 
-void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Tallies& tallies,
-                        std::uint64_t& left_out) const {
+void Handshakes::add_client(const Attempt& attempt, std::uint64_t packets, Tally& tally,
+                            Settled& settled) const {
+  const facts::IpAddress address = client_of(attempt).address;
+  if (!tally.clients.contains(address)) {
+    if (tally.clients.size() >= options_.most_clients ||
+        settled.clients >= options_.most_clients_in_all) {
+      tally.clients_left_out = true;
+      return;
+    }
+    ++settled.clients;
+  }
+  facts::RefusedClient& client = tally.clients[address];
+  client.address = address;
+  client.prefix_bits = address.is_v6() ? 128 : 32;
+  client.packets += packets;
+  ++client.attempts;
+}
+
+void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Settled& settled) const {
   Endpoint endpoint = server_of(attempt);
   std::optional<Endpoint> translated;
   if (attempt.alias != FlatIndex::kNone) {
@@ -356,13 +371,13 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Tallies& ta
     if (behind != endpoint) translated = endpoint;
     endpoint = behind;
   }
-  auto known = tallies.find(endpoint);
-  if (known == tallies.end()) {
-    if (tallies.size() >= options_.most_endpoints) {
-      ++left_out;
+  auto known = settled.tallies.find(endpoint);
+  if (known == settled.tallies.end()) {
+    if (settled.tallies.size() >= options_.most_endpoints) {
+      ++settled.left_out;
       return;
     }
-    known = tallies.emplace(endpoint, Tally{.endpoint = endpoint}).first;
+    known = settled.tallies.emplace(endpoint, Tally{.endpoint = endpoint}).first;
   }
   Tally& tally = known->second;
   if (translated) tally.translated = translated;
@@ -408,7 +423,7 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Tallies& ta
   const std::uint64_t refused = unanswered + attempt.unheard;
   if (refused == 0) return;
   ++tally.attempts_refused;
-  add_client(client, refused, options_.most_clients, tally);
+  add_client(attempt, refused, tally, settled);
   if (is_through) {
     ++tally.attempts_recovered;
     const std::int64_t through_ns = attempt.unheard > 0 ? attempt.alive_ns : attempt.acked_ns;
@@ -424,16 +439,13 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Tallies& ta
 }
 
 std::vector<Tally> Handshakes::tallies(std::int64_t now_ns) const {
-  Tallies tallies = settled_;
-  std::uint64_t left_out = 0;
+  Settled all = settled_;
   for (const Attempt& attempt : attempts_) {
-    if (attempt.in_use && attempt.alias_of == FlatIndex::kNone) {
-      settle(attempt, now_ns, tallies, left_out);
-    }
+    if (attempt.in_use && attempt.alias_of == FlatIndex::kNone) settle(attempt, now_ns, all);
   }
   std::vector<Tally> list;
-  list.reserve(tallies.size());
-  for (auto& [endpoint, tally] : tallies) list.push_back(std::move(tally));
+  list.reserve(all.tallies.size());
+  for (auto& [endpoint, tally] : all.tallies) list.push_back(std::move(tally));
   return list;
 }
 

@@ -22,6 +22,7 @@ struct HandshakeOptions {
   std::size_t most_attempts = 65536;        // at once
   std::size_t most_endpoints = 16384;
   std::size_t most_clients = 4096;  // with refused packets, of one endpoint
+  std::size_t most_clients_in_all = 262144;
 };
 
 struct Endpoint {
@@ -94,7 +95,7 @@ class Handshakes {
   // Attempts that were forgotten because there were too many at once, and those to endpoints beyond
   // the number that is kept.
   [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
-  [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
+  [[nodiscard]] std::uint64_t left_out() const { return settled_.left_out; }
 
   struct Totals {
     std::uint64_t syns = 0;
@@ -168,21 +169,26 @@ class Handshakes {
   void remove_one(std::uint32_t number);
   void settle_and_remove(std::uint32_t number, std::int64_t now_ns);
   void sweep(std::int64_t now_ns);
-  void make_room();
+  void make_room(std::int64_t now_ns);
 
-  using Tallies = std::map<Endpoint, Tally>;
-  void settle(const Attempt& attempt, std::int64_t now_ns, Tallies& tallies,
-              std::uint64_t& left_out) const;
+  struct Settled {
+    std::map<Endpoint, Tally> tallies;
+    std::uint64_t left_out = 0;
+    std::size_t clients = 0;  // of all of them
+  };
+  void settle(const Attempt& attempt, std::int64_t now_ns, Settled& settled) const;
+  void add_client(const Attempt& attempt, std::uint64_t packets, Tally& tally,
+                  Settled& settled) const;
 
   HandshakeOptions options_;
   std::vector<Attempt> attempts_;
   std::vector<std::uint32_t> free_;
   FlatIndex by_key_;
   FlatIndex by_isn_;
-  Tallies settled_;  // of attempts that ended and were let go, or whose ports were used again
+  Settled settled_;  // of attempts that ended and were let go, or whose ports were used again
   std::uint64_t forgotten_ = 0;
-  std::uint64_t left_out_ = 0;
   std::int64_t swept_ns_ = 0;
+  std::uint64_t since_sweep_ = 0;  // packets
   Totals totals_;
 };
 

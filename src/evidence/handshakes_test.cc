@@ -194,5 +194,143 @@ TEST(Handshakes, IsBounded) {
   EXPECT_GT(book.forgotten(), 0U);
 }
 
+// What a capture's packets add to those of the live tap.
+class Captured : public ::testing::Test {
+ protected:
+  static TcpPacket packet(std::int64_t at, const char* from, std::uint16_t from_port,
+                          const char* to, std::uint16_t to_port, TcpPacket packet) {
+    packet.at_ns = at;
+    packet.source = *facts::IpAddress::parse(from);
+    packet.destination = *facts::IpAddress::parse(to);
+    packet.source_port = from_port;
+    packet.destination_port = to_port;
+    return packet;
+  }
+  void syn(std::int64_t at, const char* to = "10.0.0.2", std::uint32_t isn = 1000,
+           std::int32_t ip_id = -1) {
+    all_.add(packet(at, "10.0.0.1", 40000, to, 80, {.sequence = isn, .ip_id = ip_id, .syn = true}));
+  }
+  void from_server(std::int64_t at, TcpPacket what) {
+    all_.add(packet(at, "10.0.0.2", 80, "10.0.0.1", 40000, what));
+  }
+  void from_client(std::int64_t at, TcpPacket what) {
+    all_.add(packet(at, "10.0.0.1", 40000, "10.0.0.2", 80, what));
+  }
+  void handshake(std::int64_t at) {
+    syn(at);
+    from_server(at + kMs, {.sequence = 7, .acknowledged = 1001, .syn = true, .ack = true});
+    from_client(at + 2 * kMs, {.sequence = 1001, .acknowledged = 8, .ack = true});
+  }
+  [[nodiscard]] Tally only(std::int64_t now) const {
+    const auto tallies = all_.tallies(now);
+    EXPECT_EQ(tallies.size(), 1U);
+    return tallies.empty() ? Tally{} : tallies[0];
+  }
+
+  Handshakes all_{HandshakeOptions{}};
+};
+
+TEST_F(Captured, ASynOfTheLastSecondIsUnderWay) {
+  syn(kSecond);
+  EXPECT_EQ(only(kSecond + 900 * kMs).pending, 1U);
+  EXPECT_EQ(only(kSecond + 900 * kMs).unanswered_syns, 0U);
+  EXPECT_EQ(only(2 * kSecond).never_answered, 1U);
+  syn(2 * kSecond);  // that the first one had no answer is sure now
+  EXPECT_EQ(only(2 * kSecond + kMs).never_answered, 1U);
+  EXPECT_EQ(only(2 * kSecond + kMs).unanswered_syns, 1U);
+}
+
+TEST_F(Captured, AServerThatSendsMoreHasTheConnection) {
+  handshake(kSecond);
+  from_client(kSecond + 3 * kMs, {.sequence = 1001, .ack = true, .has_data = true});
+  from_server(2 * kSecond, {.acknowledged = 1001, .syn = true, .ack = true});
+  EXPECT_EQ(only(3 * kSecond).unheard_with_data, 1U);
+  EXPECT_EQ(only(3 * kSecond).completed, 0U);
+  from_server(3 * kSecond, {.acknowledged = 1020, .ack = true});
+  const Tally tally = only(4 * kSecond);
+  EXPECT_EQ(tally.completed, 1U);
+  EXPECT_EQ(tally.attempts_recovered, 1U);
+  EXPECT_EQ(tally.delay_s.at(4), 1U) << "2 s";
+  // What comes later is no handshake's.
+  from_server(5 * kSecond, {.rst = true});
+  EXPECT_EQ(only(6 * kSecond).resets, 0U);
+}
+
+TEST_F(Captured, AnAckWithoutASynIsNotCounted) {
+  from_client(kSecond, {.acknowledged = 8, .ack = true});
+  from_server(kSecond, {.acknowledged = 1001, .syn = true, .ack = true});
+  EXPECT_TRUE(all_.tallies(9 * kSecond).empty());
+  EXPECT_EQ(all_.totals().synacks_without_syn, 1U);
+}
+
+TEST_F(Captured, AnAnswerThatWentAnotherWayIsOne) {
+  syn(kSecond);
+  from_client(kSecond + kMs, {.sequence = 1001, .acknowledged = 8, .ack = true});
+  EXPECT_EQ(only(9 * kSecond).unanswered_syns, 0U);
+  EXPECT_EQ(only(9 * kSecond).completed, 1U);
+}
+
+TEST_F(Captured, ATranslatedSynIsOneAttempt) {
+  syn(kSecond, "10.96.0.10", 1000, 77);
+  syn(kSecond + kMs, "10.0.0.2", 1000, 77);
+  from_server(kSecond + 2 * kMs, {.acknowledged = 1001, .syn = true, .ack = true});
+  from_client(kSecond + 3 * kMs, {.sequence = 1001, .ack = true});
+  const Tally tally = only(9 * kSecond);
+  EXPECT_EQ(tally.endpoint.address.to_string(), "10.0.0.2");
+  ASSERT_TRUE(tally.translated);
+  EXPECT_EQ(tally.translated->address.to_string(), "10.96.0.10");
+  EXPECT_EQ(tally.attempts, 1U);
+  EXPECT_EQ(tally.completed, 1U);
+}
+
+// A scanner uses one port and one sequence number for all of its SYNs.
+TEST_F(Captured, SynsOfAScannerAreNotTranslated) {
+  syn(kSecond, "10.0.0.2", 1000, 77);
+  syn(kSecond + kMs, "10.0.0.3", 1000, 78);
+  EXPECT_EQ(all_.tallies(9 * kSecond).size(), 2U);
+}
+
+TEST_F(Captured, WhatIsOverIsLetGo) {
+  for (int i = 0; i < 200; ++i) syn(kSecond + i * 40 * kSecond, "10.0.0.2", 1000U + 7U * i);
+  const Tally tally = only(10000 * kSecond);
+  EXPECT_EQ(tally.attempts, 200U);
+  EXPECT_EQ(tally.never_answered, 200U);
+  EXPECT_EQ(all_.forgotten(), 0U);
+}
+
+TEST_F(Captured, ClientsAndServersAreBounded) {
+  all_ = Handshakes({.most_endpoints = 3, .most_clients = 2});
+  const char* clients[] = {"10.1.0.1", "10.1.0.2", "10.1.0.3"};
+  std::uint32_t isn = 0;
+  for (std::uint16_t port = 1; port <= 5; ++port) {
+    for (const char* client : clients) {
+      all_.add(packet(kSecond, client, 9, "10.0.0.2", port, {.sequence = ++isn, .syn = true}));
+    }
+  }
+  const auto tallies = all_.tallies(9 * kSecond);
+  ASSERT_EQ(tallies.size(), 3U);
+  EXPECT_EQ(tallies[0].attempts, 3U);
+  EXPECT_EQ(tallies[0].clients.size(), 2U);
+  EXPECT_TRUE(tallies[0].clients_left_out);
+}
+
+TEST_F(Captured, HopsAndDirectionsTellTheSide) {
+  const auto vantage = [](std::uint8_t syn_ttl, std::uint8_t synack_ttl, Direction direction) {
+    Handshakes all{HandshakeOptions{}};
+    all.add(packet(kSecond, "10.0.0.1", 9, "10.0.0.2", 80,
+                   {.sequence = 1, .ttl = syn_ttl, .direction = direction, .syn = true}));
+    all.add(packet(kSecond + kMs, "10.0.0.2", 80, "10.0.0.1", 9,
+                   {.acknowledged = 2, .ttl = synack_ttl, .syn = true, .ack = true}));
+    return all.tallies(9 * kSecond).at(0).vantage;
+  };
+  EXPECT_EQ(vantage(60, 64, Direction::kUnknown).at_server, 1U);
+  EXPECT_EQ(vantage(64, 60, Direction::kUnknown).at_client, 1U);
+  EXPECT_EQ(vantage(128, 250, Direction::kUnknown).at_client, 1U);
+  EXPECT_EQ(vantage(62, 61, Direction::kUnknown).between, 1U);
+  EXPECT_EQ(vantage(64, 64, Direction::kIn).at_server, 1U);
+  EXPECT_EQ(vantage(64, 64, Direction::kOut).at_client, 1U);
+  EXPECT_EQ(vantage(60, 0, Direction::kUnknown).not_client, 1U);
+}
+
 }  // namespace
 }  // namespace acceptq::evidence

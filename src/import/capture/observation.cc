@@ -51,9 +51,10 @@ facts::Captured captured_of(const Tally& tally, const Vantage& of_address, bool 
                            .never_answered = tally.never_answered,
                            .pending = tally.pending,
                            .turned_away = tally.turned_away,
-                           .half_open = tally.half_open,
-                           .half_open_long = tally.half_open_long,
-                           .half_open_silent = tally.half_open_silent,
+                           // Without packets behind the handshake none is acknowledged.
+                           .half_open = others ? tally.half_open : 0,
+                           .half_open_long = others ? tally.half_open_long : 0,
+                           .half_open_silent = others ? tally.half_open_silent : 0,
                            .resets = tally.resets,
                            .unheard_acks = tally.unheard_acks,
                            .unheard_with_data = tally.unheard_with_data,
