@@ -9,6 +9,7 @@
 #include "bundle/bundle.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
+#include "cli/sos_folder.h"
 #include "cli/terminal.h"
 #include "cli/tracing.h"
 #include "collect/observe.h"
@@ -27,6 +28,11 @@ struct Evidence {
   std::string text;
   std::optional<facts::Observation> capture;
 };
+
+bool is_folder(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
 
 // What a bundle or a compressed file holds: its recording, or else all its files.
 Result<std::vector<Evidence>> unpacked(std::string_view bytes, const std::string& name) {
@@ -60,9 +66,14 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
   if (path.empty()) {
     return fail(ErrorCode::kMalformed, fmt::format("{} needs a file, or - for stdin", option));
   }
-  struct stat status{};
-  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
-    return fail(ErrorCode::kMalformed, "cannot read " + path + ": it is a directory");
+  if (is_folder(path)) {
+    Result<std::vector<imports::Text>> texts = read_sos_folder(path);
+    if (!texts) return fail(std::move(texts.error()));
+    std::vector<Evidence> evidence;
+    for (imports::Text& text : *texts) {
+      evidence.push_back({.name = text.name, .text = std::move(text.bytes), .capture = {}});
+    }
+    return evidence;
   }
   const Result<Input> input = open_input(path);
   if (input && is_capture(*input)) {
@@ -87,7 +98,10 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
   return only({.name = input->name, .text = std::move(*text), .capture = {}});
 }
 
-bool is_json(std::string_view text) { return trim(text.substr(0, 4096)).starts_with('{'); }
+bool is_json(std::string_view text) {
+  const std::string_view beginning = trim(text.substr(0, 4096));
+  return beginning.starts_with('{') || beginning.starts_with("[[");
+}
 
 // A recording says so at its beginning.
 bool is_recording(std::string_view text) {

@@ -98,6 +98,8 @@ class NamespaceRules {
     return std::ranges::any_of(states_, [&](const ListenerState* state) { return state->*holds; });
   }
 
+  [[nodiscard]] bool is_pasted() const { return ns_.after() != nullptr && ns_.after()->pasted; }
+
   // What keeps a verdict from being given. A notice: the report's blind spots say what it costs.
   void add_unknown() {
     const auto unknown = [&](facts::Protocol protocol) {
@@ -118,11 +120,16 @@ class NamespaceRules {
     }
     const bool unclear = unknown(facts::Protocol::kTcp);
     if (ns_.comparable()) {
-      if (unclear) {
+      if (unclear && is_pasted()) {
+        add("AQ606", {},
+            "Neither its limit nor what its namespace's counters grew by is known of some "
+            "listener: "
+            "the text does not tell whether packets are refused.");
+        findings_.back().title = "what was pasted does not tell whether packets are refused";
+      } else if (unclear) {
         add("AQ606", {},
             "Neither the counters of this network namespace nor those of its sockets could be "
-            "read, "
-            "so it is not known whether packets were refused.");
+            "read, so it is not known whether packets were refused.");
       }
       return;
     }
@@ -147,8 +154,7 @@ class NamespaceRules {
   void add_past() {
     const std::uint64_t overflows = ns_.total(kOverflows).value_or(0);
     // Of a namespace in which nothing listens nobody wants to know; what was pasted is asked about.
-    const bool pasted = ns_.after() != nullptr && ns_.after()->pasted;
-    if ((states_.empty() && !pasted) || overflows == 0 || ns_.grew(kOverflows) > 0) return;
+    if ((states_.empty() && !is_pasted()) || overflows == 0 || ns_.grew(kOverflows) > 0) return;
     const ListenerState* alone =
         states_.size() == 1 && refused_before(*states_.front()) ? states_.front() : nullptr;
     Finding finding = finding_here("AQ102", alone, {kOverflows, kDrops});
@@ -181,7 +187,9 @@ class NamespaceRules {
     if (here.accept_queue > 0 && !any(&ListenerState::by_accept_queue)) {
       add("AQ101", here.accept_queue, {kOverflows, kDrops}, "because an accept queue was full");
       findings_.back().explanation +=
-          " The listener has been closed since, or its queue was full for moments only.";
+          is_pasted() ? " The text does not tell which listener's queue it was."
+                      : " The listener has been closed since, or its queue was full for moments "
+                        "only.";
     }
     const bool by_syn_queue = any(&ListenerState::by_syn_queue);
     if (here.syn_queue > 0 && !by_syn_queue) {
@@ -198,7 +206,9 @@ class NamespaceRules {
       findings_.back().evidence.push_back(sysctl_evidence(ns_.after(), facts::kMaxSynBacklog));
     }
     if (here.other > 0 && !any(&ListenerState::by_other)) {
-      add("AQ107", here.other, {kDrops, kOverflows}, "though no queue was full");
+      add("AQ107", here.other, {kDrops, kOverflows},
+          knows_syn_queue(ns_) ? "though no queue was full"
+                               : "for another reason than a full accept queue");
     }
   }
 

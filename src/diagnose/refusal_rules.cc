@@ -229,8 +229,9 @@ std::string other_reasons(const ListenerState& state) {
   const RoutesBack routes = routes_back(state.report.refused.top);
   if (text.empty() && !routes.refuse) {
     text = fmt::format(
-        "what is left is {}no memory for the request, a security module, or an ICMP "
+        "what is left is {}{}no memory for the request, a security module, or an ICMP "
         "error for a half-open connection",
+        knows_syn_queue(state.ns) ? "" : "a full SYN queue with SYN cookies off, ",
         routes.text.empty() ? "no route back to the client, " : "");
   }
   if (routes.text.empty()) return text;
@@ -243,9 +244,10 @@ void add_other(const ListenerState& state, const Refusals& refusals,
   Finding finding = finding_about("AQ107", state);
   finding.severity = severity_of(state, refusals, refusals.other);
   if (!state.refusals) finding.confidence = 0.8;
-  finding.explanation = fmt::format("{}, though no queue was full: {}.{}",
-                                    refused_sentence(state, refusals, refusals.other),
-                                    other_reasons(state), outcome(state, refusals, refusals.other));
+  finding.explanation = fmt::format(
+      "{}, {}: {}.{}", refused_sentence(state, refusals, refusals.other),
+      knows_syn_queue(state.ns) ? "though no queue was full" : "but not for a full accept queue",
+      other_reasons(state), outcome(state, refusals, refusals.other));
   add_counter_evidence(state, finding);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

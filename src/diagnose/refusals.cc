@@ -78,6 +78,12 @@ Refusals refusals_of(const NamespaceDelta& ns, const listenpath::KernelRules& ru
   return refusals;
 }
 
+bool knows_syn_queue(const NamespaceDelta& ns) {
+  if (ns.after() == nullptr || !ns.after()->pasted) return true;
+  return ns.total("TcpExtTCPReqQFullDrop") ||
+         sysctl_value(ns.after(), facts::kSyncookies).value_or(0) > 0;
+}
+
 Severity refusal_severity(std::uint64_t refused, std::uint64_t admitted) {
   return refuses_often(refused, admitted) ? Severity::kCritical : Severity::kWarning;
 }

@@ -31,6 +31,10 @@ struct Refusals {
 // off, what no other counter explains was refused for it.
 [[nodiscard]] Refusals refusals_of(const NamespaceDelta& ns, const listenpath::KernelRules& rules);
 
+// Whether the counters tell a full SYN queue from what else refuses: TCPReqQFullDrop was read, or
+// SYN cookies are on, with which none refuses. Live they do always.
+[[nodiscard]] bool knows_syn_queue(const NamespaceDelta& ns);
+
 // How bad the refusals of a listener were: critical where at least one in a hundred of its attempts
 // was lost or delayed by more than 3 s, a notice where each came through at its first retry, else a
 // warning. docs/glossary.md says what stands in for that where attempts are not known.

@@ -51,6 +51,22 @@ Sysctl read_sysctl(const Value& value) {
   return sysctl;
 }
 
+void read_workload(const Value& value, std::optional<Container>& container,
+                   std::optional<Pod>& pod) {
+  if (const Value member = value.nullable("container"); !member.is_null()) {
+    Container& out = container.emplace();
+    get(member, "id", out.id);
+    get(member, "runtime", out.runtime);
+    get(member, "name", out.name);
+  }
+  if (const Value member = value.nullable("pod"); !member.is_null()) {
+    Pod& out = pod.emplace();
+    get(member, "namespace", out.ns);
+    get(member, "name", out.name);
+    get(member, "uid", out.uid);
+  }
+}
+
 Namespace read_namespace(const Value& value) {
   Namespace ns;
   get(value, "id", ns.id);
@@ -60,6 +76,7 @@ Namespace read_namespace(const Value& value) {
     get(pasted, "all_listeners", out.all_listeners);
     get(pasted, "compared", out.compared);
     get(pasted, "seconds", out.seconds);
+    read_workload(pasted, out.container, out.pod);
   }
   get(value, "is_host", ns.is_host);
   if (value.has("own_container")) get(value, "own_container", ns.own_container);
@@ -151,18 +168,7 @@ Process read_process(const Value& value) {
   get(value, "uid", process.uid);
   get(value, "cgroup", process.cgroup);
   get(value, "netns", process.netns);
-  if (const Value container = value.nullable("container"); !container.is_null()) {
-    Container& out = process.container.emplace();
-    get(container, "id", out.id);
-    get(container, "runtime", out.runtime);
-    get(container, "name", out.name);
-  }
-  if (const Value pod = value.nullable("pod"); !pod.is_null()) {
-    Pod& out = process.pod.emplace();
-    get(pod, "namespace", out.ns);
-    get(pod, "name", out.name);
-    get(pod, "uid", out.uid);
-  }
+  read_workload(value, process.container, process.pod);
   // Recordings of before these were read have none of them.
   if (value.has("program")) get(value, "program", process.program);
   if (value.has("open_files")) get(value, "open_files", process.open_files);

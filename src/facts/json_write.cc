@@ -37,12 +37,28 @@ Json write(const Sysctl& sysctl) {
           {"reason", sysctl.reason}};
 }
 
+Json write(const std::optional<Container>& container) {
+  if (!container) return nullptr;
+  return {{"id", escape_bytes(container->id)},
+          {"runtime", opt_bytes(container->runtime)},
+          {"name", opt_bytes(container->name)}};
+}
+
+Json write(const std::optional<Pod>& pod) {
+  if (!pod) return nullptr;
+  return {{"namespace", opt_bytes(pod->ns)},
+          {"name", opt_bytes(pod->name)},
+          {"uid", opt_bytes(pod->uid)}};
+}
+
 Json write(const std::optional<Pasted>& pasted) {
   if (!pasted) return nullptr;
   return {{"label", escape_bytes(pasted->label)},
           {"all_listeners", pasted->all_listeners},
           {"compared", pasted->compared},
-          {"seconds", opt(pasted->seconds)}};
+          {"seconds", opt(pasted->seconds)},
+          {"pod", write(pasted->pod)},
+          {"container", write(pasted->container)}};
 }
 
 Json write(const Namespace& ns) {
@@ -105,18 +121,6 @@ Json write(const Listener& listener) {
 }
 
 Json write(const Process& process) {
-  Json container = nullptr;
-  if (process.container) {
-    container = {{"id", escape_bytes(process.container->id)},
-                 {"runtime", opt_bytes(process.container->runtime)},
-                 {"name", opt_bytes(process.container->name)}};
-  }
-  Json pod = nullptr;
-  if (process.pod) {
-    pod = {{"namespace", opt_bytes(process.pod->ns)},
-           {"name", opt_bytes(process.pod->name)},
-           {"uid", opt_bytes(process.pod->uid)}};
-  }
   return {{"pid", process.pid.value()},
           {"parent", process.parent.value()},
           {"start_ticks", process.start_ticks},
@@ -125,8 +129,8 @@ Json write(const Process& process) {
           {"uid", opt(process.uid)},
           {"cgroup", opt_bytes(process.cgroup)},
           {"netns", process.netns ? Json(process.netns->value()) : Json(nullptr)},
-          {"container", std::move(container)},
-          {"pod", std::move(pod)},
+          {"container", write(process.container)},
+          {"pod", write(process.pod)},
           {"program", opt_bytes(process.program)},
           {"open_files", opt(process.open_files)},
           {"open_files_limit", opt(process.open_files_limit)}};

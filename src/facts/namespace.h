@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "facts/counters.h"
+#include "facts/process.h"
 
 namespace acceptq::facts {
 
@@ -48,6 +49,9 @@ struct Pasted {
   bool all_listeners = false;     // its list of listeners is whole, as far as the text tells
   bool compared = false;          // there were two samples in time, of which something grew
   std::optional<double> seconds;  // between them, where the text tells
+  // The pod or container that it is, where what was run in it says so; pids in it are its own.
+  std::optional<Pod> pod;
+  std::optional<Container> container;
 
   friend bool operator==(const Pasted&, const Pasted&) = default;
 };

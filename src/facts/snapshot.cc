@@ -65,10 +65,8 @@ std::optional<double> seconds_of(const Observation& observation, NetnsId id) {
   return observation.seconds > 0 ? std::optional(observation.seconds) : std::nullopt;
 }
 
-bool is_imported(const Observation& observation) {
-  return observation.imported ||
-         std::ranges::any_of(observation.after.namespaces,
-                             [](const Namespace& ns) { return ns.pasted.has_value(); });
+bool is_pasted_inside(const Namespace& ns) {
+  return ns.pasted && (ns.pasted->pod || ns.pasted->container);
 }
 
 void normalize(Snapshot& snapshot) {

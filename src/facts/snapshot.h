@@ -120,8 +120,8 @@ struct Observation {
 // that is known.
 [[nodiscard]] bool is_compared(const Observation& observation, NetnsId id);
 [[nodiscard]] std::optional<double> seconds_of(const Observation& observation, NetnsId id);
-// Some of it is text that was pasted.
-[[nodiscard]] bool is_imported(const Observation& observation);
+// Whether it is known from what was run inside a pod or a container.
+[[nodiscard]] bool is_pasted_inside(const Namespace& ns);
 
 // Orders and makes unique what must be: namespaces by id, listeners by key, processes by pid,
 // owners. Every collector and reader calls it once, at its end.

@@ -21,6 +21,7 @@ using facts::Observation;
 struct Sightings {
   std::vector<const ListenerRow*> rows;
   std::vector<const Placed*> tables;
+  const ListenerRow* owners = nullptr;  // the last one that shows who holds it
 };
 
 // By socket_of(), and of a group of SO_REUSEPORT by its place among them.
@@ -32,8 +33,22 @@ std::map<std::pair<std::string, std::size_t>, Sightings> sightings_of(const Scen
       const std::string socket = socket_of(row.listener);
       Sightings& seen = all[{socket, ordinals[socket]++}];
       seen.rows.push_back(&row);
+      if (!row.owners.empty()) seen.owners = &row;
       seen.tables.push_back(&placed);
     }
+  }
+  // netstat beside ss is no second sample: it lacks the limits.
+  for (auto& [socket, seen] : all) {
+    const auto has_limit = [](const ListenerRow* row) { return row->listener.limit.has_value(); };
+    if (std::ranges::none_of(seen.rows, has_limit)) continue;
+    Sightings kept;
+    for (std::size_t i = 0; i < seen.rows.size(); ++i) {
+      if (!has_limit(seen.rows[i])) continue;
+      kept.rows.push_back(seen.rows[i]);
+      kept.tables.push_back(seen.tables[i]);
+    }
+    kept.owners = seen.owners;
+    seen = std::move(kept);
   }
   return all;
 }
@@ -95,6 +110,22 @@ bool is_whole(const Placed& placed) {
   return std::get<ListenerTable>(placed.block->piece).has_head && !filtered;
 }
 
+// Of "pod shop/web-1", as entered_by() labels it.
+std::optional<facts::Pod> pod_of(std::string_view context) {
+  if (!context.starts_with("pod ")) return std::nullopt;
+  const std::string_view name = context.substr(4);
+  const std::size_t slash = name.find('/');
+  facts::Pod pod;
+  if (slash != std::string_view::npos) pod.ns = std::string(name.substr(0, slash));
+  pod.name = std::string(slash == std::string_view::npos ? name : name.substr(slash + 1));
+  return pod;
+}
+
+std::optional<facts::Container> container_of(std::string_view context) {
+  if (!context.starts_with("container ")) return std::nullopt;
+  return facts::Container{.id = std::string(context.substr(10))};
+}
+
 class Assembly {
  public:
   explicit Assembly(std::vector<Source> sources) : sources_(std::move(sources)) {}
@@ -102,6 +133,7 @@ class Assembly {
   Observation run() {
     out_.imported = true;
     out_.after.scan_method = "imported";
+    join_descriptions();
     merge_contexts();
     std::vector<std::string> contexts;
     std::map<std::string, std::vector<Placed>> blocks;
@@ -138,6 +170,33 @@ class Assembly {
   }
 
  private:
+  // A description of a pod is of the one in which something was run, by whichever of its names.
+  void join_descriptions() {
+    std::set<std::string> run;
+    for (const Source& source : sources_) {
+      for (const Block& block : source.recognised.blocks) {
+        const auto* settings = std::get_if<Settings>(&block.piece);
+        if (settings == nullptr || settings->contexts.empty()) run.insert(block.context);
+      }
+    }
+    for (Source& source : sources_) {
+      for (Block& block : source.recognised.blocks) {
+        const auto* settings = std::get_if<Settings>(&block.piece);
+        if (settings == nullptr || settings->contexts.empty()) continue;
+        block.context = settings->contexts.front();
+        for (const std::string& name : settings->contexts) {
+          // A container's id may have been cut short.
+          constexpr std::size_t kShortest = 20;  // "container " and ten digits
+          const auto same = std::ranges::find_if(run, [&](const std::string& context) {
+            return context == name || (context.size() >= kShortest &&
+                                       name.starts_with("container ") && name.starts_with(context));
+          });
+          if (same != run.end()) block.context = *same;
+        }
+      }
+    }
+  }
+
   // Text without a prompt, in a ticket whose prompts name one host, is that host's.
   void merge_contexts() {
     std::set<std::string> named;
@@ -173,10 +232,17 @@ class Assembly {
     Namespace after;
     after.id = NetnsId(++namespaces_);
     facts::Pasted& pasted = after.pasted.emplace();
-    pasted.label = scene.context.empty() ? sources_.front().name : scene.context;
+    pasted.label = scene.context;
+    if (pasted.label.empty()) {
+      pasted.label = !scene.tables.empty()     ? scene.tables.front().file
+                     : !scene.counters.empty() ? scene.counters.front().file
+                                               : sources_.front().name;
+    }
     if (one_of_several && !scene.tables.empty()) {
       pasted.label += fmt::format(" from line {} on", scene.tables.front().block->line);
     }
+    pasted.pod = pod_of(scene.context);
+    pasted.container = container_of(scene.context);
     pasted.all_listeners = std::ranges::any_of(scene.tables, is_whole);
     Namespace before = after;
     std::vector<std::optional<double>> times;
@@ -188,7 +254,7 @@ class Assembly {
     add_settings(scene, after);
     before.pasted = after.pasted;
     before.sysctls = after.sysctls;
-    add_missing(out_, scene, after);
+    add_missing(out_, scene, before, after);
     out_.before.namespaces.push_back(std::move(before));
     out_.after.namespaces.push_back(std::move(after));
   }
@@ -216,7 +282,10 @@ class Assembly {
       Listener listener = last.listener;
       listener.netns = netns;
       listener.pasted_at = place(seen.tables.back()->file, last.line);
-      add_owners(last, listener);
+      if (seen.owners != nullptr) {
+        listener.owners = seen.owners->listener.owners;
+        add_owners(*seen.owners, scene.context, listener);
+      }
       if (seen.rows.size() > 1) {
         Listener first = seen.rows.front()->listener;
         first.netns = netns;
@@ -244,14 +313,16 @@ class Assembly {
   }
 
   // Two containers have a pid 1 each: of a number that means two programs, the first is kept.
-  void add_owners(const ListenerRow& row, Listener& listener) {
+  void add_owners(const ListenerRow& row, const std::string& context, Listener& listener) {
     for (const facts::Process& owner : row.owners) {
       const auto known = processes_.try_emplace(owner.pid, owner.comm);
       if (known.first->second != owner.comm) {
         std::erase_if(listener.owners,
                       [&](const facts::OwnerRef& ref) { return ref.pid == owner.pid; });
       } else if (known.second) {
-        out_.after.processes.push_back(owner);
+        facts::Process& process = out_.after.processes.emplace_back(owner);
+        process.pod = pod_of(context);
+        process.container = container_of(context);
       }
     }
   }

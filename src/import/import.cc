@@ -14,7 +14,8 @@ namespace {
 
 constexpr const char* kForms =
     "acceptq reads what these print: ss -lnt, netstat -s, nstat -az, netstat -lnt, sysctl, "
-    "/proc/net/{netstat,snmp,tcp}, uname -a; and recordings of check --save";
+    "/proc/net/{netstat,snmp,tcp}, uname -a; folders of sos report; and recordings of check "
+    "--save";
 
 std::string named(std::span<const Text> texts) {
   return texts.size() == 1 ? texts.front().name : fmt::format("{} files", texts.size());
@@ -31,7 +32,7 @@ Result<facts::Observation> import_texts(std::span<const Text> texts) {
       return fail(lines.error().code,
                   fmt::format("cannot read {}: {}", text.name, lines.error().context));
     }
-    Source source{.name = text.name, .recognised = recognise(*lines)};
+    Source source{.name = text.name, .recognised = recognise(*lines, text.command)};
     std::erase_if(source.recognised.blocks, [&](const Block& block) {
       const auto* other = std::get_if<ForeignSystem>(&block.piece);
       if (other == nullptr) return false;

@@ -13,6 +13,7 @@ namespace acceptq::imports {
 struct Text {
   std::string name;  // for places: "ticket.txt"
   std::string bytes;
+  std::string command;  // that printed it, where that is known from elsewhere; else empty
 };
 
 // All that the texts tell, in their order. What is not in them is among the blind spots, with the

@@ -115,6 +115,16 @@ TEST(Ss, ReadsUnixListenersAndPathsWithBlanks) {
   EXPECT_EQ(observation.after.listeners[0].inode, SocketInode(4711));
 }
 
+// iproute2 of CentOS 7 writes brackets for IPv6, and "*" for IPv4 alone; from 4.17 on it is both.
+TEST(Ss, AStarIsWhatItsVersionMeans) {
+  const Observation old = import_one("LISTEN 0 128 *:22 *:*\nLISTEN 0 128 [::]:22 [::]:*\n");
+  EXPECT_NE(at(old, "0.0.0.0:22"), nullptr);
+  EXPECT_NE(at(old, "[::]:22"), nullptr);
+  const Observation now = import_one("LISTEN 0 128 0.0.0.0:22 0.0.0.0:*\nLISTEN 0 128 *:80 *:*\n");
+  ASSERT_NE(at(now, "[::]:80"), nullptr);
+  EXPECT_EQ(at(now, "[::]:80")->v6only, false);
+}
+
 TEST(Ss, MembersOfAGroupStayApart) {
   std::string text;
   for (int i = 0; i < 80; ++i) text += "LISTEN 129 128 0.0.0.0:80 0.0.0.0:*\n";
@@ -162,7 +172,9 @@ TEST(Counters, AreReadInEveryForm) {
 }
 
 TEST(Counters, OfAWholeSectionWhatIsNotThereIsZero) {
-  const std::string section = "TcpExt:\n    5 delayed acks sent\n    TCPTimeouts: 4\n";
+  const std::string section =
+      "Tcp:\n    3 passive connection openings\nTcpExt:\n    5 delayed acks sent\n"
+      "    TCPTimeouts: 4\n";
   EXPECT_EQ(
       counter(import_one(section + "IpExt:\n    InOctets: 9\n").after, "TcpExtListenOverflows"),
       0U);
@@ -240,6 +252,23 @@ TEST(Settings, ConfiguredIsNotInForce) {
             "nothing in");
 }
 
+TEST(Settings, OfAPodAreThoseItWasGiven) {
+  const std::string pod =
+      "{\n \"kind\": \"Pod\",\n \"metadata\": {\"name\": \"web-1\", \"namespace\": \"shop\"},\n"
+      " \"spec\": {\"securityContext\": {\"sysctls\": [{\"name\": \"net.core.somaxconn\", "
+      "\"value\": \"8096\"}]}},\n \"status\": {\"phase\": \"Running\"}\n}\n";
+  const std::string run = "$ kubectl exec web-1 -- ss -lnt\n" + std::string(kSs);
+  EXPECT_EQ(somaxconn_of(import_one(run + "$ kubectl get pod web-1 -o json\n" + pod), "pod web-1"),
+            8096);
+  const std::string docker =
+      "[\n{\"Id\": \"49b4135534dae77ce5151c\", \"Name\": \"/web\", \"State\": {\"Pid\": 3985},\n"
+      "\"HostConfig\": {\"Sysctls\": {\"net.core.somaxconn\": \"1024\"}}}\n]\n";
+  EXPECT_EQ(somaxconn_of(import_one("$ nsenter -t 3985 -n ss -lnt\n" + std::string(kSs) +
+                                    "$ docker inspect web\n" + docker),
+                         "network namespace of pid 3985"),
+            1024);
+}
+
 TEST(Settings, OneThatNoListenerHereCanHaveHadIsNotBelieved) {
   const Observation observation = import_one("LISTEN 0 4096 *:80 *:*\nnet.core.somaxconn = 128\n");
   EXPECT_EQ(somaxconn_of(observation, "t"), std::nullopt);
@@ -269,6 +298,102 @@ TEST(Prose, IsNoEvidence) {
       std::string(kSs));
   EXPECT_TRUE(reasons(observation, "AQ621").empty());
   EXPECT_EQ(observation.after.listeners.size(), 1U);
+}
+
+// netstat of a German and of a Czech host: nothing is taken for 0 that was only not understood.
+TEST(Counters, InAnotherLanguageAreNotKnown) {
+  const std::string texts[] = {
+      "Tcp:\n    17 passive Verbindungs\u00f6ffnungen\nTcpExt:\n    9 verz\u00f6gerte "
+      "ACKs\nIpExt:\n"
+      "    InOctets: 4\n",
+      "Tcp:\n    Po\u010det pasivn\u011b nav\u00e1zan\u00fdch spojen\u00ed: 17\nTcpExt:\n"
+      "    Po\u010det p\u0159ete\u010den\u00ed naslouchac\u00ed fronty socketu: 12178939\nIpExt:\n "
+      "   InOctets: 4\n"};
+  for (const std::string& text : texts) {
+    EXPECT_NE(refused(text).find("language other than English"), std::string::npos)
+        << refused(text);
+    const Observation observation = import_one(text + "\nLISTEN 0 128 *:80 *:*\n");
+    EXPECT_EQ(counter(observation.after, "TcpExtListenOverflows"), std::nullopt) << text;
+    EXPECT_EQ(reasons(observation, "AQ621").size(), 1U) << text;
+  }
+}
+
+// What one of the article's lines becomes on its way through terminals, mail and chat.
+std::string utf16(std::string_view text, bool big_endian) {
+  std::string bytes = big_endian ? "\xFE\xFF" : "\xFF\xFE";
+  for (const char c : text) {
+    bytes += big_endian ? '\0' : c;
+    bytes += big_endian ? c : '\0';
+  }
+  return bytes;
+}
+
+std::string each_line(std::string_view text, std::string_view before, std::string_view after) {
+  std::string all;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    all += std::string(before) + std::string(text.substr(begin, end - begin)) + std::string(after);
+    begin = end + 1;
+  }
+  return all;
+}
+
+constexpr const char* kSeed =
+    "$ netstat -s | grep -E 'overflow|drop'\n"
+    "    12178939 times the listen queue of a socket overflowed\n"
+    "    12247395 SYNs to LISTEN sockets dropped\n"
+    "$ nstat -az | grep Listen\n"
+    "TcpExtListenOverflows           12178939              0.0\n"
+    "TcpExtListenDrops               12247395              0.0\n"
+    "$ ss -lnt\n"
+    "State      Recv-Q Send-Q Local Address:Port   Peer Address:Port\n"
+    "LISTEN     129    128                *:80                *:*\n"
+    "$ cat /proc/sys/net/core/somaxconn\n"
+    "128\n";
+
+TEST(Mutations, OfTheWholeSayTheSame) {
+  const std::string texts[] = {kSeed,
+                               each_line(kSeed, "", "\r\n"),
+                               each_line(kSeed, "> ", "\n"),
+                               each_line(kSeed, "> > ", "\n"),
+                               each_line(kSeed, "\x1b[32m", "\x1b[0m\x1b[K\n"),
+                               each_line(kSeed, "", "   \n"),
+                               each_line(kSeed, "", "\n\n"),
+                               utf16(kSeed, false),
+                               utf16(kSeed, true),
+                               "```console\n" + std::string(kSeed) + "```\n",
+                               "\xEF\xBB\xBF" + std::string(kSeed)};
+  for (const std::string& text : texts) {
+    const Observation observation = import_one(text);
+    const Listener* listener = at(observation, "0.0.0.0:80");
+    ASSERT_NE(listener, nullptr) << text;
+    EXPECT_EQ(listener->accept_queue_len, QueueLength(129)) << text;
+    EXPECT_EQ(listener->limit, QueueLimit(128)) << text;
+    EXPECT_EQ(counter(observation.after, "TcpExtListenOverflows"), 12178939U) << text;
+    EXPECT_EQ(counter(observation.after, "TcpExtListenDrops"), 12247395U) << text;
+    EXPECT_EQ(somaxconn_of(observation, "t"), 128) << text;
+    EXPECT_TRUE(reasons(observation, "AQ621").empty()) << text;
+  }
+}
+
+// Cut off anywhere: what is read is right, or not read at all. (A bare number alone cannot tell
+// that it goes on.)
+TEST(Mutations, CutOffAnywhereNothingIsInvented) {
+  const std::string whole = kSeed;
+  for (std::size_t size = 0; size < whole.rfind("128"); ++size) {
+    const Text texts[] = {{.name = "t", .bytes = whole.substr(0, size)}};
+    const Result<Observation> observation = import_texts(texts);
+    if (!observation) continue;
+    const auto overflows = counter(observation->after, "TcpExtListenOverflows");
+    const auto drops = counter(observation->after, "TcpExtListenDrops");
+    EXPECT_TRUE(!overflows || *overflows == 12178939U) << size;
+    EXPECT_TRUE(!drops || *drops == 12247395U) << size;
+    for (const Listener& listener : observation->after.listeners) {
+      EXPECT_EQ(listener.limit, QueueLimit(128)) << size;
+      EXPECT_EQ(listener.port, 80) << size;
+    }
+  }
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // dmesg and journalctl -k: "TCP: request_sock_TCP: Possible SYN flooding on port 80. Sending
-// cookies." (tcp_syn_flood_action; once for each listener until 6.x, "on port 0.0.0.0:80" since.)
+// cookies." (tcp_syn_flood_action.)
 // The kernel says so where a SYN queue was full, flood or not.
 #include "base/text.h"
 #include "import/readers.h"
@@ -30,8 +30,7 @@ Reading read_kernel_log(Lines lines, const Typed& /*typed*/) {
       .meaning =
           std::string("a SYN queue was full at that time, by a flood or by ordinary load, and ") +
           (dropped ? "SYNs were dropped" : "SYN cookies stood in") +
-          "; the kernel says it once for each listener, and the line does not tell whether "
-          "it goes on"};
+          "; the line does not tell whether it goes on"};
   return reading;
 }
 

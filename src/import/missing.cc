@@ -1,5 +1,7 @@
 #include "import/missing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -13,19 +15,26 @@ using facts::Namespace;
 
 class Gaps {
  public:
-  Gaps(facts::Observation& observation, const Scene& scene, const Namespace& ns)
-      : observation_(observation), scene_(scene), ns_(ns) {
+  Gaps(facts::Observation& observation, const Scene& scene, const Namespace& before,
+       const Namespace& ns)
+      : observation_(observation), scene_(scene), before_(before), ns_(ns) {
     for (const Listener& listener : observation.after.listeners) {
       if (listener.netns != ns.id || listener.protocol != facts::Protocol::kTcp) continue;
       some_ = true;
-      no_limit_ |= !listener.limit;
-      full_ |= listener.limit && facts::sampled_full(listener.accept_queue_len, *listener.limit);
+      if (!listener.limit) {
+        no_limit_ = true;
+        longest_ = std::max(longest_, listener.accept_queue_len);
+      }
+      // Of a queue for one or two it does not matter.
+      full_ |= listener.limit && listener.limit->value() > 1 &&
+               facts::sampled_full(listener.accept_queue_len, *listener.limit);
     }
   }
 
   void add() {
     add_listeners();
     add_counters();
+    add_other_drops();
     add_somaxconn();
   }
 
@@ -40,12 +49,12 @@ class Gaps {
   void add_listeners() {
     if (!some_ && !scene_.counters.empty()) {
       gap("no listeners were pasted",
-          "which queue it was, whose, and how long it may be is not known; add `ss -lntp`, run "
-          "where "
-          "the counters were read");
+          "queues, their limits and owners are not known; add `ss -lntp`, run where the counters "
+          "were read");
     } else if (no_limit_) {
       gap("the list of listeners has no limits: netstat and /proc/net/tcp do not have them",
-          "whether a queue is full is not known; add `ss -lnt`");
+          fmt::format("whether a queue is full is not known ({} in the longest); add `ss -lnt`",
+                      counted(longest_.value(), "connection waits", "connections wait")));
     }
   }
 
@@ -68,17 +77,38 @@ class Gaps {
     }
   }
 
+  // ListenDrops counts every refusal, ListenOverflows those for a full accept queue among them.
+  void add_other_drops() {
+    constexpr std::uint64_t kMany = 100;
+    const auto total = [&](const char* name) {
+      return ns_.counters.contains(name) ? ns_.counters.at(name) : 0;
+    };
+    const std::uint64_t drops = total("TcpExtListenDrops");
+    const std::uint64_t overflows = total("TcpExtListenOverflows");
+    if (!ns_.counters.contains("TcpExtListenOverflows") || is_compared()) return;
+    if (drops < kMany || drops / 2 < overflows) return;
+    observation_.after.blind_spots.push_back(
+        {.id = "AQ622",
+         .scope = ns_.pasted->label,
+         .reason = fmt::format("ListenDrops is {}, and ListenOverflows {} of it", drops, overflows),
+         .cost = "most packets that were refused, at whatever time, were not refused for a full "
+                 "accept queue, but for a full SYN queue with SYN cookies off, for want of memory "
+                 "or of a route back, or, from Linux 3.8 to 4.6, were answered by SYN cookies"});
+  }
+
   [[nodiscard]] bool is_compared() const {
-    const auto before = std::ranges::count_if(scene_.counters, [](const Placed& placed) {
-      const auto& counters = std::get<CounterSample>(placed.block->piece).counters;
-      return std::ranges::any_of(
-          counters, [](const auto& counter) { return counter.first.starts_with("TcpExtListen"); });
-    });
-    return ns_.pasted->compared && before > 1;
+    return before_.counters.contains("TcpExtListenOverflows") ||
+           before_.counters.contains("TcpExtListenDrops");
   }
 
   void add_somaxconn() {
     if (!full_ || ns_.sysctls.contains(facts::kSomaxconn)) return;
+    // Several values were a doubt of their own.
+    if (std::ranges::any_of(scene_.settings, [](const PlacedSetting& one) {
+          return one.setting.name == facts::kSomaxconn;
+        })) {
+      return;
+    }
     gap("net.core.somaxconn of these listeners' network namespace is not known",
         "whether it or the application sets the limit is not known; add `cat "
         "/proc/sys/net/core/somaxconn`, run where ss ran (inside the pod or container, or by "
@@ -87,10 +117,12 @@ class Gaps {
 
   facts::Observation& observation_;
   const Scene& scene_;
+  const Namespace& before_;
   const Namespace& ns_;
   bool some_ = false;
   bool no_limit_ = false;
   bool full_ = false;
+  QueueLength longest_;  // of those without a limit
 };
 
 }  // namespace
@@ -106,11 +138,15 @@ BlindSpot doubt(const Namespace& ns, std::string reason) {
   return {.id = "AQ620",
           .scope = ns.pasted->label,
           .reason = std::move(reason),
-          .cost = "add the value, read where the listeners were listed"};
+          .cost = ns.sysctls.contains(facts::kSomaxconn)
+                      ? "if another one is in force, who sets the limit is, too, another"
+                      : "who sets the limit is not known; add the value, read where the listeners "
+                        "were listed"};
 }
 
-void add_missing(facts::Observation& observation, const Scene& scene, const Namespace& ns) {
-  Gaps(observation, scene, ns).add();
+void add_missing(facts::Observation& observation, const Scene& scene, const Namespace& before,
+                 const Namespace& after) {
+  Gaps(observation, scene, before, after).add();
 }
 
 }  // namespace acceptq::imports

@@ -14,7 +14,9 @@ namespace acceptq::imports {
 // What the text says twice and differently.
 [[nodiscard]] facts::BlindSpot doubt(const facts::Namespace& ns, std::string reason);
 
-// Adds what `ns`, made of `scene` and complete but for this, lacks.
-void add_missing(facts::Observation& observation, const Scene& scene, const facts::Namespace& ns);
+// Adds what the namespace that `scene` is of lacks; the two samples of it are complete but for
+// this.
+void add_missing(facts::Observation& observation, const Scene& scene,
+                 const facts::Namespace& before, const facts::Namespace& after);
 
 }  // namespace acceptq::imports

@@ -39,7 +39,7 @@ void parse_owner(std::string_view line, std::string_view word, ListenerRow& row)
   row.owners.push_back(std::move(owner));
 }
 
-enum class Row { kNone, kOther, kListener, kDamaged };
+enum class Row { kNone, kOther, kListener, kDamaged, kForeign };
 
 Row parse_row(const Line& line, ListenerTable& table) {
   const std::string_view text = line.text;
@@ -51,7 +51,9 @@ Row parse_row(const Line& line, ListenerTable& table) {
   const auto length = parse_int<std::uint32_t>(words[1]);
   const auto limit = parse_int<std::uint32_t>(words[2]);
   if (!length || !limit) return listens ? Row::kDamaged : Row::kNone;
-  if (!listens) return Row::kOther;
+  // "OUÇA", "NASLOUCHÁ": states are translated, too.
+  const bool foreign = words.size() > 5 && is_any_peer(words[4]) && words[0].starts_with("tcp");
+  if (!listens) return foreign ? Row::kForeign : Row::kOther;
   if (words.size() < 6 || words[5] != "LISTEN" || !is_any_peer(words[4])) return Row::kDamaged;
   const auto endpoint = parse_endpoint(words[3]);
   if (!endpoint) return Row::kDamaged;
@@ -88,6 +90,11 @@ Reading read_netstat_listeners(Lines lines, const Typed& /*typed*/) {
     }
     const Row row = parse_row(line, table);
     if (row == Row::kNone) break;
+    if (row == Row::kForeign) {
+      reading.problems.push_back({line.number,
+                                  "a state in a language other than English (LC_ALL=C netstat "
+                                  "prints English)"});
+    }
     if (row == Row::kDamaged) {
       reading.problems.push_back({line.number, "a line of netstat could not be read"});
     }

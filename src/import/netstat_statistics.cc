@@ -101,6 +101,7 @@ Reading read_netstat_statistics(Lines lines, const Typed& /*typed*/) {
   CounterSample sample{.form = "netstat -s"};
   std::string section;
   bool ended_tcp_ext = false;
+  bool seen_tcp = false;
   const auto is_new = [&](std::string_view name) {
     return std::ranges::none_of(sample.counters,
                                 [&](const auto& counter) { return counter.first == name; });
@@ -117,6 +118,7 @@ Reading read_netstat_statistics(Lines lines, const Typed& /*typed*/) {
       if (line == "Ip:" && !section.empty()) break;  // another sample
       ended_tcp_ext |= section == "TcpExt:";
       section = line;
+      seen_tcp |= section == "Tcp:";
       continue;
     }
     const auto entry = parse_entry(line, section);
@@ -125,8 +127,16 @@ Reading read_netstat_statistics(Lines lines, const Typed& /*typed*/) {
     if (!is_new(entry->counter)) break;
     sample.counters.emplace_back(entry->counter, entry->value);
   }
+  // net-tools is translated, and in a dozen languages. Tcp's sentences are there whatever they
+  // count.
+  const bool english = !is_new("TcpPassiveOpens") || !is_new("TcpActiveOpens");
+  if (seen_tcp && !english) {
+    reading.problems.push_back({lines[0].number,
+                                "netstat -s in a language other than English (LC_ALL=C netstat -s "
+                                "prints English)"});
+  }
   // Of a whole section, what is not there is 0.
-  if (ended_tcp_ext) {
+  if (ended_tcp_ext && english) {
     for (const std::string_view name :
          {"TcpExtListenOverflows", "TcpExtListenDrops", "TcpExtSyncookiesSent",
           "TcpExtSyncookiesRecv", "TcpExtSyncookiesFailed"}) {

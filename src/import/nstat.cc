@@ -54,7 +54,31 @@ Reading read_json(Lines lines) {
 
 }  // namespace
 
-Reading read_nstat(Lines lines, const Typed& /*typed*/) {
+// Without -a it prints what has grown since its user ran it last, which nothing here tells.
+bool prints_increments(std::string_view command) {
+  bool nstat = false;
+  for (const std::string_view word : split_blank(command)) {
+    if (word == "|") break;
+    if (nstat && word.starts_with('-') && word.find('a') != std::string_view::npos) return false;
+    nstat |= word == "nstat" || word == "nstat;";
+    if (nstat && word.ends_with(';')) break;
+  }
+  return nstat;
+}
+
+Remark remark_of(const CounterSample& sample) {
+  std::string grown;
+  for (const auto& [name, value] : sample.counters) {
+    if (!name.starts_with("TcpExtListen")) continue;
+    grown += (grown.empty() ? ": " : ", ") + name + " +" + std::to_string(value);
+  }
+  return {.what = "nstat without -a prints what has grown since it was last run" + grown,
+          .meaning =
+              "when that was is not told, so this is neither a total nor a rate; add `nstat "
+              "-az` twice, 10 s apart"};
+}
+
+Reading read_nstat(Lines lines, const Typed& typed) {
   if (lines.empty()) return {};
   if (lines[0].text.starts_with('{') &&
       (lines[0].text.find("\"kernel\"") != std::string::npos || lines[0].text == "{")) {
@@ -80,7 +104,12 @@ Reading read_nstat(Lines lines, const Typed& /*typed*/) {
     }
     if (is_wanted(words[0])) sample.counters.emplace_back(words[0], *value);
   }
-  if (reading.used > 0 && !sample.counters.empty()) reading.piece = std::move(sample);
+  if (reading.used == 0 || sample.counters.empty()) return reading;
+  if (prints_increments(typed.command)) {
+    reading.piece = remark_of(sample);
+  } else {
+    reading.piece = std::move(sample);
+  }
   return reading;
 }
 

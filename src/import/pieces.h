@@ -47,6 +47,8 @@ struct Setting {
 
 struct Settings {
   std::vector<Setting> values;
+  // Of a description of a pod or container: what it may be called where something was run in it.
+  std::vector<std::string> contexts;
 };
 
 // uname -a.

@@ -35,6 +35,8 @@ struct Typed {
 [[nodiscard]] Reading read_uname(Lines lines, const Typed& typed);
 // "Possible SYN flooding on port 80" in the kernel's log.
 [[nodiscard]] Reading read_kernel_log(Lines lines, const Typed& typed);
+// kubectl get pod -o json and docker inspect: the sysctls that they were given.
+[[nodiscard]] Reading read_workload_json(Lines lines, const Typed& typed);
 // netstat of BSD, macOS and Windows.
 [[nodiscard]] Reading read_foreign(Lines lines, const Typed& typed);
 

@@ -25,7 +25,7 @@ Reading skip_packets(Lines lines, const Typed& /*typed*/) {
 }
 
 // In this order: what a command printed without a name first.
-constexpr std::array<Reading (*)(Lines, const Typed&), 11> kReaders = {read_sysctls,
+constexpr std::array<Reading (*)(Lines, const Typed&), 12> kReaders = {read_sysctls,
                                                                        read_uname,
                                                                        skip_packets,
                                                                        read_ss,
@@ -35,6 +35,7 @@ constexpr std::array<Reading (*)(Lines, const Typed&), 11> kReaders = {read_sysc
                                                                        read_proc_counters,
                                                                        read_proc_tcp,
                                                                        read_kernel_log,
+                                                                       read_workload_json,
                                                                        read_foreign};
 
 // A command that failed, as it says itself.
@@ -73,7 +74,9 @@ bool looks_like_evidence(std::string_view line) {
 
 class Session {
  public:
-  explicit Session(Lines lines) : lines_(lines) {}
+  Session(Lines lines, std::string_view command) : lines_(lines) {
+    if (!command.empty()) type({.command = std::string(command)});
+  }
 
   Recognised run() {
     while (at_ < lines_.size()) take();
@@ -246,6 +249,8 @@ std::optional<double> seconds_between(const Moment& from, const Moment& to) {
   return std::nullopt;
 }
 
-Recognised recognise(Lines lines) { return Session(lines).run(); }
+Recognised recognise(Lines lines, std::string_view command) {
+  return Session(lines, command).run();
+}
 
 }  // namespace acceptq::imports

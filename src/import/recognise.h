@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "import/pieces.h"
@@ -35,6 +36,7 @@ struct Recognised {
   std::string host;  // by prompts, where these name only one
 };
 
-[[nodiscard]] Recognised recognise(Lines lines);
+// `command` printed them, where that is known.
+[[nodiscard]] Recognised recognise(Lines lines, std::string_view command = {});
 
 }  // namespace acceptq::imports

@@ -37,10 +37,9 @@ std::string place(const std::string& file, std::uint32_t line) {
 
 std::string socket_of(const facts::Listener& listener) {
   const bool named = listener.protocol == facts::Protocol::kUnix;
-  return fmt::format("{}{} {}{} {:x} {}", named ? "unix " : "tcp ",
+  return fmt::format("{}{} {}{}", named ? "unix " : "tcp ",
                      named ? listener.path : facts::host_and_port(listener.address, listener.port),
-                     listener.device.value_or(""), listener.mptcp ? " mptcp" : "",
-                     listener.cookie.value(), listener.inode.value());
+                     listener.device.value_or(""), listener.mptcp ? " mptcp" : "");
 }
 
 Chosen choose_value(const std::string& name, const std::vector<PlacedSetting>& of_name,

@@ -36,8 +36,8 @@ struct Scene {
 // "ticket.txt:12".
 [[nodiscard]] std::string place(const std::string& file, std::uint32_t line);
 
-// What tells one socket of a table from the others, apart from where it stands: its cookie, its
-// inode, or its address, port and device.
+// What tells a listener from others in every table, whatever columns it has: its address, port and
+// device, or its path.
 [[nodiscard]] std::string socket_of(const facts::Listener& listener);
 
 // The value in force for the listeners of a scene, and what to say where there were several.

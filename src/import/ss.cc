@@ -277,8 +277,8 @@ class Table {
     row.listener.port = endpoint->port;
     row.listener.device = endpoint->device;
     stars_.push_back(endpoint->star);
-    // iproute2 writes brackets and 0.0.0.0 from 4.17 on, and "*" then for both families at once.
-    writes_brackets_ |= local.starts_with('[') || local.starts_with("0.0.0.0:");
+    // iproute2 writes 0.0.0.0 from 4.17 on, and "*" then for both families at once.
+    writes_zeros_ |= whole.find(" 0.0.0.0:") != std::string::npos;
     return take_queues(front, words, rest, std::move(row));
   }
 
@@ -326,7 +326,7 @@ class Table {
     for (std::size_t i = 0; i < table_.rows.size(); ++i) {
       Listener& listener = table_.rows[i].listener;
       if (no_limits && listener.protocol == Protocol::kTcp) listener.limit.reset();
-      if (!stars_[i] || !writes_brackets_) continue;
+      if (!stars_[i] || !writes_zeros_) continue;
       listener.address = *facts::IpAddress::parse("::");
       listener.v6only = false;
     }
@@ -338,7 +338,7 @@ class Table {
   std::vector<bool> stars_;  // as long as the table's rows
   bool seen_head_ = false;
   bool has_state_ = true;
-  bool writes_brackets_ = false;
+  bool writes_zeros_ = false;
   std::string_view why_;
 };
 

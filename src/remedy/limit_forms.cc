@@ -73,7 +73,9 @@ void add_unit_form(const Subject& subject, const std::string& then, std::vector<
 
 std::string behind_backlog(const Subject& subject) {
   const auto& somaxconn = subject.report.somaxconn;
-  if (!somaxconn) return "";
+  if (!somaxconn) {
+    return "net.core.somaxconn of its namespace, which is not known, bounds it: raise both.";
+  }
   if (std::cmp_less(*somaxconn, subject.wanted)) {
     return fmt::format("net.core.somaxconn of its namespace, {}, becomes the limit: raise both.",
                        *somaxconn);
@@ -92,8 +94,9 @@ Remedy unknown_server_form(const Subject& subject) {
       .form = "application",
       .summary = fmt::format("Have {} pass a larger backlog to listen()", server_name(subject)),
       .takes_effect = "restart"};
-  remedy.summary += clamped ? fmt::format(", unless it asks for {} already.", subject.wanted)
-                            : fmt::format(" (now {}).", limit);
+  remedy.summary +=
+      clamped ? fmt::format(", unless it asks for {} already.", subject.wanted)
+              : fmt::format(" (now {}{}).", limit, subject.report.somaxconn ? "" : " or more");
   if (!subject.server.alike.empty() && !clamped) {
     remedy.summary += fmt::format(" {} is the default of {}, if it is one of these.", limit,
                                   settings_of(subject.server.alike));

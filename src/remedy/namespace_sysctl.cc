@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "facts/snapshot.h"
+
 namespace acceptq::remedy {
 
 std::string sysctl_line(const Setting& setting) {
@@ -28,7 +30,7 @@ std::string container_sysctls(const Setting& setting) {
 }
 
 std::string set_now(const facts::Namespace* ns, Pid inside, const Setting& setting) {
-  if (ns != nullptr && ns->own_container) {
+  if (ns != nullptr && (ns->own_container || facts::is_pasted_inside(*ns))) {
     return fmt::format("sysctl -w {}={}", setting.name, setting.value);
   }
   return fmt::format("nsenter -t {} -n sysctl -w {}={}", inside.value(), setting.name,

@@ -74,6 +74,9 @@ std::string why_no_change(const Subject& subject, const std::vector<Way>& first)
 std::string whose_namespace(const Subject& subject) {
   const facts::Process* inside = subject.holders.first();
   if (subject.ns != nullptr && subject.ns->is_host == true) return "the host";
+  const bool pasted = subject.ns != nullptr && subject.ns->pasted.has_value();
+  if (pasted && subject.ns->pasted->pod) return "the pod's own network namespace";
+  if (pasted && subject.ns->pasted->container) return "the container's own network namespace";
   if (inside != nullptr && inside->pod) return "the pod's own network namespace";
   if (inside != nullptr && inside->container) return "the container's own network namespace";
   return "its network namespace";

@@ -20,19 +20,31 @@ bool in_host(const Subject& subject) {
 
 const facts::Process* inside(const Subject& subject) { return subject.holders.first(); }
 
-bool in_pod(const Subject& subject) {
-  return !in_host(subject) && inside(subject) != nullptr && inside(subject)->pod.has_value();
+// Of the process that holds it, or of the place where it was listed.
+const facts::Pod* pod_of(const Subject& subject) {
+  if (inside(subject) != nullptr && inside(subject)->pod) return &*inside(subject)->pod;
+  const bool told = subject.ns != nullptr && subject.ns->pasted && subject.ns->pasted->pod;
+  return told ? &*subject.ns->pasted->pod : nullptr;
 }
 
+const facts::Container* container_of(const Subject& subject) {
+  if (inside(subject) != nullptr && inside(subject)->container) {
+    return &*inside(subject)->container;
+  }
+  const bool told = subject.ns != nullptr && subject.ns->pasted && subject.ns->pasted->container;
+  return told ? &*subject.ns->pasted->container : nullptr;
+}
+
+bool in_pod(const Subject& subject) { return !in_host(subject) && pod_of(subject) != nullptr; }
+
 bool is_run_by(const Subject& subject, std::string_view runtime) {
-  return inside(subject)->container && inside(subject)->container->runtime == runtime;
+  return container_of(subject) != nullptr && container_of(subject)->runtime == runtime;
 }
 
 bool in_crio_pod(const Subject& subject) { return in_pod(subject) && is_run_by(subject, "cri-o"); }
 
 bool in_container(const Subject& subject) {
-  return !in_host(subject) && !in_pod(subject) && inside(subject) != nullptr &&
-         inside(subject)->container.has_value();
+  return !in_host(subject) && !in_pod(subject) && container_of(subject) != nullptr;
 }
 
 bool in_docker(const Subject& subject) {
@@ -45,12 +57,14 @@ bool in_own_container(const Subject& subject) {
 }
 
 bool can_be_entered(const Subject& subject) {
-  return !in_host(subject) && inside(subject) != nullptr;
+  // Pids that a container's own ps or ss prints are of no use outside.
+  const bool own_pids = subject.ns != nullptr && facts::is_pasted_inside(*subject.ns);
+  return !in_host(subject) && !own_pids && inside(subject) != nullptr;
 }
 
 // A patch of what makes the pod; where its name does not tell, of a template in general.
 std::vector<Piece> patches(const Subject& subject, const std::string& patch) {
-  const facts::Pod& pod = *inside(subject)->pod;
+  const facts::Pod& pod = *pod_of(subject);
   const std::optional<facts::Workload> workload = facts::workload_of(pod);
   if (!workload) return {{"in the template of what makes the pod (its ownerReferences)", patch}};
   return {{"somaxconn.yaml, then: " + patch_command(pod, *workload), patch},

@@ -119,13 +119,18 @@ Words words_of(Verdict verdict, Severity severity) {
 
 Headline headline(const Report& report, const facts::Observation& observation) {
   const Severity severity = severity_of(report);
-  const Words words = is_flood(report) ? Words{"listener seems to be under a SYN flood",
-                                               "listeners seem to be under a SYN flood",
-                                               "a SYN flood seems to be under way"}
-                      : is_turned_away(report)
-                          ? Words{"address answers SYNs by a reset: nothing listens there",
-                                  "addresses answer SYNs by a reset: nothing listens there", ""}
-                          : words_of(report.verdict, severity);
+  Words words = is_flood(report) ? Words{"listener seems to be under a SYN flood",
+                                         "listeners seem to be under a SYN flood",
+                                         "a SYN flood seems to be under way"}
+                : is_turned_away(report)
+                    ? Words{"address answers SYNs by a reset: nothing listens there",
+                            "addresses answer SYNs by a reset: nothing listens there", ""}
+                    : words_of(report.verdict, severity);
+  if (report.verdict == Verdict::kDroppedElsewhere && observation.imported) {
+    words = {"listener does not get all of its connections, but its accept queue is not to blame",
+             "listeners do not get all of their connections, but no accept queue is to blame",
+             "connections are lost, but no accept queue is to blame"};
+  }
   if (!words.one.empty()) {
     constexpr Ink kInks[] = {Ink::kPlain, Ink::kYellow, Ink::kRed};
     const std::size_t count = count_of_worst(report, severity);
@@ -146,6 +151,9 @@ Headline headline(const Report& report, const facts::Observation& observation) {
   if (blind || unknown) return {.text = "nothing wrong was found in what could be seen"};
   if (is_of_capture(observation)) {
     return {.text = "no handshake of the capture failed", .ink = Ink::kGreen};
+  }
+  if (observation.imported && observation.seconds <= 0) {
+    return {.text = "nothing wrong was found in what was pasted"};
   }
   // Losing takes time: one look does not see it.
   if (observation.seconds <= 0) return {.text = "nothing wrong was found in one look"};

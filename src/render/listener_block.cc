@@ -83,7 +83,9 @@ std::string title(const TermStyle& style, const facts::Observation& observation,
   const facts::Namespace* ns = facts::find_namespace(after, listener.netns);
   const bool is_here = ns != nullptr && (ns->is_host == true || ns->own_container);
   const std::string where =
-      owner.empty() && !is_here ? "   " + namespace_name(after, listener.netns) : "";
+      owner.empty() && !is_here && workload != namespace_name(after, listener.netns)
+          ? "   " + namespace_name(after, listener.netns)
+          : "";
   const int wanted = 2 + (named_twice ? 0 : columns(workload) + 3) + columns(holders) + 3 +
                      columns(endpoint) + columns(where);
   text += wanted > style.width ? "\n  " : "   ";

@@ -49,6 +49,8 @@ std::vector<Group> groups_of(const facts::Holders& holders) {
 std::string workload_name(const facts::Snapshot& snapshot, const facts::Listener& listener) {
   const facts::Process* process = first_owner(snapshot, listener);
   if (process == nullptr) {
+    const facts::Namespace* ns = facts::find_namespace(snapshot, listener.netns);
+    if (ns != nullptr && facts::is_pasted_inside(*ns)) return printable(ns->pasted->label);
     if (!listener.owners.empty()) return fmt::format("pid {}", listener.owners.front().pid.value());
     return listener.owners_complete ? "no process" : "owner unknown";
   }
@@ -112,6 +114,8 @@ std::string namespace_name(const facts::Snapshot& snapshot, NetnsId id) {
 std::string namespace_owner(const facts::Snapshot& snapshot, const facts::Listener& listener) {
   const facts::Namespace* ns = facts::find_namespace(snapshot, listener.netns);
   if (ns != nullptr && ns->is_host == true) return "the host's";
+  if (ns != nullptr && ns->pasted && ns->pasted->pod) return "the pod's own";
+  if (ns != nullptr && ns->pasted && ns->pasted->container) return "the container's own";
   const facts::Process* process = first_owner(snapshot, listener);
   if (process != nullptr && process->pod) return "the pod's own";
   if (process != nullptr && process->container) return "the container's own";

@@ -75,7 +75,7 @@ class Page {
     parts.push_back(counted(after.listeners.size(), "listener", "listeners"));
     if (observation_.imported) {
       if (observation_.seconds > 0) {
-        parts.push_back(fmt::format("two samples, {:.1f} s apart", observation_.seconds));
+        parts.push_back(fmt::format("{:.1f} s between its samples", observation_.seconds));
       }
     } else if (observation_.seconds > 0) {
       parts.push_back(fmt::format("watched {:.1f} s", observation_.seconds));
@@ -222,7 +222,9 @@ class Page {
 
   [[nodiscard]] bool worth_a_look(std::size_t i) const {
     const ListenerReport& report = report_.listeners[i];
-    return options_.all || report.verdict == Verdict::kUnknown || report.longest.value() > 0;
+    // Of pasted text most is unknown of most.
+    const bool unknown = report.verdict == Verdict::kUnknown && !observation_.imported;
+    return options_.all || unknown || report.longest.value() > 0;
   }
 
   [[nodiscard]] std::string table() const {
