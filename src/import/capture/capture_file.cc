@@ -46,11 +46,10 @@ std::int64_t to_ns(std::uint64_t units, std::uint64_t per_second, std::int64_t o
   // Wide: a resolution can be finer than a nanosecond.
   const auto rest = static_cast<std::int64_t>(static_cast<double>(units % per_second) * 1e9 /
                                               static_cast<double>(per_second));
-  constexpr std::uint64_t kLatest = 0x1fffffffff;  // where nanoseconds still fit
-  return (static_cast<std::int64_t>(std::min(seconds, kLatest)) +
-          std::clamp<std::int64_t>(offset_s, -kNsPerSecond, kNsPerSecond)) *
-             kNsPerSecond +
-         rest;
+  // With the offset, and as a difference of two, it still fits.
+  constexpr std::uint64_t kLatest = 7'000'000'000;
+  const std::int64_t offset = std::clamp<std::int64_t>(offset_s, -kNsPerSecond, kNsPerSecond);
+  return (static_cast<std::int64_t>(std::min(seconds, kLatest)) + offset) * kNsPerSecond + rest;
 }
 
 }  // namespace

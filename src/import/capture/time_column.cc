@@ -17,6 +17,8 @@ constexpr std::int64_t kHourNs = 3600 * kNsPerSecond;
 constexpr std::int64_t kDayNs = 24 * kHourNs;
 // Nothing is at 0, which stands for "never" elsewhere.
 constexpr std::int64_t kBeginNs = kNsPerSecond;
+// No scale is longer.
+constexpr std::int64_t kEndNs = std::int64_t{1} << 62U;
 
 // Takes `digits` digits, or as many as there are for 0, and gives their value.
 std::optional<std::int64_t> take_digits(std::string_view& text, std::size_t digits) {
@@ -75,6 +77,7 @@ std::optional<std::int64_t> take_date(std::string_view& text) {
   if (!month || !take(rest, '-')) return std::nullopt;
   const auto day = take_digits(rest, 2);
   if (!day || !take(rest, ' ')) return std::nullopt;
+  if (*year < 1970 || *year >= 2200) return std::nullopt;  // what fits into nanoseconds
   std::tm date{};
   date.tm_year = static_cast<int>(*year) - 1900;
   date.tm_mon = static_cast<int>(*month) - 1;
@@ -87,7 +90,8 @@ std::vector<std::int64_t> summed(std::span<const TcpdumpLine> lines) {
   std::vector<std::int64_t> times;
   times.reserve(lines.size());
   std::int64_t now = kBeginNs;
-  for (const TcpdumpLine& line : lines) times.push_back(now += line.packet.at_ns);
+  for (const TcpdumpLine& line : lines)
+    times.push_back(now = std::min(now + line.packet.at_ns, kEndNs));
   return times;
 }
 
@@ -98,7 +102,7 @@ std::vector<std::int64_t> absolute(std::span<const TcpdumpLine> lines) {
   std::int64_t days = 0;
   std::int64_t before = 0;
   for (const TcpdumpLine& line : lines) {
-    if (line.packet.at_ns < before - kDayNs / 2) days += kDayNs;
+    if (line.packet.at_ns < before - kDayNs / 2) days = std::min(days + kDayNs, kEndNs);
     before = line.packet.at_ns;
     times.push_back(kBeginNs + days + before);
   }
@@ -260,7 +264,7 @@ ColumnValue read_time_column(std::string_view line) {
   if (const auto clock = take_clock(rest)) return {.column = TimeColumn::kClock, .at_ns = *clock};
   rest = line;
   const auto seconds = take_digits(rest, 0);
-  constexpr std::int64_t kLatest = 9'000'000'000;
+  constexpr std::int64_t kLatest = 7'000'000'000;
   if (seconds && *seconds < kLatest && rest.starts_with('.')) {
     const std::int64_t fraction = take_fraction(rest);
     if (rest.starts_with(' ')) {
