@@ -319,8 +319,8 @@ namespace {
 void add_vantage(std::uint8_t syn_ttl, std::uint8_t lowest, std::uint8_t answer_ttl, bool in,
                  bool out, std::int64_t for_synack, std::int64_t for_ack, Vantage& vantage) {
   if (in && out) {
-    // A host that forwards takes one off; the loopback device does not.
-    ++(lowest < syn_ttl ? vantage.between : vantage.at_both);
+    // A host that forwards or bridges.
+    ++vantage.between;
     return;
   }
   if (in || out) {

@@ -332,5 +332,15 @@ TEST_F(Captured, HopsAndDirectionsTellTheSide) {
   EXPECT_EQ(vantage(60, 0, Direction::kUnknown).not_client, 1U);
 }
 
+// Its text has no hop counts without -v: a host that forwards was once taken for both ends.
+TEST_F(Captured, ASynInAndOutIsForwarded) {
+  for (const Direction direction : {Direction::kIn, Direction::kOut}) {
+    all_.add(packet(kSecond, "10.0.0.1", 9, "10.0.0.2", 80,
+                    {.sequence = 1, .direction = direction, .syn = true}));
+  }
+  EXPECT_EQ(only(9 * kSecond).vantage.between, 1U);
+  EXPECT_EQ(only(9 * kSecond).vantage.at_both, 0U);
+}
+
 }  // namespace
 }  // namespace acceptq::evidence

@@ -83,7 +83,7 @@ std::optional<std::int64_t> take_date(std::string_view& text) {
   date.tm_mon = static_cast<int>(*month) - 1;
   date.tm_mday = static_cast<int>(*day);
   text = rest;
-  return ::timegm(&date) / (24 * 3600);
+  return ::timegm(&date) / (kDayNs / kNsPerSecond);
 }
 
 std::vector<std::int64_t> summed(std::span<const TcpdumpLine> lines) {
