@@ -122,9 +122,7 @@ class NamespaceRules {
     if (ns_.comparable()) {
       if (unclear && is_pasted()) {
         add("AQ606", {},
-            "Neither its limit nor what its namespace's counters grew by is known of some "
-            "listener: "
-            "the text does not tell whether packets are refused.");
+            "The limits or the counters that would tell it of every listener are not in the text.");
         findings_.back().title = "what was pasted does not tell whether packets are refused";
       } else if (unclear) {
         add("AQ606", {},

@@ -10,7 +10,7 @@ namespace acceptq::imports {
 namespace {
 
 // Names of /etc/services that ss and netstat write for ports of TCP unless told not to (-n).
-constexpr std::array<std::pair<std::string_view, std::uint16_t>, 60> kServices = {{
+constexpr std::array<std::pair<std::string_view, std::uint16_t>, 61> kServices = {{
     {"ftp", 21},
     {"ssh", 22},
     {"telnet", 23},
@@ -68,6 +68,7 @@ constexpr std::array<std::pair<std::string_view, std::uint16_t>, 60> kServices =
     {"ircd", 6667},
     {"afs3-fileserver", 7000},
     {"http-alt", 8080},
+    {"tproxy", 8081},
     {"webcache", 8080},
     {"munin", 4949},
     {"zabbix-agent", 10050},

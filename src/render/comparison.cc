@@ -131,8 +131,10 @@ std::string one_text(const TermStyle& style, const ListenerComparison& one,
 
 std::string comparison_text(const TermStyle& style, const diagnose::Comparison& comparison,
                             const facts::Observation& now) {
-  std::string text =
-      "\n" + ink(style, Ink::kBold, "compared with " + utc_time(comparison.realtime_ns)) + "\n";
+  // Pasted text tells no time of day that could be relied on.
+  const std::string when =
+      comparison.realtime_ns != 0 ? utc_time(comparison.realtime_ns) : "what was pasted";
+  std::string text = "\n" + ink(style, Ink::kBold, "compared with " + when) + "\n";
   if (comparison.listeners.empty()) {
     return text + wrap(style, 2, "every listener was healthy then: there is nothing to compare");
   }
@@ -149,7 +151,9 @@ Json comparison_json(const diagnose::Comparison& comparison) {
                          {"before", side_json(one.before)},
                          {"now", one.key.empty() ? Json(nullptr) : side_json(one.now)}});
   }
-  return {{"at", utc_time(comparison.realtime_ns)}, {"listeners", std::move(listeners)}};
+  const Json at =
+      comparison.realtime_ns != 0 ? Json(utc_time(comparison.realtime_ns)) : Json(nullptr);
+  return {{"at", at}, {"listeners", std::move(listeners)}};
 }
 
 }  // namespace acceptq::render
