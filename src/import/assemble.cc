@@ -82,9 +82,13 @@ std::vector<Compared> compared_counters(const Scene& scene) {
   std::vector<Compared> all;
   for (const auto& [name, form] : forms) {
     if (form.last == nullptr) continue;
-    // The same sample, pasted twice.
+    // The same sample, pasted twice, or those of two hosts. Where the time is told they are of one.
     const bool same = sample_of(*form.first).counters == sample_of(*form.last).counters;
-    if (same && !between(*form.first, *form.last)) continue;
+    const bool told = between(*form.first, *form.last).has_value();
+    const bool one_text = form.first->text == form.last->text;
+    const bool another =
+        one_text && !may_be_compared(form.first->block->moment, form.last->block->moment);
+    if (!told && (same || another)) continue;
     all.push_back(form);
   }
   return all;

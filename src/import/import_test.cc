@@ -227,6 +227,34 @@ TEST(Samples, OfTwoFormsAreNotCompared) {
   }
 }
 
+// What may be of two hosts is no growth, unless a time between them is told.
+TEST(Samples, WithAHeadingBetweenThemAreNotCompared) {
+  const std::string one = "TcpExtListenOverflows 5 0.0\n";
+  const std::string two = "TcpExtListenOverflows 9000 0.0\n";
+  const auto compared = [](const std::string& text) {
+    return import_one(text).after.namespaces.at(0).pasted->compared;
+  };
+  EXPECT_FALSE(compared("node A:\n" + one + "node B:\n" + two));
+  EXPECT_TRUE(compared("Counters:\n" + one + "and a minute later:\n" + two));
+  EXPECT_TRUE(compared(one + "\n" + two));
+}
+
+TEST(Places, TablesUnderHeadingsMayBeOfTwoHosts) {
+  const std::string full = "LISTEN 129 128 0.0.0.0:80 0.0.0.0:*\n";
+  const std::string idle = "LISTEN 0 128 0.0.0.0:80 0.0.0.0:*\n";
+  EXPECT_EQ(import_one("node A\n" + full + "node B\n" + idle).after.listeners.size(), 2U);
+  EXPECT_EQ(import_one("node A\n" + full + "again:\n" + idle).after.listeners.size(), 1U);
+  EXPECT_EQ(import_one("first\n" + full + "as I said\n" + full).after.listeners.size(), 1U);
+}
+
+TEST(Places, ThePromptOfSuse) {
+  const Observation observation = import_one(
+      "web01:~ # cat /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/tcp_max_syn_backlog\n"
+      "4096\n1024\nweb01:~ # uname -r\n5.14.21-default\n");
+  EXPECT_EQ(somaxconn_of(observation, "host web01"), 4096);
+  EXPECT_EQ(observation.after.host.kernel, "5.14.21-default");
+}
+
 TEST(Places, HeadingsTellNamespacesApart) {
   const Observation observation = import_one(
       "node$ cat /proc/sys/net/core/somaxconn\n32768\n"

@@ -89,6 +89,12 @@ bool begins(std::string_view line) {
   return entry && !entry->counter.empty() && line.find(':') == std::string_view::npos;
 }
 
+// A sentence about listeners, with or without its number.
+bool names_a_queue(std::string_view line) {
+  return line.find(kSentences[0].text) != std::string_view::npos ||
+         line.find("SYNs to LISTEN sockets") != std::string_view::npos;
+}
+
 // Lines of a section that are no counters: "Quick ack mode was activated 9 times", "ICMP input
 // histogram:".
 bool belongs(std::string_view line) { return line.starts_with("    ") || line.starts_with('\t'); }
@@ -122,6 +128,10 @@ Reading read_netstat_statistics(Lines lines, const Typed& /*typed*/) {
       continue;
     }
     const auto entry = parse_entry(line, section);
+    if (!entry && names_a_queue(line)) {
+      reading.problems.push_back(
+          {lines[reading.used].number, "a line of netstat -s has no number"});
+    }
     if (!entry && !belongs(line)) break;
     if (!entry || entry->counter.empty()) continue;
     if (!is_new(entry->counter)) break;

@@ -89,7 +89,8 @@ std::optional<Prefix> parse_prefix(std::string_view text) {
   if ((inner[0] == '/' || inner[0] == '~') && all_of(inner, "._-/~ ")) {
     return Prefix{"/ #", false, false};
   }
-  // "node-1:~", "pod".
+  // "node-1:~", "pod", and "node-1:~ " of SUSE.
+  inner = trim(inner);
   const std::string_view name = trim(inner.substr(0, inner.find(':')));
   if (name.empty() || !all_of(name, "._-") || !all_of(inner, "._-/~:")) return std::nullopt;
   return Prefix{std::string(name), true, false};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <set>
 
 #include "base/text.h"
@@ -72,6 +73,19 @@ bool looks_like_evidence(std::string_view line) {
   return parse_int<std::uint64_t>(words[0]).has_value() && has("LISTEN");
 }
 
+// "and a minute later:" between two samples is no other host's name.
+bool tells_of_time(std::string_view line) {
+  constexpr std::array<std::string_view, 15> kWords = {
+      "later", "again", "after", "before", "then",  "second", "minute", "hour",
+      "now",   "first", "next",  "sample", "sleep", "sec",    "min"};
+  std::string lower;
+  for (const char c : line) {
+    lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return std::ranges::any_of(
+      kWords, [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+}
+
 class Session {
  public:
   Session(Lines lines, std::string_view command) : lines_(lines) {
@@ -107,6 +121,7 @@ class Session {
     } else if (looks_like_evidence(line.text)) {
       result_.problems.push_back({line.number, "it is in no form that acceptq knows"});
     }
+    if (!tells_of_time(line.text)) ++moment_.said;
     fresh_ = false;
     ++at_;
   }
@@ -248,6 +263,8 @@ std::optional<double> seconds_between(const Moment& from, const Moment& to) {
   if (to.slept > from.slept) return to.slept - from.slept;
   return std::nullopt;
 }
+
+bool may_be_compared(const Moment& from, const Moment& to) { return from.said == to.said; }
 
 Recognised recognise(Lines lines, std::string_view command) {
   return Session(lines, command).run();

@@ -18,9 +18,12 @@ struct Moment {
   std::optional<double> at;  // by the last date, watch or prompt with a clock before it
   std::uint32_t told = 0;    // how many of these there have been
   double slept = 0;          // by `sleep` since the beginning
+  std::uint32_t said = 0;    // lines before it that are neither evidence nor of time: "node B:"
 };
 
 [[nodiscard]] std::optional<double> seconds_between(const Moment& from, const Moment& to);
+// Whether the two can be of one thing: between them nothing was said that may name another.
+[[nodiscard]] bool may_be_compared(const Moment& from, const Moment& to);
 
 struct Block {
   std::string context;  // "pod shop/web-1", "host node-1"; empty: the text does not say where

@@ -8,25 +8,42 @@
 namespace acceptq::imports {
 namespace {
 
-// Limits by socket, of those that there is one of.
-std::map<std::string, QueueLimit> limits_of(const ListenerTable& table) {
+struct Queue {
+  QueueLength length;
+  std::optional<QueueLimit> limit;
+};
+using Queues = std::map<std::string, Queue>;
+
+// By socket, of those that there is one of.
+Queues queues_of(const ListenerTable& table) {
   std::map<std::string, int> count;
-  std::map<std::string, QueueLimit> limits;
+  Queues queues;
   for (const ListenerRow& row : table.rows) {
     const std::string socket = socket_of(row.listener);
     ++count[socket];
-    if (row.listener.limit) limits.emplace(socket, *row.listener.limit);
+    queues.emplace(socket, Queue{row.listener.accept_queue_len, row.listener.limit});
   }
-  std::erase_if(limits, [&](const auto& entry) { return count[entry.first] > 1; });
-  return limits;
+  std::erase_if(queues, [&](const auto& entry) { return count[entry.first] > 1; });
+  return queues;
 }
 
-bool changed(const std::map<std::string, QueueLimit>& before,
-             const std::map<std::string, QueueLimit>& after) {
+// Whether something that is in both tables is not the same socket: a limit is fixed by listen(). Or
+// it may be another host's, where a heading stands between the tables and no time is told.
+bool changed(const Queues& before, const Queues& after, bool may_be_another) {
   return std::ranges::any_of(after, [&](const auto& entry) {
-    const auto earlier = before.find(entry.first);
-    return earlier != before.end() && earlier->second != entry.second;
+    const auto found = before.find(entry.first);
+    if (found == before.end()) return false;
+    const Queue& earlier = found->second;
+    const Queue& now = entry.second;
+    const bool other_limit = earlier.limit && now.limit && *earlier.limit != *now.limit;
+    return other_limit || (may_be_another && earlier.length != now.length);
   });
+}
+
+bool may_be_another(const Placed& earlier, const Placed& now) {
+  const Moment& from = earlier.block->moment;
+  const Moment& to = now.block->moment;
+  return earlier.text == now.text && !may_be_compared(from, to) && !seconds_between(from, to);
 }
 
 }  // namespace
@@ -102,17 +119,18 @@ Chosen choose_value(const std::string& name, const std::vector<PlacedSetting>& o
 std::vector<Scene> scenes_of(const std::string& context, const std::vector<Placed>& blocks) {
   std::vector<Scene> scenes(1);
   scenes.back().context = context;
-  std::map<std::string, QueueLimit> known;
+  Queues known;
   std::size_t order = 0;
   for (const Placed& placed : blocks) {
     ++order;
     if (const auto* table = std::get_if<ListenerTable>(&placed.block->piece)) {
-      const auto limits = limits_of(*table);
-      if (changed(known, limits)) {
+      const Queues queues = queues_of(*table);
+      const auto& earlier = scenes.back().tables;
+      if (changed(known, queues, !earlier.empty() && may_be_another(earlier.back(), placed))) {
         scenes.push_back({.context = context});
         known.clear();
       }
-      for (const auto& [socket, limit] : limits) known[socket] = limit;
+      for (const auto& [socket, queue] : queues) known[socket] = queue;
       if (scenes.back().tables.empty()) scenes.back().first_table = order;
       scenes.back().tables.push_back(placed);
     } else if (std::holds_alternative<CounterSample>(placed.block->piece)) {
