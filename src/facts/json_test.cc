@@ -25,7 +25,16 @@ Observation sample() {
   ns.sysctls[kSomaxconn] = {.state = SysctlState::kValue, .value = 128};
   ns.sysctls[kFastopen] = {.reason = "denied"};
   ns.counters["TcpExtListenDrops"] = 18446744073709551615U;
-  after.namespaces = {ns};
+  Namespace pasted;
+  pasted.id = NetnsId(1);
+  pasted.pasted = Pasted{.label = "pod shop/web",
+                         .all_listeners = true,
+                         .compared = true,
+                         .seconds = 10,
+                         .pod = Pod{.ns = "shop", .name = "web"},
+                         .container = Container{.id = "49b4"}};
+  after.namespaces = {pasted, ns};
+  observation.imported = true;
   Listener tcp;
   tcp.netns = ns.id;
   tcp.address = *IpAddress::parse("::1");
@@ -36,6 +45,7 @@ Observation sample() {
   tcp.resized_from = QueueLimit(5);
   tcp.drops = 7;
   tcp.closed = true;
+  tcp.pasted_at = "a b:12";
   tcp.owners = {{.pid = Pid(3985), .fd = 6}};
   Listener local;
   local.protocol = Protocol::kUnix;

@@ -1,5 +1,7 @@
 #include "import/prompt.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -180,7 +182,8 @@ Entered enter_pod(Words words) {
   for (std::size_t i = 1; i < words.size(); ++i) {
     const std::string_view word = words[i];
     if (word == "--") {
-      return pod.empty() ? Entered{} : enter("pod " + ns + pod, words.subspan(i + 1));
+      return pod.empty() ? Entered{}
+                         : enter(fmt::format("pod {}{}", ns, pod), words.subspan(i + 1));
     }
     if ((word == "-n" || word == "--namespace") && i + 1 < words.size()) {
       ns = std::string(words[++i]) + "/";
@@ -191,11 +194,11 @@ Entered enter_pod(Words words) {
       ++i;
     } else if (!word.starts_with('-') && word != "exec") {
       // Without "--" the first word behind the pod was the command, in kubectl of old.
-      if (!pod.empty()) return enter("pod " + ns + pod, words.subspan(i));
+      if (!pod.empty()) return enter(fmt::format("pod {}{}", ns, pod), words.subspan(i));
       pod = word.starts_with("pod/") ? word.substr(4) : word;
     }
   }
-  return pod.empty() ? Entered{} : enter("pod " + ns + pod, {});
+  return pod.empty() ? Entered{} : enter(fmt::format("pod {}{}", ns, pod), {});
 }
 
 Entered enter_container(Words words) {
