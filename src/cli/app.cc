@@ -51,7 +51,16 @@ void define_check(CLI::App& app, Parsed& parsed) {
   add_text(*check, "--exec", options.exec, "run COMMAND with sh at that moment; see acceptq(1)")
       ->type_name("COMMAND")
       ->needs(until);
-  check->add_flag("--json", options.json, "print the report as JSON, schema acceptq.report/1");
+  CLI::Option* format = add_choice<ReportFormat>(*check, "--format", options.format,
+                                                 {{"text", ReportFormat::kText},
+                                                  {"json", ReportFormat::kJson},
+                                                  {"markdown", ReportFormat::kMarkdown}},
+                                                 "how to write the report (default text)");
+  check
+      ->add_flag_callback(
+          "--json", [&options] { options.format = ReportFormat::kJson; },
+          "the same as --format json: schema acceptq.report/1")
+      ->excludes(format);
   check->add_flag("--all", options.all, "list every listener");
   check->add_flag("--verbose,-v", options.verbose,
                   "say all that is known of each listener in trouble, and every way to help it");

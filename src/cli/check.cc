@@ -15,6 +15,8 @@
 #include "cli/terminal.h"
 #include "diagnose/comparison.h"
 #include "facts/json.h"
+#include "render/document_markdown.h"
+#include "render/report_document.h"
 #include "render/report_json.h"
 #include "render/report_text.h"
 #include "select/selection.h"
@@ -49,6 +51,27 @@ int exit_code(const answer::Answer& answer, FailOn fail_on) {
   const bool blind =
       std::ranges::any_of(answer.observation.after.blind_spots, &facts::BlindSpot::unobserved);
   return blind ? kExitBlind : kExitNothingWrong;
+}
+
+std::string in_format(const CheckOptions& options, const answer::Answer& answer,
+                      const diagnose::Comparison* baseline, const render::TermStyle& style) {
+  const auto document = [&] {
+    return render::report_document(
+        answer.report, answer.observation,
+        {.all = options.all, .verbose = options.verbose, .baseline = baseline});
+  };
+  switch (options.format) {
+    case ReportFormat::kJson:
+      return render::report_json(answer.report, answer.observation, render::JsonLayout::kIndented,
+                                 baseline);
+    case ReportFormat::kMarkdown:
+      return render::markdown(document());
+    case ReportFormat::kText:
+      break;
+  }
+  return render::report_text(
+      answer.report, answer.observation,
+      {.style = style, .all = options.all, .verbose = options.verbose, .baseline = baseline});
 }
 
 }  // namespace
@@ -117,19 +140,11 @@ int run_check(const CheckOptions& options) {
     comparison = diagnose::compare({(*before)->observation, (*before)->report},
                                    {answer->observation, answer->report});
   }
-  const diagnose::Comparison* baseline = comparison ? &*comparison : nullptr;
   const int code = lost ? kExitUsage : exit_code(*answer, options.fail_on);
   // One of the two only can have standard output, and a recording must be alone there.
   const bool aside = save && save->is_stdout();
   const render::TermStyle style = style_of(aside ? STDERR_FILENO : STDOUT_FILENO, options.color);
-  const std::string text = options.json
-                               ? render::report_json(answer->report, answer->observation,
-                                                     render::JsonLayout::kIndented, baseline)
-                               : render::report_text(answer->report, answer->observation,
-                                                     {.style = style,
-                                                      .all = options.all,
-                                                      .verbose = options.verbose,
-                                                      .baseline = baseline});
+  const std::string text = in_format(options, *answer, comparison ? &*comparison : nullptr, style);
   if (!aside) return finish(text, code);
   print_err(text);
   return code;

@@ -21,6 +21,7 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitBlind = 3;
 
 enum class FailOn { kNotice, kWarning, kCritical, kNever };
+enum class ReportFormat { kText, kJson, kMarkdown };
 enum class ColorWhen { kAuto, kAlways, kNever };
 
 struct CheckOptions {
@@ -29,7 +30,7 @@ struct CheckOptions {
   bool until_overflow = false;  // then `seconds` is how long to wait for one
   bool packets = false;         // look at packets rather than trace
   std::string exec;             // a command to run when it comes; empty: none
-  bool json = false;
+  ReportFormat format = ReportFormat::kText;
   bool all = false;
   bool verbose = false;
   std::optional<std::string> save;  // a file; "-": standard output

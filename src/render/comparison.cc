@@ -108,37 +108,52 @@ Json side_json(const Side& side) {
           {"wait_ms", opt(side.wait_ms)}};
 }
 
-std::string one_text(const TermStyle& style, const ListenerComparison& one,
-                     const facts::Observation& now) {
+ComparedListener compared(const TermStyle& style, const ListenerComparison& one,
+                          const facts::Observation& now) {
   const facts::Listener* listener = one.key.empty() ? nullptr : listener_of(now, one.key);
   if (listener == nullptr) {
-    return wrap(style, 2, fmt::format("{}: {}", printable(one.before_key), sentence(one.outcome)));
+    return {fmt::format("{}: {}", printable(one.before_key), sentence(one.outcome)), {}};
   }
-  std::string text = wrap(
-      style, 2,
+  ComparedListener result{
       fmt::format("{} {}{}: {}", workload_name(now.after, *listener),
                   printable(facts::listener_endpoint(*listener)),
-                  one.key == one.before_key ? "" : " (another socket now)", sentence(one.outcome)));
-  text += row(style, "  refused", then_and_now(style, refused(one.before), refused(one.now)));
-  text += row(style, "  limit", then_and_now(style, limit(one.before), limit(one.now)));
+                  one.key == one.before_key ? "" : " (another socket now)", sentence(one.outcome)),
+      {{"refused", then_and_now(style, refused(one.before), refused(one.now))},
+       {"limit", then_and_now(style, limit(one.before), limit(one.now))}}};
   if (one.before.wait_ms || one.now.wait_ms) {
-    text += row(style, "  waited", then_and_now(style, wait(one.before), wait(one.now)));
+    result.rows.push_back({"waited", then_and_now(style, wait(one.before), wait(one.now))});
   }
-  return text;
+  return result;
 }
 
 }  // namespace
 
+std::string comparison_title(const diagnose::Comparison& comparison) {
+  // Pasted text tells no time of day that could be relied on.
+  return "compared with " +
+         (comparison.realtime_ns != 0 ? utc_time(comparison.realtime_ns) : "what was pasted");
+}
+
+std::vector<ComparedListener> compared_listeners(const TermStyle& style,
+                                                 const diagnose::Comparison& comparison,
+                                                 const facts::Observation& now) {
+  if (comparison.listeners.empty()) {
+    return {{"every listener was healthy then: there is nothing to compare", {}}};
+  }
+  std::vector<ComparedListener> listeners;
+  for (const ListenerComparison& one : comparison.listeners) {
+    listeners.push_back(compared(style, one, now));
+  }
+  return listeners;
+}
+
 std::string comparison_text(const TermStyle& style, const diagnose::Comparison& comparison,
                             const facts::Observation& now) {
-  // Pasted text tells no time of day that could be relied on.
-  const std::string when =
-      comparison.realtime_ns != 0 ? utc_time(comparison.realtime_ns) : "what was pasted";
-  std::string text = "\n" + ink(style, Ink::kBold, "compared with " + when) + "\n";
-  if (comparison.listeners.empty()) {
-    return text + wrap(style, 2, "every listener was healthy then: there is nothing to compare");
+  std::string text = "\n" + ink(style, Ink::kBold, comparison_title(comparison)) + "\n";
+  for (const ComparedListener& one : compared_listeners(style, comparison, now)) {
+    text += wrap(style, 2, one.what_became);
+    for (const Row& each : one.rows) text += row(style, "  " + each.label, each.text);
   }
-  for (const ListenerComparison& one : comparison.listeners) text += one_text(style, one, now);
   return text;
 }
 

@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <string_view>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -63,12 +64,9 @@ std::string some(std::uint64_t count, std::string_view what) {
 }
 
 // "  SYNs          12 received …", its further lines indented.
-void add_row(const TermStyle& style, std::string_view name, const std::string& row,
-             std::string& text) {
-  if (row.empty()) return;
+std::string row_text(const TermStyle& style, const Row& row) {
   constexpr int kIndent = 14;
-  const std::string label = fmt::format("  {:<12}", name);
-  text += label + wrap(style, kIndent, row).substr(kIndent);
+  return fmt::format("  {:<12}", row.label) + wrap(style, kIndent, row.text).substr(kIndent);
 }
 
 std::string milliseconds(std::uint64_t ns) { return duration_text(static_cast<double>(ns) / 1e6); }
@@ -115,36 +113,27 @@ std::string clients_row(const Ledger& ledger) {
 
 }  // namespace
 
-std::string ledger_text(const TermStyle& style, const Ledger& ledger,
-                        const facts::Snapshot& snapshot) {
-  const facts::Listener* listener = facts::find_listener(snapshot, ledger);
-  std::string text = "\n" + ink(style, Ink::kBold, endpoint(ledger.address, ledger.port)) + "  " +
-                     printable(whose(snapshot, listener)) +
-                     (ledger.closed_at_ns ? "  (closed)" : "") + "\n";
-  add_row(style, "SYNs",
-          joined({some(value(ledger, kSynReceived), "received"),
-                  some(value(ledger, kSynQueued), "queued"),
-                  some(value(ledger, kSynCookie), "answered by a cookie"),
-                  some(value(ledger, kSynFastopen), "by Fast Open"),
-                  some(value(ledger, kSynDuplicate), "repeated"),
-                  refusals_of(ledger, kSynRefusedAcceptFull, kSynRefusedOther)}),
-          text);
-  add_row(style, "SYN-ACKs",
-          joined({some(value(ledger, kSynackSent), "sent"),
-                  some(value(ledger, kSynackRetransmitted), "retransmitted"),
-                  some(value(ledger, kSynackFailed), "failed")}),
-          text);
-  add_row(style, "final ACKs",
-          joined({some(value(ledger, kAckQueued), "into the accept queue"),
-                  refusals_of(ledger, kAckRefusedFull, kCookieAckRefusedOther),
-                  some(value(ledger, kAckReset), "of them reset"),
-                  some(value(ledger, kCookieInvalid), "invalid cookies")}),
-          text);
-  add_row(style, "given up",
-          joined({some(value(ledger, kRequestExpired), "requests expired"),
-                  some(value(ledger, kRequestReset), "reset by the client"),
-                  some(value(ledger, kRequestUnreachable), "by ICMP")}),
-          text);
+std::vector<Row> ledger_rows(const Ledger& ledger, const facts::Listener* listener) {
+  std::vector<Row> rows;
+  const auto add = [&rows](std::string_view label, std::string text) {
+    if (!text.empty()) rows.push_back({.label = std::string(label), .text = std::move(text)});
+  };
+  add("SYNs", joined({some(value(ledger, kSynReceived), "received"),
+                      some(value(ledger, kSynQueued), "queued"),
+                      some(value(ledger, kSynCookie), "answered by a cookie"),
+                      some(value(ledger, kSynFastopen), "by Fast Open"),
+                      some(value(ledger, kSynDuplicate), "repeated"),
+                      refusals_of(ledger, kSynRefusedAcceptFull, kSynRefusedOther)}));
+  add("SYN-ACKs", joined({some(value(ledger, kSynackSent), "sent"),
+                          some(value(ledger, kSynackRetransmitted), "retransmitted"),
+                          some(value(ledger, kSynackFailed), "failed")}));
+  add("final ACKs", joined({some(value(ledger, kAckQueued), "into the accept queue"),
+                            refusals_of(ledger, kAckRefusedFull, kCookieAckRefusedOther),
+                            some(value(ledger, kAckReset), "of them reset"),
+                            some(value(ledger, kCookieInvalid), "invalid cookies")}));
+  add("given up", joined({some(value(ledger, kRequestExpired), "requests expired"),
+                          some(value(ledger, kRequestReset), "reset by the client"),
+                          some(value(ledger, kRequestUnreachable), "by ICMP")}));
   std::string taken =
       joined({some(value(ledger, kAccepted), "taken"),
               some(value(ledger, kAcceptedUntimed), "of them not timed"),
@@ -157,9 +146,19 @@ std::string ledger_text(const TermStyle& style, const Ledger& ledger,
   const auto p99 = timed ? facts::quantile(ledger.time_in_queue_ns, 0.99) : std::nullopt;
   if (p50) taken += fmt::format("; waited {} (half)", milliseconds(*p50));
   if (p99) taken += fmt::format(", {} (99 %)", milliseconds(*p99));
-  add_row(style, "accept()", taken, text);
-  add_row(style, "queue", queue_row(ledger, listener), text);
-  add_row(style, "clients", clients_row(ledger), text);
+  add("accept()", taken);
+  add("queue", queue_row(ledger, listener));
+  add("clients", clients_row(ledger));
+  return rows;
+}
+
+std::string ledger_text(const TermStyle& style, const Ledger& ledger,
+                        const facts::Snapshot& snapshot) {
+  const facts::Listener* listener = facts::find_listener(snapshot, ledger);
+  std::string text = "\n" + ink(style, Ink::kBold, endpoint(ledger.address, ledger.port)) + "  " +
+                     printable(whose(snapshot, listener)) +
+                     (ledger.closed_at_ns ? "  (closed)" : "") + "\n";
+  for (const Row& row : ledger_rows(ledger, listener)) text += row_text(style, row);
   return text;
 }
 

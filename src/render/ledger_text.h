@@ -3,14 +3,20 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "facts/ledger.h"
 #include "facts/snapshot.h"
+#include "render/listener_rows.h"
 #include "render/term.h"
 
 namespace acceptq::render {
 
-// Some rows, under an empty line and a title.
+// What came, step by step, and what became of it; `listener` may be null.
+[[nodiscard]] std::vector<Row> ledger_rows(const facts::Ledger& ledger,
+                                           const facts::Listener* listener);
+
+// The same as text, under an empty line and a title.
 [[nodiscard]] std::string ledger_text(const TermStyle& style, const facts::Ledger& ledger,
                                       const facts::Snapshot& snapshot);
 

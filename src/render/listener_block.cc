@@ -34,12 +34,6 @@ bool is_known_to_accept(const facts::Observation& observation, const facts::List
   return !silent && facts::holders_of(observation.after, listener).one_program() != nullptr;
 }
 
-Severity worst_severity(const std::vector<const Finding*>& findings) {
-  Severity severity = Severity::kNotice;
-  for (const Finding* finding : findings) severity = std::max(severity, finding->severity);
-  return severity;
-}
-
 // Whether all of its explanation is wanted, even where room is short: what packets prove, and what
 // not, takes more than a sentence.
 bool is_of_packets(const Finding& finding) {
@@ -48,48 +42,21 @@ bool is_of_packets(const Finding& finding) {
   });
 }
 
-std::string first_sentence(std::string_view text) {
-  const std::size_t end = text.find(". ");
-  return std::string(text.substr(0, end == std::string_view::npos ? end : end + 1));
-}
-
-const std::vector<diagnose::Remedy>& remedies_of(const std::vector<const Finding*>& findings) {
-  static const std::vector<diagnose::Remedy> kNone;
-  const auto found = std::ranges::find_if(
-      findings, [](const Finding* finding) { return !finding->remedies.empty(); });
-  return found != findings.end() ? (*found)->remedies : kNone;
-}
-
 // Whose, and where.
 std::string title(const TermStyle& style, const facts::Observation& observation,
                   const facts::Listener& listener, const ListenerReport& report,
                   Severity severity) {
-  const facts::Snapshot& after = observation.after;
-  const std::string endpoint = printable(facts::listener_endpoint(listener));
-  if (!listener.queue_seen) {
-    return mark(style, severity) + " " + ink(style, Ink::kBold, endpoint) + "\n";
+  const ListenerTitle title = title_of(observation, listener, report);
+  if (title.endpoint.empty()) {
+    return mark(style, severity) + " " + ink(style, Ink::kBold, title.name) + "\n";
   }
-  const std::string workload = workload_name(after, listener);
-  const std::string owner = owner_name(after, listener);
-  std::string text = mark(style, severity) + " ";
-  // A plain process is called by its own name, which the owner says again, with the pid.
-  const bool named_twice = owner.starts_with(workload + " (");
-  const std::string holders = owner.empty() || is_known_to_accept(observation, listener, report)
-                                  ? owner
-                                  : (listener.closed ? "was held by " : "held by ") + owner;
-  text += ink(style, Ink::kBold, named_twice ? holders : workload);
-  if (!owner.empty() && !named_twice) text += "   " + holders;
-  // An endpoint without an owner is found in its namespace alone.
-  const facts::Namespace* ns = facts::find_namespace(after, listener.netns);
-  const bool is_here = ns != nullptr && (ns->is_host == true || ns->own_container);
-  const std::string where =
-      owner.empty() && !is_here && workload != namespace_name(after, listener.netns)
-          ? "   " + namespace_name(after, listener.netns)
-          : "";
-  const int wanted = 2 + (named_twice ? 0 : columns(workload) + 3) + columns(holders) + 3 +
-                     columns(endpoint) + columns(where);
+  std::string text = mark(style, severity) + " " + ink(style, Ink::kBold, title.name);
+  if (!title.holders.empty()) text += "   " + title.holders;
+  const std::string where = title.netns.empty() ? "" : "   " + title.netns;
+  const int wanted = 2 + columns(title.name) + (title.holders.empty() ? 0 : 3) +
+                     columns(title.holders) + 3 + columns(title.endpoint) + columns(where);
   text += wanted > style.width ? "\n  " : "   ";
-  text += ink(style, Ink::kBold, endpoint) + where + "\n";
+  text += ink(style, Ink::kBold, title.endpoint) + where + "\n";
   return text;
 }
 
@@ -122,17 +89,11 @@ std::string why(const TermStyle& style, const std::vector<const Finding*>& findi
 std::string numbers(const TermStyle& style, const facts::Observation& observation,
                     const facts::Listener& listener, const ListenerReport& report,
                     const std::vector<const Finding*>& findings) {
-  const std::string timeline = timeline_text(style, observation, listener);
-  return why(style, findings) +
-         row(style, "accept queue", queue_text(style, listener, report, !timeline.empty())) +
-         row(style, "", timeline) +
-         row(style, "SYN queue", syn_queue_text(style, listener, report)) +
-         row(style, "refused", refused_text(observation, listener, report)) +
-         row(style, "unanswered", unanswered_text(report)) +
-         row(style, "packets", captured_text(report)) +
-         row(style, "clients", clients_text(report)) + row(style, "accepted", rates_text(report)) +
-         row(style, "waited", time_in_queue_text(report)) +
-         row(style, "limit set by", limit_text(observation, listener, report));
+  std::string text = why(style, findings);
+  for (const Row& each : listener_facts(style, observation, listener, report)) {
+    text += row(style, each.label, each.text);
+  }
+  return text;
 }
 
 // The same in fewer lines. Handshakes under way matter where a finding is about them.
@@ -160,6 +121,56 @@ std::string short_numbers(const TermStyle& style, const facts::Observation& obse
 }
 
 }  // namespace
+
+Severity worst_severity(const std::vector<const Finding*>& findings) {
+  Severity severity = Severity::kNotice;
+  for (const Finding* finding : findings) severity = std::max(severity, finding->severity);
+  return severity;
+}
+
+const std::vector<diagnose::Remedy>& remedies_of(const std::vector<const Finding*>& findings) {
+  static const std::vector<diagnose::Remedy> kNone;
+  const auto found = std::ranges::find_if(
+      findings, [](const Finding* finding) { return !finding->remedies.empty(); });
+  return found != findings.end() ? (*found)->remedies : kNone;
+}
+
+ListenerTitle title_of(const facts::Observation& observation, const facts::Listener& listener,
+                       const ListenerReport& report) {
+  const facts::Snapshot& after = observation.after;
+  const std::string endpoint = printable(facts::listener_endpoint(listener));
+  if (!listener.queue_seen) return {.name = endpoint, .holders = "", .endpoint = "", .netns = ""};
+  const std::string workload = workload_name(after, listener);
+  const std::string owner = owner_name(after, listener);
+  // A plain process is called by its own name, which the owner says again, with the pid.
+  const bool named_twice = owner.starts_with(workload + " (");
+  const std::string holders = owner.empty() || is_known_to_accept(observation, listener, report)
+                                  ? owner
+                                  : (listener.closed ? "was held by " : "held by ") + owner;
+  // An endpoint without an owner is found in its namespace alone.
+  const facts::Namespace* ns = facts::find_namespace(after, listener.netns);
+  const bool is_here = ns != nullptr && (ns->is_host == true || ns->own_container);
+  const std::string netns = namespace_name(after, listener.netns);
+  return {.name = named_twice ? holders : workload,
+          .holders = named_twice ? "" : holders,
+          .endpoint = endpoint,
+          .netns = owner.empty() && !is_here && workload != netns ? netns : ""};
+}
+
+std::vector<Row> listener_facts(const TermStyle& style, const facts::Observation& observation,
+                                const facts::Listener& listener, const ListenerReport& report) {
+  const std::string timeline = timeline_text(style, observation, listener);
+  return {{"accept queue", queue_text(style, listener, report, !timeline.empty())},
+          {"", timeline},
+          {"SYN queue", syn_queue_text(style, listener, report)},
+          {"refused", refused_text(observation, listener, report)},
+          {"unanswered", unanswered_text(report)},
+          {"packets", captured_text(report)},
+          {"clients", clients_text(report)},
+          {"accepted", rates_text(report)},
+          {"waited", time_in_queue_text(report)},
+          {"limit set by", limit_text(observation, listener, report)}};
+}
 
 std::string findings_row(const TermStyle& style, const std::vector<const Finding*>& findings) {
   std::string told;
@@ -230,15 +241,19 @@ std::string places(const std::vector<ListenerInTrouble>& group) {
 
 }  // namespace
 
+GroupTitle title_of(const facts::Snapshot& after, const std::vector<ListenerInTrouble>& group) {
+  return {.who = fmt::format("{} listeners of {}", group.size(), whose(after, group)),
+          .rest = places(group) + " are in the same trouble"};
+}
+
 std::string listener_group_block(const TermStyle& style, const facts::Observation& observation,
                                  const std::vector<ListenerInTrouble>& group) {
   constexpr std::size_t kMostShown = 5;
   const facts::Snapshot& after = observation.after;
   const ListenerInTrouble& first = group.front();
-  std::string text =
-      mark(style, worst_severity(*first.findings)) + " " +
-      ink(style, Ink::kBold, fmt::format("{} listeners of {}", group.size(), whose(after, group))) +
-      places(group) + " are in the same trouble\n";
+  const GroupTitle title = title_of(after, group);
+  std::string text = mark(style, worst_severity(*first.findings)) + " " +
+                     ink(style, Ink::kBold, title.who) + title.rest + "\n";
   std::size_t shown = 0;
   for (const ListenerInTrouble& each : group) {
     if (shown == kMostShown) break;

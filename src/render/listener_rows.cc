@@ -29,6 +29,14 @@ std::string fullness(const ListenerReport& report, bool shows_timeline) {
   return fmt::format("full in {:.0f} % of the samples", std::clamp(*share * 100, 1.0, 99.0));
 }
 
+// Behind a number and a blank; empty for a style without bars.
+std::string bar_beside(const TermStyle& style, std::uint64_t length, std::uint64_t capacity) {
+  constexpr int kBar = 20;
+  const double share = static_cast<double>(length) / static_cast<double>(capacity);
+  const std::string drawn = bar(style, share, kBar);
+  return drawn.empty() ? "" : " " + drawn;
+}
+
 }  // namespace
 
 // What is little keeps a digit behind the point: "0.4", "12", and "0" for nothing at all.
@@ -72,10 +80,9 @@ std::string queue_text(const TermStyle& style, const facts::Listener& listener,
                        report.longest.value(), listener.limit->value());
   }
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
-  constexpr int kBar = 20;
-  const double share = static_cast<double>(length) / static_cast<double>(capacity);
-  std::string text = fmt::format("{} of {} {} {}", length, listener.limit->value(),
-                                 bar(style, share, kBar), fullness(report, shows_timeline));
+  std::string text =
+      fmt::format("{} of {}{} {}", length, listener.limit->value(),
+                  bar_beside(style, length, capacity), fullness(report, shows_timeline));
   if (const std::uint32_t gone = listener.waiting_hung_up.value_or(0); gone > 0) {
     const std::string who =
         gone > 1 && gone == listener.waiting_seen ? "all" : fmt::format("{} of those", gone);
@@ -91,9 +98,7 @@ std::string syn_queue_text(const TermStyle& style, const facts::Listener& listen
   const std::uint32_t length = *listener.syn_queue_len;
   std::string text = counted(length, "handshake", "handshakes") + " under way";
   if (const auto& capacity = report.syn_queue_capacity; capacity && *capacity > 0) {
-    constexpr int kBar = 20;
-    const double share = static_cast<double>(length) / static_cast<double>(*capacity);
-    text = fmt::format("{} of {} {}", length, *capacity, bar(style, share, kBar));
+    text = fmt::format("{} of {}{}", length, *capacity, bar_beside(style, length, *capacity));
   }
   if (report.cookies == diagnose::Cookies::kOff) text += " SYN cookies are off";
   return text;
@@ -191,6 +196,11 @@ std::string time_in_queue_text(const ListenerReport& report) {
     text += fmt::format(", {} for 99 %", duration_text(*p99));
   }
   return text + ", between handshake and accept()";
+}
+
+std::string first_sentence(std::string_view text) {
+  const std::size_t end = text.find(". ");
+  return std::string(text.substr(0, end == std::string_view::npos ? end : end + 1));
 }
 
 std::string limit_text(const facts::Observation& observation, const facts::Listener& listener,

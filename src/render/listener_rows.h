@@ -10,6 +10,12 @@
 
 namespace acceptq::render {
 
+// A label and what is to be said under it.
+struct Row {
+  std::string label;
+  std::string text;
+};
+
 // Columns between a row's beginning and its text, besides two blanks.
 inline constexpr int kLabel = 15;
 
@@ -19,6 +25,8 @@ inline constexpr int kLabel = 15;
 
 // Events per second: "0.4", "12".
 [[nodiscard]] std::string rate_text(double per_second);
+
+[[nodiscard]] std::string first_sentence(std::string_view text);
 
 [[nodiscard]] std::string mark(const TermStyle& style, diagnose::Severity severity);
 

@@ -21,21 +21,25 @@ std::string summary_text(const TermStyle& style, const std::vector<Remedy>& reme
 }
 
 std::string content_text(const TermStyle& style, const Remedy& remedy) {
-  // The content of this form is a sentence; all others' is text to copy, which keeps its lines.
-  if (remedy.form == "cause") return row(style, "", "   " + printable(remedy.content));
+  if (!is_to_copy(remedy)) return row(style, "", "   " + printable(remedy.content));
   return text_to_copy(remedy.content, kLabel + 7);
 }
 
-// Several ways to the same end: what comes then is said once, behind the last of them.
 std::string then_text(const TermStyle& style, const std::vector<Remedy>& remedies, std::size_t i) {
-  const bool said_later = i + 1 < remedies.size() && remedies[i + 1].then == remedies[i].then;
-  if (remedies[i].then.empty() || said_later) return "";
-  return row(style, "", fmt::format("   Then {}", printable(remedies[i].then)));
+  const std::string then = then_sentence(remedies, i);
+  return then.empty() ? "" : row(style, "", "   " + printable(then));
 }
 
 int lines_of(std::string_view text) { return static_cast<int>(std::ranges::count(text, '\n')); }
 
 }  // namespace
+
+bool is_to_copy(const Remedy& remedy) { return remedy.form != "cause"; }
+
+std::string then_sentence(const std::vector<Remedy>& remedies, std::size_t i) {
+  const bool said_later = i + 1 < remedies.size() && remedies[i + 1].then == remedies[i].then;
+  return remedies[i].then.empty() || said_later ? "" : "Then " + remedies[i].then;
+}
 
 std::string text_to_copy(std::string_view text, int indent) {
   std::string lines;

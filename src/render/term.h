@@ -10,7 +10,8 @@ namespace acceptq::render {
 struct TermStyle {
   bool color = false;
   bool unicode = true;
-  int width = 80;  // columns
+  int width = 80;    // columns
+  bool bars = true;  // shares drawn as bars; elsewhere than in a terminal they are noise
 };
 
 enum class Ink { kPlain, kBold, kDim, kRed, kYellow, kGreen };
@@ -36,7 +37,8 @@ enum class Ink { kPlain, kBold, kDim, kRed, kYellow, kGreen };
 // The last `count` columns of `text`.
 [[nodiscard]] std::string_view last_columns(std::string_view text, int count);
 
-// "██████░░░░", `width` columns, `share` of them filled (at least one where share > 0).
+// "██████░░░░", `width` columns, `share` of them filled (at least one where share > 0). Empty for a
+// style without bars.
 [[nodiscard]] std::string bar(const TermStyle& style, double share, int width);
 
 }  // namespace acceptq::render

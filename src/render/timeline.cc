@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace acceptq::render {
@@ -29,17 +30,17 @@ std::string sparkline(const TermStyle& style, const std::vector<std::uint32_t>& 
   return text;
 }
 
-std::string timeline_text(const TermStyle& style, const facts::Observation& observation,
-                          const facts::Listener& listener) {
+std::optional<QueueCourse> queue_course(const facts::Observation& observation,
+                                        const facts::Listener& listener, std::size_t most) {
   const auto line = observation.timeline.find(facts::listener_key(listener));
   if (!observation.incident || !listener.limit || line == observation.timeline.end() ||
       line->second.empty()) {
-    return "";
+    return std::nullopt;
   }
   const std::vector<facts::QueuePoint>& points = line->second;
   const std::int64_t begin = points.front().at_ns;
   const std::int64_t end = points.back().at_ns;
-  const std::size_t width = std::min<std::size_t>(points.size(), 40);
+  const std::size_t width = std::min<std::size_t>(points.size(), most);
   std::vector<std::uint32_t> longest(width);
   std::size_t filled = 0;  // columns up to here; one without a look is like the one before
   std::uint32_t last = 0;
@@ -53,10 +54,24 @@ std::string timeline_text(const TermStyle& style, const facts::Observation& obse
     longest[column] = std::max(longest[column], last);
   }
   const std::int64_t at = observation.incident->at_ns;
-  return fmt::format("{} from {:.1f} s before the overflow to {:.1f} s after",
-                     sparkline(style, longest, facts::accept_queue_capacity(*listener.limit)),
-                     static_cast<double>(at - begin) / kNsPerSecond,
-                     static_cast<double>(end - at) / kNsPerSecond);
+  return QueueCourse{.before_s = static_cast<double>(at - begin) / kNsPerSecond,
+                     .after_s = static_cast<double>(end - at) / kNsPerSecond,
+                     .longest = std::move(longest),
+                     .limit = *listener.limit};
+}
+
+std::string span_text(const QueueCourse& course) {
+  return fmt::format("from {:.1f} s before the overflow to {:.1f} s after", course.before_s,
+                     course.after_s);
+}
+
+std::string timeline_text(const TermStyle& style, const facts::Observation& observation,
+                          const facts::Listener& listener) {
+  constexpr std::size_t kMost = 40;
+  const auto course = queue_course(observation, listener, kMost);
+  if (!course) return "";
+  return sparkline(style, course->longest, facts::accept_queue_capacity(course->limit)) + " " +
+         span_text(*course);
 }
 
 }  // namespace acceptq::render
