@@ -54,7 +54,8 @@ void define_check(CLI::App& app, Parsed& parsed) {
   CLI::Option* format = add_choice<ReportFormat>(*check, "--format", options.format,
                                                  {{"text", ReportFormat::kText},
                                                   {"json", ReportFormat::kJson},
-                                                  {"markdown", ReportFormat::kMarkdown}},
+                                                  {"markdown", ReportFormat::kMarkdown},
+                                                  {"html", ReportFormat::kHtml}},
                                                  "how to write the report (default text)");
   check
       ->add_flag_callback(

@@ -21,7 +21,7 @@ TEST(CommandLine, FillsInCheck) {
   ASSERT_NE(check, nullptr);
   EXPECT_EQ(check->selectors.size(), 2U);
   EXPECT_EQ(check->seconds, 0.5);
-  EXPECT_TRUE(check->json);
+  EXPECT_EQ(check->format, ReportFormat::kJson);
   EXPECT_TRUE(check->all);
   EXPECT_EQ(check->fail_on, FailOn::kCritical);
   EXPECT_EQ(check->scan, collect::ScanMethod::kNetlink);

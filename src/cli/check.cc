@@ -15,6 +15,7 @@
 #include "cli/terminal.h"
 #include "diagnose/comparison.h"
 #include "facts/json.h"
+#include "render/document_html.h"
 #include "render/document_markdown.h"
 #include "render/report_document.h"
 #include "render/report_json.h"
@@ -66,6 +67,8 @@ std::string in_format(const CheckOptions& options, const answer::Answer& answer,
                                  baseline);
     case ReportFormat::kMarkdown:
       return render::markdown(document());
+    case ReportFormat::kHtml:
+      return render::html(document());
     case ReportFormat::kText:
       break;
   }

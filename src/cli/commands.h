@@ -21,7 +21,7 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitBlind = 3;
 
 enum class FailOn { kNotice, kWarning, kCritical, kNever };
-enum class ReportFormat { kText, kJson, kMarkdown };
+enum class ReportFormat { kText, kJson, kMarkdown, kHtml };
 enum class ColorWhen { kAuto, kAlways, kNever };
 
 struct CheckOptions {

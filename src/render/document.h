@@ -52,7 +52,8 @@ struct Steps {
 // How long a queue was around an incident.
 struct Timeline {
   QueueCourse course;
-  std::string text;  // the same as a line of signs
+  std::string text;     // the same as a line of signs
+  std::string refused;  // how many packets meanwhile; empty: not known
 };
 
 // What became of the handshakes of one listener, from SYN to accept().

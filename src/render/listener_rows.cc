@@ -29,12 +29,14 @@ std::string fullness(const ListenerReport& report, bool shows_timeline) {
   return fmt::format("full in {:.0f} % of the samples", std::clamp(*share * 100, 1.0, 99.0));
 }
 
-// Behind a number and a blank; empty for a style without bars.
-std::string bar_beside(const TermStyle& style, std::uint64_t length, std::uint64_t capacity) {
+// How full a queue is, with what is to be said of it.
+std::string filling(const TermStyle& style, std::uint64_t length, std::uint64_t limit,
+                    std::uint64_t capacity, const std::string& words) {
   constexpr int kBar = 20;
   const double share = static_cast<double>(length) / static_cast<double>(capacity);
-  const std::string drawn = bar(style, share, kBar);
-  return drawn.empty() ? "" : " " + drawn;
+  const std::string text = fmt::format("{} of {}", length, limit);
+  if (style.bars) return text + " " + bar(style, share, kBar) + " " + words;
+  return words.empty() ? text : text + ", " + words;
 }
 
 }  // namespace
@@ -81,8 +83,7 @@ std::string queue_text(const TermStyle& style, const facts::Listener& listener,
   }
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
   std::string text =
-      fmt::format("{} of {}{} {}", length, listener.limit->value(),
-                  bar_beside(style, length, capacity), fullness(report, shows_timeline));
+      filling(style, length, listener.limit->value(), capacity, fullness(report, shows_timeline));
   if (const std::uint32_t gone = listener.waiting_hung_up.value_or(0); gone > 0) {
     const std::string who =
         gone > 1 && gone == listener.waiting_seen ? "all" : fmt::format("{} of those", gone);
@@ -96,12 +97,11 @@ std::string syn_queue_text(const TermStyle& style, const facts::Listener& listen
                            const ListenerReport& report) {
   if (listener.syn_queue_len.value_or(0) == 0) return "";
   const std::uint32_t length = *listener.syn_queue_len;
-  std::string text = counted(length, "handshake", "handshakes") + " under way";
+  const std::string off = report.cookies == diagnose::Cookies::kOff ? "SYN cookies are off" : "";
   if (const auto& capacity = report.syn_queue_capacity; capacity && *capacity > 0) {
-    text = fmt::format("{} of {}{}", length, *capacity, bar_beside(style, length, *capacity));
+    return filling(style, length, *capacity, *capacity, off);
   }
-  if (report.cookies == diagnose::Cookies::kOff) text += " SYN cookies are off";
-  return text;
+  return counted(length, "handshake", "handshakes") + " under way " + off;
 }
 
 std::string refused_text(const facts::Observation& observation, const facts::Listener& listener,

@@ -92,11 +92,13 @@ class Pages {
   }
 
   void add_row(const facts::Listener& listener, const ListenerReport& report, Table& table) const {
-    table.rows.push_back({facts::listener_endpoint(listener),
-                          workload_name(observation_.after, listener), name_of(report.verdict),
-                          std::to_string(listener.accept_queue_len.value()),
-                          listener.limit ? std::to_string(listener.limit->value()) : "?",
-                          std::to_string(report.longest.value()), opt_text(report.refused.total)});
+    table.rows.push_back(
+        {facts::listener_endpoint(listener), workload_name(observation_.after, listener),
+         name_of(report.verdict),
+         listener.queue_seen ? std::to_string(listener.accept_queue_len.value()) : "?",
+         listener.limit ? std::to_string(listener.limit->value()) : "?",
+         listener.queue_seen ? std::to_string(report.longest.value()) : "?",
+         opt_text(report.refused.total)});
   }
 
   Section trouble() {
@@ -135,7 +137,7 @@ class Pages {
       section.blocks.emplace_back(Details{{{"the worst", whole}}});
     }
     section.blocks.emplace_back(numbers(*listener, *report, *findings));
-    add_pictures(*listener, section);
+    add_pictures(*listener, *report, section);
     for (const Finding* finding : *findings) section.sections.push_back(of_finding(*finding));
     add_steps(remedies_of(*findings), section);
     return section;
@@ -155,10 +157,12 @@ class Pages {
     return details;
   }
 
-  void add_pictures(const facts::Listener& listener, Section& section) const {
+  void add_pictures(const facts::Listener& listener, const ListenerReport& report,
+                    Section& section) const {
     if (auto course = queue_course(observation_, listener, kMostParts)) {
-      section.blocks.emplace_back(
-          Timeline{std::move(*course), timeline_text(kPage, observation_, listener)});
+      section.blocks.emplace_back(Timeline{std::move(*course),
+                                           timeline_text(kPage, observation_, listener),
+                                           refused_text(observation_, listener, report)});
     }
     const auto place = static_cast<std::size_t>(&listener - observation_.after.listeners.data());
     const facts::Ledger* ledger = ledgers_[place];
@@ -218,14 +222,15 @@ class Pages {
   [[nodiscard]] Section others() const {
     const bool alone = shown_.empty();
     Section section{.title = alone ? "Listeners" : "Other listeners"};
-    const auto [listed, unlisted] = other_listeners(report_, shown_, options_.all);
+    const auto [listed, unlisted] = other_listeners(report_, observation_, shown_, options_.all);
     Table rest = table(section.title);
     for (const std::size_t i : listed) {
       add_row(observation_.after.listeners[i], report_.listeners[i], rest);
     }
     const bool more = !rest.rows.empty() || !alone;
     if (!rest.rows.empty()) section.blocks.emplace_back(std::move(rest));
-    if (unlisted > 0) section.blocks.emplace_back(Paragraph{unlisted_text(unlisted, more)});
+    if (unlisted > 0)
+      section.blocks.emplace_back(Paragraph{unlisted_text(observation_, unlisted, more)});
     return section;
   }
 

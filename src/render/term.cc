@@ -101,7 +101,6 @@ std::string wrap(const TermStyle& style, int indent, std::string_view text) {
 }
 
 std::string bar(const TermStyle& style, double share, int width) {
-  if (!style.bars) return "";
   const double clamped = std::clamp(share, 0.0, 1.0);
   int filled = static_cast<int>(std::lround(clamped * width));
   if (clamped > 0) filled = std::max(filled, 1);

@@ -37,8 +37,7 @@ enum class Ink { kPlain, kBold, kDim, kRed, kYellow, kGreen };
 // The last `count` columns of `text`.
 [[nodiscard]] std::string_view last_columns(std::string_view text, int count);
 
-// "██████░░░░", `width` columns, `share` of them filled (at least one where share > 0). Empty for a
-// style without bars.
+// "██████░░░░", `width` columns, `share` of them filled (at least one where share > 0).
 [[nodiscard]] std::string bar(const TermStyle& style, double share, int width);
 
 }  // namespace acceptq::render

@@ -39,7 +39,7 @@ struct OtherListeners {
                                              const std::set<std::string>& shown, bool all);
 
 // "2 more listeners with an empty queue (--all lists them)"
-[[nodiscard]] std::string unlisted_text(const facts::Observation& observation,
-                                        std::size_t unlisted, bool more);
+[[nodiscard]] std::string unlisted_text(const facts::Observation& observation, std::size_t unlisted,
+                                        bool more);
 
 }  // namespace acceptq::render
