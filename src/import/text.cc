@@ -75,8 +75,8 @@ std::string plain(std::string_view text) {
       out += ' ';
       i += 2;
     } else {
-      const bool control = static_cast<std::uint8_t>(text[i]) < 0x20 || text[i] == '\x7f';
-      out += control ? ' ' : text[i];
+      const auto byte = static_cast<std::uint8_t>(text[i]);
+      out += byte < 0x20 || byte == 0x7F ? ' ' : text[i];
       ++i;
     }
   }
@@ -87,7 +87,7 @@ std::string plain(std::string_view text) {
 std::string_view without_quote(std::string_view line) {
   while (true) {
     const std::size_t at = line.find_first_not_of(' ');
-    if (at == std::string_view::npos || at > 3 || line[at] != '>') return line;
+    if (at > 3 || line[at] != '>') return line;  // or nothing but blanks
     line.remove_prefix(at + 1);
     if (line.starts_with(' ')) line.remove_prefix(1);
   }

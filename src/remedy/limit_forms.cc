@@ -40,7 +40,9 @@ std::string present_backlog(const Subject& subject, const Server& server) {
   if (subject.report.limit_set_by == LimitSetBy::kSomaxconn || lacks_restart(subject)) {
     return usual ? fmt::format("{} by default", *usual) : fmt::format("{} or more", limit);
   }
-  return usual == limit ? fmt::format("{} is its default", limit) : fmt::format("now {}", limit);
+  if (usual == limit) return fmt::format("{} is its default", limit);
+  // listen() may have been given more than an unknown somaxconn granted.
+  return fmt::format("now {}{}", limit, subject.report.somaxconn ? "" : " or more");
 }
 
 // "Apache Tomcat (acceptCount) or Akka HTTP (backlog)": enough to know one's own again.
