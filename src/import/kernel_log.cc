@@ -16,7 +16,7 @@ Reading read_kernel_log(Lines lines, const Typed& /*typed*/) {
     const std::size_t at = line.find(kSays);
     if (at == std::string_view::npos) break;
     const std::string_view rest = line.substr(at + kSays.size());
-    std::string_view port = rest.substr(0, rest.find_first_of(" "));
+    std::string_view port = rest.substr(0, rest.find(' '));
     while (port.ends_with('.') || port.ends_with(',')) port.remove_suffix(1);
     if (port.empty() || port.size() > 60) break;
     dropped |= rest.find("Dropping") != std::string_view::npos;

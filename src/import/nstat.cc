@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "import/json_lines.h"
 #include "import/readers.h"
 
 namespace acceptq::imports {
@@ -32,24 +33,19 @@ bool is_rate(std::string_view word) {
 }
 
 // {"kernel":{"IpInReceives":12, …}} on one line or on many.
-Reading read_json(Lines lines) {
+Reading read_json(Lines lines, std::size_t* budget) {
   std::string text;
-  for (std::size_t used = 0; used < lines.size() && used < 2000;) {
-    if (text.size() > (std::size_t{1} << 20)) return {};
-    text += lines[used++].text + "\n";
-    if (trim(text).back() != '}') continue;
-    const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-    if (!json.is_object()) continue;
-    if (!json.contains("kernel") || !json["kernel"].is_object()) return {};
-    CounterSample sample{.form = "nstat"};
-    for (const auto& [name, value] : json["kernel"].items()) {
-      if (is_wanted(name) && value.is_number_unsigned()) {
-        sample.counters.emplace_back(name, value.get<std::uint64_t>());
-      }
+  const std::size_t used = lines_of_json(lines, budget, text);
+  if (used == 0) return {};
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("kernel") || !json["kernel"].is_object()) return {};
+  CounterSample sample{.form = "nstat"};
+  for (const auto& [name, value] : json["kernel"].items()) {
+    if (is_wanted(name) && value.is_number_unsigned()) {
+      sample.counters.emplace_back(name, value.get<std::uint64_t>());
     }
-    return {.used = used, .piece = std::move(sample)};
   }
-  return {};
+  return {.used = used, .piece = std::move(sample)};
 }
 
 }  // namespace
@@ -82,7 +78,7 @@ Reading read_nstat(Lines lines, const Typed& typed) {
   if (lines.empty()) return {};
   if (lines[0].text.starts_with('{') &&
       (lines[0].text.find("\"kernel\"") != std::string::npos || lines[0].text == "{")) {
-    return read_json(lines);
+    return read_json(lines, typed.json_budget);
   }
   Reading reading;
   CounterSample sample{.form = "nstat"};

@@ -13,7 +13,8 @@ namespace acceptq::imports {
 // What stood before the text, as far as a reader needs it: the command that was typed.
 struct Typed {
   std::string_view command;  // without prompt, sudo and what enters a container; empty: not known
-  bool fresh = false;        // nothing of what it printed has been read yet
+  std::size_t* json_budget = nullptr;  // lines_of_json()
+  bool fresh = false;                  // nothing of what it printed has been read yet
 };
 
 // ss, of every age: with Netid column or without, with a head line or without, extended (-e, -m,

@@ -135,7 +135,8 @@ class Session {
     const Lines rest = lines_.subspan(at_);
     // Indented as a whole: a table inside a list, or quoted.
     for (const auto reader : kReaders) {
-      Reading reading = reader(rest, {.command = command_, .fresh = fresh_});
+      Reading reading =
+          reader(rest, {.command = command_, .json_budget = &json_budget_, .fresh = fresh_});
       if (reading.used == 0) continue;
       if (!std::holds_alternative<std::monostate>(reading.piece)) {
         const std::size_t kind = reading.piece.index();
@@ -235,6 +236,7 @@ class Session {
   };
 
   Lines lines_;
+  std::size_t json_budget_ = std::size_t{32} << 20;
   std::size_t at_ = 0;
   Recognised result_;
   std::string base_;          // by the prompt

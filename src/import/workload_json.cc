@@ -5,40 +5,13 @@
 
 #include "base/text.h"
 #include "facts/namespace.h"
+#include "import/json_lines.h"
 #include "import/readers.h"
 
 namespace acceptq::imports {
 namespace {
 
 using Json = nlohmann::json;
-
-// The lines of one JSON value that begins at the first: up to where its brackets are closed. 0
-// where they are not.
-std::size_t lines_of_value(Lines lines, std::string& text) {
-  constexpr std::size_t kMost = std::size_t{16} << 20;
-  int depth = 0;
-  bool quoted = false;
-  bool escaped = false;
-  for (std::size_t used = 0; used < lines.size() && text.size() < kMost; ++used) {
-    for (const char c : lines[used].text) {
-      if (escaped) {
-        escaped = false;
-      } else if (quoted) {
-        escaped = c == '\\';
-        quoted = c != '"';
-      } else if (c == '"') {
-        quoted = true;
-      } else if (c == '{' || c == '[') {
-        ++depth;
-      } else if (c == '}' || c == ']') {
-        --depth;
-      }
-    }
-    text += lines[used].text + "\n";
-    if (depth <= 0) return used + 1;
-  }
-  return 0;
-}
 
 const Json* member(const Json& json, std::initializer_list<const char*> path) {
   const Json* at = &json;
@@ -97,14 +70,14 @@ std::optional<Settings> of_container(const Json& json) {
 
 }  // namespace
 
-Reading read_workload_json(Lines lines, const Typed& /*typed*/) {
+Reading read_workload_json(Lines lines, const Typed& typed) {
   if (lines.empty()) return {};
   const std::string_view first = lines[0].text;
   if (!first.starts_with('{') && !first.starts_with('[')) return {};
   // A prompt or a time stamp in brackets.
   if (first.size() > 1 && first.find('"') == std::string_view::npos && first != "[]") return {};
   std::string text;
-  const std::size_t used = lines_of_value(lines, text);
+  const std::size_t used = lines_of_json(lines, typed.json_budget, text);
   if (used == 0) return {};
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return {};
