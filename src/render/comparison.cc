@@ -141,6 +141,7 @@ std::vector<ComparedListener> compared_listeners(const TermStyle& style,
     return {{"every listener was healthy then: there is nothing to compare", {}}};
   }
   std::vector<ComparedListener> listeners;
+  listeners.reserve(comparison.listeners.size());
   for (const ListenerComparison& one : comparison.listeners) {
     listeners.push_back(compared(style, one, now));
   }

@@ -113,11 +113,13 @@ def run(program, recording, *options):
     return done.stdout.decode()
 
 
-def recordings(inputs):
+def recordings(root):
+    """The name and the bytes of each golden recording, and of those that are made of them."""
+    inputs, edits = root / "tests/golden/inputs", root / "tests/golden/edits"
     for file in sorted(inputs.glob("*.json")):
         yield file.stem, file.read_bytes()
-    for name, command in (("armed", ["jq", "-f", inputs / "armed.jq", inputs / "seed-why.json"]),
-                          ("markup-names", ["sed", "-f", inputs / "markup-names.sed", inputs / "hostile-names.json"])):
+    for name, command in (("armed", ["jq", "-f", edits / "armed.jq", inputs / "seed-why.json"]),
+                          ("markup-names", ["sed", "-f", edits / "markup-names.sed", inputs / "hostile-names.json"])):
         yield name, subprocess.run(command, capture_output=True, check=True).stdout
 
 
@@ -129,7 +131,7 @@ def is_said(what, text):
 def main():
     program, root = sys.argv[1], pathlib.Path(sys.argv[2])
     checked, bad = 0, []
-    for name, recording in recordings(root / "tests/golden/inputs"):
+    for name, recording in recordings(root):
         report = json.loads(run(program, recording, "--format", "json"))
         page, wrong = text_of_html(run(program, recording, "--format", "html"))
         bad += [f"{name}: html: {each}" for each in wrong]

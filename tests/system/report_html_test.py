@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 
+from report_formats_test import recordings, run
+
 WIDTHS = (360, 768, 1280)
 # What --blink-settings calls them.
 SCHEMES = {"dark": 0, "light": 1}
@@ -84,13 +86,11 @@ def main():
     axe = axe_source(root)
     shots = os.environ.get("ACCEPTQ_SHOTS")
     bad = looks = 0
-    environment = dict(os.environ, PATH=f"{pathlib.Path(program).resolve().parent}:{os.environ['PATH']}")
     with tempfile.TemporaryDirectory(prefix="acceptq-html-") as home:
-        for case in sorted((root / "tests/golden").glob("*-html")):
-            made = subprocess.run(["sh", "./cmd"], cwd=case, env=environment, capture_output=True, check=False)
-            text = made.stdout.decode()
+        for name, recording in recordings(root):
+            text = run(program, recording, "--format", "html")
             probed, count = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
-            assert count == 1, case
+            assert count == 1, name
             probed += f"<script>{axe}</script><script>{PROBE}</script>"
             page = pathlib.Path(home) / "page.html"
             for width in WIDTHS:
@@ -98,7 +98,7 @@ def main():
                     if shots:
                         page.write_text(FRAME.format(width=width, height=5000, page=html.escape(text)), encoding="utf-8")
                         browse(browser, page, scheme, home, f"--window-size={max(width, 500)},5000", "--hide-scrollbars",
-                               f"--screenshot={shots}/{case.name}-{width}-{scheme}.png")
+                               f"--screenshot={shots}/{name}-{width}-{scheme}.png")
                     page.write_text(FRAME.format(width=width, height=1000, page=html.escape(probed)), encoding="utf-8")
                     dom = browse(browser, page, scheme, home, "--window-size=1400,1200",
                                  "--virtual-time-budget=60000", "--dump-dom")
@@ -107,7 +107,7 @@ def main():
                     looks += 1
                     bad += len(wrong)
                     for each in wrong:
-                        print(f"{case.name} {width} {scheme}: {each}")
+                        print(f"{name} {width} {scheme}: {each}")
     print(f"{looks} looks, {bad} wrong")
     return 1 if bad or looks == 0 else 0
 
