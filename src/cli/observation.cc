@@ -24,9 +24,8 @@ namespace {
 
 // A file, or one of a bundle: text, or a capture of packets.
 struct Evidence {
-  std::string name;  // in messages and places
-  std::string text;
-  std::optional<facts::Observation> capture;
+  imports::Text text;
+  std::optional<facts::Observation> capture;  // then of the text the name alone
 };
 
 bool is_folder(const std::string& path) {
@@ -44,13 +43,14 @@ Result<std::vector<Evidence>> unpacked(std::string_view bytes, const std::string
   std::vector<Evidence> evidence;
   const auto recording = std::ranges::find(*entries, bundle::kRecordingName, &bundle::Entry::name);
   if (recording != entries->end()) {
-    evidence.push_back({.name = name, .text = std::move(recording->bytes), .capture = {}});
+    evidence.push_back(
+        {.text = {.name = name, .bytes = std::move(recording->bytes)}, .capture = {}});
     return evidence;
   }
   for (bundle::Entry& entry : *entries) {
     const bool is_whole = entries->size() == 1;
-    evidence.push_back({.name = is_whole ? name : name + ":" + entry.name,
-                        .text = std::move(entry.bytes),
+    evidence.push_back({.text = {.name = is_whole ? name : name + ":" + entry.name,
+                                 .bytes = std::move(entry.bytes)},
                         .capture = {}});
   }
   return evidence;
@@ -71,7 +71,7 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
     if (!texts) return fail(std::move(texts.error()));
     std::vector<Evidence> evidence;
     for (imports::Text& text : *texts) {
-      evidence.push_back({.name = text.name, .text = std::move(text.bytes), .capture = {}});
+      evidence.push_back({.text = std::move(text), .capture = {}});
     }
     return evidence;
   }
@@ -79,7 +79,7 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
   if (input && is_capture(*input)) {
     Result<facts::Observation> capture = read_capture(*input);
     if (!capture) return fail(std::move(capture.error()));
-    return only({.name = input->name, .text = {}, .capture = std::move(*capture)});
+    return only({.text = {.name = input->name, .bytes = {}}, .capture = std::move(*capture)});
   }
   Result<std::string> text =
       input ? read_whole(*input, facts::kLargestRecording) : fail(input.error());
@@ -95,7 +95,7 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
                              text.error().context)});
   }
   if (bundle::is_packed(*text)) return unpacked(*text, input->name);
-  return only({.name = input->name, .text = std::move(*text), .capture = {}});
+  return only({.text = {.name = input->name, .bytes = std::move(*text)}, .capture = {}});
 }
 
 bool is_json(std::string_view text) {
@@ -124,9 +124,9 @@ class Together {
   Status add(Evidence evidence) {
     std::optional<facts::Observation> packets = std::move(evidence.capture);
     const bool only_packets = packets.has_value();
-    const bool recording = !only_packets && is_recording(evidence.text);
+    const bool recording = !only_packets && is_recording(evidence.text.bytes);
     if (!only_packets && !recording) {
-      packets = imports::capture::read_tcpdump_text(evidence.text, evidence.name);
+      packets = imports::capture::read_tcpdump_text(evidence.text.bytes, evidence.text.name);
     }
     if (packets && capture_) {
       return fail(ErrorCode::kMalformed,
@@ -136,12 +136,13 @@ class Together {
     if (packets) capture_ = std::move(packets);
     if (only_packets) return {};
     if (!recording) {
-      texts_.push_back({.name = evidence.name, .bytes = std::move(evidence.text)});
+      texts_.push_back(std::move(evidence.text));
       return {};
     }
-    Result<facts::Observation> observation = read_recording(evidence.name, evidence.text);
+    Result<facts::Observation> observation =
+        read_recording(evidence.text.name, evidence.text.bytes);
     if (!observation) return fail(std::move(observation.error()));
-    recordings_.push_back({.name = evidence.name, .observation = std::move(*observation)});
+    recordings_.push_back({.name = evidence.text.name, .observation = std::move(*observation)});
     return {};
   }
 

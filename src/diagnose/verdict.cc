@@ -49,9 +49,10 @@ void conclude_refusals(const listenpath::KernelRules& rules, bool another_was_fu
 
 // Its counters have no beginning, or there are none at all.
 bool is_blind(const ListenerState& state) {
+  if (state.refusals || state.report.captured) return false;
   // netstat lists lengths without limits.
-  if (!state.listener->pasted_at.empty() && !state.listener->limit && !state.refusals) return true;
-  if (state.refusals || state.report.captured || state.listener->drops == 0U) return false;
+  if (!state.listener->pasted_at.empty() && !state.listener->limit) return true;
+  if (state.listener->drops == 0U) return false;
   return !state.ns.comparable() || (!state.ns.total("TcpExtListenDrops") && !state.listener->drops);
 }
 

@@ -141,7 +141,7 @@ TEST(Scenario, ExpectsOnlyWhatAcceptqCanSay) {
   const Bad cases[] = {
       {"verdict: overflowin",
        "t.yaml:9:19: expect: \"verdict\" must be one of overflowing, slow, "
-       "dropped_elsewhere, at_risk, unknown, overflowed, healthy, not \"overflowin\""},
+       "dropped_elsewhere, failing, at_risk, unknown, overflowed, healthy, not \"overflowin\""},
       {"limit_set_by: app",
        "t.yaml:9:24: expect: \"limit_set_by\" must be one of somaxconn, application, kernel, "
        "acceptq, unknown, not \"app\""},

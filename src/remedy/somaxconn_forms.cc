@@ -187,7 +187,9 @@ Way namespace_way(const Subject& subject) {
 
 // Nothing tells whose namespace it is: what was pasted shows no process.
 bool is_nowhere(const Subject& subject) {
-  return !in_host(subject) && inside(subject) == nullptr && !in_own_container(subject);
+  const bool is_told =
+      in_host(subject) || in_pod(subject) || in_container(subject) || in_own_container(subject);
+  return !is_told && inside(subject) == nullptr;
 }
 
 Way somewhere_way(const Subject& subject) {
