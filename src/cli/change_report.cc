@@ -28,8 +28,8 @@ std::string endpoint_of(const ExpectedLimit& limit) {
 std::string reload_sentence(const facts::ReloadStep& step) {
   const char* signal = ::sigabbrev_np(step.signal);
   std::string then = fmt::format("SIG{} has {} (pid {}) read its configuration again.",
-                                       signal != nullptr ? signal : std::to_string(step.signal),
-                                       printable(step.name), step.pid.value());
+                                 signal != nullptr ? signal : std::to_string(step.signal),
+                                 printable(step.name), step.pid.value());
   if (step.check.empty()) return then;
   return fmt::format("Where {} finds no fault, {}", config::shell_line(step.check), then);
 }
