@@ -2,47 +2,72 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fmt/format.h>
+#include <zstd.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
 namespace acceptq::bundle {
 namespace {
 
-template <int (*kFree)(archive*)>
-struct Free {
-  void operator()(archive* handle) const { kFree(handle); }
+struct FreeReader {
+  void operator()(archive* handle) const { archive_read_free(handle); }
 };
-using Reader = std::unique_ptr<archive, Free<archive_read_free>>;
-using Writer = std::unique_ptr<archive, Free<archive_write_free>>;
-
-struct FreeEntry {
-  void operator()(archive_entry* entry) const { archive_entry_free(entry); }
-};
-using EntryHead = std::unique_ptr<archive_entry, FreeEntry>;
+using Reader = std::unique_ptr<archive, FreeReader>;
 
 Error error_of(archive* handle, const std::string& what) {
   const char* why = archive_error_string(handle);
   return {ErrorCode::kMalformed, 0, what + ": " + (why != nullptr ? why : "it is damaged")};
 }
 
-la_ssize_t append(archive* handle, void* to, const void* bytes, std::size_t size) {
-  static_cast<void>(handle);
-  static_cast<std::string*>(to)->append(static_cast<const char*>(bytes), size);
-  return static_cast<la_ssize_t>(size);
-}
+// One entry of a tar archive in POSIX's form (pax(1), "ustar Interchange Format"): a head of 512
+// bytes, the bytes, and zeros up to a whole number of blocks.
+constexpr std::size_t kBlock = 512;
 
-Status add(archive* writer, const std::string& folder, const Entry& entry) {
-  const EntryHead head(archive_entry_new());
-  archive_entry_set_pathname(head.get(), (folder + "/" + entry.name).c_str());
-  archive_entry_set_size(head.get(), static_cast<la_int64_t>(entry.bytes.size()));
-  archive_entry_set_filetype(head.get(), AE_IFREG);
-  archive_entry_set_perm(head.get(), 0600);
-  const bool done = archive_write_header(writer, head.get()) == ARCHIVE_OK &&
-                    archive_write_data(writer, entry.bytes.data(), entry.bytes.size()) ==
-                        static_cast<la_ssize_t>(entry.bytes.size());
-  return done ? Status{} : fail(error_of(writer, "cannot pack " + entry.name));
+class TarHead {
+ public:
+  TarHead() : block_(kBlock, '\0') {}
+  void put(std::size_t at, std::string_view text) { block_.replace(at, text.size(), text); }
+  // In octal digits, with zeros before and a NUL behind.
+  void put_number(std::size_t at, std::size_t size, std::uint64_t value) {
+    put(at, fmt::format("{:0{}o}", value, size - 1));
+  }
+  // With the sum of all bytes, for which its own place counts as blanks.
+  [[nodiscard]] std::string finished() {
+    constexpr std::size_t kSumAt = 148;
+    put(kSumAt, "        ");
+    std::uint64_t sum = 0;
+    for (const char c : block_) sum += static_cast<unsigned char>(c);
+    put(kSumAt, fmt::format("{:06o}", sum));
+    block_[kSumAt + 6] = '\0';
+    return block_;
+  }
+
+ private:
+  std::string block_;
+};
+
+Status add(const std::string& folder, const Entry& entry, std::string& tar) {
+  constexpr std::size_t kLongestName = 99;
+  const std::string name = folder + "/" + entry.name;
+  if (name.size() > kLongestName) {
+    return fail(ErrorCode::kMalformed, "cannot pack " + name + ": the name is too long");
+  }
+  TarHead head;
+  head.put(0, name);
+  head.put_number(100, 8, 0600);  // mode
+  head.put_number(108, 8, 0);     // user
+  head.put_number(116, 8, 0);     // group
+  head.put_number(124, 12, entry.bytes.size());
+  head.put_number(136, 12, 0);  // time
+  head.put(156, "0");           // a regular file
+  head.put(257, std::string_view("ustar\00000", 8));
+  tar += head.finished() + entry.bytes;
+  tar.append((kBlock - entry.bytes.size() % kBlock) % kBlock, '\0');
+  return {};
 }
 
 // What is behind the first folder.
@@ -85,21 +110,19 @@ Reader open(std::string_view bytes) {
 }  // namespace
 
 Result<std::string> pack(const std::string& folder, const std::vector<Entry>& entries) {
-  std::string bytes;
-  const Writer writer(archive_write_new());
-  archive_write_add_filter_zstd(writer.get());
-  archive_write_set_format_pax_restricted(writer.get());
-  archive_write_set_bytes_in_last_block(writer.get(), 1);  // no padding behind the last
-  if (archive_write_open(writer.get(), &bytes, nullptr, append, nullptr) != ARCHIVE_OK) {
-    return fail(error_of(writer.get(), "cannot make an archive"));
-  }
+  std::string tar;
   for (const Entry& entry : entries) {
-    if (const Status added = add(writer.get(), folder, entry); !added) return fail(added.error());
+    if (const Status added = add(folder, entry, tar); !added) return fail(added.error());
   }
-  if (archive_write_close(writer.get()) != ARCHIVE_OK) {
-    return fail(error_of(writer.get(), "cannot make an archive"));
+  tar.append(2 * kBlock, '\0');
+  std::string packed(ZSTD_compressBound(tar.size()), '\0');
+  const std::size_t size =
+      ZSTD_compress(packed.data(), packed.size(), tar.data(), tar.size(), ZSTD_CLEVEL_DEFAULT);
+  if (ZSTD_isError(size) != 0U) {
+    return fail(ErrorCode::kIo, std::string("cannot compress: ") + ZSTD_getErrorName(size));
   }
-  return bytes;
+  packed.resize(size);
+  return packed;
 }
 
 bool is_packed(std::string_view bytes) {

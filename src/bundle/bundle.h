@@ -1,5 +1,5 @@
-// Evidence in one file: a tar archive of recordings, reports and captures, as `acceptq collect` and
-// contrib/collect.sh make it. By libarchive.
+// Evidence in one file: a tar archive of recordings, reports and captures, as `acceptq collect`
+// makes it.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,8 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
-// A tar archive, compressed by zstd, of the entries in a folder of that name.
+// A tar archive, compressed by zstd, of the entries in a folder of that name. kMalformed for a name
+// of more than 99 bytes.
 [[nodiscard]] Result<std::string> pack(const std::string& folder,
                                        const std::vector<Entry>& entries);
 
