@@ -139,7 +139,7 @@ BlindSpot doubt(const Namespace& ns, std::string reason) {
           .scope = ns.pasted->label,
           .reason = std::move(reason),
           .cost = ns.sysctls.contains(facts::kSomaxconn)
-                      ? "if another one is in force, who sets the limit is, too, another"
+                      ? "if another value is in force, somaxconn is not what limits these listeners"
                       : "who sets the limit is not known; add the value, read where the listeners "
                         "were listed"};
 }
