@@ -22,6 +22,10 @@ std::string share_read(int fd, std::uint64_t taken) {
   return fmt::format(", {} %", taken * 100 / static_cast<std::uint64_t>(status.st_size));
 }
 
+Error cannot_read(const std::string& name, const Error& error) {
+  return {error.code, error.sys_errno, fmt::format("cannot read {}: {}", name, error.context)};
+}
+
 }  // namespace
 
 Result<Input> open_input(const std::string& path) {
@@ -52,7 +56,19 @@ Result<std::string> read_whole(const Input& input, std::size_t max_bytes) {
   return rest;
 }
 
-bool is_capture(const Input& input) { return imports::capture::begins_like_capture(input.head); }
+bool is_capture(const Input& input) { return is_capture(input.head); }
+
+bool is_capture(std::string_view bytes) {
+  constexpr std::size_t kEnough = 4096;
+  return imports::capture::begins_like_capture(bytes.substr(0, kEnough));
+}
+
+Result<facts::Observation> read_capture(std::string_view bytes, const std::string& name) {
+  imports::capture::MemoryStream stream(
+      {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  Result<facts::Observation> observation = imports::capture::read_capture(stream, name);
+  return observation ? std::move(observation) : fail(cannot_read(name, observation.error()));
+}
 
 Result<facts::Observation> read_capture(const Input& input) {
   Progress progress;
@@ -64,9 +80,7 @@ Result<facts::Observation> read_capture(const Input& input) {
                                   share_read(input.fd, stream.taken())));
       });
   progress.clear();
-  if (observation) return observation;
-  return fail({observation.error().code, observation.error().sys_errno,
-               fmt::format("cannot read {}: {}", input.name, observation.error().context)});
+  return observation ? std::move(observation) : fail(cannot_read(input.name, observation.error()));
 }
 
 }  // namespace acceptq::cli

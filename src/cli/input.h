@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -24,6 +25,10 @@ struct Input {
 [[nodiscard]] Result<std::string> read_whole(const Input& input, std::size_t max_bytes);
 
 [[nodiscard]] bool is_capture(const Input& input);
+// Of a file that is in memory; the bytes outlive the call.
+[[nodiscard]] bool is_capture(std::string_view bytes);
+[[nodiscard]] Result<facts::Observation> read_capture(std::string_view bytes,
+                                                      const std::string& name);
 // As it comes: captures can be larger than memory. Shows its progress.
 [[nodiscard]] Result<facts::Observation> read_capture(const Input& input);
 

@@ -49,9 +49,15 @@ Result<std::vector<Evidence>> unpacked(std::string_view bytes, const std::string
   }
   for (bundle::Entry& entry : *entries) {
     const bool is_whole = entries->size() == 1;
-    evidence.push_back({.text = {.name = is_whole ? name : name + ":" + entry.name,
-                                 .bytes = std::move(entry.bytes)},
-                        .capture = {}});
+    const std::string own_name = is_whole ? name : name + ":" + entry.name;
+    if (is_capture(entry.bytes)) {
+      Result<facts::Observation> capture = read_capture(entry.bytes, own_name);
+      if (!capture) return fail(std::move(capture.error()));
+      evidence.push_back({.text = {.name = own_name, .bytes = {}}, .capture = std::move(*capture)});
+      continue;
+    }
+    evidence.push_back(
+        {.text = {.name = own_name, .bytes = std::move(entry.bytes)}, .capture = {}});
   }
   return evidence;
 }
@@ -89,10 +95,8 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
                             path, facts::kLargestRecording >> 20U));
   }
   if (!text) {
-    // errno's text comes last in a message; what to do, before it.
     return fail({text.error().code, text.error().sys_errno,
-                 fmt::format("{} needs a file that `acceptq check --save` wrote; {}", option,
-                             text.error().context)});
+                 fmt::format("{} needs a file; {}", option, text.error().context)});
   }
   if (bundle::is_packed(*text)) return unpacked(*text, input->name);
   return only({.text = {.name = input->name, .bytes = std::move(*text)}, .capture = {}});

@@ -28,9 +28,14 @@ Result<facts::Observation> import_texts(std::span<const Text> texts) {
   std::string foreign;
   for (const Text& text : texts) {
     const Result<std::vector<Line>> lines = normalize_text(text.bytes);
-    if (!lines) {
+    if (!lines && texts.size() == 1) {
       return fail(lines.error().code,
                   fmt::format("cannot read {}: {}", text.name, lines.error().context));
+    }
+    if (!lines) {
+      sources.push_back({.name = text.name, .recognised = {}});
+      sources.back().recognised.problems.push_back({1, lines.error().context});
+      continue;
     }
     Source source{.name = text.name, .recognised = recognise(*lines, text.command)};
     std::erase_if(source.recognised.blocks, [&](const Block& block) {
