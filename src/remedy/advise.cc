@@ -42,13 +42,6 @@ bool was_raised(const Subject& subject) {
          std::cmp_less(subject.listener.limit->value(), *subject.report.somaxconn);
 }
 
-// Somaxconn was not seen, and may be what limits the queue: no kernel's default is less than 128
-// (SOMAXCONN, include/linux/socket.h: 4096 since 5.4).
-bool may_be_somaxconn(const Subject& subject) {
-  constexpr std::uint32_t kLeast = 128;
-  return !subject.report.somaxconn && subject.listener.limit->value() >= kLeast;
-}
-
 // A longer queue is no remedy for the cause, which is named before it.
 void limit_to_bursts(std::vector<Remedy>& remedies) {
   const auto longer = std::ranges::find_if(remedies, &Remedy::lengthens);

@@ -88,10 +88,10 @@ std::string behind_backlog(const Subject& subject) {
 // Of a server that the table does not know.
 Remedy unknown_server_form(const Subject& subject) {
   const std::uint32_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
-  const LimitSetBy by = subject.report.limit_set_by;
   // It may ask for more than it got.
   const bool clamped =
-      by == LimitSetBy::kSomaxconn || (by == LimitSetBy::kUnknown && !subject.report.somaxconn);
+      subject.report.limit_set_by == LimitSetBy::kSomaxconn ||
+      (subject.report.limit_set_by == LimitSetBy::kUnknown && may_be_somaxconn(subject));
   Remedy remedy{
       .form = "application",
       .summary = fmt::format("Have {} pass a larger backlog to listen()", server_name(subject)),
@@ -135,6 +135,12 @@ std::string usual_request(const Server& server) {
   return server.asks_somaxconn
              ? fmt::format("{} asks for all that somaxconn allows", server.name)
              : fmt::format("{} asks for {} by default", server.name, *server.default_backlog);
+}
+
+bool may_be_somaxconn(const Subject& subject) {
+  constexpr std::uint32_t kLeast = 128;
+  return !subject.report.somaxconn && subject.listener.limit &&
+         subject.listener.limit->value() >= kLeast;
 }
 
 bool lacks_restart(const Subject& subject) {

@@ -15,6 +15,10 @@ void add_somaxconn_forms(const Subject& subject, std::vector<diagnose::Remedy>& 
 // The server's own backlog, or the socket unit's.
 void add_application_form(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
 
+// Somaxconn was not seen, and may be what limits the queue: no kernel's default is less than 128
+// (SOMAXCONN, include/linux/socket.h: 4096 since 5.4).
+[[nodiscard]] bool may_be_somaxconn(const Subject& subject);
+
 // Whether the limit is less than somaxconn and less than this server usually asks for, though it is
 // a usual somaxconn: then that was in force when the server called listen().
 [[nodiscard]] bool lacks_restart(const Subject& subject);
