@@ -1,6 +1,7 @@
 // Pastes in, observation out; and what is concluded from it.
 #include "import/import.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -61,6 +62,7 @@ constexpr const char* kSs =
 
 // The rows of ss in the layouts of its versions: each says 129 of 128 at port 80.
 TEST(Ss, EveryLayoutSaysTheSame) {
+  // NOLINTBEGIN(bugprone-suspicious-missing-comma): texts of several lines
   const std::string rows[] = {
       kSs,
       "LISTEN 129 128 0.0.0.0:80 0.0.0.0:*\n",
@@ -77,6 +79,7 @@ TEST(Ss, EveryLayoutSaysTheSame) {
       "\x1b[1mLISTEN\x1b[0m 129 128 \x1b[32m*:80\x1b[0m *:*\n",
       "```\nLISTEN 129 128 *:80 *:*\n```\n",
       "LISTEN 129 128\xC2\xA0*:80 *:*"};
+  // NOLINTEND(bugprone-suspicious-missing-comma)
   for (const std::string& text : rows) {
     const Observation observation = import_one(text);
     const Listener* listener = at(observation, "0.0.0.0:80");
@@ -221,8 +224,8 @@ TEST(Samples, TwoInTimeAreCompared) {
 TEST(Samples, OfTwoFormsAreNotCompared) {
   const std::string nstat = "TcpExtListenOverflows 100 0.0\n";
   for (const std::string& text :
-       {nstat + "\n    100 times the listen queue of a socket overflowed\n",
-        nstat + "\n" + nstat}) {
+       {fmt::format("{}\n    100 times the listen queue of a socket overflowed\n", nstat),
+        fmt::format("{0}\n{0}", nstat)}) {
     EXPECT_FALSE(import_one(text).after.namespaces.at(0).pasted->compared) << text;
   }
 }
