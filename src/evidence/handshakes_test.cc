@@ -291,7 +291,8 @@ TEST_F(Captured, SynsOfAScannerAreNotTranslated) {
 }
 
 TEST_F(Captured, WhatIsOverIsLetGo) {
-  for (int i = 0; i < 200; ++i) syn(kSecond + i * 40 * kSecond, "10.0.0.2", 1000U + 7U * i);
+  for (std::int64_t i = 0; i < 200; ++i)
+    syn(kSecond + i * 40 * kSecond, "10.0.0.2", 1000U + 7U * i);
   const Tally tally = only(10000 * kSecond);
   EXPECT_EQ(tally.attempts, 200U);
   EXPECT_EQ(tally.never_answered, 200U);
