@@ -60,7 +60,6 @@ class CaptureFile {
   [[nodiscard]] Status begin_pcap();
   [[nodiscard]] Result<std::optional<Frame>> next_pcap();
   [[nodiscard]] Result<std::optional<Frame>> next_block();
-  [[nodiscard]] Status begin_section();
   void add_interface(std::span<const std::uint8_t> body);
   void add_statistics(std::span<const std::uint8_t> body);
   [[nodiscard]] std::optional<Frame> enhanced_packet(std::span<const std::uint8_t> body,
