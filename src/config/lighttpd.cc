@@ -29,12 +29,16 @@ bool is_name(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
 }
 
-// The end of a text in quotes that begins at `at`; the end of the file where it has none.
+// Behind a text in quotes that begins at `at`; npos where it does not end in the file.
 std::size_t end_of_quoted(std::string_view text, std::size_t at) {
-  for (++at; at < text.size() && text[at] != '"'; ++at) {
-    if (text[at] == '\\') ++at;
+  for (++at; at < text.size(); ++at) {
+    if (text[at] == '\\') {
+      ++at;
+    } else if (text[at] == '"') {
+      return at + 1;
+    }
   }
-  return std::min(at + 1, text.size());
+  return std::string_view::npos;
 }
 
 std::size_t skip_blanks(std::string_view text, std::size_t at) {
@@ -70,11 +74,11 @@ Result<std::vector<Statement>> statements_of(const File& file, bool conditional)
       continue;
     }
     if (c == '"') {
-      const std::size_t begin = at;
-      at = end_of_quoted(text, at);
-      if (at < begin + 2 || text[at - 1] != '"') {
-        return fail(malformed(file, begin, "this text does not end in this file"));
+      const std::size_t end = end_of_quoted(text, at);
+      if (end == text.npos) {
+        return fail(malformed(file, at, "this text does not end in this file"));
       }
+      at = end;
       begins = false;
       continue;
     }
@@ -146,8 +150,8 @@ class Config {
     if (depth == kMaxIncludeDepth) return fail(too_deep(here));
     const std::size_t begin = statement.value;
     const std::size_t end =
-        begin < text.size() && text[begin] == '"' ? end_of_quoted(text, begin) : 0;
-    if (end < begin + 3 || text[end - 1] != '"') {
+        begin < text.size() && text[begin] == '"' ? end_of_quoted(text, begin) : text.npos;
+    if (end == text.npos || end < begin + 3) {
       return fail(malformed(files_[index], statement.begin, "include takes a text in quotes here"));
     }
     const std::string name = absolute(text.substr(begin + 1, end - begin - 2), directory_);
