@@ -47,6 +47,7 @@ Report diagnose_paste(const Paste& paste) {
 
 std::vector<std::string> ids(const Report& report) {
   std::vector<std::string> all;
+  all.reserve(report.findings.size());
   for (const Finding& finding : report.findings) all.push_back(finding.id);
   return all;
 }
