@@ -97,7 +97,9 @@ class Work {
       if (Status checked = check_configuration(step); !checked) return checked;
     }
     for (const ReloadStep& step : kept_.change.reloads) {
-      if (Status done = signal_process(step); !done) return done;
+      if (step.signal != 0) {
+        if (Status done = signal_process(step); !done) return done;
+      }
       ++reloads_;
     }
     return wait_for_limits();
@@ -114,7 +116,7 @@ class Work {
       note(put_back_sysctl(step, surroundings_));
     }
     for (const ReloadStep& step : first(kept_.change.reloads, files_are_back ? reloads_ : 0)) {
-      if (!is_alive(step)) continue;
+      if (step.signal == 0 || !is_alive(step)) continue;
       const Status checked = check_configuration(step);
       note(checked ? signal_process(step) : checked);
     }

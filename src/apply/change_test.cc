@@ -119,6 +119,12 @@ TEST_F(ChangeTest, AConfigurationWithAFaultIsNeverRead) {
   faulty.reloads[0].check.clear();
   EXPECT_EQ(execute_here(faulty).end, ChangeEnd::kTakenBack);
   EXPECT_EQ(::kill(server.pid(), 0), 0);
+  // One that is only checked is not signalled at all.
+  faulty.reloads[0].signal = 0;
+  EXPECT_EQ(execute_here(faulty).end, ChangeEnd::kDone);
+  ASSERT_EQ(take_back_here(read_changes(lib()).changes.at(0), "this-boot").end, ChangeEnd::kDone);
+  faulty.reloads[0].check = {"false"};
+  EXPECT_EQ(execute_here(faulty).end, ChangeEnd::kTakenBack);
   EXPECT_EQ(text(), "old\n");
 }
 

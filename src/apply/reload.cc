@@ -154,6 +154,8 @@ std::string last_words(std::string_view text) {
   for (std::size_t i = lines.size() - std::min(kLines, lines.size()); i < lines.size(); ++i) {
     words += (words.empty() ? "" : "; ") + lines[i];
   }
+  // The sentence that it stands in has an end of its own.
+  while (words.ends_with('.')) words.pop_back();
   return words;
 }
 

@@ -26,6 +26,10 @@ std::string endpoint_of(const ExpectedLimit& limit) {
 }
 
 std::string reload_sentence(const facts::ReloadStep& step) {
+  if (step.signal == 0) {
+    return fmt::format("Where {} finds a fault, all is taken back.",
+                       config::shell_line(step.check));
+  }
   const char* signal = ::sigabbrev_np(step.signal);
   std::string then = fmt::format("SIG{} has {} (pid {}) read its configuration again.",
                                  signal != nullptr ? signal : std::to_string(step.signal),
@@ -140,7 +144,9 @@ std::string undo_intent(const render::TermStyle& style, const ChangeItem& item) 
     add(fmt::format("{} {}.", printable(step.path),
                     step.before ? "gets the text that it had" : "is removed"));
   }
-  for (const facts::ReloadStep& step : item.change.reloads) add(reload_sentence(step));
+  for (const facts::ReloadStep& step : item.change.reloads) {
+    if (step.signal != 0) add(reload_sentence(step));
+  }
   for (const facts::SysctlStep& step : item.change.sysctls) {
     if (step.before) add(fmt::format("{} becomes {} again.", step.name, *step.before));
   }

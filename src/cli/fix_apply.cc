@@ -110,10 +110,9 @@ Chosen choose(const ApplyOptions& options, const remedy::Plan& plan,
       .netns = listener.netns, .address = listener.address, .port = listener.port};
   if (listener.limit) expected.before = listener.limit->value();
   // Only a server that is told to calls listen() again.
-  if (!chosen.change.reloads.empty()) expected.limit = limit;
+  if (chosen.change.signals()) expected.limit = limit;
   chosen.change.limits.push_back(expected);
-  if (chosen.change.reloads.empty() && !chosen.change.files.empty() &&
-      chosen.change.sysctls.empty()) {
+  if (!chosen.change.signals() && chosen.change.sysctls.empty()) {
     chosen.mind.emplace_back("It takes effect when the server is restarted, which is left to you.");
   }
   return chosen;

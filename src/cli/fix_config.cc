@@ -101,11 +101,12 @@ facts::Change ServerConfigs::change_of(const config::Edit& edit,
                             .identity = found != identities_.end() ? found->second : std::nullopt,
                             .after = file.after});
   }
-  if (edit.takes_effect.effect == config::Effect::kReload) {
+  const bool is_told = edit.takes_effect.effect == config::Effect::kReload;
+  if (is_told || !edit.check.empty()) {
     change.reloads.push_back({.pid = process.pid,
                               .start_ticks = process.start_ticks,
                               .name = process.comm,
-                              .signal = edit.takes_effect.signal,
+                              .signal = is_told ? edit.takes_effect.signal : 0,
                               .check = edit.check});
   }
   return change;

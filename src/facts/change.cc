@@ -57,6 +57,10 @@ static void fields(auto& archive, KeptChange& kept) {
   archive("limits", kept.change.limits);
 }
 
+bool Change::signals() const {
+  return std::ranges::any_of(reloads, [](const ReloadStep& step) { return step.signal != 0; });
+}
+
 void Change::add(const Change& other) {
   for (const SysctlStep& step : other.sysctls) {
     const auto same = std::ranges::find_if(sysctls, [&](const SysctlStep& mine) {

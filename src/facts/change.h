@@ -46,12 +46,12 @@ struct FileStep {
   friend bool operator==(const FileStep&, const FileStep&) = default;
 };
 
-// A process that is to read its configuration again.
+// A process that is to read its configuration again, or whose configuration is to be checked alone.
 struct ReloadStep {
   Pid pid;
   std::uint64_t start_ticks = 0;  // with the PID, the process
   std::string name;               // its comm
-  std::int32_t signal = 0;
+  std::int32_t signal = 0;        // 0: none, it reads its files when it is started
   // The command that finds faults in its files first, run as the process's user; may be empty.
   std::vector<std::string> check;
 
@@ -77,6 +77,8 @@ struct Change {
   std::vector<ReloadStep> reloads;
   std::vector<ExpectedLimit> limits;
 
+  // Whether a process is told, and so may call listen() again.
+  [[nodiscard]] bool signals() const;
   [[nodiscard]] bool empty() const { return sysctls.empty() && files.empty() && reloads.empty(); }
   // Adds the steps of another that are not in it yet. Of two for one file, the second begins where
   // the first ends; of one sysctl, the larger value counts.
