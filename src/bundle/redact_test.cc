@@ -57,7 +57,7 @@ TEST(ReplacedNames, PodsKeepTheNamesOfTheirControllers) {
 
 TEST(ReplacedNames, TextHasNoOtherNames) {
   ReplacedNames names;
-  const std::string host = names.name("web-host", "host");
+  EXPECT_EQ(names.name("web-host", "host"), "host-1");
   EXPECT_EQ(names.text("cannot open /srv/shop/x (192.0.2.7): web-host is gone."),
             "cannot open /srv/name-1/name-2 (10.0.1.0): host-1 is gone.");
 }
