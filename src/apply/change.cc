@@ -34,18 +34,21 @@ Status inside(const collect::netns::Handle& entrance, const std::function<Status
   return status;
 }
 
-// Notes what it was before.
-Status set_sysctl(SysctlStep& step, const Surroundings& surroundings) {
+// What it is now, before anything is changed. It is raised, never lowered.
+Status note_present(SysctlStep& step, const Surroundings& surroundings) {
   return inside(surroundings.entrance(step.netns), [&]() -> Status {
     const Result<std::int64_t> before = read_sysctl(step.name);
     if (!before) return fail(before.error());
     step.before = *before;
-    if (*before >= step.value) {
-      step.value = *before;
-      return {};
-    }
-    return write_sysctl(step.name, step.value);
+    step.value = std::max(step.value, *before);
+    return {};
   });
+}
+
+Status set_sysctl(const SysctlStep& step, const Surroundings& surroundings) {
+  if (step.before == step.value) return {};
+  return inside(surroundings.entrance(step.netns),
+                [&] { return write_sysctl(step.name, step.value); });
 }
 
 Status put_back_sysctl(const SysctlStep& step, const Surroundings& surroundings) {
@@ -79,15 +82,14 @@ constexpr std::chrono::milliseconds kPause{200};
 // One change as it is executed or taken back.
 class Work {
  public:
-  Work(KeptChange& kept, const Surroundings& surroundings, ChangeOutcome& outcome)
+  Work(const KeptChange& kept, const Surroundings& surroundings, ChangeOutcome& outcome)
       : kept_(kept), surroundings_(surroundings), outcome_(outcome) {}
 
-  // Until the first step that fails. `noted` after a step whose result is to be kept.
-  Status advance(const std::function<Status()>& noted) {
-    for (SysctlStep& step : kept_.change.sysctls) {
+  // Until the first step that fails.
+  Status advance() {
+    for (const SysctlStep& step : kept_.change.sysctls) {
       if (Status done = set_sysctl(step, surroundings_); !done) return done;
       ++sysctls_;
-      if (Status written = noted(); !written) return written;
     }
     for (const FileStep& step : kept_.change.files) {
       if (Status done = change_file(step); !done) return done;
@@ -209,7 +211,7 @@ class Work {
     return {};
   }
 
-  KeptChange& kept_;
+  const KeptChange& kept_;
   const Surroundings& surroundings_;
   ChangeOutcome& outcome_;
   std::size_t sysctls_ = 0;  // done so far
@@ -227,13 +229,19 @@ ChangeOutcome execute(const Change& change, const std::string& boot_id, const st
                       const ChangeJournal& journal, const Surroundings& surroundings) {
   ChangeOutcome outcome;
   KeptChange kept = begun(change, boot_id, why);
+  for (SysctlStep& step : kept.change.sysctls) {
+    const Status noted = note_present(step, surroundings);
+    if (noted) continue;
+    outcome.error = noted.error();
+    return outcome;
+  }
   if (const Status written = journal.keep(kept); !written) {
     outcome.error = written.error();
     return outcome;
   }
   outcome.kept_in = journal.folder_of(kept);
   Work work(kept, surroundings, outcome);
-  const Status done = work.advance([&] { return journal.keep(kept); });
+  const Status done = work.advance();
   if (done) {
     outcome.end = ChangeEnd::kDone;
     kept.done = true;
@@ -258,8 +266,7 @@ ChangeOutcome execute(const Change& change, const std::string& boot_id, const st
 ChangeOutcome take_back(const KeptChange& kept, const std::string& boot_id,
                         const ChangeJournal& journal, const Surroundings& surroundings) {
   ChangeOutcome outcome;
-  KeptChange mine = kept;
-  Work work(mine, surroundings, outcome);
+  Work work(kept, surroundings, outcome);
   work.all_was_done();
   if (kept.boot_id != boot_id) work.leave_sysctls();
   work.retreat();

@@ -73,6 +73,22 @@ TEST_F(ChangeTest, IsDoneKeptAndTakenBack) {
   EXPECT_THAT(read_changes(lib()).changes, SizeIs(0));
 }
 
+// Whoever is killed in between leaves what is needed to undo it.
+TEST_F(ChangeTest, WhatASysctlWasIsKeptBeforeItIsChanged) {
+  Surroundings around = surroundings();
+  KeptChanges kept;
+  int entered = 0;
+  around.entrance = [&](NetnsId) {
+    if (++entered == 2) kept = read_changes(lib());  // to write it
+    return entrance();
+  };
+  ASSERT_EQ(execute(change(), "this-boot", "as asked", *ChangeJournal::Open(lib()), around).end,
+            ChangeEnd::kDone);
+  ASSERT_THAT(kept.changes, SizeIs(1));
+  EXPECT_FALSE(kept.changes[0].done);
+  EXPECT_EQ(kept.changes[0].change.sysctls[0].before, 128);
+}
+
 TEST_F(ChangeTest, AnEarlierBootsSysctlsAreNotTakenBack) {
   ASSERT_EQ(execute_here(change()).end, ChangeEnd::kDone);
   const KeptChanges kept = read_changes(lib());
