@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
+#include "apply/journal_folder.h"
 #include "base/file.h"
 #include "base/output_file.h"
 #include "base/own_folder.h"
@@ -35,16 +37,9 @@ bool is_name(const std::string& id) {
 }  // namespace
 
 Result<ChangeJournal> ChangeJournal::Open(const std::string& lib_root) {
-  const std::string folder = lib_root + "/" + kFolder;
-  for (const std::string& each : {folder.substr(0, folder.rfind('/')), folder}) {
-    if (const Status made = make_own_folder(each); !made) {
-      return fail({made.error().code, made.error().sys_errno,
-                   "a change that is not kept in the journal could not be undone, so that none is "
-                   "made (run as root): " +
-                       made.error().context});
-    }
-  }
-  return ChangeJournal(folder);
+  Result<std::string> folder = make_journal_folder(lib_root, kFolder);
+  if (!folder) return fail(std::move(folder.error()));
+  return ChangeJournal(std::move(*folder));
 }
 
 std::string ChangeJournal::folder_of(const facts::KeptChange& kept) const {

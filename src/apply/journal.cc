@@ -3,24 +3,17 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
+#include "apply/journal_folder.h"
 #include "base/output_file.h"
-#include "base/own_folder.h"
 
 namespace acceptq::apply {
 
 Result<Journal> Journal::Open(const std::string& run_root) {
-  const std::string folder = run_root + "/" + facts::kResizeFolder;
-  const std::string above = folder.substr(0, folder.rfind('/'));
-  for (const std::string& each : {above, folder}) {
-    if (const Status made = make_own_folder(each); !made) {
-      return fail({made.error().code, made.error().sys_errno,
-                   "a change that is not kept in the journal could not be undone, so that none is "
-                   "made (run as root): " +
-                       made.error().context});
-    }
-  }
-  return Journal(folder);
+  Result<std::string> folder = make_journal_folder(run_root, facts::kResizeFolder);
+  if (!folder) return fail(std::move(folder.error()));
+  return Journal(std::move(*folder));
 }
 
 Status Journal::keep(const facts::Listener& listener, const facts::Resize& resize) const {

@@ -14,15 +14,11 @@
 #include <cstring>
 #include <type_traits>
 
+#include "apply/held_process.h"
 #include "base/child.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/unique_fd.h"
-#include "collect/procfs/process.h"
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
@@ -89,7 +85,7 @@ class Child {
 
   void run(int backlog) {
     step(Step::kOpenProcess);
-    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, holder_.pid.value(), 0U)));
+    const UniqueFd process = hold_process(holder_.pid);
     if (!process.valid()) return failed(errno);
     step(Step::kKnowProcess);
     if (!is_the_process(process.get())) return;
@@ -122,13 +118,7 @@ class Child {
 
   bool is_the_process(int pidfd) {
     if (holder_.start_ticks == 0) return true;  // the socket's cookie has to do
-    const Result<std::string> text =
-        read_file("/proc/" + std::to_string(holder_.pid.value()) + "/stat", 4096);
-    const auto stat = text ? collect::procfs::parse_stat(*text) : fail(text.error());
-    // What was read is of the process behind the descriptor if that has not ended even now.
-    pollfd ended{.fd = pidfd, .events = POLLIN, .revents = 0};
-    const bool alive = ::poll(&ended, 1, 0) == 0;
-    if (alive && stat && stat->start_ticks == holder_.start_ticks) return true;
+    if (apply::is_the_process(pidfd, holder_.pid, holder_.start_ticks)) return true;
     failed(ESRCH);
     return false;
   }

@@ -18,17 +18,14 @@
 #include <thread>
 #include <vector>
 
+#include "apply/held_process.h"
 #include "base/bytes.h"
 #include "base/child.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "collect/procfs/process.h"
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
@@ -46,14 +43,9 @@ std::string proc_file(const facts::ReloadStep& step, const char* name) {
 
 // Holds the process of the step, or fails with kNotFound.
 Result<UniqueFd> open_process(const facts::ReloadStep& step) {
-  UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, step.pid.value(), 0U)));
+  UniqueFd process = hold_process(step.pid);
   if (!process.valid()) return fail_errno(errno, name_of(step));
-  const Result<std::string> text = read_file(proc_file(step, "stat"), 4096);
-  const auto stat = text ? collect::procfs::parse_stat(*text) : fail(text.error());
-  // What was read is of the process behind the descriptor if that has not ended even now.
-  pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
-  const bool alive = ::poll(&ended, 1, 0) == 0;
-  if (alive && stat && stat->start_ticks == step.start_ticks) return process;
+  if (is_the_process(process.get(), step.pid, step.start_ticks)) return process;
   return fail(ErrorCode::kNotFound, name_of(step) + " has ended");
 }
 

@@ -9,20 +9,31 @@
 
 namespace acceptq {
 
+namespace {
+
+enum class Owner { kCaller, kCallerOrRoot };
+
+Status check_folder(const std::string& path, Owner owner) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return fail_errno(errno, "cannot read " + path);
+  const bool is_ours =
+      status.st_uid == ::geteuid() || (owner == Owner::kCallerOrRoot && status.st_uid == 0);
+  if (S_ISDIR(status.st_mode) && is_ours && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  return fail(ErrorCode::kPermission,
+              path + " is not believed: it is no folder that only root or this user can write to");
+}
+
+}  // namespace
+
 Status make_own_folder(const std::string& path) {
   constexpr mode_t kOwnerOnly = 0700;
   if (::mkdir(path.c_str(), kOwnerOnly) == 0) return {};
   if (errno != EEXIST) return fail_errno(errno, "cannot make " + path);
-  return check_own_folder(path);
+  return check_folder(path, Owner::kCaller);
 }
 
 Status check_own_folder(const std::string& path) {
-  struct stat status{};
-  if (::lstat(path.c_str(), &status) != 0) return fail_errno(errno, "cannot read " + path);
-  const bool is_ours = status.st_uid == 0 || status.st_uid == ::geteuid();
-  if (S_ISDIR(status.st_mode) && is_ours && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
-  return fail(ErrorCode::kPermission,
-              path + " is not believed: it is no folder that only root or this user can write to");
+  return check_folder(path, Owner::kCallerOrRoot);
 }
 
 Result<std::vector<std::string>> paths_in(const std::string& folder, const std::string& suffix,
