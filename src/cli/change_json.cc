@@ -2,22 +2,13 @@
 
 #include "base/bytes.h"
 #include "cli/change_report.h"
+#include "cli/outcome_json.h"
 #include "config/takes_effect.h"
 
 namespace acceptq::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json error_json(const std::optional<Error>& error) {
-  return error ? Json(escape_bytes(error->message())) : Json(nullptr);
-}
-
-Json errors_json(const std::vector<Error>& errors) {
-  Json json = Json::array();
-  for (const Error& error : errors) json.push_back(escape_bytes(error.message()));
-  return json;
-}
 
 template <typename T>
 Json or_null(const std::optional<T>& value) {
@@ -88,15 +79,10 @@ Json change_json(const ChangeItem& item) {
 }
 
 std::string apply_json(const ChangeItem& item, const std::optional<std::string>& refused) {
-  Json objections = Json::array();
-  for (const remedy::LiveObjection& objection : item.objections) {
-    objections.push_back(
-        {{"kind", remedy::objection_name(objection.kind)}, {"text", escape_bytes(objection.text)}});
-  }
   const Json json = {{"schema", "acceptq.fix_apply/1"},
                      {"done", !refused && item.done()},
                      {"refused", refused ? Json(escape_bytes(*refused)) : Json(nullptr)},
-                     {"objections", std::move(objections)},
+                     {"objections", objections_json(item.objections)},
                      {"mind", item.mind},
                      {"change", change_json(item)}};
   return printable_json(json.dump(1)) + "\n";

@@ -8,6 +8,18 @@
 
 namespace acceptq::cli {
 
+render::TermStyle style_of_intent(bool json, ColorWhen color) {
+  return style_of(json ? STDERR_FILENO : STDOUT_FILENO, color);
+}
+
+void show_intent(bool json, std::string_view text) {
+  if (json) {
+    print_err(text);
+  } else {
+    static_cast<void>(print_out(text));
+  }
+}
+
 std::optional<std::string> not_agreed(bool yes) {
   if (yes) return std::nullopt;
   if (::isatty(STDIN_FILENO) != 1) {

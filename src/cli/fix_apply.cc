@@ -188,14 +188,8 @@ int run_fix_apply(const ApplyOptions& options, const answer::Answer& answer,
   }
   Result<ChangeItem> item = item_of(options, answer, plans);
   if (!item) return print_refusal(item.error(), kExitUsage);
-  const std::string intent =
-      apply_intent(style_of(options.json ? STDERR_FILENO : STDOUT_FILENO, options.color), *item,
-                   answer.observation.after);
-  if (options.json) {
-    print_err(intent);
-  } else {
-    static_cast<void>(print_out(intent));
-  }
+  show_intent(options.json, apply_intent(style_of_intent(options.json, options.color), *item,
+                                         answer.observation.after));
   if (!item->objections.empty() && !options.even_so) {
     return refuse(options, *item,
                   "nothing was changed, for the reason above (--even-so to do it even so)");

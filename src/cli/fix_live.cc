@@ -1,7 +1,6 @@
 #include "cli/fix_live.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -101,17 +100,6 @@ int finish_live(const LiveOptions& options, const LiveReport& report) {
   return finish(text, report.done() ? kExitNothingWrong : kExitBlind);
 }
 
-void show_intent(const LiveOptions& options, const LiveReport& report, const HostNow& present) {
-  // With --json, stdout is the JSON's alone.
-  const int fd = options.json ? STDERR_FILENO : STDOUT_FILENO;
-  const std::string text = intent_text(style_of(fd, options.color), report, present.snapshot);
-  if (options.json) {
-    print_err(text);
-  } else {
-    static_cast<void>(print_out(text));
-  }
-}
-
 }  // namespace
 
 int run_fix_live(const LiveOptions& options, const answer::Answer& answer,
@@ -125,7 +113,8 @@ int run_fix_live(const LiveOptions& options, const answer::Answer& answer,
       return print_refusal(added.error(), is_gone ? kExitBlind : kExitUsage);
     }
   }
-  show_intent(options, report, *present);
+  show_intent(options.json,
+              intent_text(style_of_intent(options.json, options.color), report, present->snapshot));
   const bool objected = std::ranges::any_of(
       report.items, [](const LiveItem& item) { return !item.objections.empty(); });
   if (objected && !options.even_so) {

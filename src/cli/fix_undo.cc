@@ -59,17 +59,11 @@ void add_live_items(const UndosByNamespace& undos, LiveReport& report) {
   }
 }
 
-void show_intent(const UndoOptions& options, const LiveReport& report, const HostNow& host) {
-  // With --json, stdout is the JSON's alone.
-  const render::TermStyle style =
-      style_of(options.json ? STDERR_FILENO : STDOUT_FILENO, options.color);
+std::string intent(const UndoOptions& options, const LiveReport& report, const HostNow& host) {
+  const render::TermStyle style = style_of_intent(options.json, options.color);
   std::string text = intent_text(style, report, host.snapshot);
   for (const ChangeItem& item : report.applied) text += undo_intent(style, item);
-  if (options.json) {
-    print_err(text);
-  } else {
-    static_cast<void>(print_out(text));
-  }
+  return text;
 }
 
 // Nothing may be changed: the report so far, in the form that was asked for.
@@ -137,7 +131,7 @@ int run_fix_undo(const UndoOptions& options, const std::vector<Selector>& select
                           "/var/lib/acceptq/changes) has a change of what was selected"},
                          kExitBlind);
   }
-  show_intent(options, report, *host);
+  show_intent(options.json, intent(options, report, *host));
   if (auto why = not_agreed(options.yes))
     return refuse(options, std::move(report), std::move(*why));
   for (const Status& done :

@@ -2,15 +2,12 @@
 
 #include "base/bytes.h"
 #include "cli/live_report.h"
+#include "cli/outcome_json.h"
 
 namespace acceptq::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json error_json(const std::optional<Error>& error) {
-  return error ? Json(escape_bytes(error->message())) : Json(nullptr);
-}
 
 Json limit_json(const std::optional<QueueLimit>& limit) {
   return limit ? Json(limit->value()) : Json(nullptr);
@@ -66,27 +63,17 @@ Json item_json(const LiveItem& item) {
   for (std::size_t i = 0; i < item.plan.members.size(); ++i) {
     listeners.push_back(member_json(item, i));
   }
-  Json objections = Json::array();
-  for (const remedy::LiveObjection& objection : item.objections) {
-    objections.push_back(
-        {{"kind", remedy::objection_name(objection.kind)}, {"text", escape_bytes(objection.text)}});
-  }
-  Json journal_errors = Json::array();
-  if (item.outcome) {
-    for (const Error& error : item.outcome->journal_errors) {
-      journal_errors.push_back(escape_bytes(error.message()));
-    }
-  }
   const auto somaxconn = item.restored  ? item.restored
                          : item.outcome ? item.outcome->resize.somaxconn
                                         : std::nullopt;
-  return {{"netns", item.plan.members.front().listener.netns.value()},
-          {"why", escape_bytes(item.why)},
-          {"listeners", std::move(listeners)},
-          {"somaxconn", somaxconn_json(somaxconn)},
-          {"objections", std::move(objections)},
-          {"error", item.outcome ? error_json(item.outcome->resize.error) : Json(nullptr)},
-          {"journal_errors", std::move(journal_errors)}};
+  return {
+      {"netns", item.plan.members.front().listener.netns.value()},
+      {"why", escape_bytes(item.why)},
+      {"listeners", std::move(listeners)},
+      {"somaxconn", somaxconn_json(somaxconn)},
+      {"objections", objections_json(item.objections)},
+      {"error", item.outcome ? error_json(item.outcome->resize.error) : Json(nullptr)},
+      {"journal_errors", item.outcome ? errors_json(item.outcome->journal_errors) : Json::array()}};
 }
 
 }  // namespace
