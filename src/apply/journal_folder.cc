@@ -5,7 +5,7 @@
 namespace acceptq::apply {
 
 Result<std::string> make_journal_folder(const std::string& root, const std::string& folder) {
-  const std::string path = root + "/" + folder;
+  std::string path = root + "/" + folder;
   const std::string above = path.substr(0, path.rfind('/'));
   for (const std::string& each : {above, path}) {
     if (const Status made = make_own_folder(each); !made) {
