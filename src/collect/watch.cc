@@ -81,6 +81,13 @@ void Watch::forget(Mark mark) {
   for (Sampler* sampler : samplers_) sampler->forget(mark);
 }
 
+Status Watch::renew_first() {
+  Result<facts::Snapshot> now = source_.scan(ScanDepth::kComplete, {});
+  if (!now) return fail(std::move(now.error()));
+  marks_[kFirst] = std::make_shared<facts::Snapshot>(std::move(*now));
+  return {};
+}
+
 facts::Observation Watch::between(Mark from, Mark to) {
   return put_together(from, to, Ending::kGoesOn);
 }

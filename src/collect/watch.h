@@ -36,6 +36,9 @@ class Watch {
   [[nodiscard]] Result<Mark> mark() { return mark(Ending::kGoesOn); }
   // The first is kept in any case: what only it saw is carried over to all others.
   void forget(Mark mark);
+  // Visits every namespace again, for watches without an end: what is carried over is what this
+  // scan sees. Observations must not begin at the first mark any more.
+  [[nodiscard]] Status renew_first();
 
   // What happened between two marks.
   [[nodiscard]] facts::Observation between(Mark from, Mark to);

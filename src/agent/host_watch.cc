@@ -1,0 +1,122 @@
+#include "agent/host_watch.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "collect/trouble.h"
+#include "diagnose/deltas.h"
+
+namespace acceptq::agent {
+namespace {
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+
+// While all is well, scans take at most 1/200 of one core, and looks at the queues' lengths in
+// between 1/500; while something is in trouble, 1/50 each.
+constexpr std::int64_t kCalmShare = 200;
+constexpr std::int64_t kAlertShare = 50;
+constexpr collect::Pace kCalmSampling{250 * kNsPerMs, 500};
+constexpr collect::Pace kAlertSampling{50 * kNsPerMs, kAlertShare};
+// As long as `check` watches: causes need some looks at threads.
+constexpr std::int64_t kAlertIntervalNs = 2 * kNsPerSecond;
+constexpr std::int64_t kLingerNs = 10 * kNsPerSecond;
+// Namespaces and sockets that only a visit to each namespace shows.
+constexpr std::int64_t kThoroughNs = 600 * kNsPerSecond;
+
+bool has_refused(const facts::Observation& observation) {
+  return std::ranges::any_of(observation.after.namespaces, [&](const facts::Namespace& ns) {
+    const diagnose::NamespaceDelta delta = diagnose::namespace_delta(observation, ns.id);
+    return delta.grew("TcpExtListenDrops") > 0;
+  });
+}
+
+std::vector<collect::Sampler*> samplers(collect::QueueSampler& queues,
+                                        collect::ThreadSampler& threads,
+                                        collect::HandshakeSampler& handshakes,
+                                        bool looks_for_causes) {
+  if (!looks_for_causes) return {&queues, &handshakes};
+  return {&queues, &threads, &handshakes};
+}
+
+}  // namespace
+
+HostWatch::HostWatch(std::int64_t interval_ns, bool looks_for_causes, collect::WatchSource& source,
+                     collect::Handshakes& handshakes, collect::ThreadLooks& threads)
+    : interval_ns_(interval_ns),
+      source_(source),
+      queues_(source, kCalmSampling),
+      threads_(queues_, threads),
+      handshakes_(source, handshakes),
+      watch_(source, samplers(queues_, threads_, handshakes_, looks_for_causes)),
+      pace_(interval_ns, kCalmShare),
+      thorough_(kThoroughNs, kCalmShare) {}
+
+Result<facts::Observation> HostWatch::begin() {
+  handshakes_.look_every(kNsPerSecond);
+  handshakes_.on_refusal([this](const facts::Refusal&) { set_alert(source_.now_ns()); });
+  last_ = watch_.first();
+  const std::int64_t begin = source_.now_ns();
+  if (const Status begun = watch_.begin(); !begun) {
+    return fail(begun.error());
+  }
+  pace_.done(begin, begin);
+  thorough_.done(begin, begin);
+  return watch_.between(last_, last_);
+}
+
+void HostWatch::set_alert(std::int64_t now_ns) {
+  const bool was_alert = is_alert();
+  alert_until_ns_ = now_ns + kLingerNs;
+  if (was_alert) return;
+  pace_ = collect::Pace(std::min(kAlertIntervalNs, interval_ns_), kAlertShare);
+  pace_.done(now_ns, now_ns);
+  queues_.begin_anew(kAlertSampling);
+  handshakes_.look_every(50 * kNsPerMs);
+}
+
+void HostWatch::calm_down() {
+  alert_until_ns_ = 0;
+  pace_ = collect::Pace(interval_ns_, kCalmShare);
+  queues_.begin_anew(kCalmSampling);
+  handshakes_.look_every(kNsPerSecond);
+}
+
+void HostWatch::tend(std::int64_t until_ns) {
+  watch_.tend(std::min(until_ns, pace_.next_ns()));
+  if (queues_.newest_ns() <= judged_ns_) return;
+  judged_ns_ = queues_.newest_ns();
+  if (std::ranges::any_of(queues_.newest(), collect::is_filling)) set_alert(judged_ns_);
+}
+
+std::optional<Result<facts::Observation>> HostWatch::next() {
+  const std::int64_t begin = source_.now_ns();
+  if (!pace_.is_due(begin)) return std::nullopt;
+  const Result<collect::Mark> now = watch_.mark();
+  if (!now) {
+    pace_.done(begin, source_.now_ns());
+    return fail(now.error());
+  }
+  facts::Observation observation = watch_.between(last_, *now);
+  watch_.forget(last_);
+  last_ = *now;
+  const bool is_troubled = has_refused(observation) ||
+                           std::ranges::any_of(observation.after.listeners, collect::is_filling);
+  if (is_troubled) {
+    set_alert(begin);
+  } else if (is_alert() && begin >= alert_until_ns_) {
+    calm_down();
+  }
+  pace_.done(begin, source_.now_ns());
+  if (thorough_.is_due(begin)) {
+    const std::int64_t renewing = source_.now_ns();
+    // Where nothing can be scanned, the next observation says so.
+    static_cast<void>(watch_.renew_first());
+    thorough_.done(renewing, source_.now_ns());
+  }
+  return observation;
+}
+
+}  // namespace acceptq::agent

@@ -1,0 +1,56 @@
+// An endless watch over this host: one observation after the other, each from where the last one
+// ended, seldom while all is well and often while a listener is in trouble.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/result.h"
+#include "collect/handshake_sampler.h"
+#include "collect/pace.h"
+#include "collect/queue_sampler.h"
+#include "collect/thread_looks.h"
+#include "collect/thread_sampler.h"
+#include "collect/watch.h"
+#include "facts/snapshot.h"
+
+namespace acceptq::agent {
+
+// Not thread-safe.
+class HostWatch {
+ public:
+  // The references are to outlive it.
+  HostWatch(std::int64_t interval_ns, bool looks_for_causes, collect::WatchSource& source,
+            collect::Handshakes& handshakes, collect::ThreadLooks& threads);
+
+  // Looks at everything once: an observation of one moment. Fails where nothing can be scanned.
+  [[nodiscard]] Result<facts::Observation> begin();
+
+  // Does what is due, and rests until the next observation is, something comes, or `until_ns`.
+  void tend(std::int64_t until_ns);
+
+  // What happened since the last one, if it is time for one.
+  [[nodiscard]] std::optional<Result<facts::Observation>> next();
+
+  // When next() has something, as far as it is known now.
+  [[nodiscard]] std::int64_t next_ns() const { return pace_.next_ns(); }
+
+ private:
+  void set_alert(std::int64_t now_ns);
+  void calm_down();
+  [[nodiscard]] bool is_alert() const { return alert_until_ns_ > 0; }
+
+  std::int64_t interval_ns_;
+  collect::WatchSource& source_;
+  collect::QueueSampler queues_;
+  collect::ThreadSampler threads_;
+  collect::HandshakeSampler handshakes_;
+  collect::Watch watch_;
+  collect::Pace pace_;
+  collect::Pace thorough_;
+  collect::Mark last_ = 0;
+  std::int64_t alert_until_ns_ = 0;  // 0: all is well
+  std::int64_t judged_ns_ = 0;       // the last sample of queues that was looked at
+};
+
+}  // namespace acceptq::agent

@@ -1,0 +1,305 @@
+#include "agent/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "diagnose/cause_kind.h"
+#include "render/names.h"
+
+namespace acceptq::agent {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+using Extra = std::vector<ClientMetric::Label>;
+
+std::vector<ClientMetric::Label> labels_of(const Labels& labels, Extra extra = {}) {
+  std::vector<ClientMetric::Label> all;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) all.push_back({name, value});
+  };
+  add("namespace", labels.ns);
+  add("pod", labels.pod);
+  add("container", labels.container);
+  add("netns", labels.netns);
+  add("address", labels.address);
+  add("port", labels.port);
+  add("process", labels.process);
+  std::ranges::move(extra, std::back_inserter(all));
+  return all;
+}
+
+// Gathers one metric, and hands it over where it has a value at all.
+class Family {
+ public:
+  Family(std::string name, const char* help, MetricType type) {
+    family_.name = std::move(name);
+    family_.help = help;
+    family_.type = type;
+  }
+
+  void add(double value, std::vector<ClientMetric::Label> labels = {}) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.gauge.value = metric.counter.value = value;
+    family_.metric.push_back(std::move(metric));
+  }
+  void add(const Waits& waits, std::vector<ClientMetric::Label> labels) {
+    constexpr double kNsPerSecond = 1e9;
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    ClientMetric::Histogram& histogram = metric.histogram;
+    for (std::size_t i = 0; i < waits.counts.size(); ++i) {
+      histogram.sample_count += waits.counts[i];
+      const double bound = i < kWaitBoundsNs.size()
+                               ? static_cast<double>(kWaitBoundsNs[i]) / kNsPerSecond
+                               : std::numeric_limits<double>::infinity();
+      histogram.bucket.push_back(
+          {.cumulative_count = histogram.sample_count, .upper_bound = bound});
+    }
+    histogram.sample_sum = waits.sum_s;
+    family_.metric.push_back(std::move(metric));
+  }
+
+  void hand_over(const std::function<void(std::string)>& take) {
+    if (family_.metric.empty()) return;
+    std::vector<MetricFamily> one;
+    one.push_back(std::move(family_));
+    std::ostringstream out;
+    prometheus::TextSerializer().Serialize(out, one);
+    take(std::move(out).str());
+  }
+
+ private:
+  MetricFamily family_;
+};
+
+class Writer {
+ public:
+  Writer(const Frame& frame, const SelfUse& self, const std::function<void(std::string)>& take)
+      : frame_(frame), self_(self), take_(take) {}
+
+  void write() {
+    write_queues();
+    write_counts();
+    write_trouble();
+    write_namespaces();
+    write_agent();
+    write_self();
+  }
+
+ private:
+  // A value of each listener's, where it has one.
+  template <typename Value>
+  void of_listeners(const char* name, const char* help, MetricType type, Value value) {
+    Family family(std::string("acceptq_listener_") + name, help, type);
+    for (const auto& [labels, series] : frame_.listeners) {
+      if (const std::optional<double> number = value(series)) {
+        family.add(*number, labels_of(labels));
+      }
+    }
+    family.hand_over(take_);
+  }
+  template <typename Value>
+  void of_seen(const char* name, const char* help, Value value) {
+    of_listeners(name, help, MetricType::Gauge,
+                 [&](const ListenerSeries& series) -> std::optional<double> {
+                   return series.seen ? value(*series.seen) : std::nullopt;
+                 });
+  }
+  void one(const char* name, const char* help, MetricType type, double value,
+           std::vector<ClientMetric::Label> labels = {}) {
+    Family family(name, help, type);
+    family.add(value, std::move(labels));
+    family.hand_over(take_);
+  }
+
+  void write_queues() {
+    of_listeners(
+        "observed",
+        "1: seen by the last scan. 0: it was there before, and is gone or could not be seen",
+        MetricType::Gauge,
+        [](const ListenerSeries& series) -> std::optional<double> { return series.seen ? 1 : 0; });
+    of_seen("sockets", "Sockets that this series stands for",
+            [](const Seen& seen) -> std::optional<double> { return seen.sockets; });
+    of_seen("accept_queue_length", "Connections that waited for accept() at the last scan",
+            [](const Seen& seen) -> std::optional<double> { return seen.length.value(); });
+    of_listeners("accept_queue_longest",
+                 "Most connections that were seen waiting for accept() in the last minute",
+                 MetricType::Gauge, [](const ListenerSeries& series) -> std::optional<double> {
+                   if (!series.seen) return std::nullopt;
+                   return series.longest.value();
+                 });
+    of_seen("accept_queue_limit",
+            "Limit of the accept queue in force, which holds one connection more",
+            [](const Seen& seen) -> std::optional<double> {
+              if (!seen.limit) return std::nullopt;
+              return seen.limit->value();
+            });
+    Family set_by("acceptq_listener_limit_info", "Who set the limit of the accept queue",
+                  MetricType::Gauge);
+    for (const auto& [labels, series] : frame_.listeners) {
+      if (!series.seen || !series.limit_set_by) continue;
+      set_by.add(1, labels_of(labels, {{"set_by", render::name_of(*series.limit_set_by)}}));
+    }
+    set_by.hand_over(take_);
+    of_seen("syn_queue_length", "Handshakes that are not complete yet",
+            [](const Seen& seen) -> std::optional<double> {
+              if (!seen.syn_length) return std::nullopt;
+              return *seen.syn_length;
+            });
+  }
+
+  void write_counts() {
+    Family refused("acceptq_listener_refused_packets_total",
+                   "Packets of handshakes that the kernel refused", MetricType::Counter);
+    for (const auto& [labels, series] : frame_.listeners) {
+      // The kernel counts nothing of them.
+      if (series.protocol == facts::Protocol::kUnix) continue;
+      for (std::size_t kind = 0; kind < kRefusedKinds; ++kind) {
+        const bool is_unknown = kind == static_cast<std::size_t>(RefusedAs::kUnknown);
+        const bool is_traced = frame_.agent.tracing != "none";
+        // What is known, from the first scan on, and what there was once.
+        if (is_unknown == is_traced && series.refused[kind] == 0) continue;
+        refused.add(static_cast<double>(series.refused[kind]),
+                    labels_of(labels, {{"stage", kRefusedNames[kind].stage},
+                                       {"reason", kRefusedNames[kind].reason}}));
+      }
+    }
+    refused.hand_over(take_);
+    const auto number = [](const std::optional<std::uint64_t>& count) -> std::optional<double> {
+      if (!count) return std::nullopt;
+      return static_cast<double>(*count);
+    };
+    of_listeners("refused_attempts_total", "Attempts to connect that refused packets belong to",
+                 MetricType::Counter,
+                 [&](const ListenerSeries& series) { return number(series.attempts_refused); });
+    of_listeners("accepted_total", "Connections that accept() took", MetricType::Counter,
+                 [&](const ListenerSeries& series) { return number(series.accepted); });
+    Family waits("acceptq_listener_wait_seconds", "How long connections waited for accept()",
+                 MetricType::Histogram);
+    for (const auto& [labels, series] : frame_.listeners) {
+      if (series.waits) waits.add(*series.waits, labels_of(labels));
+    }
+    waits.hand_over(take_);
+  }
+
+  void write_trouble() {
+    of_listeners("estimated_wait_seconds", "How long a connection that comes now would wait",
+                 MetricType::Gauge,
+                 [](const ListenerSeries& series) { return series.estimated_wait_s; });
+    Family causes("acceptq_listener_cause_share",
+                  "Why accept() is slow, as a share of the time; 1 where a cause has no share",
+                  MetricType::Gauge);
+    for (const auto& [labels, series] : frame_.listeners) {
+      for (const auto& [kind, share] : series.causes) {
+        causes.add(share, labels_of(labels, {{"cause", std::string(diagnose::cause_name(kind))}}));
+      }
+    }
+    causes.hand_over(take_);
+  }
+
+  void write_namespaces() {
+    static constexpr struct {
+      const char* metric;
+      const char* help;
+    } kTotals[] = {
+        {"listen_overflows", "TcpExtListenOverflows of the network namespace"},
+        {"listen_drops", "TcpExtListenDrops of the network namespace"},
+        {"syncookies_sent", "TcpExtSyncookiesSent of the network namespace"},
+        {"syncookies_received", "TcpExtSyncookiesRecv of the network namespace"},
+        {"syncookies_failed", "TcpExtSyncookiesFailed of the network namespace"},
+        {"syn_queue_full_drops", "TcpExtTCPReqQFullDrop of the network namespace"},
+        {"syn_queue_full_cookies", "TcpExtTCPReqQFullDoCookies of the network namespace"},
+        {"passive_opens", "TcpPassiveOpens of the network namespace"},
+    };
+    for (const auto& each : kTotals) {
+      Family family(std::string("acceptq_netns_") + each.metric + "_total", each.help,
+                    MetricType::Counter);
+      for (const auto& [labels, series] : frame_.namespaces) {
+        if (const auto found = series.counters.find(each.metric); found != series.counters.end()) {
+          family.add(static_cast<double>(found->second), labels_of(labels));
+        }
+      }
+      family.hand_over(take_);
+    }
+    Family somaxconn("acceptq_netns_somaxconn", "net.core.somaxconn of the network namespace",
+                     MetricType::Gauge);
+    for (const auto& [labels, series] : frame_.namespaces) {
+      if (series.somaxconn) {
+        somaxconn.add(static_cast<double>(*series.somaxconn), labels_of(labels));
+      }
+    }
+    somaxconn.hand_over(take_);
+  }
+
+  void write_agent() {
+    const AgentState& agent = frame_.agent;
+    const Tally& tally = frame_.tally;
+    const auto gauge = [&](const char* name, const char* help, double value) {
+      one(name, help, MetricType::Gauge, value);
+    };
+    one("acceptq_build_info", "Version of the agent", MetricType::Gauge, 1,
+        {{"version", ACCEPTQ_VERSION}});
+    one("acceptq_tracing_info", "How handshakes are traced", MetricType::Gauge, 1,
+        {{"level", agent.tracing}});
+    one("acceptq_scans_total", "Scans of the host", MetricType::Counter,
+        static_cast<double>(agent.scans));
+    one("acceptq_scan_failures_total", "Scans of the host that gave nothing", MetricType::Counter,
+        static_cast<double>(agent.failed_scans));
+    gauge("acceptq_scan_duration_seconds",
+          "What the last scan took, with all that was concluded from it", agent.scan_s);
+    gauge("acceptq_last_scan_timestamp_seconds", "When the last scan ended", agent.scan_ended_s);
+    gauge("acceptq_listeners", "Listening sockets that the last scan saw",
+          static_cast<double>(tally.listeners));
+    gauge("acceptq_listeners_exported", "Series of listeners",
+          static_cast<double>(frame_.listeners.size()));
+    gauge("acceptq_listeners_exported_limit", "Series of listeners that there may be",
+          static_cast<double>(tally.most_series));
+    gauge("acceptq_listeners_unexported", "Listening sockets without a series: there are too many",
+          static_cast<double>(tally.unexported));
+    one("acceptq_unexported_refused_packets_total", "Refused packets of listeners without a series",
+        MetricType::Counter, static_cast<double>(tally.unexported_refused));
+    Family blind("acceptq_blind_spots",
+                 "What the last scan could not see; unobserved: listeners or namespaces at all",
+                 MetricType::Gauge);
+    for (const auto& [what, count] : agent.blind_spots) {
+      blind.add(static_cast<double>(count),
+                {{"id", what.first}, {"unobserved", what.second ? "true" : "false"}});
+    }
+    blind.hand_over(take_);
+  }
+
+  void write_self() {
+    one("process_cpu_seconds_total", "Processor time of the agent", MetricType::Counter,
+        self_.cpu_s);
+    one("process_resident_memory_bytes", "Resident memory of the agent", MetricType::Gauge,
+        static_cast<double>(self_.resident_bytes));
+    one("process_open_fds", "Open descriptors of the agent", MetricType::Gauge,
+        static_cast<double>(self_.open_fds));
+    one("process_start_time_seconds", "When the agent started", MetricType::Gauge, self_.started_s);
+  }
+
+  const Frame& frame_;
+  const SelfUse& self_;
+  const std::function<void(std::string)>& take_;
+};
+
+}  // namespace
+
+void write_metrics(const Frame& frame, const SelfUse& self,
+                   const std::function<void(std::string)>& take) {
+  Writer(frame, self, take).write();
+}
+
+}  // namespace acceptq::agent
