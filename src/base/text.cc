@@ -1,5 +1,8 @@
 #include "base/text.h"
 
+#include <algorithm>
+#include <numeric>
+
 namespace acceptq {
 namespace {
 
@@ -49,6 +52,20 @@ std::string_view trim(std::string_view text) {
 std::string counted(std::size_t count, std::string_view one, std::string_view many) {
   std::string text = std::to_string(count);
   return text.append(" ").append(count == 1 ? one : many);
+}
+
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
 }
 
 std::string_view next_line(std::string_view& rest) {

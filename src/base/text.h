@@ -40,6 +40,9 @@ template <std::integral T>
 // "1 process", "2 processes".
 [[nodiscard]] std::string counted(std::size_t count, std::string_view one, std::string_view many);
 
+// Levenshtein's distance: how many insertions, deletions and replacements make `to` of `from`.
+[[nodiscard]] std::size_t edit_distance(std::string_view from, std::string_view to);
+
 // Cuts the first line off `rest` and returns it without its newline (nor a CR before it).
 [[nodiscard]] std::string_view next_line(std::string_view& rest);
 

@@ -40,6 +40,15 @@ TEST(Trim, CutsBothEnds) {
   EXPECT_EQ(trim("  "), "");
 }
 
+TEST(EditDistance, CountsWhatMakesOneOfTheOther) {
+  EXPECT_EQ(edit_distance("", ""), 0U);
+  EXPECT_EQ(edit_distance("", "abc"), 3U);
+  EXPECT_EQ(edit_distance("abc", ""), 3U);
+  EXPECT_EQ(edit_distance("interval", "intervall"), 1U);
+  EXPECT_EQ(edit_distance("listen", "lsiten"), 2U);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
+}
+
 TEST(ParseInodeLink, NeedsTheWholeForm) {
   EXPECT_EQ(parse_inode_link("net:[4026531840]", "net"), 4026531840U);
   EXPECT_EQ(parse_inode_link("socket:[7]", "socket"), 7U);

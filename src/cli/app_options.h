@@ -12,9 +12,9 @@
 #include <optional>
 #include <string>
 
+#include "base/duration.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "cli/duration.h"
 
 namespace acceptq::cli {
 

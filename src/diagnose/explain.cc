@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <span>
 
+#include "base/text.h"
 #include "diagnose/catalogue.h"
 #include "diagnose/catalogue_text.h"
 #include "diagnose/pages.h"
@@ -40,22 +41,6 @@ bool names(const Word& word, const std::string& asked) {
     return alias.find(' ') != std::string::npos ? asked.find(alias) != std::string::npos
                                                 : alias == asked;
   });
-}
-
-// Edits (insert, delete, replace) that make one word of the other.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row.back();
 }
 
 Explanation explain(const CatalogueEntry& entry) {
@@ -96,10 +81,10 @@ std::vector<std::string> similar_words(std::string_view word) {
   std::vector<std::pair<std::size_t, std::string>> ranked;
   for (const std::string& known : known_words()) {
     std::string name = lower(known);
-    std::size_t best = distance(asked, name);
+    std::size_t best = edit_distance(asked, name);
     for (const std::string_view prefix : {"tcpext", "tcp", "net.ipv4.", "net.core."}) {
       if (name.starts_with(prefix))
-        best = std::min(best, distance(asked, name.substr(prefix.size())));
+        best = std::min(best, edit_distance(asked, name.substr(prefix.size())));
     }
     if (best <= asked.size() / 3 + 1) ranked.emplace_back(best, known);
   }

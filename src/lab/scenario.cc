@@ -4,8 +4,8 @@
 #include <exception>
 
 #include "base/text.h"
+#include "base/yaml_reader.h"
 #include "lab/scenario_steps.h"
-#include "lab/yaml_reader.h"
 
 namespace acceptq::lab {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <optional>
 
+#include "base/yaml_reader.h"
 #include "lab/scenario.h"
-#include "lab/yaml_reader.h"
 
 namespace acceptq::lab {
 

@@ -3,29 +3,15 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
-#include <numeric>
 #include <string_view>
+
+#include "base/text.h"
 
 namespace acceptq::select {
 namespace {
 
 using Kind = Selector::Kind;
 using Candidates = std::map<std::string, std::size_t>;  // with their distances
-
-// Levenshtein's: insertions, deletions and replacements.
-std::size_t edits(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 std::size_t port_distance(const Selector& selector, const facts::Listener& listener) {
   constexpr std::size_t kOtherAddress = 1;
@@ -36,7 +22,7 @@ std::size_t port_distance(const Selector& selector, const facts::Listener& liste
 
 void add_owner(const Selector& selector, const facts::Process& process, Candidates& candidates) {
   const auto add = [&](std::string text) {
-    const std::size_t distance = edits(selector.text, text);
+    const std::size_t distance = edit_distance(selector.text, text);
     candidates.emplace(std::move(text), distance);
   };
   constexpr std::size_t kShortId = 12;
@@ -64,7 +50,7 @@ Candidates of_kind(const Selector& selector, const facts::Snapshot& snapshot) {
   for (const facts::Listener& listener : snapshot.listeners) {
     if (listener.protocol == facts::Protocol::kUnix) {
       if (selector.kind != Kind::kUnix) continue;
-      candidates.emplace("unix:" + listener.path, edits(selector.name, listener.path));
+      candidates.emplace("unix:" + listener.path, edit_distance(selector.name, listener.path));
     } else if (selector.kind == Kind::kPort) {
       candidates.emplace(facts::listener_endpoint(listener), port_distance(selector, listener));
     }

@@ -1,8 +1,8 @@
-#include "cli/duration.h"
+#include "base/duration.h"
 
 #include <gtest/gtest.h>
 
-namespace acceptq::cli {
+namespace acceptq {
 namespace {
 
 TEST(ParseDuration, IsStrict) {
@@ -17,4 +17,4 @@ TEST(ParseDuration, IsStrict) {
 }
 
 }  // namespace
-}  // namespace acceptq::cli
+}  // namespace acceptq

@@ -1,9 +1,9 @@
-#include "cli/duration.h"
+#include "base/duration.h"
 
 #include <charconv>
 #include <utility>
 
-namespace acceptq::cli {
+namespace acceptq {
 
 std::optional<double> parse_duration(std::string_view text) {
   constexpr std::pair<std::string_view, double> kUnits[] = {
@@ -23,4 +23,4 @@ std::optional<double> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace acceptq::cli
+}  // namespace acceptq

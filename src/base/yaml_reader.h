@@ -13,7 +13,7 @@
 
 #include "base/result.h"
 
-namespace acceptq::lab {
+namespace acceptq {
 
 class YamlErrors {
  public:
@@ -62,4 +62,4 @@ class YamlMap {
   std::set<std::string> asked_;
 };
 
-}  // namespace acceptq::lab
+}  // namespace acceptq

@@ -1,12 +1,14 @@
-#include "lab/yaml_reader.h"
+#include "base/yaml_reader.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
 
-namespace acceptq::lab {
+namespace acceptq {
 
 void YamlErrors::add(const YAML::Mark& mark, const std::string& reason) {
   if (first_) return;
@@ -54,7 +56,9 @@ bool YamlMap::has(const char* key) { return child(key).IsDefined(); }
 YAML::Mark YamlMap::mark(const char* key) const {
   if (node_.IsMap()) {
     for (const auto& entry : node_) {
-      if (entry.first.Scalar() == key) return entry.second.Mark();
+      if (entry.first.Scalar() != key) continue;
+      // yaml-cpp puts a value that is not there at the beginning of what comes next.
+      return entry.second.IsNull() ? entry.first.Mark() : entry.second.Mark();
     }
   }
   return node_.IsMap() ? node_.Mark() : YAML::Mark::null_mark();
@@ -155,13 +159,20 @@ std::vector<std::string> YamlMap::texts(const char* key) {
 void YamlMap::finish() {
   if (!node_.IsMap()) return;
   for (const auto& entry : node_) {
-    if (asked_.count(entry.first.Scalar()) != 0) continue;
-    std::string known;
-    for (const std::string& key : asked_) known += (known.empty() ? "" : ", ") + key;
-    errors_.add(entry.first.Mark(), fmt::format("{}: unknown key \"{}\" (known: {})", what_,
-                                                entry.first.Scalar(), known));
+    const std::string& key = entry.first.Scalar();
+    if (asked_.count(key) != 0) continue;
+    constexpr std::size_t kLongestToCompare = 64;
+    const std::string_view typed = std::string_view(key).substr(0, kLongestToCompare);
+    const auto nearest = std::ranges::min_element(
+        asked_, {}, [typed](const std::string& known) { return edit_distance(typed, known); });
+    std::string meant;
+    if (nearest != asked_.end() && edit_distance(typed, *nearest) <= typed.size() / 3 + 1) {
+      meant = fmt::format("; did you mean \"{}\"?", *nearest);
+    }
+    errors_.add(entry.first.Mark(), fmt::format("{}: unknown key \"{}\"{} (known: {})", what_, key,
+                                                meant, fmt::join(asked_, ", ")));
     return;
   }
 }
 
-}  // namespace acceptq::lab
+}  // namespace acceptq
