@@ -40,7 +40,10 @@ class Agent {
   // Watches until the time, or until something came that is worth a look at what to do.
   void tend(std::int64_t until_ns);
 
-  // The newest. From any thread.
+  // From the next look on.
+  void set_interval(std::int64_t interval_ns) { watch_.set_interval(interval_ns); }
+
+  // The newest. From any thread, once it has begun.
   [[nodiscard]] std::shared_ptr<const Published> published() const;
 
  private:

@@ -84,6 +84,12 @@ void HostWatch::calm_down() {
   handshakes_.look_every(kNsPerSecond);
 }
 
+void HostWatch::set_interval(std::int64_t interval_ns) {
+  interval_ns_ = interval_ns;
+  // As calm_down() makes it, at the latest.
+  if (!is_alert()) pace_ = collect::Pace(interval_ns_, kCalmShare);
+}
+
 void HostWatch::tend(std::int64_t until_ns) {
   watch_.tend(std::min(until_ns, pace_.next_ns()));
   if (queues_.newest_ns() <= judged_ns_) return;

@@ -26,14 +26,14 @@ class HostWatch {
   // Looks at everything once: an observation of one moment. Fails where nothing can be scanned.
   [[nodiscard]] Result<facts::Observation> begin();
 
+  // Between two observations while all is well.
+  void set_interval(std::int64_t interval_ns);
+
   // Does what is due, and rests until the next observation is, something comes, or `until_ns`.
   void tend(std::int64_t until_ns);
 
   // What happened since the last one, if it is time for one.
   [[nodiscard]] std::optional<Result<facts::Observation>> next();
-
-  // When next() has something, as far as it is known now.
-  [[nodiscard]] std::int64_t next_ns() const { return pace_.next_ns(); }
 
  private:
   void set_alert(std::int64_t now_ns);

@@ -30,6 +30,7 @@ struct Parsed {
   TopCommand top;
   FixCommand fix;
   CollectCommand collect;
+  AgentCommand agent;
   ExplainOptions explain;
   ProbeCommand probe;
   LabCommand lab;
@@ -77,6 +78,21 @@ void define_check(CLI::App& app, Parsed& parsed) {
                           ->expected(1, -1)
                           ->excludes(until)
                           ->excludes(time);
+  CLI::Option* agent =
+      check
+          ->add_flag_callback(
+              "--agent",
+              [&options] {
+                if (options.agent.empty()) options.agent = "/run/acceptq/agent.sock";
+              },
+              "what the agent of this host saw last, instead of watching once more")
+          ->excludes(from)
+          ->excludes(until)
+          ->excludes(time);
+  add_text(*check, "--agent-socket", options.agent,
+           "where it serves (default /run/acceptq/agent.sock)")
+      ->type_name("PATH")
+      ->needs(agent);
   add_text(*check, "--baseline", options.baseline,
            "also compare with a recording of --save from before a change")
       ->type_name("FILE");
@@ -117,6 +133,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "  acceptq check --from now.json :80    … and diagnose it elsewhere\n"
       "  acceptq check --from ticket.txt      what somebody pasted: ss -lnt, netstat -s …\n"
       "  acceptq check --from server.pcap     what a capture shows\n"
+      "  acceptq check --agent                what the agent of this host saw last\n"
       "  acceptq check --baseline now.json    … and, after a change, prove that it helped\n"
       "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "
       "seen.");
@@ -258,6 +275,42 @@ void define_collect(CLI::App& app, Parsed& parsed) {
       "Examples:\n"
       "  acceptq collect --for 30s            while it goes wrong\n"
       "  acceptq collect --redact -o - | ssh other 'acceptq check --from -'");
+}
+
+// Keys of the configuration that can be given on the command line as well.
+constexpr struct {
+  const char* key;
+  const char* type;
+  const char* help;
+} kAgentFlags[] = {
+    {"listen", "ADDRESS:PORT", "where to serve (default 127.0.0.1:9927)"},
+    {"interval", "DURATION", "between two scans while no queue fills (default 5s)"},
+    {"tracing", "auto|functions|kprobes|tracepoints|none",
+     "how to follow handshakes (default auto)"},
+    {"socket", "PATH", "for check --agent (default /run/acceptq/agent.sock; \"\": none)"},
+};
+
+void define_agent(CLI::App& app, Parsed& parsed) {
+  CLI::App* agent = app.add_subcommand(
+      "agent", "watch this host for as long as it runs, and serve metrics to Prometheus");
+  AgentCommand& command = parsed.agent;
+  agent
+      ->add_option("--config", command.config,
+                   "a YAML file (default /etc/acceptq/agent.yaml, where it is there)")
+      ->type_name("FILE");
+  agent->add_flag("--check-config", command.check_config, "say what is wrong with it, and end");
+  for (const auto& [key, type, help] : kAgentFlags) {
+    agent
+        ->add_option_function<std::string>(
+            std::string("--") + key,
+            [&command, key](const std::string& value) { command.instead[key] = value; }, help)
+        ->type_name(type);
+  }
+  agent->footer(
+      "Reads only. Metrics: http://127.0.0.1:9927/metrics\n"
+      "Examples:\n"
+      "  acceptq agent\n"
+      "  acceptq agent --config /etc/acceptq/agent.yaml --check-config");
 }
 
 void define_explain(CLI::App& app, Parsed& parsed) {
@@ -407,6 +460,7 @@ Command chosen(const CLI::App& app, Parsed& parsed) {
   }
   if (app.got_subcommand("top")) return with_selectors(parsed.top, parsed.selectors, "top");
   if (app.got_subcommand("collect")) return parsed.collect;
+  if (app.got_subcommand("agent")) return std::move(parsed.agent);
   if (app.got_subcommand("fix")) {
     take_selectors(parsed.fix.from, parsed.selectors);
     if (parsed.selectors.empty()) {
@@ -438,6 +492,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   define_top(app, parsed);
   define_fix(app, parsed);
   define_collect(app, parsed);
+  define_agent(app, parsed);
   define_explain(app, parsed);
   define_probe(app, parsed);
   define_lab(app, parsed);

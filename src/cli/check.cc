@@ -98,6 +98,7 @@ int run_check(const CheckOptions& options) {
     return code_of_selection(resolved.error());
   }
   Result<facts::Observation> observation = !options.from.empty() ? read_observations(options.from)
+                                           : !options.agent.empty() ? ask_agent(options.agent)
                                            : options.until_overflow
                                                ? await_on_host(options, selectors)
                                                : observe_host({.seconds = options.seconds,

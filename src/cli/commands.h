@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -35,6 +36,7 @@ struct CheckOptions {
   bool verbose = false;
   std::optional<std::string> save;  // a file; "-": standard output
   std::vector<std::string> from;
+  std::string agent;     // the socket of an agent that has watched already; empty: none
   std::string baseline;  // a recording of before a change; empty: none
   FailOn fail_on = FailOn::kWarning;
   ColorWhen color = ColorWhen::kAuto;
@@ -85,6 +87,12 @@ struct CollectCommand {
   collect::bpf::TraceLevel tracing = collect::bpf::TraceLevel::kBest;
 };
 
+struct AgentCommand {
+  std::optional<std::string> config;           // a file; empty: the usual one, where it is there
+  bool check_config = false;                   // and end
+  std::map<std::string, std::string> instead;  // values of keys, in place of the file's
+};
+
 struct ExplainOptions {
   std::string word;
   bool json = false;
@@ -123,7 +131,7 @@ struct PrintAndExit {
 };
 
 using Command = std::variant<CheckOptions, TraceCommand, TopCommand, FixCommand, CollectCommand,
-                             ExplainOptions, ProbeCommand, LabCommand, PrintAndExit>;
+                             AgentCommand, ExplainOptions, ProbeCommand, LabCommand, PrintAndExit>;
 
 // Never exits and never prints: a usage error is a PrintAndExit with kExitUsage.
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);
@@ -134,6 +142,7 @@ using Command = std::variant<CheckOptions, TraceCommand, TopCommand, FixCommand,
 int run_top(const TopCommand& command);
 [[nodiscard]] int run_fix(const FixCommand& command);
 [[nodiscard]] int run_collect(const CollectCommand& command);
+[[nodiscard]] int run_agent(const AgentCommand& command);
 [[nodiscard]] int run_explain(const ExplainOptions& options);
 [[nodiscard]] int run_probe(const ProbeCommand& options);
 [[nodiscard]] int run_lab(const LabCommand& options);

@@ -12,6 +12,7 @@ struct Run {
   int operator()(const acceptq::cli::TopCommand& o) const { return run_top(o); }
   int operator()(const acceptq::cli::FixCommand& o) const { return run_fix(o); }
   int operator()(const acceptq::cli::CollectCommand& o) const { return run_collect(o); }
+  int operator()(const acceptq::cli::AgentCommand& o) const { return run_agent(o); }
   int operator()(const acceptq::cli::ExplainOptions& o) const { return run_explain(o); }
   int operator()(const acceptq::cli::ProbeCommand& o) const { return run_probe(o); }
   int operator()(const acceptq::cli::LabCommand& o) const { return run_lab(o); }

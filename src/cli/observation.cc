@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "bundle/bundle.h"
 #include "cli/input.h"
@@ -12,6 +13,7 @@
 #include "cli/sos_folder.h"
 #include "cli/terminal.h"
 #include "cli/tracing.h"
+#include "collect/containers/unix_http.h"
 #include "collect/observe.h"
 #include "facts/joined.h"
 #include "facts/json.h"
@@ -223,6 +225,23 @@ Result<facts::Observation> read_observations(const std::vector<std::string>& pat
     }
   }
   return std::move(together).observation();
+}
+
+Result<facts::Observation> ask_agent(const std::string& socket) {
+  constexpr std::int64_t kPatienceNs = 5'000'000'000;
+  const Result<collect::containers::HttpReply> reply = collect::containers::unix_http_get(
+      socket, "/observation", monotonic_ns() + kPatienceNs, facts::kLargestRecording);
+  if (!reply) {
+    return fail(reply.error().code,
+                fmt::format("no agent answers at {} ({}); start one (acceptq agent), or leave out "
+                            "--agent",
+                            socket, reply.error().message()));
+  }
+  if (reply->status != 200) {
+    return fail(ErrorCode::kMalformed,
+                fmt::format("{} answers with {}: it is no agent's socket", socket, reply->status));
+  }
+  return read_recording(socket, reply->body);
 }
 
 }  // namespace acceptq::cli
