@@ -177,11 +177,15 @@ TEST(RateLimit, HoldsWhatComesInASecond) {
   EXPECT_FALSE(rate.take(100 * kSecond));
 }
 
-TEST(TurnLimit, PausesAfterTenInTenMilliseconds) {
-  TurnLimit turns;
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(turns.pause_ns(1'000'000'000), 0);
-  EXPECT_EQ(turns.pause_ns(1'003'000'000), 7'000'000);
-  EXPECT_EQ(turns.pause_ns(1'010'000'000), 0);
+TEST(WorkLimit, PausesAfterTwentyInTenMilliseconds) {
+  WorkLimit work;
+  EXPECT_EQ(work.pause_ns(1'000'000'000), 0);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(work.pause_ns(1'001'000'000), 0);
+    work.did_one();
+  }
+  EXPECT_EQ(work.pause_ns(1'003'000'000), 7'000'000);
+  EXPECT_EQ(work.pause_ns(1'010'000'000), 0);
 }
 
 }  // namespace

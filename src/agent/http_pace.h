@@ -29,23 +29,24 @@ class RateLimit {
   std::int64_t saved_ns_ = 0;
 };
 
-// At most ten turns in ten milliseconds.
-class TurnLimit {
+// At most twenty pieces of work in ten milliseconds, but for those of one turn.
+class WorkLimit {
  public:
+  void did_one() { ++done_; }
   // How long to pause before the turn that begins now, 0 mostly.
   [[nodiscard]] std::int64_t pause_ns(std::int64_t now_ns) {
     if (now_ns >= slice_ends_ns_) {
       slice_ends_ns_ = now_ns + kSlice;
-      turns_ = 0;
+      done_ = 0;
     }
-    return ++turns_ > kTurns ? slice_ends_ns_ - now_ns : 0;
+    return done_ < kMost ? 0 : slice_ends_ns_ - now_ns;
   }
 
  private:
   static constexpr std::int64_t kSlice = 10'000'000;
-  static constexpr int kTurns = 10;
+  static constexpr int kMost = 20;
   std::int64_t slice_ends_ns_ = 0;
-  int turns_ = 0;
+  int done_ = 0;
 };
 
 }  // namespace acceptq::agent

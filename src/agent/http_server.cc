@@ -204,6 +204,7 @@ class HttpServer::Loop {
         HttpConnection::End end = connection.expired(now);
         if (end == HttpConnection::End::kNone && ready(i)) {
           const std::string peer = connection.peer();
+          work_.did_one();
           end = connection.advance([this, &peer](std::string_view request,
                                                  bool last) { return answer(request, last, peer); },
                                    now);
@@ -226,7 +227,7 @@ class HttpServer::Loop {
 
   void wait_for_turn() {
     // However many ask: a thread that only ever refuses would have a core to itself.
-    const std::int64_t pause = turns_.pause_ns(monotonic_ns());
+    const std::int64_t pause = work_.pause_ns(monotonic_ns());
     if (pause > 0) {
       pollfd wake{.fd = wake_.get(), .events = POLLIN, .revents = 0};
       wait(&wake, 1, pause);
@@ -302,6 +303,7 @@ class HttpServer::Loop {
         return;
       }
       count(&HttpCounts::connections);
+      work_.did_one();
       const ListenOn peer = endpoint(address);
       const std::string name = facts::host_and_port(peer.address.unmapped(), peer.port);
       if (connections_.size() >= options_.max_connections && !make_room(now)) {
@@ -348,7 +350,7 @@ class HttpServer::Loop {
 
   // Of the thread alone.
   RateLimit rate_;
-  TurnLimit turns_;
+  WorkLimit work_;
   HttpAnswerer answerer_;
   std::vector<std::unique_ptr<HttpConnection>> connections_;
   std::vector<pollfd> polled_;

@@ -1,6 +1,6 @@
 // Serves a few pages to a few clients over HTTP/1.1, from one thread and with everything bounded:
 // connections, the size of a request, the time in which it must have come and its answer have been
-// taken, requests and turns of the loop per second. Answers are made by HttpAnswerer.
+// taken, requests and work per second. Answers are made by HttpAnswerer.
 #pragma once
 
 #include <chrono>
