@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 #include <sys/un.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <exception>
-#include <vector>
+#include <sstream>
 
 #include "base/duration.h"
 #include "base/text.h"
@@ -144,6 +145,35 @@ class Reader {
   Settings settings_;
 };
 
+// Where the second document begins, if there is one. YAML::LoadAll, instead, never ends where
+// yaml-cpp (0.7) makes a document of a token without moving past it: "!tag, text" does.
+std::optional<YAML::Mark> second_document(const std::string& text) {
+  class Begins final : public YAML::EventHandler {
+   public:
+    void OnDocumentStart(const YAML::Mark& mark) override { at_ = mark; }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+    [[nodiscard]] const YAML::Mark& at() const { return at_; }
+
+   private:
+    YAML::Mark at_ = YAML::Mark::null_mark();
+  };
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  Begins begins;
+  if (!parser.HandleNextDocument(begins) || !parser.HandleNextDocument(begins)) return std::nullopt;
+  return begins.at();
+}
+
 }  // namespace
 
 std::optional<ListenOn> parse_listen_on(std::string_view text) {
@@ -186,13 +216,14 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& file) 
   // yaml-cpp throws; nothing of it leaves this function. Aliases are shared nodes to it and are not
   // copied out, so that a document of nested aliases costs what its text does.
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() > 1) {
-      errors.add(documents[1].Mark(), "a second document; there must be one");
+    const std::string text(yaml);
+    if (const std::optional<YAML::Mark> second = second_document(text)) {
+      errors.add(*second, "a second document begins; there must be one");
       return fail(*errors.first());
     }
-    if (documents.empty() || documents.front().IsNull()) return Settings{};
-    Settings settings = Reader(errors).read(documents.front());
+    const YAML::Node root = YAML::Load(text);
+    if (!root.IsDefined() || root.IsNull()) return Settings{};
+    Settings settings = Reader(errors).read(root);
     if (!errors.first()) return settings;
   } catch (const YAML::Exception& exception) {
     errors.add(exception.mark, exception.msg);
