@@ -1,6 +1,7 @@
 #include "facts/joined.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -59,37 +60,87 @@ void add_pasted(Observation pasted, Observation& recorded) {
   recorded.samples.merge(pasted.samples);
 }
 
+namespace {
+
+const Pasted* pasted_of(const Snapshot& snapshot, const Listener& listener) {
+  const Namespace* ns = find_namespace(snapshot, listener.netns);
+  return ns != nullptr && ns->pasted ? &*ns->pasted : nullptr;
+}
+
+// The listener that packets to a server came to.
+struct Destination {
+  const Listener* listener = nullptr;  // null: none, or one of several
+  bool has_predecessors = false;       // it is the last of several, one after the other
+};
+
+Destination destination_of(const Snapshot& snapshot, const IpAddress& address, std::uint16_t port) {
+  std::vector<const Listener*> all;
+  for (const Listener& listener : snapshot.listeners) {
+    const bool serves = listener.protocol == Protocol::kTcp && listener.port == port &&
+                        serves_address(listener, address);
+    if (serves) all.push_back(&listener);
+  }
+  const auto keep = [&](auto&& is_better) {
+    if (std::ranges::any_of(all, is_better)) std::erase_if(all, std::not_fn(is_better));
+  };
+  keep([&](const Listener* one) {
+    const Pasted* pasted = pasted_of(snapshot, *one);
+    return pasted != nullptr &&
+           std::ranges::find(pasted->addresses, address.to_string()) != pasted->addresses.end();
+  });
+  const std::size_t before = all.size();
+  keep([&](const Listener* one) {
+    const Pasted* pasted = pasted_of(snapshot, *one);
+    return pasted == nullptr || !pasted->superseded;
+  });
+  if (all.size() != 1) return {};
+  return {.listener = all.front(), .has_predecessors = before > 1};
+}
+
+BlindSpot joined_by_port(const Snapshot& snapshot, const Destination& destination,
+                         const IpAddress& address) {
+  const Listener& listener = *destination.listener;
+  const std::string packets = "packets to " + host_and_port(address, listener.port);
+  BlindSpot spot{.id = "AQ615",
+                 .scope = listener_key(listener),
+                 .reason = packets + " were taken for this listener's, by address and port",
+                 .cost = "where an address is translated on the way, they may be another one's"};
+  const Pasted* pasted = pasted_of(snapshot, listener);
+  const bool has_another =
+      pasted != nullptr && !pasted->addresses.empty() &&
+      std::ranges::find(pasted->addresses, address.to_string()) == pasted->addresses.end();
+  if (has_another) {
+    std::string own;
+    for (const std::string& one : pasted->addresses) own += (own.empty() ? "" : ", ") + one;
+    spot.reason = packets + " were taken for this listener's, by the port alone: its network " +
+                  "namespace has another address (" + own + ")";
+    spot.cost = "unless the address is translated on the way, they are another one's";
+  }
+  if (destination.has_predecessors) {
+    spot.reason += "; of the sockets that had it one after the other, this is the last";
+    spot.cost += "; they may have come to an earlier one";
+  }
+  return spot;
+}
+
+}  // namespace
+
 void add_capture(Observation capture, Observation& other) {
   std::vector<Listener>& listeners = other.after.listeners;
   std::vector<Listener> unknown;
   for (Ledger& ledger : capture.ledgers) {
-    const Listener* found = nullptr;
-    bool is_alone = true;
-    for (const Listener& listener : listeners) {
-      if (listener.protocol != Protocol::kTcp || listener.port != ledger.port ||
-          !serves_address(listener, ledger.address)) {
-        continue;
-      }
-      is_alone = found == nullptr;
-      found = &listener;
-      if (!is_alone) break;
-    }
-    if (found == nullptr || !is_alone) {
+    const Destination found = destination_of(other.after, ledger.address, ledger.port);
+    if (found.listener == nullptr) {
       const auto placeholder =
           std::ranges::find_if(capture.after.listeners, [&](const Listener& listener) {
             return listener.port == ledger.port && listener.address == ledger.address;
           });
       if (placeholder != capture.after.listeners.end()) unknown.push_back(*placeholder);
     } else {
-      capture.after.blind_spots.push_back(
-          {.id = "AQ615",
-           .scope = listener_key(*found),
-           .reason = "packets to " + host_and_port(ledger.address, ledger.port) +
-                     " were taken for this listener's, by address and port",
-           .cost = "where an address is translated on the way, they may be another one's"});
-      ledger.netns = found->netns;
-      ledger.address = found->address;
-      ledger.cookie = found->cookie;
+      capture.after.blind_spots.push_back(joined_by_port(other.after, found, ledger.address));
+      ledger.netns = found.listener->netns;
+      ledger.address = found.listener->address;
+      ledger.cookie = found.listener->cookie;
     }
     other.ledgers.push_back(std::move(ledger));
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -52,6 +53,80 @@ TEST(Joined, RefusesWhatIsNoSequence) {
   std::vector<Recording> strange = {recording(10, 12, 0), recording(100, 102, 0)};
   strange[1].observation.before.host.boot_id = "another";
   EXPECT_FALSE(joined(strange).has_value());
+}
+
+// An observation of pasted listeners of port 80, each in a namespace of its own.
+struct PastedListener {
+  bool superseded = false;
+  std::vector<std::string> addresses = {};
+};
+
+Observation pasted_listeners(const std::vector<PastedListener>& listeners) {
+  Observation observation;
+  observation.imported = true;
+  std::uint64_t id = 0;
+  for (const PastedListener& one : listeners) {
+    Namespace& ns = observation.after.namespaces.emplace_back();
+    ns.id = NetnsId(++id);
+    ns.pasted = Pasted{.superseded = one.superseded, .addresses = one.addresses};
+    Listener& listener = observation.after.listeners.emplace_back();
+    listener.netns = ns.id;
+    listener.port = 80;
+    listener.pasted_at = "t:" + std::to_string(id);
+  }
+  normalize(observation.after);
+  return observation;
+}
+
+Observation capture_of(const char* address) {
+  Observation capture;
+  Ledger ledger;
+  ledger.address = *IpAddress::parse(address);
+  ledger.port = 80;
+  capture.ledgers = {ledger};
+  Listener& server = capture.after.listeners.emplace_back();
+  server.address = ledger.address;
+  server.port = 80;
+  server.queue_seen = false;
+  return capture;
+}
+
+// The namespace to whose listener the packets were joined; 0: to none, what it says is `why`.
+struct Joining {
+  std::uint64_t netns = 0;
+  std::string why;
+};
+
+Joining join(Observation pasted, const char* address) {
+  const std::size_t before = pasted.after.listeners.size();
+  add_capture(capture_of(address), pasted);
+  if (pasted.after.listeners.size() > before) return {};
+  return {.netns = pasted.ledgers.at(0).netns.value(),
+          .why = pasted.after.blind_spots.at(0).reason};
+}
+
+TEST(Capture, IsOfTheLastOfSocketsThatHadThePortInTurn) {
+  const Joining joining = join(pasted_listeners({{.superseded = true}, {}}), "172.16.1.21");
+  EXPECT_EQ(joining.netns, 2U);
+  EXPECT_NE(joining.why.find("this is the last"), std::string::npos) << joining.why;
+}
+
+TEST(Capture, IsOfNoneWhereSeveralCanBeMeant) {
+  EXPECT_EQ(join(pasted_listeners({{}, {}}), "172.16.1.21").netns, 0U);
+}
+
+TEST(Capture, IsOfTheNamespaceThatHasTheAddress) {
+  const auto both = pasted_listeners({{.addresses = {"10.0.0.1", "172.16.1.21"}}, {}});
+  EXPECT_EQ(join(both, "172.16.1.21").netns, 1U);
+}
+
+TEST(Capture, SaysWhereThePortAloneJoinsIt) {
+  const auto other = pasted_listeners({{.addresses = {"172.26.0.8"}}});
+  const Joining joining = join(other, "172.16.1.21");
+  EXPECT_EQ(joining.netns, 1U);
+  EXPECT_NE(joining.why.find("by the port alone"), std::string::npos) << joining.why;
+  EXPECT_NE(joining.why.find("172.26.0.8"), std::string::npos) << joining.why;
+  EXPECT_NE(join(other, "172.26.0.8").why.find("by address and port"), std::string::npos);
 }
 
 }  // namespace

@@ -76,6 +76,13 @@ Namespace read_namespace(const Value& value) {
     get(pasted, "all_listeners", out.all_listeners);
     get(pasted, "compared", out.compared);
     get(pasted, "seconds", out.seconds);
+    if (pasted.has("superseded")) get(pasted, "superseded", out.superseded);
+    if (pasted.has("increments")) get(pasted, "increments", out.increments);
+    if (pasted.has("addresses")) {
+      pasted.member("addresses").each([&](const Value& item) {
+        item.read(out.addresses.emplace_back());
+      });
+    }
     read_workload(pasted, out.container, out.pod);
   }
   get(value, "is_host", ns.is_host);

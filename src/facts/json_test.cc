@@ -31,6 +31,9 @@ Observation sample() {
                          .all_listeners = true,
                          .compared = true,
                          .seconds = 10,
+                         .superseded = true,
+                         .addresses = {"172.26.0.8"},
+                         .increments = true,
                          .pod = Pod{.ns = "shop", .name = "web"},
                          .container = Container{.id = "49b4"}};
   after.namespaces = {pasted, ns};

@@ -53,11 +53,12 @@ Json write(const std::optional<Pod>& pod) {
 
 Json write(const std::optional<Pasted>& pasted) {
   if (!pasted) return nullptr;
-  return {{"label", escape_bytes(pasted->label)},
-          {"all_listeners", pasted->all_listeners},
-          {"compared", pasted->compared},
-          {"seconds", opt(pasted->seconds)},
-          {"pod", write(pasted->pod)},
+  Json addresses = Json::array();
+  for (const std::string& address : pasted->addresses) addresses.push_back(escape_bytes(address));
+  return {{"label", escape_bytes(pasted->label)}, {"all_listeners", pasted->all_listeners},
+          {"compared", pasted->compared},         {"seconds", opt(pasted->seconds)},
+          {"superseded", pasted->superseded},     {"addresses", std::move(addresses)},
+          {"increments", pasted->increments},     {"pod", write(pasted->pod)},
           {"container", write(pasted->container)}};
 }
 

@@ -49,6 +49,11 @@ struct Pasted {
   bool all_listeners = false;     // its list of listeners is whole, as far as the text tells
   bool compared = false;          // there were two samples in time, of which something grew
   std::optional<double> seconds;  // between them, where the text tells
+  bool superseded = false;        // a later list of the same one shows other sockets
+  std::vector<std::string> addresses;  // of its interfaces, where they were pasted
+  // Its counters are from 0 at the first sample on: what they were then is not told (nstat
+  // without -a).
+  bool increments = false;
   // The pod or container that it is, where what was run in it says so; pids in it are its own.
   std::optional<Pod> pod;
   std::optional<Container> container;

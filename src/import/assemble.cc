@@ -137,7 +137,7 @@ class Assembly {
   Observation run() {
     out_.imported = true;
     out_.after.scan_method = "imported";
-    join_descriptions();
+    join_places(sources_);
     merge_contexts();
     std::vector<std::string> contexts;
     std::map<std::string, std::vector<Placed>> blocks;
@@ -174,33 +174,6 @@ class Assembly {
   }
 
  private:
-  // A description of a pod is of the one in which something was run, by whichever of its names.
-  void join_descriptions() {
-    std::set<std::string> run;
-    for (const Source& source : sources_) {
-      for (const Block& block : source.recognised.blocks) {
-        const auto* settings = std::get_if<Settings>(&block.piece);
-        if (settings == nullptr || settings->contexts.empty()) run.insert(block.context);
-      }
-    }
-    for (Source& source : sources_) {
-      for (Block& block : source.recognised.blocks) {
-        const auto* settings = std::get_if<Settings>(&block.piece);
-        if (settings == nullptr || settings->contexts.empty()) continue;
-        block.context = settings->contexts.front();
-        for (const std::string& name : settings->contexts) {
-          // A container's id may have been cut short.
-          constexpr std::size_t kShortest = 20;  // "container " and ten digits
-          const auto same = std::ranges::find_if(run, [&](const std::string& context) {
-            return context == name || (context.size() >= kShortest &&
-                                       name.starts_with("container ") && name.starts_with(context));
-          });
-          if (same != run.end()) block.context = *same;
-        }
-      }
-    }
-  }
-
   // Text without a prompt, in a ticket whose prompts name one host, is that host's.
   void merge_contexts() {
     std::set<std::string> named;
@@ -248,6 +221,8 @@ class Assembly {
     pasted.pod = pod_of(scene.context);
     pasted.container = container_of(scene.context);
     pasted.all_listeners = std::ranges::any_of(scene.tables, is_whole);
+    pasted.superseded = scene.superseded;
+    pasted.addresses = scene.addresses;
     Namespace before = after;
     std::vector<std::optional<double>> times;
     add_counters(scene, before, after, times);

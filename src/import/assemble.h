@@ -2,20 +2,12 @@
 // the last sample.
 #pragma once
 
-#include <span>
-#include <string>
 #include <vector>
 
 #include "facts/snapshot.h"
-#include "import/recognise.h"
+#include "import/places.h"
 
 namespace acceptq::imports {
-
-// Of one text.
-struct Source {
-  std::string name;
-  Recognised recognised;
-};
 
 [[nodiscard]] facts::Observation assemble(std::vector<Source> sources);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "import/assemble.h"
+#include "import/places.h"
 #include "import/recognise.h"
 #include "import/text.h"
 

@@ -1,5 +1,5 @@
 // Pastes in, observation out; and what is concluded from it.
-#include "import/import.h"
+#include "import/import_test_support.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -10,55 +10,6 @@
 
 namespace acceptq::imports {
 namespace {
-
-using facts::Listener;
-using facts::Observation;
-
-Observation import_one(std::string text) {
-  const Text texts[] = {{.name = "t", .bytes = std::move(text)}};
-  const Result<Observation> observation = import_texts(texts);
-  EXPECT_TRUE(observation) << (observation ? "" : observation.error().context);
-  return observation.value_or(Observation{});
-}
-
-std::string refused(std::string text) {
-  const Text texts[] = {{.name = "t", .bytes = std::move(text)}};
-  const Result<Observation> observation = import_texts(texts);
-  return observation ? "it was read" : observation.error().context;
-}
-
-const Listener* at(const Observation& observation, std::string_view endpoint) {
-  const auto found =
-      std::ranges::find(observation.after.listeners, endpoint, facts::listener_endpoint);
-  return found != observation.after.listeners.end() ? &*found : nullptr;
-}
-
-std::vector<std::string> reasons(const Observation& observation, std::string_view id) {
-  std::vector<std::string> all;
-  for (const auto& spot : observation.after.blind_spots) {
-    if (spot.id == id) all.push_back(spot.scope + ": " + spot.reason);
-  }
-  return all;
-}
-
-std::optional<std::uint64_t> counter(const facts::Snapshot& snapshot, std::string_view name) {
-  for (const auto& ns : snapshot.namespaces) {
-    if (ns.counters.contains(name)) return ns.counters.at(name);
-  }
-  return std::nullopt;
-}
-
-std::optional<std::int64_t> somaxconn_of(const Observation& observation, std::string_view label) {
-  for (const auto& ns : observation.after.namespaces) {
-    const auto value = ns.sysctls.find(facts::kSomaxconn);
-    if (ns.pasted->label == label && value != ns.sysctls.end()) return value->second.value;
-  }
-  return std::nullopt;
-}
-
-constexpr const char* kSs =
-    "State      Recv-Q Send-Q Local Address:Port  Peer Address:Port\n"
-    "LISTEN     129    128                *:80               *:*\n";
 
 // The rows of ss in the layouts of its versions: each says 129 of 128 at port 80.
 TEST(Ss, EveryLayoutSaysTheSame) {
@@ -281,23 +232,6 @@ TEST(Places, AShellStaysUntilItIsLeft) {
 TEST(Settings, ConfiguredIsNotInForce) {
   EXPECT_EQ(refused("$ cat /etc/sysctl.conf\nnet.core.somaxconn = 65535\n").substr(0, 10),
             "nothing in");
-}
-
-TEST(Settings, OfAPodAreThoseItWasGiven) {
-  const std::string pod =
-      "{\n \"kind\": \"Pod\",\n \"metadata\": {\"name\": \"web-1\", \"namespace\": \"shop\"},\n"
-      " \"spec\": {\"securityContext\": {\"sysctls\": [{\"name\": \"net.core.somaxconn\", "
-      "\"value\": \"8096\"}]}},\n \"status\": {\"phase\": \"Running\"}\n}\n";
-  const std::string run = "$ kubectl exec web-1 -- ss -lnt\n" + std::string(kSs);
-  EXPECT_EQ(somaxconn_of(import_one(run + "$ kubectl get pod web-1 -o json\n" + pod), "pod web-1"),
-            8096);
-  const std::string docker =
-      "[\n{\"Id\": \"49b4135534dae77ce5151c\", \"Name\": \"/web\", \"State\": {\"Pid\": 3985},\n"
-      "\"HostConfig\": {\"Sysctls\": {\"net.core.somaxconn\": \"1024\"}}}\n]\n";
-  EXPECT_EQ(somaxconn_of(import_one("$ nsenter -t 3985 -n ss -lnt\n" + std::string(kSs) +
-                                    "$ docker inspect web\n" + docker),
-                         "network namespace of pid 3985"),
-            1024);
 }
 
 TEST(Settings, OneThatNoListenerHereCanHaveHadIsNotBelieved) {

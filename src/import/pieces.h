@@ -47,8 +47,11 @@ struct Setting {
 
 struct Settings {
   std::vector<Setting> values;
-  // Of a description of a pod or container: what it may be called where something was run in it.
-  std::vector<std::string> contexts;
+};
+
+// Addresses of interfaces: "172.26.0.8".
+struct Addresses {
+  std::vector<std::string> all;
 };
 
 // uname -a.
@@ -63,13 +66,27 @@ struct Remark {
   std::string meaning;
 };
 
+// What is told of one pod or container.
+struct Description {
+  // All that it is called where something was run in it: "pod shop/web-1", "container 49b4…",
+  // "network namespace of pid 3985"; the one to show first.
+  std::vector<std::string> names;
+  std::vector<Setting> values;  // that it was given
+  std::vector<std::string> addresses;
+  std::vector<Remark> remarks;
+};
+
+struct Descriptions {
+  std::vector<Description> all;
+};
+
 // Of another system than Linux, whose counters mean something else.
 struct ForeignSystem {
   std::string system;
 };
 
 using Piece = std::variant<std::monostate, ListenerTable, CounterSample, Settings, HostLine, Remark,
-                           ForeignSystem>;
+                           ForeignSystem, Addresses, Descriptions>;
 
 // What one reader made of the lines that it was given: how many from the first on are of its form
 // (0: none), and what they say.

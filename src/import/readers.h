@@ -36,8 +36,17 @@ struct Typed {
 [[nodiscard]] Reading read_uname(Lines lines, const Typed& typed);
 // "Possible SYN flooding on port 80" in the kernel's log.
 [[nodiscard]] Reading read_kernel_log(Lines lines, const Typed& typed);
-// kubectl get pod -o json and docker inspect: the sysctls that they were given.
+// kubectl get pod -o json and docker inspect: what a pod or container is called, and what it was
+// given.
 [[nodiscard]] Reading read_workload_json(Lines lines, const Typed& typed);
+// kubectl get pod -o yaml: the same.
+[[nodiscard]] Reading read_workload_yaml(Lines lines, const Typed& typed);
+// kubectl describe pod: the same.
+[[nodiscard]] Reading read_pod_description(Lines lines, const Typed& typed);
+// The pid or the container's id alone, where it was asked for: docker inspect -f {{.State.Pid}}.
+[[nodiscard]] Reading read_identity(Lines lines, const Typed& typed);
+// ip address: the addresses of a network namespace.
+[[nodiscard]] Reading read_addresses(Lines lines, const Typed& typed);
 // netstat of BSD, macOS and Windows.
 [[nodiscard]] Reading read_foreign(Lines lines, const Typed& typed);
 

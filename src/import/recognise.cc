@@ -26,18 +26,22 @@ Reading skip_packets(Lines lines, const Typed& /*typed*/) {
 }
 
 // In this order: what a command printed without a name first.
-constexpr std::array<Reading (*)(Lines, const Typed&), 12> kReaders = {read_sysctls,
-                                                                       read_uname,
-                                                                       skip_packets,
-                                                                       read_ss,
-                                                                       read_netstat_listeners,
-                                                                       read_netstat_statistics,
-                                                                       read_nstat,
-                                                                       read_proc_counters,
-                                                                       read_proc_tcp,
-                                                                       read_kernel_log,
-                                                                       read_workload_json,
-                                                                       read_foreign};
+constexpr std::array kReaders = {read_sysctls,
+                                 read_uname,
+                                 read_identity,
+                                 skip_packets,
+                                 read_ss,
+                                 read_netstat_listeners,
+                                 read_netstat_statistics,
+                                 read_nstat,
+                                 read_proc_counters,
+                                 read_proc_tcp,
+                                 read_kernel_log,
+                                 read_workload_json,
+                                 read_workload_yaml,
+                                 read_pod_description,
+                                 read_addresses,
+                                 read_foreign};
 
 // A command that failed, as it says itself.
 bool is_failure(std::string_view line) {

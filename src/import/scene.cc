@@ -40,7 +40,9 @@ bool changed(const Queues& before, const Queues& after, bool may_be_another) {
   });
 }
 
-bool may_be_another(const Placed& earlier, const Placed& now) {
+// Headings tell hosts apart where nothing else does.
+bool may_be_another(const std::string& context, const Placed& earlier, const Placed& now) {
+  if (!context.empty()) return false;
   const Moment& from = earlier.block->moment;
   const Moment& to = now.block->moment;
   return earlier.text == now.text && !may_be_compared(from, to) && !seconds_between(from, to);
@@ -126,7 +128,9 @@ std::vector<Scene> scenes_of(const std::string& context, const std::vector<Place
     if (const auto* table = std::get_if<ListenerTable>(&placed.block->piece)) {
       const Queues queues = queues_of(*table);
       const auto& earlier = scenes.back().tables;
-      if (changed(known, queues, !earlier.empty() && may_be_another(earlier.back(), placed))) {
+      const bool another = !earlier.empty() && may_be_another(context, earlier.back(), placed);
+      if (changed(known, queues, another)) {
+        scenes.back().superseded = !another;
         scenes.push_back({.context = context});
         known.clear();
       }
@@ -135,6 +139,17 @@ std::vector<Scene> scenes_of(const std::string& context, const std::vector<Place
       scenes.back().tables.push_back(placed);
     } else if (std::holds_alternative<CounterSample>(placed.block->piece)) {
       scenes.back().counters.push_back(placed);
+    }
+  }
+  for (const Placed& placed : blocks) {
+    const auto* addresses = std::get_if<Addresses>(&placed.block->piece);
+    if (addresses == nullptr) continue;
+    for (Scene& scene : scenes) {
+      for (const std::string& address : addresses->all) {
+        if (std::ranges::find(scene.addresses, address) == scene.addresses.end()) {
+          scene.addresses.push_back(address);
+        }
+      }
     }
   }
   // A setting can be of the listeners listed before it or behind it.

@@ -30,7 +30,9 @@ struct Scene {
   std::vector<Placed> tables;
   std::vector<Placed> counters;
   std::vector<PlacedSetting> settings;
-  std::size_t first_table = 0;  // its place in the order of all blocks
+  std::size_t first_table = 0;         // its place in the order of all blocks
+  bool superseded = false;             // the next one is of the same namespace, later
+  std::vector<std::string> addresses;  // of its interfaces
 };
 
 // "ticket.txt:12".
