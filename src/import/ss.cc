@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "import/endpoint.h"
 #include "import/readers.h"
+#include "import/syn_queues.h"
 
 namespace acceptq::imports {
 namespace {
@@ -155,12 +156,13 @@ class Table {
  public:
   explicit Table(Lines lines) : lines_(lines) {}
 
-  Reading read() {
+  Reading read(std::string_view command) {
     while (reading_.used < lines_.size() && take_one()) {
     }
     if (reading_.used == 0) return {};
     finish();
     table_.has_head = seen_head_;
+    syn_queues_.put(command, table_);
     if (!table_.rows.empty() || seen_head_) reading_.piece = std::move(table_);
     return std::move(reading_);
   }
@@ -248,7 +250,10 @@ class Table {
     const Words words = split_blank(whole);
     const std::string_view netid = front.netid.empty() ? "tcp" : front.netid;
     if (netid != "tcp" && netid != "mptcp") return true;
-    if (!front.state.empty() && front.state != "LISTEN") return true;
+    if (!front.state.empty() && front.state != "LISTEN") {
+      take_connection(front, words);
+      return true;
+    }
     why_ = "it has a column too few";
     if (words.size() < front.words + 3) return false;
     std::string_view local = words[front.words + 2];
@@ -280,6 +285,14 @@ class Table {
     // iproute2 writes 0.0.0.0 from 4.17 on, and "*" then for both families at once.
     writes_zeros_ |= whole.find(" 0.0.0.0:") != std::string::npos;
     return take_queues(front, words, rest, std::move(row));
+  }
+
+  // A listener's request is among them, too.
+  void take_connection(const Front& front, const Words& words) {
+    syn_queues_.add_other();
+    if (front.state != "SYN-RECV" || words.size() < front.words + 4) return;
+    const auto local = parse_endpoint(words[front.words + 2]);
+    if (local && !local->star) syn_queues_.add(local->address, local->port);
   }
 
   // "PATH INODE * PEER", where a path may hold blanks.
@@ -340,6 +353,7 @@ class Table {
   bool has_state_ = true;
   bool writes_zeros_ = false;
   std::string_view why_;
+  SynQueues syn_queues_;
 };
 
 // ss -s: totals by state, which say nothing of listeners.
@@ -361,9 +375,9 @@ std::size_t summary_lines(Lines lines) {
 
 }  // namespace
 
-Reading read_ss(Lines lines, const Typed& /*typed*/) {
+Reading read_ss(Lines lines, const Typed& typed) {
   if (const std::size_t used = summary_lines(lines); used > 0) return {.used = used};
-  return Table(lines).read();
+  return Table(lines).read(typed.command);
 }
 
 }  // namespace acceptq::imports
