@@ -14,6 +14,11 @@ bool wrapped(std::uint64_t before, std::uint64_t after, std::uint64_t last) {
   return before <= last && before >= last - sixteenth && after <= sixteenth;
 }
 
+std::optional<std::uint64_t> counter_of(const facts::Namespace& ns, std::string_view counter) {
+  const auto it = ns.counters.find(counter);
+  return it != ns.counters.end() ? std::optional(it->second) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> counter_growth(std::uint64_t before, std::uint64_t after) {
@@ -35,14 +40,14 @@ NamespaceDelta::NamespaceDelta(const facts::Namespace* before, const facts::Name
 }
 
 std::optional<std::uint64_t> NamespaceDelta::total(std::string_view counter) const {
-  if (after_ == nullptr) return std::nullopt;
-  const auto it = after_->counters.find(counter);
-  return it != after_->counters.end() ? std::optional(it->second) : std::nullopt;
+  if (after_ == nullptr || (after_->pasted && after_->pasted->increments)) return std::nullopt;
+  return counter_of(*after_, counter);
 }
 
 std::optional<std::uint64_t> NamespaceDelta::delta(std::string_view counter) const {
-  const std::optional<std::uint64_t> now = total(counter);
-  if (!comparable_ || !now) return std::nullopt;
+  if (!comparable_) return std::nullopt;
+  const std::optional<std::uint64_t> now = counter_of(*after_, counter);
+  if (!now) return std::nullopt;
   const auto it = before_->counters.find(counter);
   return it != before_->counters.end() ? counter_growth(it->second, *now) : std::nullopt;
 }

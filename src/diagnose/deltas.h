@@ -26,7 +26,8 @@ class NamespaceDelta {
 
   // True where it is one namespace, not two that had the same inode in turn.
   [[nodiscard]] bool comparable() const { return comparable_; }
-  // Of the later snapshot; empty where the kernel has no such counter or it was not read.
+  // Of the later snapshot; empty where the kernel has no such counter, it was not read,
+  // or only its growth is known.
   [[nodiscard]] std::optional<std::uint64_t> total(std::string_view counter) const;
   [[nodiscard]] std::optional<std::uint64_t> delta(std::string_view counter) const;
   // The delta, or 0.

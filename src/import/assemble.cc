@@ -76,6 +76,7 @@ const CounterSample& sample_of(const Placed& placed) {
 std::vector<Compared> compared_counters(const Scene& scene) {
   std::map<std::string, Compared> forms;
   for (const Placed& placed : scene.counters) {
+    if (sample_of(placed).increments) continue;
     Compared& form = forms[sample_of(placed).form];
     (form.first == nullptr ? form.first : form.last) = &placed;
   }
@@ -238,11 +239,21 @@ class Assembly {
     out_.after.namespaces.push_back(std::move(after));
   }
 
-  static void add_counters(const Scene& scene, Namespace& before, Namespace& after,
-                           std::vector<std::optional<double>>& times) {
+  void add_counters(const Scene& scene, Namespace& before, Namespace& after,
+                    std::vector<std::optional<double>>& times) {
+    std::vector<const Placed*> totals;
+    std::vector<const Placed*> increments;
     for (const Placed& placed : scene.counters) {
-      for (const auto& [name, value] : sample_of(placed).counters) after.counters[name] = value;
-      after.counters_source = place(placed.file, placed.block->line);
+      (sample_of(placed).increments ? increments : totals).push_back(&placed);
+    }
+    // Totals tell more; increments between them are in their growth.
+    if (totals.empty()) {
+      add_increments(increments, before, after, times);
+      return;
+    }
+    for (const Placed* placed : totals) {
+      for (const auto& [name, value] : sample_of(*placed).counters) after.counters[name] = value;
+      after.counters_source = place(placed->file, placed->block->line);
     }
     for (const Compared& form : compared_counters(scene)) {
       times.push_back(between(*form.first, *form.last));
@@ -252,6 +263,36 @@ class Assembly {
       }
       after.counters_source = place(form.last->file, form.last->block->line);
     }
+  }
+
+  // What the last one shows has grown since the one before it, which may not be in the text.
+  void add_increments(const std::vector<const Placed*>& samples, Namespace& before,
+                      Namespace& after, std::vector<std::optional<double>>& times) {
+    if (samples.empty() || sample_of(*samples.back()).counters.empty()) return;
+    const Placed& last = *samples.back();
+    for (const auto& [name, value] : sample_of(last).counters) {
+      before.counters[name] = 0;
+      after.counters[name] = value;
+    }
+    // What has not grown is not printed.
+    for (const char* name : {"TcpExtListenOverflows", "TcpExtListenDrops"}) {
+      const bool is_cut = last.block->command.find('|') != std::string::npos;
+      if (is_cut || after.counters.contains(name)) continue;
+      before.counters[name] = 0;
+      after.counters[name] = 0;
+    }
+    after.pasted->increments = true;
+    after.counters_source = place(last.file, last.block->line);
+    times.push_back(samples.size() > 1 ? between(*samples[samples.size() - 2], last)
+                                       : std::nullopt);
+    if (times.back()) return;
+    out_.after.blind_spots.push_back(
+        {.id = "AQ620",
+         .scope = after.pasted->label,
+         .reason = "nstat without -a prints what has grown since its user ran it last, and when "
+                   "that was is not told",
+         .cost = "no rates are known, and it may be long ago; add `nstat -az | grep Listen` twice, "
+                 "10 s apart, with `date` before each"});
   }
 
   void add_listeners(const Scene& scene, NetnsId netns, std::vector<std::optional<double>>& times) {

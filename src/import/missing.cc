@@ -71,7 +71,7 @@ class Gaps {
       gap("the counters were pasted once, and have no beginning",
           std::string("whether packets are refused now, and how many, is not known; add ") +
               kCommand + " twice, 10 s apart, with `date` before each");
-    } else if (!ns_.pasted->seconds) {
+    } else if (!ns_.pasted->seconds && !ns_.pasted->increments) {
       gap("the time between the samples is not in the text",
           "no rates are known; put `date` before each");
     }

@@ -50,28 +50,18 @@ Reading read_json(Lines lines, std::size_t* budget) {
 
 }  // namespace
 
-// Without -a it prints what has grown since its user ran it last, which nothing here tells.
+// Without -a (or -r, which forgets what was) it prints what has grown since its user ran it last.
 bool prints_increments(std::string_view command) {
   bool nstat = false;
   for (const std::string_view word : split_blank(command)) {
     if (word == "|") break;
-    if (nstat && word.starts_with('-') && word.find('a') != std::string_view::npos) return false;
+    const bool is_option = nstat && word.starts_with('-') && !word.starts_with("--");
+    if (is_option && word.find_first_of("ar") != std::string_view::npos) return false;
+    if (nstat && (word == "--ignore" || word == "--reset")) return false;
     nstat |= word == "nstat" || word == "nstat;";
     if (nstat && word.ends_with(';')) break;
   }
   return nstat;
-}
-
-Remark remark_of(const CounterSample& sample) {
-  std::string grown;
-  for (const auto& [name, value] : sample.counters) {
-    if (!name.starts_with("TcpExtListen")) continue;
-    grown += (grown.empty() ? ": " : ", ") + name + " +" + std::to_string(value);
-  }
-  return {.what = "nstat without -a prints what has grown since it was last run" + grown,
-          .meaning =
-              "when that was is not told, so this is neither a total nor a rate; add `nstat "
-              "-az` twice, 10 s apart"};
 }
 
 Reading read_nstat(Lines lines, const Typed& typed) {
@@ -101,11 +91,8 @@ Reading read_nstat(Lines lines, const Typed& typed) {
     if (is_wanted(words[0])) sample.counters.emplace_back(words[0], *value);
   }
   if (reading.used == 0 || sample.counters.empty()) return reading;
-  if (prints_increments(typed.command)) {
-    reading.piece = remark_of(sample);
-  } else {
-    reading.piece = std::move(sample);
-  }
+  sample.increments = prints_increments(typed.command);
+  reading.piece = std::move(sample);
   return reading;
 }
 

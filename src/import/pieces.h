@@ -38,6 +38,8 @@ struct ListenerTable {
 struct CounterSample {
   std::string form;  // "nstat": samples of one form are compared
   std::vector<std::pair<std::string, std::uint64_t>> counters;
+  // They are what has grown since the user ran nstat last, as without -a.
+  bool increments = false;
 };
 
 struct Setting {

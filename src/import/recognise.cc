@@ -77,6 +77,15 @@ bool looks_like_evidence(std::string_view line) {
   return parse_int<std::uint64_t>(words[0]).has_value() && has("LISTEN");
 }
 
+// nstat that prints nothing, and remembers what the next one counts from.
+bool remembers_counters(std::string_view command) {
+  const std::vector<std::string_view> words = split_blank(command);
+  const auto nstat = std::ranges::find(words, "nstat");
+  if (nstat == words.end()) return false;
+  const bool is_thrown_away = command.find("/dev/null") != std::string_view::npos;
+  return is_thrown_away || std::find(nstat, words.end(), "-n") != words.end();
+}
+
 // "and a minute later:" between two samples is no other host's name.
 bool tells_of_time(std::string_view line) {
   constexpr std::array<std::string_view, 15> kWords = {
@@ -149,6 +158,12 @@ class Session {
           moment_.slept += between_;
           printed_ = {kind};
         }
+        const auto* sample = std::get_if<CounterSample>(&reading.piece);
+        if (sample != nullptr && sample->increments && remembered_ &&
+            remembered_->context == context()) {
+          result_.blocks.push_back(std::move(*remembered_));
+          remembered_.reset();
+        }
         result_.blocks.push_back({.context = context(),
                                   .moment = moment_,
                                   .line = rest[0].number,
@@ -187,6 +202,13 @@ class Session {
       }
       slept_first = false;
       run(part);
+      if (!remembers_counters(part)) continue;
+      remembered_ = Block{.context = context(),
+                          .moment = moment_,
+                          .line = lines_[std::min(at_, lines_.size() - 1)].number,
+                          .command = std::string(part),
+                          .piece = CounterSample{.form = {}, .counters = {}, .increments = true}};
+      printed_.insert(remembered_->piece.index());
     }
     fresh_ = true;
   }
@@ -243,10 +265,11 @@ class Session {
   std::size_t json_budget_ = std::size_t{32} << 20;
   std::size_t at_ = 0;
   Recognised result_;
-  std::string base_;          // by the prompt
-  std::string where_;         // the prompt
-  std::vector<Shell> stack_;  // entered, and not left
-  std::string once_;          // entered for one command
+  std::optional<Block> remembered_;  // from when the next increments of counters are
+  std::string base_;                 // by the prompt
+  std::string where_;                // the prompt
+  std::vector<Shell> stack_;         // entered, and not left
+  std::string once_;                 // entered for one command
   std::string command_;
   bool fresh_ = false;
   Moment moment_;

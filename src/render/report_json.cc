@@ -253,7 +253,7 @@ Json namespace_json(const diagnose::Report& report, const facts::Observation& ob
   Json counters = Json::object();
   for (const auto& [name, value] : ns.counters) {
     if (!is_worth_telling(name, value)) continue;
-    counters[name.str()] = {{"total", value}, {"delta", opt(delta.delta(name))}};
+    counters[name.str()] = {{"total", opt(delta.total(name))}, {"delta", opt(delta.delta(name))}};
   }
   Json books = Json::array();
   if (const diagnose::NamespaceBook* book = diagnose::book_of(report, ns.id)) {
