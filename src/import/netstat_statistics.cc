@@ -40,6 +40,31 @@ constexpr std::array<Sentence, 22> kSentences = {{
     {"connections established", ""},
 }};
 
+// The same in net-tools' translations (po/*.po of 2.10; the others have none of these), with "%u"
+// for the number.
+constexpr std::array<Sentence, 20> kTranslations = {{
+    {"Počet přetečení naslouchací fronty socketu: %u", "TcpExtListenOverflows"},
+    {"Počet zahozených SYN packetů určených naslouchajícímu socketu: %u", "TcpExtListenDrops"},
+    {"Počet odeslaných SYN cookies: %u", "TcpExtSyncookiesSent"},
+    {"Počet přijatých SYN cookies: %u", "TcpExtSyncookiesRecv"},
+    {"Počet chybných příchozích SYN cookies: %u", "TcpExtSyncookiesFailed"},
+    {"Počet aktivně navázaných spojení: %u", "TcpActiveOpens"},
+    {"Počet pasivně navázaných spojení: %u", "TcpPassiveOpens"},
+    {"%u korral ületäitus sokli kuulamise järjekord", "TcpExtListenOverflows"},
+    {"%u SYN'i kuulavatele soklitele ignoreeriti", "TcpExtListenDrops"},
+    {"%u SYN küpsist saadeti", "TcpExtSyncookiesSent"},
+    {"%u SYN küpsist võeti vastu", "TcpExtSyncookiesRecv"},
+    {"%u vigast SYN küpsist võeti vastu", "TcpExtSyncookiesFailed"},
+    {"%u passiivset ühenduse avamist", "TcpPassiveOpens"},
+    {"ソケットのリスンキューが%u回オーバフロー", "TcpExtListenOverflows"},
+    {"%uのソケットリスンSYNが無視", "TcpExtListenDrops"},
+    {"%uのSYNクッキーを送信", "TcpExtSyncookiesSent"},
+    {"%uのSYNクッキーを受信", "TcpExtSyncookiesRecv"},
+    {"%uの不適当なSYNクッキーを受信", "TcpExtSyncookiesFailed"},
+    {"%uの能動接続開始", "TcpActiveOpens"},
+    {"%uの受動接続開始", "TcpPassiveOpens"},
+}};
+
 constexpr std::array<std::string_view, 13> kSections = {
     "Ip:",    "Icmp:",     "IcmpMsg:", "Tcp:",   "Udp:",  "UdpLite:", "TcpExt:",
     "IpExt:", "MPTcpExt:", "Ip6:",     "Icmp6:", "Sctp:", "Udp6:"};
@@ -58,9 +83,26 @@ bool is_counter_name(std::string_view text) {
          std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0; });
 }
 
+// Of a sentence in another language, whose number may stand anywhere in it.
+std::optional<Entry> parse_translated(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789";
+  const std::size_t begin = text.find_first_of(kDigits);
+  if (begin == std::string_view::npos) return std::nullopt;
+  const std::size_t end = std::min(text.find_first_not_of(kDigits, begin), text.size());
+  const auto number = parse_int<std::uint64_t>(text.substr(begin, end - begin));
+  for (const Sentence& sentence : kTranslations) {
+    const std::size_t place = sentence.text.find("%u");
+    const bool same = text.substr(0, begin) == sentence.text.substr(0, place) &&
+                      text.substr(end) == sentence.text.substr(place + 2);
+    if (number && same) return Entry{std::string(sentence.counter), *number};
+  }
+  return std::nullopt;
+}
+
 // "12 SYN cookies sent", or "TCPReqQFullDrop: 12"; nothing where it is neither.
 std::optional<Entry> parse_entry(std::string_view line, std::string_view section) {
   const std::string_view text = trim(line);
+  if (const auto translated = parse_translated(text)) return translated;
   const std::size_t blank = text.find(' ');
   if (blank == std::string_view::npos) return std::nullopt;
   if (const auto number = parse_int<std::uint64_t>(text.substr(0, blank))) {
@@ -86,7 +128,8 @@ std::optional<Entry> parse_entry(std::string_view line, std::string_view section
 bool begins(std::string_view line) {
   if (is_section(line)) return true;
   const auto entry = parse_entry(line, {});
-  return entry && !entry->counter.empty() && line.find(':') == std::string_view::npos;
+  if (!entry || entry->counter.empty()) return false;
+  return line.find(':') == std::string_view::npos || parse_translated(trim(line));
 }
 
 // A sentence about listeners, with or without its number.
@@ -139,14 +182,14 @@ Reading read_netstat_statistics(Lines lines, const Typed& /*typed*/) {
   }
   // net-tools is translated, and in a dozen languages. Tcp's sentences are there whatever they
   // count.
-  const bool english = !is_new("TcpPassiveOpens") || !is_new("TcpActiveOpens");
-  if (seen_tcp && !english) {
+  const bool understood = !is_new("TcpPassiveOpens") || !is_new("TcpActiveOpens");
+  if (seen_tcp && !understood) {
     reading.problems.push_back({lines[0].number,
-                                "netstat -s in a language other than English (LC_ALL=C netstat -s "
-                                "prints English)"});
+                                "netstat -s in a language that acceptq does not know (LC_ALL=C "
+                                "netstat -s prints English)"});
   }
   // Of a whole section, what is not there is 0.
-  if (ended_tcp_ext && english) {
+  if (ended_tcp_ext && understood) {
     for (const std::string_view name :
          {"TcpExtListenOverflows", "TcpExtListenDrops", "TcpExtSyncookiesSent",
           "TcpExtSyncookiesRecv", "TcpExtSyncookiesFailed"}) {
