@@ -1,11 +1,13 @@
 // The agent without its front: watches this host, and publishes what it knows after each look.
 #pragma once
 
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "agent/frame.h"
 #include "agent/host_watch.h"
@@ -13,12 +15,6 @@
 #include "base/result.h"
 
 namespace acceptq::agent {
-
-// What is shown after one look; never changed once it is published.
-struct Published {
-  Frame frame;
-  facts::Observation observation;  // the last one, for `check --agent`
-};
 
 class Agent {
  public:
@@ -44,12 +40,21 @@ class Agent {
   void set_interval(std::int64_t interval_ns) { watch_.set_interval(interval_ns); }
 
   // The newest. From any thread, once it has begun.
-  [[nodiscard]] std::shared_ptr<const Published> published() const;
+  [[nodiscard]] std::shared_ptr<const Frame> frame() const;
+
+  // What is observed next, as JSON (facts::to_json): within two seconds or some more. Null where
+  // it does not come within `patience`. From any thread but that of tend().
+  [[nodiscard]] std::shared_ptr<const std::string> next_observation(
+      std::chrono::milliseconds patience);
+  // Nothing is observed any more: who waits for it gets null.
+  void end();
 
  private:
-  void take(facts::Observation observation, std::int64_t begin_ns);
+  void take(const facts::Observation& observation, std::int64_t begin_ns);
   void note_failure(const Error& error);
-  void publish(facts::Observation observation);
+  void publish(Frame frame);
+  void hand_over(const facts::Observation& observation);
+  [[nodiscard]] bool is_wanted() const;
 
   collect::WatchSource& source_;
   collect::Handshakes& handshakes_;
@@ -58,7 +63,13 @@ class Agent {
   SeriesBook book_;
   AgentState state_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const Published> published_;  // guarded
+  // Guarded by it:
+  std::shared_ptr<const Frame> frame_;
+  std::uint32_t wanting_ = 0;                       // who wait for the next observation
+  std::uint64_t handed_over_ = 0;                   // observations
+  std::shared_ptr<const std::string> observation_;  // the last of these, while somebody waits
+  bool ended_ = false;
+  std::condition_variable handed_over_now_;  // or ended
 };
 
 }  // namespace acceptq::agent

@@ -90,6 +90,8 @@ void HostWatch::set_interval(std::int64_t interval_ns) {
   if (!is_alert()) pace_ = collect::Pace(interval_ns_, kCalmShare);
 }
 
+void HostWatch::hurry() { pace_.due_by(source_.now_ns() + kAlertIntervalNs); }
+
 void HostWatch::tend(std::int64_t until_ns) {
   watch_.tend(std::min(until_ns, pace_.next_ns()));
   if (queues_.newest_ns() <= judged_ns_) return;
@@ -105,9 +107,7 @@ std::optional<Result<facts::Observation>> HostWatch::next() {
     pace_.done(begin, source_.now_ns());
     return fail(now.error());
   }
-  facts::Observation observation = watch_.between(last_, *now);
-  watch_.forget(last_);
-  last_ = *now;
+  facts::Observation observation = watch_.leave(std::exchange(last_, *now), *now);
   const bool is_troubled = has_refused(observation) ||
                            std::ranges::any_of(observation.after.listeners, collect::is_filling);
   if (is_troubled) {

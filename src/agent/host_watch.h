@@ -29,6 +29,9 @@ class HostWatch {
   // Between two observations while all is well.
   void set_interval(std::int64_t interval_ns);
 
+  // The next observation is wanted within as long as `check` watches.
+  void hurry();
+
   // Does what is due, and rests until the next observation is, something comes, or `until_ns`.
   void tend(std::int64_t until_ns);
 

@@ -138,11 +138,12 @@ void LocalSocket::answer(const UniqueFd& client) {
     if (length == 0 && received.size() >= kLargestRequest) return;
   }
   const HttpAnswer answer = answerer_.answer(std::string_view(received).substr(0, length), true);
+  const std::int64_t taken_by_ns = monotonic_ns() + kPatienceNs;
   const std::string empty;
   for (const std::string* part : {&answer.head, answer.body ? answer.body.get() : &empty}) {
     std::string_view rest = *part;
     while (!rest.empty()) {
-      if (!wait_for(client, POLLOUT, deadline_ns)) return;
+      if (!wait_for(client, POLLOUT, taken_by_ns)) return;
       const ssize_t count = ::send(client.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
       if (count <= 0) return;
       rest.remove_prefix(static_cast<std::size_t>(count));

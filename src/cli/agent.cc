@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -107,6 +107,7 @@ class Service {
       if (signals.reload()) reload();
     }
     tell(notifier_.stopping());
+    agent_.end();
     return kExitNothingWrong;
   }
 
@@ -127,7 +128,8 @@ class Service {
     server_ = std::move(*server);
     if (settings_.socket.empty()) return {};
     auto socket = agent::LocalSocket::start(
-        settings_.socket, {{agent::kObservationPath, {.handler = [this] { return observation(); }}}});
+        settings_.socket,
+        {{agent::kObservationPath, {.handler = [this] { return observation(); }}}});
     if (!socket) return fail(std::move(socket.error()));
     socket_ = std::move(*socket);
     return {};
@@ -145,25 +147,24 @@ class Service {
   // Whether what is served is of now.
   [[nodiscard]] bool is_fresh() const {
     constexpr std::int64_t kMissed = 10;
-    const auto published = agent_.published();
-    return monotonic_ns() - published->observation.after.monotonic_ns <
+    return monotonic_ns() - agent_.frame()->agent.scanned_ns <
            kMissed * settings_.interval.count() * kNsPerMs;
   }
 
   [[nodiscard]] agent::HttpReply metrics() const {
-    const auto published = agent_.published();
     agent::SelfUse self = agent::read_self_use();
     self.started_s = started_s_;
     std::string text;
-    agent::write_metrics(published->frame, self, [&](const std::string& part) { text += part; });
+    agent::write_metrics(*agent_.frame(), self, [&](const std::string& part) { text += part; });
     return {.content_type = agent::kMetricsContentType,
             .body = std::make_shared<const std::string>(std::move(text))};
   }
 
-  [[nodiscard]] agent::HttpReply observation() const {
-    return {.content_type = "application/json",
-            .body = std::make_shared<const std::string>(
-                facts::to_json(agent_.published()->observation))};
+  [[nodiscard]] agent::HttpReply observation() {
+    constexpr std::chrono::seconds kPatience(8);
+    auto next = agent_.next_observation(kPatience);
+    return {
+        .status = next ? 200 : 503, .content_type = "application/json", .body = std::move(next)};
   }
 
   void reload() {

@@ -228,7 +228,7 @@ Result<facts::Observation> read_observations(const std::vector<std::string>& pat
 }
 
 Result<facts::Observation> ask_agent(const std::string& socket) {
-  constexpr std::int64_t kPatienceNs = 5'000'000'000;
+  constexpr std::int64_t kPatienceNs = 10'000'000'000;
   const Result<collect::containers::HttpReply> reply = collect::containers::unix_http_get(
       socket, "/observation", monotonic_ns() + kPatienceNs, facts::kLargestRecording);
   if (!reply) {
@@ -236,6 +236,11 @@ Result<facts::Observation> ask_agent(const std::string& socket) {
                 fmt::format("no agent answers at {} ({}); start one (acceptq agent), or leave out "
                             "--agent",
                             socket, reply.error().message()));
+  }
+  if (reply->status == 503) {
+    return fail(
+        ErrorCode::kInterrupted,
+        fmt::format("the agent at {} did not see the host within 8 s; its log says why", socket));
   }
   if (reply->status != 200) {
     return fail(ErrorCode::kMalformed,

@@ -1,5 +1,7 @@
 #include "collect/live_view.h"
 
+#include <utility>
+
 namespace acceptq::collect {
 
 LiveView::LiveView(const ScanOptions& scan, const bpf::TraceOptions& trace)
@@ -21,10 +23,7 @@ void LiveView::tend() { watch_.tend(host_.now_ns()); }
 Result<facts::Observation> LiveView::frame() {
   const Result<Mark> now = watch_.mark();
   if (!now) return fail(now.error());
-  facts::Observation observation = watch_.between(last_, *now);
-  watch_.forget(last_);
-  last_ = *now;
-  return observation;
+  return watch_.leave(std::exchange(last_, *now), *now);
 }
 
 }  // namespace acceptq::collect

@@ -15,6 +15,8 @@ class Pace {
 
   [[nodiscard]] bool is_due(std::int64_t now_ns) const { return now_ns >= next_ns_; }
   [[nodiscard]] std::int64_t next_ns() const { return next_ns_; }
+  // At that time, unless it is due sooner.
+  void due_by(std::int64_t at_ns) { next_ns_ = std::min(next_ns_, at_ns); }
   void done(std::int64_t begin_ns, std::int64_t end_ns) {
     next_ns_ = std::max(begin_ns + period_ns_, end_ns + rest_factor_ * (end_ns - begin_ns));
   }

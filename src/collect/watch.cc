@@ -81,37 +81,55 @@ void Watch::forget(Mark mark) {
   for (Sampler* sampler : samplers_) sampler->forget(mark);
 }
 
+void Watch::reduce_first() {
+  auto carried = std::make_shared<facts::Snapshot>();
+  const facts::Snapshot& first = *marks_.at(kFirst);
+  carried->blind_spots = first.blind_spots;
+  for (const facts::Namespace& ns : first.namespaces) {
+    carried->namespaces.push_back({.id = ns.id, .sysctls = ns.sysctls});
+  }
+  marks_[kFirst] = std::move(carried);
+  for (Sampler* sampler : samplers_) sampler->forget(kFirst);
+}
+
 Status Watch::renew_first() {
   Result<facts::Snapshot> now = source_.scan(ScanDepth::kComplete, {});
   if (!now) return fail(std::move(now.error()));
   marks_[kFirst] = std::make_shared<facts::Snapshot>(std::move(*now));
+  reduce_first();
   return {};
 }
 
 facts::Observation Watch::between(Mark from, Mark to) {
-  return put_together(from, to, Ending::kGoesOn);
+  return put_together(from, Use::kAgain, to, Ending::kGoesOn);
+}
+
+facts::Observation Watch::leave(Mark from, Mark to) {
+  facts::Observation observation = put_together(from, Use::kLast, to, Ending::kGoesOn);
+  if (from == kFirst) {
+    reduce_first();
+  } else {
+    forget(from);
+  }
+  return observation;
 }
 
 Result<facts::Observation> Watch::finish(Mark from) {
   const Result<Mark> last = mark(Ending::kEnds);
   if (!last) return fail(last.error());
   latest_.reset();
-  return put_together(from, *last, Ending::kEnds);
+  return put_together(from, Use::kLast, *last, Ending::kEnds);
 }
 
-facts::Observation Watch::put_together(Mark from, Mark to, Ending ending) {
-  const auto snapshot_of = [&](Mark mark) -> facts::Snapshot {
-    facts::Snapshot& snapshot = *marks_.at(mark);
-    // Thousands of listeners need not be there twice.
-    if (ending == Ending::kEnds) return std::move(snapshot);
-    return snapshot;
-  };
+facts::Observation Watch::put_together(Mark from, Use use_of_from, Mark to, Ending ending) {
   facts::Observation observation;
-  observation.after = snapshot_of(to);
+  observation.after = ending == Ending::kEnds ? std::move(*marks_.at(to)) : *marks_.at(to);
   const facts::Snapshot& first = *marks_.at(kFirst);
   carry_over(first, observation.after);
   facts::normalize(observation.after);
-  observation.before = snapshot_of(from);
+  // What the first carries over to others is needed again, unless all ends.
+  const bool is_moved = use_of_from == Use::kLast && (from != kFirst || ending == Ending::kEnds);
+  observation.before = is_moved ? std::move(*marks_.at(from)) : *marks_.at(from);
   if (from != kFirst) {
     carry_over(first, observation.before);
     facts::normalize(observation.before);

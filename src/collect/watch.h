@@ -37,11 +37,14 @@ class Watch {
   // The first is kept in any case: what only it saw is carried over to all others.
   void forget(Mark mark);
   // Visits every namespace again, for watches without an end: what is carried over is what this
-  // scan sees. Observations must not begin at the first mark any more.
+  // scan sees. Nothing may begin at the first mark any more.
   [[nodiscard]] Status renew_first();
 
   // What happened between two marks.
   [[nodiscard]] facts::Observation between(Mark from, Mark to);
+  // The same where nothing else begins at `from`: it is forgotten, be it the first, so that
+  // thousands of listeners are not copied.
+  [[nodiscard]] facts::Observation leave(Mark from, Mark to);
   // The last observation of a watch, with all that can be found out; the watch is over then.
   [[nodiscard]] Result<facts::Observation> finish(Mark from);
 
@@ -49,7 +52,13 @@ class Watch {
   static constexpr Mark kFirst = 1;
   enum class Ending { kGoesOn, kEnds };
 
-  [[nodiscard]] facts::Observation put_together(Mark from, Mark to, Ending ending);
+  // Of the first mark only what is carried over to others stays.
+  void reduce_first();
+
+  enum class Use { kAgain, kLast };
+
+  // Snapshots that are used for the last time are moved.
+  [[nodiscard]] facts::Observation put_together(Mark from, Use use_of_from, Mark to, Ending ending);
 
   [[nodiscard]] Result<facts::Snapshot> scan(Mark mark, ScanDepth depth, Ending ending);
   [[nodiscard]] Result<Mark> mark(Ending ending);
