@@ -34,11 +34,9 @@ class AgentTest : public testing::Test {
   collect::ScriptedHandshakes handshakes_;
   collect::ScriptedThreads threads_;
   std::vector<std::string> failures_;
-  Agent agent_{{},
-               host_,
-               handshakes_,
-               threads_,
-               [this](const Error& error) { failures_.push_back(error.message()); }};
+  Agent agent_{{}, host_, handshakes_, threads_, [this](const Error& error) {
+                 failures_.push_back(error.message());
+               }};
 };
 
 TEST_F(AgentTest, WhatIsJudgedOnceIsNotJudgedAgain) {

@@ -14,11 +14,12 @@ namespace {
 constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
-// While all is well, scans take at most 1/200 of one core, and looks at the queues' lengths in
-// between 1/500; while something is in trouble, 1/50 each.
-constexpr std::int64_t kCalmShare = 200;
+// While all is well, scans take at most 1/300 of one core, and what looks at the queues' lengths in
+// between 1/1000 each; while something is in trouble, 1/50 each.
+constexpr std::int64_t kCalmShare = 300;
+constexpr std::int64_t kLookShare = 1000;
 constexpr std::int64_t kAlertShare = 50;
-constexpr collect::Pace kCalmSampling{250 * kNsPerMs, 500};
+constexpr collect::Pace kCalmSampling{250 * kNsPerMs, kLookShare};
 constexpr collect::Pace kAlertSampling{50 * kNsPerMs, kAlertShare};
 // As long as `check` watches: causes need some looks at threads.
 constexpr std::int64_t kAlertIntervalNs = 2 * kNsPerSecond;
@@ -55,7 +56,7 @@ HostWatch::HostWatch(std::int64_t interval_ns, bool looks_for_causes, collect::W
       thorough_(kThoroughNs, kCalmShare) {}
 
 Result<facts::Observation> HostWatch::begin() {
-  handshakes_.look_every(kNsPerSecond);
+  handshakes_.look_every(kNsPerSecond, kLookShare);
   handshakes_.on_refusal([this](const facts::Refusal&) { set_alert(source_.now_ns()); });
   last_ = watch_.first();
   const std::int64_t begin = source_.now_ns();
@@ -74,14 +75,14 @@ void HostWatch::set_alert(std::int64_t now_ns) {
   pace_ = collect::Pace(std::min(kAlertIntervalNs, interval_ns_), kAlertShare);
   pace_.done(now_ns, now_ns);
   queues_.begin_anew(kAlertSampling);
-  handshakes_.look_every(50 * kNsPerMs);
+  handshakes_.look_every(50 * kNsPerMs, kAlertShare);
 }
 
 void HostWatch::calm_down() {
   alert_until_ns_ = 0;
   pace_ = collect::Pace(interval_ns_, kCalmShare);
   queues_.begin_anew(kCalmSampling);
-  handshakes_.look_every(kNsPerSecond);
+  handshakes_.look_every(kNsPerSecond, kLookShare);
 }
 
 void HostWatch::set_interval(std::int64_t interval_ns) {
@@ -102,9 +103,13 @@ void HostWatch::tend(std::int64_t until_ns) {
 std::optional<Result<facts::Observation>> HostWatch::next() {
   const std::int64_t begin = source_.now_ns();
   if (!pace_.is_due(begin)) return std::nullopt;
+  const std::int64_t cpu_begin = source_.cpu_ns();
+  const auto is_done = [&](collect::Pace& pace) {
+    pace.done(begin, begin + source_.cpu_ns() - cpu_begin);
+  };
   const Result<collect::Mark> now = watch_.mark();
   if (!now) {
-    pace_.done(begin, source_.now_ns());
+    is_done(pace_);
     return fail(now.error());
   }
   facts::Observation observation = watch_.leave(std::exchange(last_, *now), *now);
@@ -115,12 +120,11 @@ std::optional<Result<facts::Observation>> HostWatch::next() {
   } else if (is_alert() && begin >= alert_until_ns_) {
     calm_down();
   }
-  pace_.done(begin, source_.now_ns());
+  is_done(pace_);
   if (thorough_.is_due(begin)) {
-    const std::int64_t renewing = source_.now_ns();
     // Where nothing can be scanned, the next observation says so.
     static_cast<void>(watch_.renew_first());
-    thorough_.done(renewing, source_.now_ns());
+    is_done(thorough_);
   }
   return observation;
 }

@@ -230,7 +230,7 @@ void SeriesBook::forget(std::int64_t now_ns) {
       kept_, [&](const auto& entry) { return now_ns - entry.second.seen_ns > options_.forget_ns; });
   for (auto& [labels, kept] : kept_) {
     auto& points = kept.points;
-    while (!points.empty() && now_ns - points.front().at_ns > kLongestNs) points.pop_front();
+    std::erase_if(points, [&](const Point& point) { return now_ns - point.at_ns > kLongestNs; });
     kept.series.longest = QueueLength(0);
     for (const Point& point : points) {
       kept.series.longest = std::max(kept.series.longest, point.length);

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/frame.h"
 #include "agent/labels.h"
@@ -47,7 +47,7 @@ class SeriesBook {
   };
   struct Kept {
     ListenerSeries series;
-    std::deque<Point> points;  // of the last minute, those above 0
+    std::vector<Point> points;  // of the last minute, those above 0
     std::int64_t seen_ns = 0;
     bool was_refusing = false;
   };

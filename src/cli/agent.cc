@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <chrono>
 #include <cstdint>
@@ -100,8 +101,12 @@ class Service {
       return kExitUsage;
     }
     tell(notifier_.ready());
+    std::uint64_t trimmed_at = 0;  // the scan
     while (!signals.end()) {
       agent_.tend(monotonic_ns() + kNsPerSecond);
+      // An observation of thousands of listeners is let go of at once, but glibc keeps its memory.
+      const std::uint64_t scans = agent_.frame()->agent.scans;
+      if (std::exchange(trimmed_at, scans) != scans) ::malloc_trim(0);
       // A scan that hangs does not get here, and systemd starts the agent anew.
       tell(notifier_.watchdog());
       if (signals.reload()) reload();

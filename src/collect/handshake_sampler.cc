@@ -69,9 +69,8 @@ std::vector<facts::Ledger> growth(const std::vector<facts::Ledger>& base,
 
 }  // namespace
 
-void HandshakeSampler::look_every(std::int64_t period_ns) {
-  constexpr std::int64_t kRestFactor = 10;
-  pace_ = Pace(period_ns, kRestFactor);
+void HandshakeSampler::look_every(std::int64_t period_ns, std::int64_t rest_factor) {
+  pace_ = Pace(period_ns, rest_factor);
   handshakes_.look_every(std::chrono::nanoseconds(period_ns));
 }
 

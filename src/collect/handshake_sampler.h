@@ -20,8 +20,9 @@ class HandshakeSampler final : public Sampler {
 
   // Who is told of refusals as they come.
   void on_refusal(Handshakes::Taker taker) { taker_ = std::move(taker); }
-  // How often queues are looked at, where hooks do not see what leaves them.
-  void look_every(std::int64_t period_ns);
+  // How often queues are looked at, where hooks do not see what leaves them; for 1 / rest_factor
+  // of one core at most.
+  void look_every(std::int64_t period_ns, std::int64_t rest_factor = 10);
   // Whose the listeners were, of those that are closed when an observation ends; the snapshot at
   // its beginning is looked at first.
   void know(const facts::Snapshot& snapshot) { known_ = snapshot; }

@@ -15,6 +15,8 @@ namespace acceptq::collect {
 
 std::int64_t HostSource::now_ns() const { return monotonic_ns(); }
 
+std::int64_t HostSource::cpu_ns() const { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
+
 void HostSource::rest_until(std::int64_t end_ns, std::span<const int> events) {
   constexpr std::int64_t kNsPerSecond = 1'000'000'000;
   const std::int64_t left = std::max<std::int64_t>(end_ns - monotonic_ns(), 0);

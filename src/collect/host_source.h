@@ -15,6 +15,7 @@ class HostSource final : public WatchSource {
   explicit HostSource(const ScanOptions& options) : options_(options), scanner_(options) {}
 
   [[nodiscard]] std::int64_t now_ns() const override;
+  [[nodiscard]] std::int64_t cpu_ns() const override;
   void rest_until(std::int64_t end_ns, std::span<const int> events) override;
   [[nodiscard]] Result<facts::Snapshot> scan(ScanDepth depth,
                                              const BesideCounters& beside) override;

@@ -23,6 +23,9 @@ class WatchSource {
 
   // CLOCK_MONOTONIC.
   [[nodiscard]] virtual std::int64_t now_ns() const = 0;
+  // The processor time that this process has taken: on a busy host, what it takes of that, not how
+  // long it is kept waiting, says how often something may be done.
+  [[nodiscard]] virtual std::int64_t cpu_ns() const = 0;
   // Waits until then; for less where one of these descriptors can be read, or a signal comes.
   virtual void rest_until(std::int64_t end_ns, std::span<const int> events) = 0;
   // As Scanner's.

@@ -28,6 +28,7 @@ class ScriptedHost final : public WatchSource {
   int samples = 0;
 
   [[nodiscard]] std::int64_t now_ns() const override { return now_ns_; }
+  [[nodiscard]] std::int64_t cpu_ns() const override { return scans * scan_ns; }
   void rest_until(std::int64_t end_ns, std::span<const int> /*events*/) override {
     if (!script.empty() && script.begin()->first <= end_ns) end_ns = script.begin()->first;
     pass(std::max<std::int64_t>(end_ns - now_ns_, 0));
