@@ -329,6 +329,7 @@ void take_ledgers(const facts::Observation& observation, std::vector<ListenerSta
     ListenerReport& report = state.report;
     if (ledger.longest) report.longest = std::max(report.longest, *ledger.longest);
     report.time_in_queue = time_in_queue(ledger);
+    report.course = ledger.course;
     if (ledger.captured) {
       take_capture(ledger, state);
       continue;

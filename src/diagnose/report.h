@@ -121,7 +121,8 @@ struct ListenerReport {
   // SYNs that got no answer though no counter says that the listener refused them; only where
   // packets were looked at.
   std::optional<std::uint64_t> syn_unanswered;
-  std::optional<facts::Captured> captured;  // by packets of a capture
+  std::optional<facts::Captured> captured;       // by packets of a capture
+  std::optional<facts::HandshakeCourse> course;  // of packets, by time
   std::optional<TimeInQueue> time_in_queue;
   // Of one that comes now: the queue's length by the rate at which connections leave it.
   std::optional<double> estimated_wait_ms;

@@ -161,6 +161,7 @@ void Handshakes::add(const TcpPacket& packet) {
   if (packet.at_ns - swept_ns_ > kSweepNs && since_sweep_ * 4 > attempts_.size()) {
     sweep(packet.at_ns);
   }
+  if (!begin_ns_) begin_ns_ = packet.at_ns;
   bool source_is_low = false;
   const Key key = key_of(packet, source_is_low);
   if (packet.syn && !packet.ack) {
@@ -187,9 +188,11 @@ void Handshakes::add(const TcpPacket& packet) {
   } else if (packet.syn) {
     add_synack(attempt, packet);
   } else if (packet.rst && attempt.acked_ns != 0) {
+    if (!attempt.reset) note(attempt, packet.at_ns, &facts::CoursePart::resets);
     attempt.reset = true;
   } else if (packet.rst) {
     if (attempt.synacks > 0) return;
+    if (!attempt.turned_away) note(attempt, packet.at_ns, &facts::CoursePart::resets);
     attempt.turned_away = true;
     attempt.answer_ttl = packet.ttl;
   } else if (packet.ack) {
@@ -257,6 +260,7 @@ void Handshakes::repeat_syn(Attempt& attempt, const TcpPacket& packet) {
   const std::int64_t gap = packet.at_ns - attempt.syn_ns;
   if (!attempt.answered()) {
     ++attempt.unanswered;
+    note(attempt, attempt.syn_ns, &facts::CoursePart::unanswered);
     // The second gap tells which clients' clock this is: 1 s again where tcp_syn_linear_timeouts
     // holds (tcp_retransmit_timer, Linux 6.5), 2 s before.
     if (attempt.syns == 2) {
@@ -281,6 +285,7 @@ void Handshakes::add_synack(Attempt& attempt, const TcpPacket& packet) {
   // The server has not taken the final ACK that the client has sent.
   if (attempt.acked_ns == 0) return;
   ++attempt.unheard;
+  note(attempt, packet.at_ns, &facts::CoursePart::unheard);
   if (attempt.data_ns != 0) ++attempt.unheard_with_data;
 }
 
@@ -363,25 +368,38 @@ void Handshakes::add_client(const Attempt& attempt, std::uint64_t packets, Tally
   ++client.attempts;
 }
 
+Endpoint Handshakes::endpoint_of(const Attempt& attempt) const {
+  return server_of(attempt.alias != FlatIndex::kNone ? attempts_[attempt.alias] : attempt);
+}
+
+Tally* Handshakes::tally_of(const Endpoint& endpoint, Settled& settled) const {
+  const auto known = settled.tallies.find(endpoint);
+  if (known != settled.tallies.end()) return &known->second;
+  if (settled.tallies.size() >= options_.most_endpoints) return nullptr;
+  Tally& tally = settled.tallies[endpoint];
+  tally.endpoint = endpoint;
+  tally.course.begin_ns = begin_ns_.value_or(0);
+  return &tally;
+}
+
+void Handshakes::note(const Attempt& attempt, std::int64_t at_ns,
+                      std::uint64_t facts::CoursePart::* what) {
+  Tally* tally = tally_of(endpoint_of(attempt), settled_);
+  if (tally != nullptr) facts::add_to_course(at_ns, what, tally->course);
+}
+
 void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Settled& settled) const {
-  Endpoint endpoint = server_of(attempt);
-  std::optional<Endpoint> translated;
-  if (attempt.alias != FlatIndex::kNone) {
-    const Endpoint behind = server_of(attempts_[attempt.alias]);
-    if (behind != endpoint) translated = endpoint;
-    endpoint = behind;
+  using facts::CoursePart;
+  const Endpoint endpoint = endpoint_of(attempt);
+  Tally* const known = tally_of(endpoint, settled);
+  if (known == nullptr) {
+    ++settled.left_out;
+    return;
   }
-  auto known = settled.tallies.find(endpoint);
-  if (known == settled.tallies.end()) {
-    if (settled.tallies.size() >= options_.most_endpoints) {
-      ++settled.left_out;
-      return;
-    }
-    known = settled.tallies.emplace(endpoint, Tally{.endpoint = endpoint}).first;
-  }
-  Tally& tally = known->second;
-  if (translated) tally.translated = translated;
+  Tally& tally = *known;
+  if (const Endpoint before = server_of(attempt); before != endpoint) tally.translated = before;
   ++tally.attempts;
+  facts::add_to_course(attempt.first_ns, &CoursePart::attempts, tally.course);
   tally.syn_packets += attempt.syns;
   tally.synack_packets += attempt.synacks > 0 ? 1 : 0;
   tally.synacks_repeated += attempt.synacks > 0 ? attempt.synacks - 1 : 0;
@@ -397,12 +415,18 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Settled& se
   const bool in_vain = waits && now_ns - attempt.syn_ns >= options_.answer_ns;
   const std::uint64_t unanswered = attempt.unanswered + (in_vain ? 1 : 0);
   tally.unanswered_syns += unanswered;
+  // Those before it were noted as they were repeated.
+  if (in_vain) facts::add_to_course(attempt.syn_ns, &CoursePart::unanswered, tally.course);
   tally.attempts_unanswered += unanswered > 0 ? 1 : 0;
   tally.never_answered += waits && unanswered > 0 ? 1 : 0;
   tally.pending += waits && unanswered == 0 ? 1 : 0;
   const bool is_acked = attempt.acked_ns != 0;
   const bool is_through = is_acked && (attempt.unheard == 0 || attempt.alive_ns != 0);
   tally.completed += is_through ? 1 : 0;
+  const std::int64_t through_ns = attempt.unheard > 0 ? attempt.alive_ns : attempt.acked_ns;
+  if (is_through && through_ns - attempt.first_ns >= kNsPerSecond) {
+    facts::add_to_course(attempt.first_ns, &CoursePart::slow, tally.course);
+  }
   if (attempt.synacks > 0 && !is_acked && !attempt.client_reset && !attempt.turned_away) {
     const std::int64_t seen_for = now_ns - attempt.first_synack_ns;
     constexpr std::int64_t kLongNs = 3 * kNsPerSecond;
@@ -426,7 +450,6 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Settled& se
   add_client(attempt, refused, tally, settled);
   if (is_through) {
     ++tally.attempts_recovered;
-    const std::int64_t through_ns = attempt.unheard > 0 ? attempt.alive_ns : attempt.acked_ns;
     const auto seconds = static_cast<std::uint64_t>(
         std::max<std::int64_t>(0, through_ns - attempt.first_ns) / kNsPerSecond);
     ++tally.delay_s[std::bit_floor(seconds) * 2 + (seconds == 0 ? 1 : 0)];
@@ -445,7 +468,12 @@ std::vector<Tally> Handshakes::tallies(std::int64_t now_ns) const {
   }
   std::vector<Tally> list;
   list.reserve(all.tallies.size());
-  for (auto& [endpoint, tally] : all.tallies) list.push_back(std::move(tally));
+  for (auto& [endpoint, tally] : all.tallies) {
+    // Only something was noted of it before its attempts turned out to be another endpoint's.
+    if (tally.attempts == 0) continue;
+    tally.course.end_ns = now_ns;
+    list.push_back(std::move(tally));
+  }
   return list;
 }
 

@@ -11,6 +11,7 @@
 
 #include "evidence/flat_index.h"
 #include "evidence/tcp_packet.h"
+#include "facts/course.h"
 #include "facts/ledger.h"
 
 namespace acceptq::evidence {
@@ -77,6 +78,7 @@ struct Tally {
   std::uint64_t repeated_evenly = 0;    // clients that repeated their SYN twice at 1 s
   std::uint64_t repeated_doubling = 0;  // at 1 s, then 2 s
   Vantage vantage;
+  facts::HandshakeCourse course;       // the same counts by time
   std::optional<Endpoint> translated;  // the same handshakes were seen with this destination
 };
 
@@ -84,6 +86,8 @@ class Handshakes {
  public:
   explicit Handshakes(HandshakeOptions options) : options_(std::move(options)) {}
 
+  // Where the course of time begins; else with the first packet.
+  void begin(std::int64_t at_ns) { begin_ns_ = at_ns; }
   // In the order of their time. One that is seen again within 100 ms, on its way from one interface
   // to the next, counts once: TCP repeats nothing of a handshake sooner than after 200 ms. The same
   // SYN with another address is one that was translated on the way.
@@ -159,8 +163,8 @@ class Handshakes {
   [[nodiscard]] bool is_to_server(const TcpPacket& packet) const;
 
   void add_syn(const Key& key, bool client_is_low, const TcpPacket& packet);
-  static void repeat_syn(Attempt& attempt, const TcpPacket& packet);
-  static void add_synack(Attempt& attempt, const TcpPacket& packet);
+  void repeat_syn(Attempt& attempt, const TcpPacket& packet);
+  void add_synack(Attempt& attempt, const TcpPacket& packet);
   static void add_from_client(Attempt& attempt, const TcpPacket& packet);
   [[nodiscard]] std::uint32_t find(const Key& key, std::uint64_t hash) const;
   [[nodiscard]] std::uint32_t find_twin(const TcpPacket& packet) const;
@@ -176,6 +180,11 @@ class Handshakes {
     std::uint64_t left_out = 0;
     std::size_t clients = 0;  // of all of them
   };
+  // Whose it is in the end: behind a translation, the one that is translated to.
+  [[nodiscard]] Endpoint endpoint_of(const Attempt& attempt) const;
+  // Null where there are too many.
+  [[nodiscard]] Tally* tally_of(const Endpoint& endpoint, Settled& settled) const;
+  void note(const Attempt& attempt, std::int64_t at_ns, std::uint64_t facts::CoursePart::* what);
   void settle(const Attempt& attempt, std::int64_t now_ns, Settled& settled) const;
   void add_client(const Attempt& attempt, std::uint64_t packets, Tally& tally,
                   Settled& settled) const;
@@ -187,6 +196,7 @@ class Handshakes {
   FlatIndex by_isn_;
   Settled settled_;  // of attempts that ended and were let go, or whose ports were used again
   std::uint64_t forgotten_ = 0;
+  std::optional<std::int64_t> begin_ns_;
   std::int64_t swept_ns_ = 0;
   std::uint64_t since_sweep_ = 0;  // packets
   Totals totals_;

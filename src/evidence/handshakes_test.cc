@@ -88,6 +88,22 @@ TEST(Handshakes, CountsSynsWithoutAnswer) {
   EXPECT_EQ(tally.clients.begin()->second.attempts, 1U);
 }
 
+TEST(Handshakes, SaysWhenSynsGotNoAnswerAndWhoWasSlow) {
+  Handshakes book = make_book();
+  Wire wire(book);
+  wire.syn(0);
+  wire.syn(1 * kSecond);
+  wire.syn(3 * kSecond);
+  wire.synack(3 * kSecond + kMs);
+  wire.ack(3 * kSecond + 2 * kMs);
+  const facts::HandshakeCourse course = only(book, 5 * kSecond).course;
+  EXPECT_EQ(course.end_ns, 5 * kSecond);
+  ASSERT_EQ(course.parts.size(), 2U);
+  EXPECT_EQ(course.parts[0],
+            (facts::CoursePart{.index = 0, .attempts = 1, .unanswered = 1, .slow = 1}));
+  EXPECT_EQ(course.parts[1], (facts::CoursePart{.index = 10, .unanswered = 1}));
+}
+
 TEST(Handshakes, TakesAResetForAnAnswer) {
   Handshakes book = make_book();
   Wire wire(book);

@@ -209,6 +209,7 @@ Ledger ledger_growth(const Ledger& before, const Ledger& after) {
   subtract(before.clients, growth.clients);
   subtract(before.prefixes, growth.prefixes);
   if (growth.addresses) growth.addresses = growth.clients.size();
+  if (before.course) growth.course.reset();  // it has what was before, too
   // Those that had given up and came back after all are no longer among the later ones.
   if (before.gave_up && growth.gave_up) {
     growth.gave_up = *growth.gave_up >= *before.gave_up

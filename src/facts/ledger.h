@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "facts/address.h"
 #include "facts/captured.h"
+#include "facts/course.h"
 #include "facts/listener.h"
 
 namespace acceptq::facts {
@@ -149,6 +150,8 @@ struct Ledger {
   // Of Source::kPackets, where the packets are a capture's. The terms for what was refused are then
   // empty: packets alone do not tell who dropped them.
   std::optional<Captured> captured;
+  // Of Source::kPackets: when what happened. Empty where there are no times.
+  std::optional<HandshakeCourse> course;
 
   [[nodiscard]] std::optional<std::uint64_t> operator[](LedgerTerm term) const {
     return counts[static_cast<std::size_t>(term)];

@@ -2,12 +2,33 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "facts/json.h"
+#include "facts/json_fields.h"
 #include "facts/ledger_read.h"
 
 namespace acceptq::facts {
+
+// Found by their arguments (facts/json_fields.h).
+static void fields(auto& archive, CoursePart& part) {
+  archive("index", part.index);
+  archive("attempts", part.attempts);
+  archive("syn_unanswered", part.unanswered);
+  archive("ack_unheard", part.unheard);
+  archive("resets", part.resets);
+  archive("slow", part.slow);
+}
+
+static void fields(auto& archive, HandshakeCourse& course) {
+  archive("begin_ns", course.begin_ns);
+  archive("end_ns", course.end_ns);
+  archive("realtime_ns", course.realtime_ns);
+  archive("part_ns", course.part_ns);
+  archive("parts", course.parts);
+}
+
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -70,6 +91,20 @@ Captured read_captured(const Value& value) {
   value.nullable("translated_from").read(captured.translated_from);
   value.nullable("even_retries").read(captured.even_retries);
   return captured;
+}
+
+HandshakeCourse read_course(const Value& value) {
+  HandshakeCourse course;
+  json::FieldReader::read(value, course);
+  if (course.part_ns <= 0) value.member("part_ns").wrong("a number above 0");
+  const auto is_out_of_order = [](const CoursePart& a, const CoursePart& b) {
+    return a.index >= b.index;
+  };
+  if (std::ranges::adjacent_find(course.parts, is_out_of_order) != course.parts.end() ||
+      (!course.parts.empty() && course.parts.back().index >= kMostCourseParts)) {
+    value.member("parts").wrong(fmt::format("indices that rise, below {}", kMostCourseParts));
+  }
+  return course;
 }
 
 Histogram read_histogram(const Value& value) {
@@ -157,7 +192,8 @@ Json ledger_to_json(const Ledger& ledger) {
           {"addresses", opt(ledger.addresses)},
           {"gave_up", opt(ledger.gave_up)},
           {"syn_unanswered", opt(ledger.syn_unanswered)},
-          {"captured", captured_to_json(ledger.captured)}};
+          {"captured", captured_to_json(ledger.captured)},
+          {"course", ledger.course ? json::FieldWriter::write(*ledger.course) : Json(nullptr)}};
 }
 
 Ledger read_ledger(const Value& value) {
@@ -199,6 +235,9 @@ Ledger read_ledger(const Value& value) {
   value.nullable("syn_unanswered").read_count(ledger.syn_unanswered);
   if (const Value captured = value.nullable("captured"); !captured.is_null()) {
     ledger.captured = read_captured(captured);
+  }
+  if (const Value course = value.nullable("course"); !course.is_null()) {
+    ledger.course = read_course(course);
   }
   return ledger;
 }

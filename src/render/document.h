@@ -9,6 +9,7 @@
 
 #include "diagnose/report.h"
 #include "facts/ledger.h"
+#include "render/course.h"
 #include "render/listener_rows.h"
 #include "render/timeline.h"
 
@@ -56,13 +57,19 @@ struct Timeline {
   std::string refused;  // how many packets meanwhile; empty: not known
 };
 
+// When handshakes failed or were slow.
+struct Course {
+  CourseView view;
+  std::vector<std::string> lines;  // the same as lines of signs
+};
+
 // What became of the handshakes of one listener, from SYN to accept().
 struct Flow {
   facts::Ledger ledger;
   std::vector<Row> rows;  // the same in words
 };
 
-using Block = std::variant<Paragraph, Details, Bullets, Table, Steps, Timeline, Flow>;
+using Block = std::variant<Paragraph, Details, Bullets, Table, Steps, Timeline, Course, Flow>;
 
 struct Section {
   std::string title;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "render/html.h"
+#include "render/html_course.h"
 #include "render/html_flow.h"
 #include "render/html_style.h"
 #include "render/html_timeline.h"
@@ -97,6 +98,27 @@ class Writer {
       table.rows.push_back({fmt::format("{:.2f}", from), std::to_string(length)});
       from += part;
     }
+    write(table);
+    text += "</details>\n</figure>\n";
+  }
+
+  void write(const Course& course) {
+    const CourseView& view = course.view;
+    text += "<figure>\n" + html_element("figcaption", "Over time: " + view.span) + "\n";
+    Table table{.caption = "the same counts, by the time since the beginning",
+                .columns = {{"from, in seconds", true}},
+                .rows = std::vector<std::vector<std::string>>(view.lines.front().counts.size())};
+    for (const CourseLine& line : view.lines) {
+      text += html_element("p", line.summary) + "\n" + html_course(line, next_id());
+      table.columns.push_back({line.what, true});
+    }
+    for (std::size_t i = 0; i < table.rows.size(); ++i) {
+      table.rows[i].push_back(fmt::format("{:.1f}", static_cast<double>(i) * view.part_s));
+      for (const CourseLine& line : view.lines) {
+        table.rows[i].push_back(std::to_string(line.counts[i]));
+      }
+    }
+    text += "<details><summary>The same as a table</summary>\n";
     write(table);
     text += "</details>\n</figure>\n";
   }

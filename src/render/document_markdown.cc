@@ -106,6 +106,14 @@ class Writer {
 
   void write(const Timeline& timeline) { add("The queue " + markdown_escaped(timeline.text)); }
 
+  void write(const Course& course) {
+    std::string list = "Over time, " + markdown_escaped(course.lines.front()) + ":\n\n";
+    for (std::size_t i = 1; i < course.lines.size(); ++i) {
+      list += "- " + markdown_escaped(course.lines[i]) + "\n";
+    }
+    add(list);
+  }
+
   void write(const Flow& flow) {
     Table table{.caption = "", .columns = {{"handshakes"}, {"packets"}}, .rows = {}};
     for (const Row& row : flow.rows) table.rows.push_back({row.label, row.text});

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "facts/holders.h"
+#include "render/course.h"
 #include "render/listener_names.h"
 #include "render/listener_rows.h"
 #include "render/remedy_text.h"
@@ -85,6 +86,16 @@ std::string why(const TermStyle& style, const std::vector<const Finding*>& findi
   return text;
 }
 
+// When.
+std::vector<Row> course_rows(const TermStyle& style, const ListenerReport& report) {
+  std::vector<Row> rows;
+  if (!report.course) return rows;
+  for (std::string& line : course_lines(style, *report.course)) {
+    rows.push_back({rows.empty() ? "over time" : "", std::move(line)});
+  }
+  return rows;
+}
+
 // What, how bad, and who set the limit.
 std::string numbers(const TermStyle& style, const facts::Observation& observation,
                     const facts::Listener& listener, const ListenerReport& report,
@@ -92,6 +103,10 @@ std::string numbers(const TermStyle& style, const facts::Observation& observatio
   std::string text = why(style, findings);
   for (const Row& each : listener_facts(style, observation, listener, report)) {
     text += row(style, each.label, each.text);
+    if (each.label != "packets") continue;
+    for (const Row& of_time : course_rows(style, report)) {
+      text += row(style, of_time.label, of_time.text);
+    }
   }
   return text;
 }
@@ -115,6 +130,7 @@ std::string short_numbers(const TermStyle& style, const facts::Observation& obse
   text += row(style, "refused", refused);
   text += row(style, "unanswered", unanswered_text(report));
   text += row(style, "packets", captured_text(report));
+  for (const Row& each : course_rows(style, report)) text += row(style, each.label, each.text);
   text += row(style, "accepted", rates_text(report));
   text += row(style, "waited", time_in_queue_text(report));
   return text + row(style, "limit set by", limit_text(observation, listener, report));

@@ -164,6 +164,11 @@ class Pages {
                                            timeline_text(kPage, observation_, listener),
                                            refused_text(observation_, listener, report)});
     }
+    if (report.course) {
+      if (auto view = course_view(*report.course, kMostParts)) {
+        section.blocks.emplace_back(Course{std::move(*view), course_lines(kPage, *report.course)});
+      }
+    }
     const auto place = static_cast<std::size_t>(&listener - observation_.after.listeners.data());
     const facts::Ledger* ledger = ledgers_[place];
     if (ledger != nullptr && has_traffic(*ledger)) {

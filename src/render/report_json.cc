@@ -173,6 +173,24 @@ Json timeline_json(const facts::Observation& observation, const std::string& key
   return points;
 }
 
+// Parts in which nothing happened are left out.
+Json course_json(const std::optional<facts::HandshakeCourse>& course) {
+  if (!course) return nullptr;
+  const double part_s = static_cast<double>(course->part_ns) / 1e9;
+  Json parts = Json::array();
+  for (const facts::CoursePart& part : course->parts) {
+    parts.push_back({{"seconds", part.index * part_s},
+                     {"attempts", part.attempts},
+                     {"syn_unanswered", part.unanswered},
+                     {"ack_unheard", part.unheard},
+                     {"resets", part.resets},
+                     {"slow", part.slow}});
+  }
+  return {{"at", course->realtime_ns ? Json(utc_time(*course->realtime_ns)) : Json(nullptr)},
+          {"part_seconds", part_s},
+          {"parts", std::move(parts)}};
+}
+
 Json incident_json(const facts::Observation& observation) {
   if (!observation.incident) return nullptr;
   return {{"at", utc_time(incident_realtime_ns(observation))},
@@ -215,6 +233,7 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
       {"refused", refused_json(report.refused)},
       {"syn_unanswered", opt(report.syn_unanswered)},
       {"captured", facts::captured_to_json(report.captured)},
+      {"course", course_json(report.course)},
       {"socket_drops", {{"total", opt(listener.drops)}, {"delta", opt(report.socket_drops_delta)}}},
       {"owners", std::move(owners)},
       {"owners_complete", listener.owners_complete}};

@@ -177,6 +177,7 @@ void PacketTap::open(const TapChoice& choice, Place& place) {
   place.book = evidence::Handshakes(
       {.ports = choice.ports, .addresses = local_addresses(), .answer_ns = kAnswerNs});
   place.since_ns = monotonic_ns();
+  place.book.begin(place.since_ns);
   Result<UniqueFd> socket = open_socket(choice.ports);
   if (socket) {
     place.socket = std::move(*socket);
@@ -236,6 +237,11 @@ std::vector<facts::Ledger> PacketTap::ledgers(const facts::Snapshot& snapshot) c
       if (listener == nullptr) continue;
       facts::Ledger& ledger = ledger_of(*listener, place.since_ns, by_listener);
       add_tally(tally, ledger);
+      if (!ledger.course) {
+        ledger.course.emplace(tally.course).realtime_ns = tally.course.begin_ns - to_monotonic_ns_;
+      } else {
+        facts::merge(tally.course, *ledger.course);
+      }
       // The answer may be among what was lost.
       if (place.dropped + place.book.forgotten() > 0) ledger.syn_unanswered.reset();
     }

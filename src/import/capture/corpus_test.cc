@@ -35,6 +35,40 @@ facts::Ledger ledger(const std::string& name, const std::string& address, std::u
   return none;
 }
 
+// What happened when is the same as what happened.
+TEST(CaptureCorpus, TheCourseOfTimeAddsUp) {
+  for (const char* name :
+       {"full-at-syn.server.pcap", "full-at-ack.any.pcap", "filtered.client.pcap",
+        "closed.server.pcap", "reset.server.pcap", "translated.any.pcap", "healthy.any.pcap.zst",
+        "flood.server.pcap.gz", "loopback.any.pcap"}) {
+    for (const facts::Ledger& ledger : read(name).ledgers) {
+      const Captured& captured = *ledger.captured;
+      ASSERT_TRUE(ledger.course) << name;
+      const facts::CoursePart all = facts::total(*ledger.course);
+      EXPECT_EQ(all.attempts, captured.attempts) << name;
+      EXPECT_EQ(all.unanswered, ledger.syn_unanswered) << name;
+      EXPECT_EQ(all.unheard, captured.unheard_acks) << name;
+      EXPECT_EQ(all.resets, captured.turned_away + captured.resets) << name;
+    }
+  }
+}
+
+TEST(CaptureCorpus, SaysWhenSynsGotNoAnswer) {
+  const facts::HandshakeCourse course = *ledger("full-at-syn.server.pcap", "10.77.2.2", 80).course;
+  EXPECT_EQ(course.part_ns, 200'000'000);
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> seen;
+  for (const facts::CoursePart& part : course.parts) {
+    if (part.unanswered > 0) seen.emplace_back(part.index, part.unanswered);
+  }
+  // Five clients, at 0, 1, 2, 3, 4, 5 and 7 s from 0.2 s on, the kernel's timers being late.
+  std::uint64_t sum = 0;
+  for (const auto& [index, count] : seen) sum += count;
+  EXPECT_EQ(sum, 35U);
+  EXPECT_EQ(seen.front().first, 1U);
+  EXPECT_EQ(seen.front().second, 5U);
+  EXPECT_GE(seen.back().first, 36U);
+}
+
 TEST(CaptureCorpus, AFullQueueAtSyns) {
   const std::pair<const char*, CaptureSide> files[] = {
       {"full-at-syn.client.pcap", CaptureSide::kClient},

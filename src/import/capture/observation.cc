@@ -246,6 +246,10 @@ facts::Observation to_observation(const evidence::Handshakes& handshakes,
     facts::Ledger ledger = ledger_of(tally, summary.first_ns);
     ledger.captured = captured_of(tally, by_address[tally.endpoint.address],
                                   answers[tally.endpoint.address], handshakes.totals().others > 0);
+    if (summary.has_times) {
+      ledger.course = tally.course;
+      if (summary.has_dates) ledger.course->realtime_ns = tally.course.begin_ns;
+    }
     observation.ledgers.push_back(std::move(ledger));
   }
   facts::Namespace& ns = after.namespaces.emplace_back();

@@ -53,6 +53,7 @@ Result<facts::Observation> read_frames(ByteStream& stream, const std::string& na
     const Result<std::optional<Frame>> frame = file->next();
     if (!frame) return fail(frame.error());
     if (!*frame) break;
+    if (summary.packets == 0) handshakes.begin((*frame)->at_ns);
     count_frame(**frame, summary);
     if (progress && summary.packets % kProgressEvery == 0) progress(summary.packets);
     Decapsulated inside = decapsulate((*frame)->link_type, (*frame)->bytes);
