@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 #include "diagnose/catalogue.h"
@@ -205,21 +206,39 @@ void add_unanswered(const ListenerState& state, std::vector<Finding>& findings) 
   findings.push_back(std::move(finding));
 }
 
-void add_turned_away(const ListenerState& state, std::vector<Finding>& findings) {
+// What resets to `count` attempts show: "In 8.7 s all 6 attempts to connect to … were" `what`.
+struct ResetsSeen {
+  const char* id;
+  std::uint64_t count;
+  const char* evidence;
+  std::string_view what;
+};
+
+void add_resets(const ListenerState& state, const ResetsSeen& resets,
+                std::optional<Severity> severity, std::vector<Finding>& findings) {
   const Captured& captured = *state.report.captured;
-  Finding finding = finding_about("AQ402", state);
-  constexpr std::uint64_t kOneIn = 10;
-  finding.severity =
-      captured.turned_away * kOneIn >= captured.attempts ? Severity::kWarning : Severity::kNotice;
+  Finding finding = finding_about(resets.id, state);
+  if (severity) finding.severity = *severity;
   finding.explanation = fmt::format(
-      "{} {} to connect to {} {} answered by a reset (\"connection refused\"): nothing listens "
-      "there, or a packet filter rejects. On Linux a full queue never does that.{}",
-      when(state), share_of(captured.turned_away, captured.attempts),
-      facts::listener_endpoint(*state.listener), captured.turned_away == 1 ? "was" : "were",
+      "{} {} to connect to {} {} {}{}", when(state), share_of(resets.count, captured.attempts),
+      facts::listener_endpoint(*state.listener), resets.count == 1 ? "was" : "were", resets.what,
       translation(captured));
   finding.evidence.push_back(count_of("attempts", captured.attempts, "attempts"));
-  finding.evidence.push_back(count_of("syn_reset", captured.turned_away, "attempts"));
+  finding.evidence.push_back(count_of(resets.evidence, resets.count, "attempts"));
   findings.push_back(std::move(finding));
+}
+
+void add_turned_away(const ListenerState& state, std::vector<Finding>& findings) {
+  const Captured& captured = *state.report.captured;
+  constexpr std::uint64_t kOneIn = 10;
+  const bool many = captured.turned_away * kOneIn >= captured.attempts;
+  add_resets(state,
+             {.id = "AQ402",
+              .count = captured.turned_away,
+              .evidence = "syn_reset",
+              .what = "answered by a reset (\"connection refused\"): nothing listens there, or a "
+                      "packet filter rejects. On Linux a full queue never does that."},
+             many ? Severity::kWarning : Severity::kNotice, findings);
 }
 
 // More than a client now and then: the server hangs up on its clients.
@@ -229,19 +248,16 @@ bool is_reset(const Captured& captured) {
 }
 
 void add_reset(const ListenerState& state, std::vector<Finding>& findings) {
-  const Captured& captured = *state.report.captured;
-  Finding finding = finding_about("AQ404", state);
-  finding.explanation = fmt::format(
-      "{} {} to connect to {} {} reset by the server as soon as the handshake was complete, before "
-      "it had sent anything. A full accept queue does that with net.ipv4.tcp_abort_on_overflow 1; "
-      "so does a program that closes a connection without reading what the client sent, and a "
-      "device on the way; packets alone do not tell which.{}",
-      when(state), share_of(captured.resets, captured.attempts),
-      facts::listener_endpoint(*state.listener), captured.resets == 1 ? "was" : "were",
-      translation(captured));
-  finding.evidence.push_back(count_of("attempts", captured.attempts, "attempts"));
-  finding.evidence.push_back(count_of("ack_reset", captured.resets, "attempts"));
-  findings.push_back(std::move(finding));
+  add_resets(state,
+             {.id = "AQ404",
+              .count = state.report.captured->resets,
+              .evidence = "ack_reset",
+              .what = "reset by the server as soon as the handshake was complete, before it had "
+                      "sent anything. A full accept queue does that with "
+                      "net.ipv4.tcp_abort_on_overflow 1; so does a program that closes a "
+                      "connection without reading what the client sent, and a device on the way; "
+                      "packets alone do not tell which."},
+             std::nullopt, findings);
 }
 
 void add_flood(const ListenerState& state, std::vector<Finding>& findings) {
