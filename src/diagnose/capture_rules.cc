@@ -152,6 +152,11 @@ std::string unanswered_sentence(const ListenerState& state) {
       share_of(at_syn, captured.attempts), facts::listener_endpoint(*state.listener),
       clients(state), counted(unanswered_syns(state), "SYN", "SYNs"));
   if (later == 0) return text + ", until the capture ended.";
+  // Answers are not seen where SYNs alone were captured.
+  if (!captured.holds_answers && captured.completed == 0) {
+    return text + fmt::format("; {} stopped repeating, as after an answer to the last.",
+                              counted(later, "client", "clients"));
+  }
   return text + (later == at_syn ? ", but did at a later try."
                                  : fmt::format("; {} did at a later try.", later));
 }
@@ -176,6 +181,10 @@ std::string unheard_sentence(const ListenerState& state) {
 // Of a server that answers others meanwhile.
 std::string hint(const ListenerState& state) {
   const Captured& captured = *state.report.captured;
+  if (!captured.holds_answers && captured.completed > 0) {
+    return " The capture shows one direction, without the server's packets: that clients repeated "
+           "these SYNs says that no answer had come to them in time.";
+  }
   if (!captured.holds_answers) {
     return " The capture holds no packet of the server at all: either there is none, or the "
            "capture's filter left them out.";

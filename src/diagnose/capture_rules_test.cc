@@ -46,6 +46,28 @@ Captured unanswered(CaptureSide side) {
   return captured;
 }
 
+// tcpdump 'dst port 80', and a filter on SYNs alone.
+TEST(Capture, SaysWhatADirectionThatIsMissingLeavesOpen) {
+  Captured one_way = of(CaptureSide::kUnknown, 10, 10);
+  one_way.unanswered = 8;
+  one_way.holds_answers = false;
+  const Report some = report_of(capture_of(one_way, 50, 8));
+  const Finding* finding = find(some, "AQ403");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_NE(finding->explanation.find("shows one direction"), std::string::npos);
+  EXPECT_EQ(finding->explanation.find("either there is none"), std::string::npos)
+      << "clients went on: there is a server";
+
+  Captured syns = of(CaptureSide::kUnknown, 8, 0);
+  syns.unanswered = 3;
+  syns.holds_answers = syns.holds_others = false;
+  const Report alone = report_of(capture_of(syns, 4));
+  finding = find(alone, "AQ403");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_NE(finding->explanation.find("3 clients stopped repeating"), std::string::npos);
+  EXPECT_EQ(finding->explanation.find("at a later try"), std::string::npos);
+}
+
 TEST(Capture, SaysWhatAnUnansweredSynProvesFromEachSide) {
   const std::pair<CaptureSide, const char*> sides[] = {
       {CaptureSide::kServer, "this host dropped them"},

@@ -269,6 +269,7 @@ void Handshakes::repeat_syn(Attempt& attempt, const TcpPacket& packet) {
     }
   }
   ++attempt.syns;
+  attempt.syn_gap_ns = gap;
   attempt.syn_ns = packet.at_ns;
   attempt.ip_id = packet.ip_id;
 }
@@ -412,14 +413,21 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Settled& se
   tally.repeated_evenly += attempt.repeated_evenly ? 1 : 0;
   tally.repeated_doubling += attempt.repeated_doubling ? 1 : 0;
   const bool waits = !attempt.answered();
-  const bool in_vain = waits && now_ns - attempt.syn_ns >= options_.answer_ns;
+  // A client repeats its SYN after at most twice the time between the two before.
+  const bool syns_alone = options_.may_be_filtered && has_syns_alone();
+  const bool may_be_answered =
+      syns_alone && (attempt.unanswered == 0 ||
+                     now_ns - attempt.syn_ns > 2 * attempt.syn_gap_ns + kNsPerSecond / 2);
+  const bool in_vain = waits && !syns_alone && now_ns - attempt.syn_ns >= options_.answer_ns;
   const std::uint64_t unanswered = attempt.unanswered + (in_vain ? 1 : 0);
   tally.unanswered_syns += unanswered;
   // Those before it were noted as they were repeated.
   if (in_vain) facts::add_to_course(attempt.syn_ns, &CoursePart::unanswered, tally.course);
   tally.attempts_unanswered += unanswered > 0 ? 1 : 0;
-  tally.never_answered += waits && unanswered > 0 ? 1 : 0;
-  tally.pending += waits && unanswered == 0 ? 1 : 0;
+  if (waits && !may_be_answered) {
+    tally.never_answered += unanswered > 0 ? 1 : 0;
+    tally.pending += unanswered == 0 ? 1 : 0;
+  }
   const bool is_acked = attempt.acked_ns != 0;
   const bool is_through = is_acked && (attempt.unheard == 0 || attempt.alive_ns != 0);
   tally.completed += is_through ? 1 : 0;
@@ -432,6 +440,7 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Settled& se
     constexpr std::int64_t kLongNs = 3 * kNsPerSecond;
     tally.half_open += seen_for >= kNsPerSecond ? 1 : 0;
     tally.pending += seen_for >= kNsPerSecond ? 0 : 1;
+    tally.pending_answered += seen_for >= kNsPerSecond ? 0 : 1;
     tally.half_open_long += seen_for >= kLongNs ? 1 : 0;
     tally.half_open_silent += seen_for >= kLongNs && attempt.synacks == 1 ? 1 : 0;
   }

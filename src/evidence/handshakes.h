@@ -20,7 +20,10 @@ struct HandshakeOptions {
   std::vector<std::uint16_t> ports;         // that servers listen on; empty: any
   std::vector<facts::IpAddress> addresses;  // of servers; empty: any. The rest passes through
   std::int64_t answer_ns = 1'000'000'000;   // a SYN without an answer for so long has none
-  std::size_t most_attempts = 65536;        // at once
+  // A capture's filter may have kept SYNs and nothing else: then one that was not repeated when its
+  // client would have done so may have been answered.
+  bool may_be_filtered = false;
+  std::size_t most_attempts = 65536;  // at once
   std::size_t most_endpoints = 16384;
   std::size_t most_clients = 4096;  // with refused packets, of one endpoint
   std::size_t most_clients_in_all = 262144;
@@ -62,6 +65,7 @@ struct Tally {
   std::uint64_t attempts_unanswered = 0;  // at one SYN or more
   std::uint64_t never_answered = 0;
   std::uint64_t pending = 0;           // too young, when all ended, to say
+  std::uint64_t pending_answered = 0;  // of these: a SYN-ACK had come
   std::uint64_t turned_away = 0;       // the SYN was answered by a reset
   std::uint64_t half_open = 0;         // answered, and the client did not acknowledge it
   std::uint64_t half_open_long = 0;    // of them, those that were seen for 3 s or more
@@ -109,6 +113,9 @@ class Handshakes {
     std::uint64_t synacks_without_syn = 0;
   };
   [[nodiscard]] const Totals& totals() const { return totals_; }
+  [[nodiscard]] bool has_syns_alone() const {
+    return totals_.synacks + totals_.resets + totals_.others == 0;
+  }
 
  private:
   // Both ends of a connection, whichever way a packet goes.
@@ -145,6 +152,7 @@ class Handshakes {
     std::uint32_t alias = FlatIndex::kNone;  // the next that is one of this
     std::int64_t first_ns = 0;
     std::int64_t syn_ns = 0;           // the last SYN
+    std::int64_t syn_gap_ns = 0;       // from the one before to it
     std::int64_t first_synack_ns = 0;  // 0: none
     std::int64_t synack_ns = 0;        // the last
     std::int64_t acked_ns = 0;         // the first final ACK; 0: none

@@ -256,6 +256,27 @@ TEST_F(Captured, ASynOfTheLastSecondIsUnderWay) {
   EXPECT_EQ(only(2 * kSecond + kMs).unanswered_syns, 1U);
 }
 
+// By a filter like tcp[tcpflags] == tcp-syn: those of a healthy server, and one that was repeated.
+TEST(Handshakes, SynsAloneTellOnlyWhatIsRepeated) {
+  Handshakes book({.may_be_filtered = true});
+  Wire(book, "10.0.0.1").syn(0);
+  Wire slow(book, "10.0.0.3", 2000);
+  slow.syn(0);
+  slow.syn(kSecond);
+  const Tally tally = only(book, 60 * kSecond);
+  EXPECT_EQ(tally.attempts, 2U);
+  EXPECT_EQ(tally.unanswered_syns, 1U);
+  EXPECT_EQ(tally.attempts_unanswered, 1U);
+  EXPECT_EQ(tally.never_answered, 0U) << "the third SYN, due after 2 s, did not come";
+  EXPECT_EQ(only(book, 3 * kSecond).never_answered, 1U);
+  EXPECT_EQ(tally.pending, 0U);
+  // Any answer shows that answers were captured.
+  Wire answered(book, "10.0.0.4", 3000);
+  answered.syn(60 * kSecond);
+  answered.synack(60 * kSecond + kMs);
+  EXPECT_EQ(only(book, 62 * kSecond).never_answered, 2U);
+}
+
 TEST_F(Captured, AServerThatSendsMoreHasTheConnection) {
   handshake(kSecond);
   from_client(kSecond + 3 * kMs, {.sequence = 1001, .ack = true, .has_data = true});

@@ -143,6 +143,9 @@ Headline headline(const Report& report, const facts::Observation& observation) {
                         ? "connections were refused at some time; the text does not say when"
                         : "nothing wrong was found in what was pasted; it lists no listener"};
   }
+  if (report.listeners.empty() && observation.after.scan_method == "capture") {
+    return {.text = "no handshake of the capture can be followed: it holds no SYN"};
+  }
   if (report.listeners.empty()) return {.text = "no listener was found"};
   const bool blind =
       std::ranges::any_of(observation.after.blind_spots, &facts::BlindSpot::unobserved);

@@ -144,6 +144,11 @@ std::string captured_text(const ListenerReport& report) {
     comma = ", ";
   };
   add(captured.completed, "completed");
+  // Without packets behind the SYN-ACK none is known to be completed.
+  if (!captured.holds_others && captured.holds_answers) {
+    const std::uint64_t open = captured.never_answered + captured.turned_away + captured.pending;
+    add(captured.attempts - std::min(captured.attempts, open), "answered");
+  }
   add(captured.never_answered, "never answered");
   add(captured.attempts_unheard, "with a final ACK that the server did not take");
   add(captured.turned_away, "answered by a reset");

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -88,6 +89,23 @@ TEST(CaptureCorpus, AFullQueueAtSyns) {
     EXPECT_EQ(seen.syn_unanswered, 35U) << name << ": at 0, 1, 2, 3, 4, 5 and 7 s";
     EXPECT_EQ(seen.addresses, 1U) << name;
   }
+}
+
+// As filters leave it: SYNs alone, what the clients sent, what the server sent.
+TEST(CaptureCorpus, AFullQueueSeenInPart) {
+  const facts::Ledger syns = ledger("full-at-syn.syns.pcap", "10.77.2.2", 80);
+  EXPECT_EQ(syns.captured->attempts, 7U);
+  EXPECT_EQ(syns.captured->unanswered, 5U)
+      << "the two that were not repeated may have been answered";
+  EXPECT_EQ(syns.syn_unanswered, 30U) << "and so may the last of each";
+  EXPECT_EQ(syns.captured->never_answered, 5U) << "the next SYNs were not due";
+  EXPECT_FALSE(syns.captured->holds_answers);
+  const facts::Ledger questions = ledger("full-at-syn.questions.pcap", "10.77.2.2", 80);
+  EXPECT_EQ(questions.captured->completed, 2U) << "the clients went on";
+  EXPECT_EQ(questions.captured->never_answered, 5U);
+  const facts::Observation answers = read("full-at-syn.answers.pcap");
+  EXPECT_TRUE(answers.ledgers.empty());
+  EXPECT_TRUE(std::ranges::any_of(answers.after.blind_spots, &facts::BlindSpot::unobserved));
 }
 
 TEST(CaptureCorpus, AFullQueueAtFinalAcks) {

@@ -49,7 +49,7 @@ facts::Captured captured_of(const Tally& tally, const Vantage& of_address, bool 
                            .completed = tally.completed,
                            .unanswered = tally.attempts_unanswered,
                            .never_answered = tally.never_answered,
-                           .pending = tally.pending,
+                           .pending = tally.pending - (others ? 0 : tally.pending_answered),
                            .turned_away = tally.turned_away,
                            // Without packets behind the handshake none is acknowledged.
                            .half_open = others ? tally.half_open : 0,
@@ -169,6 +169,11 @@ class BlindSpots {
       add("the capture holds only packets of connection set-up (SYN, RST), as by its filter",
           "whether handshakes were completed is not known");
     }
+    if (totals.syns > 0 && handshakes_.has_syns_alone()) {
+      add("the capture holds no packet but SYNs: its filter left out answers, or there were none",
+          "whether a SYN was answered is only known where the client repeated it");
+      spots_.back().unobserved = true;
+    }
   }
 
   void about_its_ends(std::uint64_t pending) {
@@ -184,6 +189,10 @@ class BlindSpots {
       add(counted(alone, "SYN-ACK answers a SYN", "SYN-ACKs answer SYNs") +
               " that the capture does not hold: it began later, or shows one direction",
           "these handshakes are not counted");
+    }
+    if (handshakes_.totals().syns == 0) {
+      add("the capture holds no SYN", "no handshake can be followed");
+      spots_.back().unobserved = true;
     }
   }
 
@@ -220,7 +229,8 @@ facts::Observation to_observation(const evidence::Handshakes& handshakes,
   for (const Tally& tally : tallies) {
     by_address[tally.endpoint.address] += tally.vantage;
     answers[tally.endpoint.address] |= tally.synack_packets + tally.turned_away > 0;
-    pending += tally.pending;
+    const bool others = handshakes.totals().others > 0;
+    pending += tally.pending - (others ? 0 : tally.pending_answered);
   }
   std::ranges::stable_sort(tallies, [](const Tally& a, const Tally& b) {
     return std::tuple(a.attempts_refused + a.turned_away + a.resets, a.attempts) >

@@ -46,7 +46,7 @@ Result<facts::Observation> read_frames(ByteStream& stream, const std::string& na
                                        const ReadProgress& progress) {
   Result<CaptureFile> file = CaptureFile::Open(stream);
   if (!file) return fail(file.error());
-  evidence::Handshakes handshakes({.most_attempts = kMostAttempts});
+  evidence::Handshakes handshakes({.may_be_filtered = true, .most_attempts = kMostAttempts});
   CaptureSummary summary{.name = name};
   std::uint64_t tcp = 0;
   for (;;) {

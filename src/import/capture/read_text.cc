@@ -17,7 +17,7 @@ std::optional<facts::Observation> read_tcpdump_text(std::string_view text,
   }
   if (lines.empty()) return std::nullopt;
   const TcpdumpText::Packets found = lines.packets();
-  evidence::Handshakes handshakes({});
+  evidence::Handshakes handshakes({.may_be_filtered = true});
   summary.first_ns = summary.last_ns = found.packets.front().at_ns;
   for (const evidence::TcpPacket& packet : found.packets) {
     summary.first_ns = std::min(summary.first_ns, packet.at_ns);

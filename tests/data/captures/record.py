@@ -124,6 +124,15 @@ def full_at_syn(folder):
     server.close()
 
 
+def in_part(folder):
+    """What filters leave of the first one, as the client saw it."""
+    whole = folder / "full-at-syn.client.pcap"
+    for part, rest in (("syns", "tcp[tcpflags] == tcp-syn"), ("questions", "dst port 80"),
+                       ("answers", "src port 80")):
+        subprocess.run(["tcpdump", "-r", str(whole), "-w", str(folder / f"full-at-syn.{part}.pcap"), rest],
+                       check=True, stderr=subprocess.DEVNULL)
+
+
 def full_at_ack(folder):
     """Seven wait where nine fit; six more are half-way when the SYN-ACKs come through, so that four
     final ACKs are refused. Their clients send a request, and repeat it."""
@@ -275,7 +284,7 @@ def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
     folder.mkdir(parents=True, exist_ok=True)
     with network():
-        for scenario in (full_at_syn, full_at_ack, filtered, closed, healthy, reset, flood, translated,
+        for scenario in (full_at_syn, in_part, full_at_ack, filtered, closed, healthy, reset, flood, translated,
                          loopback):
             print(scenario.__name__, flush=True)
             scenario(folder)
