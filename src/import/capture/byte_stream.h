@@ -1,4 +1,8 @@
 // The bytes of a capture, from a file, a pipe or memory, and out of gzip or Zstandard.
+//
+// Bundles are unpacked by libarchive, which would be as fast here. But of gzip data that end in the
+// middle, as those of a capture that was killed do, libarchive 3.6 gives an error in place of the
+// last block, which of a small capture is all there is. What came before the end is evidence.
 #pragma once
 
 #include <cstddef>

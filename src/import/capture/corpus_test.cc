@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/file.h"
 #include "base/unique_fd.h"
 #include "import/capture/read_capture.h"
 
@@ -159,6 +160,24 @@ TEST(CaptureCorpus, AHealthyServer) {
       EXPECT_EQ(seen[facts::LedgerTerm::kAttemptsRefused], 0U) << name;
       EXPECT_EQ(seen.captured->resets, 0U) << name;
     }
+  }
+}
+
+// As of tcpdump and gzip that were killed together.
+TEST(CaptureCorpus, ACompressedCaptureThatEndsInTheMiddle) {
+  for (const char* name : {"healthy.client.pcap.gz", "healthy.any.pcap.zst"}) {
+    const Result<std::string> file =
+        read_file(std::string(ACCEPTQ_SOURCE_DIR "/tests/data/captures/") + name);
+    ASSERT_TRUE(file) << name;
+    const std::string half = file->substr(0, file->size() * 9 / 10);
+    MemoryStream stream({reinterpret_cast<const std::uint8_t*>(half.data()), half.size()});
+    const auto observation = read_capture(stream, name);
+    // A frame of Zstandard this small is one block, which is there or not.
+    if (!observation) {
+      EXPECT_TRUE(std::string_view(name).ends_with(".zst")) << observation.error().message();
+      continue;
+    }
+    EXPECT_GT(observation->ledgers.at(0).captured->completed, 0U) << name;
   }
 }
 
