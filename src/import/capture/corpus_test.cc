@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/file.h"
@@ -90,6 +91,38 @@ TEST(CaptureCorpus, AFullQueueAtSyns) {
     EXPECT_EQ(seen.syn_unanswered, 35U) << name << ": at 0, 1, 2, 3, 4, 5 and 7 s";
     EXPECT_EQ(seen.addresses, 1U) << name;
   }
+}
+
+// The same incident, captured at four places while the kernel's own ledger was kept: behind an
+// ingress that puts its address in place of the clients'.
+TEST(CaptureCorpus, AnIncidentIsTheSameFromEverywhere) {
+  using enum facts::LedgerTerm;
+  const auto text = read_file(ACCEPTQ_SOURCE_DIR "/tests/data/captures/incident.truth.json");
+  ASSERT_TRUE(text);
+  const auto truth = nlohmann::json::parse(*text);
+  struct Place {
+    const char* name;
+    const char* address;
+    std::uint16_t port;
+    CaptureSide side;
+  };
+  const Place places[] = {{"incident.client.pcap", "10.77.1.1", 8080, CaptureSide::kClient},
+                          {"incident.ingress.pcap", "10.77.2.2", 80, CaptureSide::kBetween},
+                          {"incident.pod.pcap", "10.77.2.2", 80, CaptureSide::kServer},
+                          {"incident.any.pcap", "10.77.2.2", 80, CaptureSide::kServer}};
+  for (const Place& place : places) {
+    ASSERT_EQ(read(place.name).ledgers.size(), 1U) << place.name;
+    const facts::Ledger seen = ledger(place.name, place.address, place.port);
+    EXPECT_EQ(seen.captured->side, place.side) << place.name;
+    EXPECT_EQ(seen[kSynReceived], truth["syn_received"]) << place.name;
+    EXPECT_EQ(seen.syn_unanswered, truth["syn_refused_accept_full"]) << place.name;
+    EXPECT_EQ(seen[kAttemptsRefused], truth["attempts_refused"]) << place.name;
+    EXPECT_EQ(seen[kAttemptsRecovered], truth["attempts_recovered"]) << place.name;
+    EXPECT_EQ(seen.captured->completed, truth["ack_queued"]) << place.name;
+    EXPECT_EQ(facts::total(*seen.course).slow, truth["attempts_recovered"]) << place.name;
+  }
+  EXPECT_EQ(ledger("incident.ingress.pcap", "10.77.2.2", 80).captured->translated_from,
+            "10.77.1.1:8080");
 }
 
 // As filters leave it: SYNs alone, what the clients sent, what the server sent.

@@ -10,6 +10,7 @@ Each scenario is captured at the client (on its interface), at the server (on it
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import random
@@ -263,6 +264,44 @@ def translated(folder):
     server.close()
 
 
+def incident(folder):
+    """The same incident everywhere at once: at the client, on the router in front, whose address the
+    clients know and which puts its own in place of theirs, at the server ("pod") and on all of its
+    interfaces. Four connections wait where four fit, eight attempts are refused until the server
+    accepts. incident.truth.json is what the kernel did meanwhile, as `acceptq trace` ($ACCEPTQ) has it."""
+    server = listener(80, 3)
+    sh("nft add table ip n; nft add chain ip n p '{ type nat hook prerouting priority -100; }';"
+       " nft add rule ip n p ip daddr 10.77.1.1 tcp dport 8080 dnat to 10.77.2.2:80;"
+       " nft add chain ip n o '{ type nat hook postrouting priority 100; }';"
+       " nft add rule ip n o ip daddr 10.77.2.2 masquerade", ROUTER)
+    points = [("client", CLIENT, "eth0"), ("ingress", ROUTER, "any"), ("pod", SERVER, "eth0"),
+              ("any", SERVER, "any")]
+    trace = subprocess.Popen([os.environ.get("ACCEPTQ", "acceptq"), "trace", "--summary", "--json", "--for",
+                              "18s", f"netns:{os.stat(f'/run/netns/{SERVER}').st_ino}"], stdout=subprocess.PIPE, text=True)
+    time.sleep(7)  # until it has attached
+    with captured(folder, "incident", points):
+        clients = []
+        for _ in range(12):
+            clients.append(connect(8080, "10.77.1.1"))
+            time.sleep(0.02)
+        time.sleep(2.3)
+        server.setblocking(False)
+        accepted = []
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            with contextlib.suppress(BlockingIOError):
+                accepted.append(server.accept()[0])
+            time.sleep(0.01)
+        for sock in clients + accepted:
+            sock.close()
+    summary = json.loads(trace.communicate()[0].splitlines()[-1])
+    ledger, = (each for each in summary["ledgers"] if each["port"] == 80 and each["counts"]["syn_received"])
+    truth = {name: count for name, count in ledger["counts"].items() if count}
+    (folder / "incident.truth.json").write_text(json.dumps(truth, indent=1, sort_keys=True) + "\n")
+    sh("nft delete table ip n", ROUTER)
+    server.close()
+
+
 def loopback(folder):
     """Client and server are one host; the accept queue is full."""
     server = listener(80, 0)
@@ -285,7 +324,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     with network():
         for scenario in (full_at_syn, in_part, full_at_ack, filtered, closed, healthy, reset, flood, translated,
-                         loopback):
+                         incident, loopback):
             print(scenario.__name__, flush=True)
             scenario(folder)
 
