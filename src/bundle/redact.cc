@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "bundle/packet_file.h"
 #include "bundle/replaced_names.h"
 
 namespace acceptq::bundle {
@@ -39,6 +40,8 @@ class Redaction {
       facts::normalize(*snapshot);
     }
   }
+
+  void apply(facts::PacketHeaders& packet) { redact(packet, to_); }
 
  private:
   std::string path(const std::string& path) { return to_.path(path); }
@@ -144,8 +147,10 @@ class Redaction {
 
 }  // namespace
 
-Observation redacted(Observation observation) {
-  Redaction().apply(observation);
+Observation redacted(Observation observation, std::span<facts::PacketHeaders> packets) {
+  Redaction redaction;
+  redaction.apply(observation);
+  for (facts::PacketHeaders& packet : packets) redaction.apply(packet);
   return observation;
 }
 

@@ -2,6 +2,9 @@
 // containers, paths. Pure.
 #pragma once
 
+#include <span>
+
+#include "facts/packet_headers.h"
 #include "facts/snapshot.h"
 
 namespace acceptq::bundle {
@@ -10,7 +13,8 @@ namespace acceptq::bundle {
 // by stays. Kept are ports, PIDs, inodes, numbers of users, names of programs and threads, wildcard
 // and loopback addresses, which addresses share a /24 or /48, which paths lie below one another,
 // and the usual folders of a system (/usr/sbin). Two redacted observations of one host have other
-// names.
-[[nodiscard]] facts::Observation redacted(facts::Observation observation);
+// names. `packets`, which are changed, go with it: their addresses become the same other ones.
+[[nodiscard]] facts::Observation redacted(facts::Observation observation,
+                                          std::span<facts::PacketHeaders> packets = {});
 
 }  // namespace acceptq::bundle

@@ -269,11 +269,15 @@ void define_collect(CLI::App& app, Parsed& parsed) {
       ->type_name("FILE");
   collect->add_flag("--redact", command.redact,
                     "replace addresses and names of hosts, pods, containers and files");
+  add_duration(*collect, "--capture", command.capture,
+               "then capture the headers of handshakes' packets of listeners in trouble for so "
+               "long, 60s at most (default: no packets)");
   add_tracing(*collect, command.tracing);
   collect->footer(
       "Reads only, as check does. The file holds no payload, no environment and no command lines.\n"
       "Examples:\n"
       "  acceptq collect --for 30s            while it goes wrong\n"
+      "  acceptq collect --capture 10s        with packets of the listeners in trouble\n"
       "  acceptq collect --redact -o - | ssh other 'acceptq check --from -'");
 }
 

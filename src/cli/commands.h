@@ -84,6 +84,7 @@ struct CollectCommand {
   double seconds = 10;
   std::string output;   // a file; "-": standard output; empty: one named by the time
   bool redact = false;  // replace addresses and names
+  double capture = 0;   // then take headers of packets of listeners in trouble for so many seconds
   collect::bpf::TraceLevel tracing = collect::bpf::TraceLevel::kBest;
 };
 

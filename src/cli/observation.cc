@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "bundle/bundle.h"
+#include "bundle/packet_file.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/sos_folder.h"
@@ -28,6 +29,8 @@ namespace {
 struct Evidence {
   imports::Text text;
   std::optional<facts::Observation> capture;  // then of the text the name alone
+  // What a bundle has beside its recording.
+  std::vector<std::pair<NetnsId, facts::Observation>> own_captures;
 };
 
 bool is_folder(const std::string& path) {
@@ -45,8 +48,15 @@ Result<std::vector<Evidence>> unpacked(std::string_view bytes, const std::string
   std::vector<Evidence> evidence;
   const auto recording = std::ranges::find(*entries, bundle::kRecordingName, &bundle::Entry::name);
   if (recording != entries->end()) {
-    evidence.push_back(
-        {.text = {.name = name, .bytes = std::move(recording->bytes)}, .capture = {}});
+    Evidence& one = evidence.emplace_back();
+    one.text = {.name = name, .bytes = std::move(recording->bytes)};
+    for (const bundle::Entry& entry : *entries) {
+      const auto netns = bundle::netns_of_packet_file(entry.name);
+      if (!netns) continue;
+      Result<facts::Observation> capture = read_capture(entry.bytes, name + ":" + entry.name);
+      if (!capture) return fail(std::move(capture.error()));
+      one.own_captures.emplace_back(*netns, std::move(*capture));
+    }
     return evidence;
   }
   for (bundle::Entry& entry : *entries) {
@@ -55,11 +65,14 @@ Result<std::vector<Evidence>> unpacked(std::string_view bytes, const std::string
     if (is_capture(entry.bytes)) {
       Result<facts::Observation> capture = read_capture(entry.bytes, own_name);
       if (!capture) return fail(std::move(capture.error()));
-      evidence.push_back({.text = {.name = own_name, .bytes = {}}, .capture = std::move(*capture)});
+      evidence.push_back({.text = {.name = own_name, .bytes = {}},
+                          .capture = std::move(*capture),
+                          .own_captures = {}});
       continue;
     }
-    evidence.push_back(
-        {.text = {.name = own_name, .bytes = std::move(entry.bytes)}, .capture = {}});
+    evidence.push_back({.text = {.name = own_name, .bytes = std::move(entry.bytes)},
+                        .capture = {},
+                        .own_captures = {}});
   }
   return evidence;
 }
@@ -79,7 +92,7 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
     if (!texts) return fail(std::move(texts.error()));
     std::vector<Evidence> evidence;
     for (imports::Text& text : *texts) {
-      evidence.push_back({.text = std::move(text), .capture = {}});
+      evidence.push_back({.text = std::move(text), .capture = {}, .own_captures = {}});
     }
     return evidence;
   }
@@ -87,7 +100,9 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
   if (input && is_capture(*input)) {
     Result<facts::Observation> capture = read_capture(*input);
     if (!capture) return fail(std::move(capture.error()));
-    return only({.text = {.name = input->name, .bytes = {}}, .capture = std::move(*capture)});
+    return only({.text = {.name = input->name, .bytes = {}},
+                 .capture = std::move(*capture),
+                 .own_captures = {}});
   }
   Result<std::string> text =
       input ? read_whole(*input, facts::kLargestRecording) : fail(input.error());
@@ -101,7 +116,9 @@ Result<std::vector<Evidence>> read_evidence(const std::string& path, std::string
                  fmt::format("{} needs a file; {}", option, text.error().context)});
   }
   if (bundle::is_packed(*text)) return unpacked(*text, input->name);
-  return only({.text = {.name = input->name, .bytes = std::move(*text)}, .capture = {}});
+  return only({.text = {.name = input->name, .bytes = std::move(*text)},
+               .capture = {},
+               .own_captures = {}});
 }
 
 bool is_json(std::string_view text) {
@@ -148,6 +165,10 @@ class Together {
     Result<facts::Observation> observation =
         read_recording(evidence.text.name, evidence.text.bytes);
     if (!observation) return fail(std::move(observation.error()));
+    // Where several recordings are joined, ledgers are left out, and these with them.
+    for (auto& [netns, capture] : evidence.own_captures) {
+      facts::add_own_capture(std::move(capture), netns, *observation);
+    }
     recordings_.push_back({.name = evidence.text.name, .observation = std::move(*observation)});
     return {};
   }

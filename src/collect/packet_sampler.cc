@@ -9,7 +9,7 @@
 namespace acceptq::collect {
 
 void PacketSampler::see(const facts::Snapshot& latest) {
-  if (!tap_) tap_.emplace(choices(latest));
+  if (!tap_) tap_.emplace(tap_choices(latest, scanner_, tapped_));
 }
 
 // At a fixed pace, however much comes: the buffer that packets wait in holds a fraction of a second
@@ -28,16 +28,17 @@ void PacketSampler::put(Mark /*from*/, Mark /*to*/, facts::Observation& observat
                     std::back_inserter(observation.after.blind_spots));
 }
 
-std::vector<packets::TapChoice> PacketSampler::choices(const facts::Snapshot& snapshot) const {
+std::vector<packets::TapChoice> tap_choices(const facts::Snapshot& snapshot, const Scanner& scanner,
+                                            const Tapped& tapped) {
   std::map<NetnsId, std::set<std::uint16_t>> ports;
   for (const facts::Listener& listener : snapshot.listeners) {
-    if (listener.protocol == facts::Protocol::kTcp && tapped_(snapshot, listener)) {
+    if (listener.protocol == facts::Protocol::kTcp && tapped(snapshot, listener)) {
       ports[listener.netns].insert(listener.port);
     }
   }
   std::vector<packets::TapChoice> choices;
   for (const auto& [id, of_namespace] : ports) {
-    auto handle = scanner_.entrance(id);
+    auto handle = scanner.entrance(id);
     if (!handle) handle = netns::Handle{.id = id};  // it will say that there is no way in
     choices.push_back(
         {.handle = std::move(*handle), .ports = {of_namespace.begin(), of_namespace.end()}});

@@ -12,11 +12,16 @@
 
 namespace acceptq::collect {
 
+// Of TCP listeners, those whose packets are looked at on the interfaces of their namespace.
+using Tapped = std::function<bool(const facts::Snapshot&, const facts::Listener&)>;
+
+// Where to listen for them, and for what. The snapshot is of the scanner's last scan.
+[[nodiscard]] std::vector<packets::TapChoice> tap_choices(const facts::Snapshot& snapshot,
+                                                          const Scanner& scanner,
+                                                          const Tapped& tapped);
+
 class PacketSampler final : public Sampler {
  public:
-  // Of TCP listeners, those whose packets are looked at on the interfaces of their namespace.
-  using Tapped = std::function<bool(const facts::Snapshot&, const facts::Listener&)>;
-
   PacketSampler(const Scanner& scanner, Tapped tapped)
       : scanner_(scanner), tapped_(std::move(tapped)) {}
 
@@ -27,8 +32,6 @@ class PacketSampler final : public Sampler {
   void put(Mark from, Mark to, facts::Observation& observation) override;
 
  private:
-  [[nodiscard]] std::vector<packets::TapChoice> choices(const facts::Snapshot& snapshot) const;
-
   const Scanner& scanner_;
   Tapped tapped_;
   std::optional<packets::PacketTap> tap_;

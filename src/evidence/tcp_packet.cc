@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
+
 namespace acceptq::evidence {
 namespace {
 
@@ -105,6 +107,14 @@ std::optional<TcpPacket> parse_packet(std::span<const std::uint8_t> bytes) {
   }
   if (!read_segment(bytes.subspan(payload->at), payload->size, packet)) return std::nullopt;
   return packet;
+}
+
+std::optional<HeaderLengths> header_lengths(std::span<const std::uint8_t> bytes) {
+  if (!parse_packet(bytes)) return std::nullopt;
+  const std::optional<IpPayload> payload = ip_payload(bytes);
+  const std::size_t segment_header = std::size_t{bytes[payload->at + 12]} / 16 * 4;
+  return HeaderLengths{.kept = std::min(bytes.size(), payload->at + segment_header),
+                       .packet = static_cast<std::uint32_t>(payload->at + payload->size)};
 }
 
 }  // namespace acceptq::evidence

@@ -51,4 +51,12 @@ struct IpPayload {
 // fragment, cut shorter, or lies about its lengths.
 [[nodiscard]] std::optional<TcpPacket> parse_packet(std::span<const std::uint8_t> bytes);
 
+// How much of `bytes` are headers of IP and TCP with their options, and how long the packet was.
+// Nothing where parse_packet() gives nothing.
+struct HeaderLengths {
+  std::size_t kept = 0;
+  std::uint32_t packet = 0;
+};
+[[nodiscard]] std::optional<HeaderLengths> header_lengths(std::span<const std::uint8_t> bytes);
+
 }  // namespace acceptq::evidence

@@ -109,5 +109,21 @@ TEST(ParsePacket, TakesALengthOfZeroForTheRest) {
   EXPECT_TRUE(parse_packet(bytes)->has_data);
 }
 
+TEST(HeaderLengths, LeaveTheDataOut) {
+  // 24 bytes of TCP header and 6 of data.
+  std::vector<std::uint8_t> packet{0x45, 0, 0,  50, 0, 0, 0,  0, 64, 6,
+                                   0,    0, 10, 0,  0, 1, 10, 0, 0,  2};
+  packet.resize(50);
+  packet[32] = 0x60;
+  const auto whole = header_lengths(packet);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->kept, 44U);
+  EXPECT_EQ(whole->packet, 50U);
+  EXPECT_EQ(header_lengths(std::span(packet).first(42))->kept, 42U) << "cut by the filter";
+  EXPECT_FALSE(header_lengths(std::span(packet).first(30)));
+  packet[32] = 0xf0;
+  EXPECT_FALSE(header_lengths(packet)) << "longer than the packet";
+}
+
 }  // namespace
 }  // namespace acceptq::evidence

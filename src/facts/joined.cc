@@ -155,4 +155,26 @@ void add_capture(Observation capture, Observation& other) {
   normalize(other.after);
 }
 
+void add_own_capture(Observation capture, NetnsId netns, Observation& other) {
+  for (Ledger& ledger : capture.ledgers) {
+    ledger.netns = netns;
+    const Listener* listener = find_listener(other.after, ledger);
+    if (listener == nullptr) continue;  // this host is the client
+    ledger.address = listener->address;
+    ledger.cookie = listener->cookie;
+    const auto known = std::ranges::find_if(other.ledgers, [&](const Ledger& each) {
+      return each.netns == netns && each.port == ledger.port && each.cookie == ledger.cookie &&
+             each.address == ledger.address;
+    });
+    if (known == other.ledgers.end()) {
+      if (!other.tracing) other.tracing = Source::kPackets;
+      other.ledgers.push_back(std::move(ledger));
+    } else if (!known->course) {
+      known->course = std::move(ledger.course);
+    } else if (ledger.course) {
+      merge(std::move(*ledger.course), *known->course);
+    }
+  }
+}
+
 }  // namespace acceptq::facts

@@ -27,4 +27,8 @@ void add_pasted(Observation pasted, Observation& recorded);
 // server's address and port, where there is one alone. The other servers are put beside them.
 void add_capture(Observation capture, Observation& other);
 
+// Puts what was captured in one network namespace of the host, after the observation, beside it:
+// when handshakes failed; and where nothing was traced, what became of them.
+void add_own_capture(Observation capture, NetnsId netns, Observation& other);
+
 }  // namespace acceptq::facts

@@ -129,5 +129,38 @@ TEST(Capture, SaysWhereThePortAloneJoinsIt) {
   EXPECT_NE(join(other, "172.26.0.8").why.find("by address and port"), std::string::npos);
 }
 
+// Packets that were captured after the observation say when; what was traced stays.
+TEST(OwnCapture, IsBesideWhatWasTraced) {
+  Observation host = recording(10, 12, 5).observation;
+  host.ledgers[0].netns = NetnsId(7);
+  Listener& listener = host.after.listeners.emplace_back();
+  listener.netns = NetnsId(7);
+  listener.port = 80;
+  Observation capture;
+  for (const std::uint16_t port : {80, 443}) {
+    Ledger& seen = capture.ledgers.emplace_back();
+    seen.address = *IpAddress::parse("10.0.0.9");
+    seen.port = port;
+    seen.course.emplace();
+    add_to_course(0, &CoursePart::unanswered, *seen.course);
+  }
+  Observation untraced = host;
+  untraced.ledgers.clear();
+  untraced.tracing.reset();
+
+  add_own_capture(capture, NetnsId(8), host);
+  EXPECT_FALSE(host.ledgers[0].course) << "another namespace's";
+  add_own_capture(capture, NetnsId(7), host);
+  ASSERT_EQ(host.ledgers.size(), 1U) << "nothing listens at 443: this host is the client";
+  EXPECT_EQ(host.ledgers[0][LedgerTerm::kSynRefusedAcceptFull], 5U);
+  EXPECT_EQ(host.ledgers[0].course, capture.ledgers[0].course);
+  EXPECT_EQ(host.tracing, Source::kTracepoints);
+
+  add_own_capture(capture, NetnsId(7), untraced);
+  ASSERT_EQ(untraced.ledgers.size(), 1U);
+  EXPECT_EQ(untraced.ledgers[0].netns, NetnsId(7));
+  EXPECT_EQ(untraced.tracing, Source::kPackets);
+}
+
 }  // namespace
 }  // namespace acceptq::facts

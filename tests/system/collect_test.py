@@ -16,7 +16,7 @@ import tempfile
 ACCEPTQ = sys.argv[1]
 LIMIT = 3
 OVERFLOW = f"""
-import signal, socket
+import socket, time
 server = socket.create_server(("127.0.0.1", 8080), backlog={LIMIT})
 clients = []
 for _ in range({LIMIT} + 20):
@@ -25,7 +25,13 @@ for _ in range({LIMIT} + 20):
     client.connect_ex(("127.0.0.1", 8080))
     clients.append(client)
 print("full", flush=True)
-signal.pause()
+# Clients go on coming, a few of them at a time.
+while True:
+    time.sleep(0.2)
+    client = socket.socket()
+    client.setblocking(False)
+    client.connect_ex(("127.0.0.1", 8080))
+    clients = clients[-100:] + [client]
 """
 
 
@@ -57,6 +63,19 @@ def test(folder, netns):
     report = report_of(redacted, f"netns:{netns}")
     assert report["host"]["name"] == "host-1"
     assert [each["accept_queue"]["limit"] for each in report["listeners"]] == [LIMIT], report
+    assert "packets-" not in run("tar", "tf", str(redacted)), "packets are taken only when asked for"
+
+    captured = folder / "captured.tar.zst"
+    run(ACCEPTQ, "collect", "--for", "1s", "--capture", "3s", "-o", str(captured))
+    assert f"/packets-{netns}.pcap" in run("tar", "tf", str(captured))
+    listener, = report_of(captured, f"netns:{netns}")["listeners"]
+    assert listener["verdict"] != "healthy", listener
+    assert sum(part["syn_unanswered"] for part in listener["course"]["parts"]) > 0, listener["course"]
+    # The same by itself: what packets alone tell.
+    run("tar", "xf", str(captured), "-C", str(folder))
+    file, = folder.glob(f"*/packets-{netns}.pcap")
+    server, = report_of(file, ":8080")["listeners"]
+    assert server["captured"]["side"] == "both" and server["captured"]["never_answered"] > 0, server
 
 
 def main():

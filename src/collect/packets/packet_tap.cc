@@ -1,23 +1,17 @@
 #include "collect/packets/packet_tap.h"
 
-#include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <linux/filter.h>
-#include <linux/if_arp.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "base/clock.h"
 #include "collect/netns/enter.h"
-#include "collect/packets/handshake_filter.h"
+#include "collect/packets/packet_socket.h"
 #include "collect/packets/shared_ports.h"
 #include "evidence/tcp_packet.h"
 
@@ -53,43 +47,6 @@ std::vector<facts::IpAddress> local_addresses() {
     }
   }
   return addresses;
-}
-
-Result<UniqueFd> open_socket(std::span<const std::uint16_t> ports) {
-  // Protocol 0 receives nothing yet: first the filter, or unfiltered packets come before it.
-  UniqueFd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid()) return fail_errno(errno, "cannot open a packet socket (CAP_NET_RAW)");
-  std::vector<sock_filter> instructions = handshake_filter(ports);
-  const sock_fprog program{.len = static_cast<unsigned short>(instructions.size()),
-                           .filter = instructions.data()};
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
-    return fail_errno(errno, "cannot filter packets");
-  }
-  constexpr int kBuffer = 8 << 20;
-  constexpr int kOn = 1;
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBuffer, sizeof kBuffer) != 0) {
-    static_cast<void>(::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kBuffer, sizeof kBuffer));
-  }
-  static_cast<void>(::setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &kOn, sizeof kOn));
-  sockaddr_ll every{};
-  every.sll_family = AF_PACKET;
-  every.sll_protocol = htons(ETH_P_ALL);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&every), sizeof every) != 0) {
-    return fail_errno(errno, "cannot listen to packets");
-  }
-  return fd;
-}
-
-// When the kernel saw it, since 1970; 0: it does not say.
-std::int64_t timestamp_of(msghdr& message) {
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
-    timespec time{};
-    std::memcpy(&time, CMSG_DATA(part), sizeof time);
-    return time.tv_sec * 1'000'000'000 + time.tv_nsec;
-  }
-  return 0;
 }
 
 facts::Ledger& ledger_of(const facts::Listener& listener, std::int64_t since_ns,
@@ -178,7 +135,7 @@ void PacketTap::open(const TapChoice& choice, Place& place) {
       {.ports = choice.ports, .addresses = local_addresses(), .answer_ns = kAnswerNs});
   place.since_ns = monotonic_ns();
   place.book.begin(place.since_ns);
-  Result<UniqueFd> socket = open_socket(choice.ports);
+  Result<UniqueFd> socket = open_packet_socket(choice.ports);
   if (socket) {
     place.socket = std::move(*socket);
   } else {
@@ -188,38 +145,18 @@ void PacketTap::open(const TapChoice& choice, Place& place) {
 
 void PacketTap::take() {
   for (Place& place : places_) {
+    if (!place.socket.valid()) continue;
     // What has come by now, and no more: on a busy port there is always a next one.
     const std::int64_t until = monotonic_ns();
-    for (std::size_t taken = 0; place.socket.valid() && taken < kMostAtOnce; ++taken) {
-      std::array<std::uint8_t, 128> bytes{};
-      alignas(cmsghdr) std::array<char, 64> control{};
-      sockaddr_ll from{};
-      iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
-      msghdr message{};
-      message.msg_name = &from;
-      message.msg_namelen = sizeof from;
-      message.msg_iov = &part;
-      message.msg_iovlen = 1;
-      message.msg_control = control.data();
-      message.msg_controllen = control.size();
-      const ssize_t size = ::recvmsg(place.socket.get(), &message, 0);
-      if (size < 0 && errno == EINTR) continue;
-      if (size < 0) break;
-      // On the loopback device each packet passes twice.
-      if (from.sll_hatype == ARPHRD_LOOPBACK && from.sll_pkttype == PACKET_OUTGOING) continue;
-      auto packet = evidence::parse_packet(std::span(bytes).first(static_cast<std::size_t>(size)));
-      if (!packet) continue;
-      const std::int64_t stamped = timestamp_of(message);
-      packet->at_ns = stamped != 0 ? stamped + to_monotonic_ns_ : monotonic_ns();
+    receive_packets(place.socket.get(), kMostAtOnce, [&](const ReceivedPacket& received) {
+      auto packet = evidence::parse_packet(received.bytes);
+      if (!packet) return true;
+      packet->at_ns =
+          received.realtime_ns != 0 ? received.realtime_ns + to_monotonic_ns_ : monotonic_ns();
       place.book.add(*packet);
-      if (packet->at_ns >= until) break;
-    }
-    tpacket_stats stats{};
-    socklen_t length = sizeof stats;
-    if (place.socket.valid() &&
-        ::getsockopt(place.socket.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &length) == 0) {
-      place.dropped += stats.tp_drops;
-    }
+      return packet->at_ns < until;
+    });
+    place.dropped += packets_dropped(place.socket.get());
   }
 }
 
