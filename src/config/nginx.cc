@@ -18,6 +18,7 @@
 #include "config/command_line.h"
 #include "config/ini.h"
 #include "config/listen_address.h"
+#include "config/nginx_backlog.h"
 #include "config/nginx_syntax.h"
 #include "config/readers.h"
 
@@ -215,6 +216,13 @@ const NginxDirective* silent_server(const NginxConfig& config, const Shared& sha
   return nullptr;
 }
 
+// Of the listens of one address that which may have a backlog comes first.
+int order_of(const NginxDirective& listen) {
+  if (backlog_word(listen) != nullptr) return 0;
+  if (sets_socket_options(listen)) return 1;
+  return has_word(listen, "default_server") || has_word(listen, "default") ? 2 : 3;
+}
+
 Result<Edit> edit_backlog(const NginxConfig& config, const Wish& wish) {
   const Shared shared(config);
   std::vector<const NginxDirective*> listens = listens_of(config, wish.listener);
@@ -229,11 +237,7 @@ Result<Edit> edit_backlog(const NginxConfig& config, const Wish& wish) {
     return edit_file(
         insert_into(config, *server, fmt::format("listen {} {};", wish.listener.port, parameter)));
   }
-  const auto better = [](const NginxDirective* listen) {
-    if (backlog_word(*listen) != nullptr) return 0;
-    if (sets_socket_options(*listen)) return 1;
-    return has_word(*listen, "default_server") || has_word(*listen, "default") ? 2 : 3;
-  };
+  const auto better = [](const NginxDirective* listen) { return order_of(*listen); };
   std::ranges::stable_sort(listens, {}, better);
   // A line that several servers include would say it several times.
   if (better(listens.front()) > 1) {
@@ -316,6 +320,32 @@ Result<Edit> edit_of(const NginxConfig& config, const Wish& wish) {
 }
 
 }  // namespace
+
+std::optional<NginxBacklog> nginx_backlog(const NginxConfig& config,
+                                          const facts::Listener& listener) {
+  const std::vector<const NginxDirective*> listens = listens_of(config, listener);
+  if (listens.empty()) {
+    const NginxDirective* server = silent_server(config, Shared(config), listener);
+    if (server == nullptr) return std::nullopt;
+    return NginxBacklog{.value = kDefaultBacklog,
+                        .by_default = true,
+                        .place = place(config.file_of(*server), server->words[0].begin)};
+  }
+  const auto first = std::ranges::min_element(
+      listens, {}, [](const NginxDirective* listen) { return order_of(*listen); });
+  const NginxDirective& listen = **first;
+  NginxBacklog backlog{.value = kDefaultBacklog,
+                       .by_default = true,
+                       .place = place(config.file_of(listen), listen.words[0].begin)};
+  if (const NginxWord* word = backlog_word(listen)) {
+    const auto value =
+        parse_int<std::uint32_t>(std::string_view(word->value).substr(kBacklog.size()));
+    if (!value) return std::nullopt;
+    backlog.value = *value;
+    backlog.by_default = false;
+  }
+  return backlog;
+}
 
 Result<Edit> edit_nginx(const Invocation& invocation, const Wish& wish, const ReadFiles& read) {
   const Result<NginxConfig> config = read_config(invocation, read);

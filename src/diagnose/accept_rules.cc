@@ -105,12 +105,20 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
   } else if (state.report.limit_set_by == LimitSetBy::kApplication) {
     Finding finding = finding_about("AQ105", state);
     finding.severity = std::min(finding.severity, at_most);
-    finding.confidence = state.listener->backlog_requested ? 1.0 : 0.95;
-    finding.explanation = fmt::format(
-        "The queue's limit of {} is what the application itself asked for in listen(): "
-        "net.core.somaxconn of its network namespace is {} and would allow more, so raising that "
-        "changes nothing.",
-        limit, somaxconn.value_or(0));
+    // Of pasted text it is what the configuration asks for, which may have been changed since.
+    const bool traced = state.listener->backlog_requested && state.listener->pasted_at.empty();
+    finding.confidence = traced ? 1.0 : 0.95;
+    finding.explanation =
+        somaxconn
+            ? fmt::format(
+                  "The queue's limit of {} is what the application itself asked for in listen(): "
+                  "net.core.somaxconn of its network namespace is {} and would allow more, so "
+                  "raising that changes nothing.",
+                  limit, *somaxconn)
+            : fmt::format(
+                  "The queue's limit of {} is what the application itself asks for in listen(), so "
+                  "raising net.core.somaxconn alone changes nothing.",
+                  limit);
     finding.evidence.push_back(sysctl_evidence(ns, facts::kSomaxconn));
     add_queue_evidence(state, finding);
     findings.push_back(std::move(finding));

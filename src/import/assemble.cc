@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "import/backlogs.h"
 #include "import/missing.h"
 #include "import/scene.h"
 
@@ -232,6 +233,7 @@ class Assembly {
     after.pasted->seconds = common_time(times);
     if (after.pasted->seconds) out_.seconds = std::max(out_.seconds, *after.pasted->seconds);
     add_settings(scene, after);
+    add_backlogs(scene, after, out_.after);
     before.pasted = after.pasted;
     before.sysctls = after.sysctls;
     add_missing(out_, scene, before, after);

@@ -15,8 +15,8 @@ namespace {
 
 constexpr const char* kForms =
     "acceptq reads what these print: ss -lnt, netstat -s, nstat -az, netstat -lnt, sysctl, "
-    "/proc/net/{netstat,snmp,tcp}, uname -a; folders of sos report; and recordings of check "
-    "--save";
+    "/proc/net/{netstat,snmp,tcp}, uname -a, kubectl describe pod, nginx -T; folders of sos "
+    "report; and recordings of check --save";
 
 std::string named(std::span<const Text> texts) {
   return texts.size() == 1 ? texts.front().name : fmt::format("{} files", texts.size());

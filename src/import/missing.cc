@@ -26,7 +26,7 @@ class Gaps {
         longest_ = std::max(longest_, listener.accept_queue_len);
       }
       // Of a queue for one or two it does not matter.
-      full_ |= listener.limit && listener.limit->value() > 1 &&
+      full_ |= listener.limit && listener.limit->value() > 1 && !listener.backlog_requested &&
                facts::sampled_full(listener.accept_queue_len, *listener.limit);
     }
   }

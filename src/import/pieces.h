@@ -68,6 +68,15 @@ struct Remark {
   std::string meaning;
 };
 
+// Files that a server has read, as it prints them: nginx -T. The first is where it begins.
+struct ConfigFile {
+  std::string path;
+  std::string text;
+};
+struct ServerConfig {
+  std::vector<ConfigFile> files;
+};
+
 // What is told of one pod or container.
 struct Description {
   // All that it is called where something was run in it: "pod shop/web-1", "container 49b4…",
@@ -88,7 +97,7 @@ struct ForeignSystem {
 };
 
 using Piece = std::variant<std::monostate, ListenerTable, CounterSample, Settings, HostLine, Remark,
-                           ForeignSystem, Addresses, Descriptions>;
+                           ForeignSystem, Addresses, Descriptions, ServerConfig>;
 
 // What one reader made of the lines that it was given: how many from the first on are of its form
 // (0: none), and what they say.

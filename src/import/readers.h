@@ -45,6 +45,8 @@ struct Typed {
 [[nodiscard]] Reading read_pod_description(Lines lines, const Typed& typed);
 // The pid or the container's id alone, where it was asked for: docker inspect -f {{.State.Pid}}.
 [[nodiscard]] Reading read_identity(Lines lines, const Typed& typed);
+// nginx -T: the files of its configuration.
+[[nodiscard]] Reading read_nginx_dump(Lines lines, const Typed& typed);
 // ip address: the addresses of a network namespace.
 [[nodiscard]] Reading read_addresses(Lines lines, const Typed& typed);
 // netstat of BSD, macOS and Windows.

@@ -29,6 +29,7 @@ Reading skip_packets(Lines lines, const Typed& /*typed*/) {
 constexpr std::array kReaders = {read_sysctls,
                                  read_uname,
                                  read_identity,
+                                 read_nginx_dump,
                                  skip_packets,
                                  read_ss,
                                  read_netstat_listeners,

@@ -113,9 +113,15 @@ Chosen choose_value(const std::string& name, const std::vector<PlacedSetting>& o
                                  "listeners were listed",
                                  name, all, last->setting.value)};
   }
+  // It is the smaller of somaxconn and the application's own number.
+  const bool is_own = is_somaxconn && highest > 0 && !std::ranges::any_of(of_name, is(highest));
   return {.doubt = fmt::format("{} has several values: {}; which of them is in force for these "
-                               "listeners is not told",
-                               name, all)};
+                               "listeners is not told{}",
+                               name, all,
+                               is_own ? fmt::format(", but none is {}, their limit: most likely "
+                                                    "their program asks for that",
+                                                    highest)
+                                      : "")};
 }
 
 std::vector<Scene> scenes_of(const std::string& context, const std::vector<Placed>& blocks) {
@@ -142,6 +148,9 @@ std::vector<Scene> scenes_of(const std::string& context, const std::vector<Place
     }
   }
   for (const Placed& placed : blocks) {
+    if (std::holds_alternative<ServerConfig>(placed.block->piece)) {
+      for (Scene& scene : scenes) scene.configs.push_back(placed);
+    }
     const auto* addresses = std::get_if<Addresses>(&placed.block->piece);
     if (addresses == nullptr) continue;
     for (Scene& scene : scenes) {

@@ -32,6 +32,7 @@ struct Scene {
   std::vector<PlacedSetting> settings;
   std::size_t first_table = 0;         // its place in the order of all blocks
   bool superseded = false;             // the next one is of the same namespace, later
+  std::vector<Placed> configs;         // of servers in it
   std::vector<std::string> addresses;  // of its interfaces
 };
 
