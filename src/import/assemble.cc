@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "import/backlogs.h"
+#include "import/hints.h"
 #include "import/missing.h"
 #include "import/scene.h"
 
@@ -153,6 +154,7 @@ class Assembly {
     for (const std::string& context : contexts) {
       const std::vector<Scene> scenes = scenes_of(context, blocks[context]);
       for (const Scene& scene : scenes) add_scene(scene, scenes.size() > 1);
+      add_hints(blocks[context], out_.after.blind_spots);
     }
     add_host(contexts.size());
     for (const Source& source : sources_) {

@@ -50,10 +50,13 @@ class Backlogs {
       snapshot_.blind_spots.push_back(unread(at, config.error().message()));
       return;
     }
+    // Each is looked for in the whole configuration.
+    std::size_t looked_for = 0;
+    constexpr std::size_t kMost = 1000;
     for (Listener& listener : snapshot_.listeners) {
       const bool counts = listener.netns == ns_.id && listener.limit &&
                           !listener.backlog_requested && may_be_nginx(listener, snapshot_);
-      if (!counts) continue;
+      if (!counts || ++looked_for > kMost) continue;
       const auto backlog = config::nginx_backlog(*config, listener);
       if (backlog) add_to(listener, *backlog, at);
     }

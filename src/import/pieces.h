@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "evidence/cpu_limits.h"
+#include "evidence/mountstats.h"
 #include "facts/listener.h"
 #include "facts/process.h"
 
@@ -77,6 +79,25 @@ struct ServerConfig {
   std::vector<ConfigFile> files;
 };
 
+// /proc/pressure/*: in how many per cent of 10 s some program had to wait for it.
+struct Pressure {
+  std::string resource;  // "cpu", "io", "memory"; empty: not told
+  double some = 0;
+};
+struct Pressures {
+  std::vector<Pressure> all;
+};
+
+// cpu.stat of a control group.
+struct CpuSample {
+  evidence::CpuStat stat;
+};
+
+// /proc/PID/mountstats.
+struct MountSample {
+  std::vector<evidence::NfsMountStats> mounts;
+};
+
 // What is told of one pod or container.
 struct Description {
   // All that it is called where something was run in it: "pod shop/web-1", "container 49b4…",
@@ -97,7 +118,8 @@ struct ForeignSystem {
 };
 
 using Piece = std::variant<std::monostate, ListenerTable, CounterSample, Settings, HostLine, Remark,
-                           ForeignSystem, Addresses, Descriptions, ServerConfig>;
+                           ForeignSystem, Addresses, Descriptions, ServerConfig, Pressures,
+                           CpuSample, MountSample>;
 
 // What one reader made of the lines that it was given: how many from the first on are of its form
 // (0: none), and what they say.

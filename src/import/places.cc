@@ -20,15 +20,20 @@ class Names {
     }
   }
 
-  // The name to show for `name`: of a pod with its namespace, else of a pod, else of a container.
-  [[nodiscard]] std::string shown(const std::string& name) const {
-    if (!parents_.contains(name)) return name;
-    const std::string root = root_of(name);
-    const std::string* best = &name;
-    for (const auto& [other, parent] : parents_) {
-      if (root_of(other) == root && rank(other) > rank(*best)) best = &other;
+  // After the last join().
+  void settle() {
+    std::map<std::string, const std::string*> best;
+    for (const auto& [name, parent] : parents_) {
+      const std::string*& one = best.try_emplace(root_of(name), &name).first->second;
+      if (rank(name) > rank(*one)) one = &name;
     }
-    return *best;
+    for (const auto& [name, parent] : parents_) shown_[name] = *best.at(root_of(name));
+  }
+
+  // The name to show for `name`: of a pod with its namespace, else of a pod, else of a container.
+  [[nodiscard]] const std::string& shown(const std::string& name) const {
+    const auto found = shown_.find(name);
+    return found != shown_.end() ? found->second : name;
   }
 
  private:
@@ -42,13 +47,16 @@ class Names {
                : 3;
   }
 
-  [[nodiscard]] std::string root_of(const std::string& name) const {
-    const std::string* at = &name;
-    while (parents_.at(*at) != *at) at = &parents_.at(*at);
-    return *at;
+  [[nodiscard]] std::string root_of(const std::string& name) {
+    std::string root = name;
+    while (parents_.at(root) != root) root = parents_.at(root);
+    // The way there is short next time.
+    for (std::string at = name; at != root;) at = std::exchange(parents_.at(at), root);
+    return root;
   }
 
   std::map<std::string, std::string> parents_;
+  std::map<std::string, std::string> shown_;
 };
 
 class Joining {
@@ -69,6 +77,8 @@ class Joining {
     lengthen_ids();
     drop_shared_names();
     for (const Description* one : described_) names_.join(one->names);
+    names_.settle();
+    for (const std::string& context : run_) shown_run_.insert(names_.shown(context));
     std::set<std::string> places;
     for (const Description* one : described_) places.insert(names_.shown(one->names.front()));
     is_one_ = places.size() == 1;
@@ -134,8 +144,7 @@ class Joining {
 
   void spread(const Block& at, Description& one, std::vector<Block>& blocks) {
     const std::string context = names_.shown(one.names.front());
-    const bool is_run = std::ranges::any_of(
-        run_, [&](const std::string& other) { return names_.shown(other) == context; });
+    const bool is_run = shown_run_.contains(context);
     // Of several that nothing was run in, none is the one that the ticket is about.
     if (!is_run && !is_one_) return;
     const auto add = [&](Piece piece) {
@@ -152,7 +161,8 @@ class Joining {
 
   std::vector<Source>& sources_;
   std::vector<Description*> described_;
-  std::set<std::string> run_;  // in which something was run
+  std::set<std::string> run_;        // in which something was run
+  std::set<std::string> shown_run_;  // the same, by the names to show
   Names names_;
   bool is_one_ = false;  // one place is described
 };

@@ -47,6 +47,12 @@ struct Typed {
 [[nodiscard]] Reading read_identity(Lines lines, const Typed& typed);
 // nginx -T: the files of its configuration.
 [[nodiscard]] Reading read_nginx_dump(Lines lines, const Typed& typed);
+// /proc/pressure/{cpu,io,memory}, by cat, head or grep.
+[[nodiscard]] Reading read_pressure(Lines lines, const Typed& typed);
+// cpu.stat of a control group, of version 1 or 2.
+[[nodiscard]] Reading read_cpu_stat(Lines lines, const Typed& typed);
+// /proc/PID/mountstats.
+[[nodiscard]] Reading read_mountstats(Lines lines, const Typed& typed);
 // ip address: the addresses of a network namespace.
 [[nodiscard]] Reading read_addresses(Lines lines, const Typed& typed);
 // netstat of BSD, macOS and Windows.

@@ -42,6 +42,9 @@ constexpr std::array kReaders = {read_sysctls,
                                  read_workload_yaml,
                                  read_pod_description,
                                  read_addresses,
+                                 read_pressure,
+                                 read_cpu_stat,
+                                 read_mountstats,
                                  read_foreign};
 
 // A command that failed, as it says itself.

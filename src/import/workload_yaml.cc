@@ -68,10 +68,14 @@ Reading read_workload_yaml(Lines lines, const Typed& typed) {
     if (reading.used > 0 && line.starts_with("apiVersion: ")) break;
     text += line + "\n";
   }
-  if (typed.json_budget != nullptr) {
-    if (*typed.json_budget < text.size()) return reading;
-    *typed.json_budget -= text.size();
+  constexpr std::size_t kMost = std::size_t{8} << 20;
+  const bool too_large =
+      text.size() > kMost || (typed.json_budget != nullptr && *typed.json_budget < text.size());
+  if (too_large) {
+    reading.problems.push_back({lines[0].number, "YAML of more than 8 MiB"});
+    return reading;
   }
+  if (typed.json_budget != nullptr) *typed.json_budget -= text.size();
   Descriptions descriptions;
   try {
     int nodes = 0;
