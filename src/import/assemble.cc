@@ -89,8 +89,8 @@ std::vector<Compared> compared_counters(const Scene& scene) {
     const bool same = sample_of(*form.first).counters == sample_of(*form.last).counters;
     const bool told = between(*form.first, *form.last).has_value();
     const bool one_text = form.first->text == form.last->text;
-    const bool another =
-        one_text && !may_be_compared(form.first->block->moment, form.last->block->moment);
+    const bool another = one_text && !names_one(scene.context) &&
+                         !may_be_compared(form.first->block->moment, form.last->block->moment);
     if (!told && (same || another)) continue;
     all.push_back(form);
   }
@@ -235,6 +235,7 @@ class Assembly {
     after.pasted->seconds = common_time(times);
     if (after.pasted->seconds) out_.seconds = std::max(out_.seconds, *after.pasted->seconds);
     add_settings(scene, after);
+    add_certain_limits(after);
     add_backlogs(scene, after, out_.after);
     before.pasted = after.pasted;
     before.sysctls = after.sysctls;
@@ -368,6 +369,28 @@ class Assembly {
             .state = facts::SysctlState::kValue, .value = *chosen.value, .reason = {}};
       }
       if (!chosen.doubt.empty()) out_.after.blind_spots.push_back(doubt(ns, chosen.doubt));
+    }
+  }
+
+  // netstat has no limits. But listen() grants no more than somaxconn, and limit + 1 fit: of a
+  // queue in which somaxconn + 1 wait, the limit is somaxconn.
+  void add_certain_limits(const Namespace& ns) {
+    const auto somaxconn = ns.sysctls.find(facts::kSomaxconn);
+    if (somaxconn == ns.sysctls.end() || somaxconn->second.value < 1) return;
+    for (Listener& listener : out_.after.listeners) {
+      const bool unknown =
+          listener.netns == ns.id && !listener.limit && listener.protocol == facts::Protocol::kTcp;
+      const std::int64_t fit = somaxconn->second.value + 1;
+      if (!unknown || std::int64_t{listener.accept_queue_len.value()} != fit) continue;
+      listener.limit = QueueLimit(static_cast<std::uint32_t>(somaxconn->second.value));
+      out_.after.blind_spots.push_back(
+          {.id = "AQ620",
+           .scope = listener.pasted_at,
+           .reason =
+               fmt::format("the limit of {} is not in the text, but {} wait, and where {} is "
+                           "{} no more fit: that is its limit",
+                           facts::listener_endpoint(listener), fit, facts::kSomaxconn, fit - 1),
+           .cost = "unless somaxconn was higher when the server was started; `ss -lnt` tells"});
     }
   }
 

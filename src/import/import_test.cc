@@ -193,6 +193,29 @@ TEST(Samples, WithAHeadingBetweenThemAreNotCompared) {
   EXPECT_TRUE(compared(one + "\n" + two));
 }
 
+// A prompt says whose they are.
+TEST(Samples, OfAHostThatIsNamedAreComparedUnderHeadings) {
+  const Observation observation = import_one(
+      "### 二、计数器\n[root@node-3 ~]# nstat -az\nTcpExtListenOverflows 5 0.0\n"
+      "### 三、再看\n[root@node-3 ~]# nstat -az\nTcpExtListenOverflows 9000 0.0\n");
+  EXPECT_TRUE(observation.after.namespaces.at(0).pasted->compared);
+}
+
+// 129 fit where somaxconn is 128, and in no queue of netstat can wait more.
+TEST(NetstatListeners, WhatFillsSomaxconnTellsTheLimit) {
+  const auto limit_of = [](int length) {
+    const Observation observation =
+        import_one(fmt::format("tcp {} 0 0.0.0.0:80 0.0.0.0:* LISTEN\n\n"
+                               "net.core.somaxconn = 128\n",
+                               length));
+    return at(observation, "0.0.0.0:80")->limit;
+  };
+  EXPECT_EQ(limit_of(129), QueueLimit(128));
+  EXPECT_EQ(limit_of(128), std::nullopt);
+  EXPECT_EQ(limit_of(130), std::nullopt);
+  EXPECT_EQ(limit_of(0), std::nullopt);
+}
+
 TEST(Places, TablesUnderHeadingsMayBeOfTwoHosts) {
   const std::string full = "LISTEN 129 128 0.0.0.0:80 0.0.0.0:*\n";
   const std::string idle = "LISTEN 0 128 0.0.0.0:80 0.0.0.0:*\n";

@@ -53,8 +53,12 @@ class Gaps {
           "were read");
     } else if (no_limit_) {
       gap("the list of listeners has no limits: netstat and /proc/net/tcp do not have them",
-          fmt::format("whether a queue is full is not known ({} in the longest); add `ss -lnt`",
-                      counted(longest_.value(), "connection waits", "connections wait")));
+          longest_.value() == 0
+              ? std::string(
+                    "how many connections fit is not known; none waited then; add `ss -lnt`")
+              : fmt::format(
+                    "whether a queue is full is not known ({} in the longest); add `ss -lnt`",
+                    counted(longest_.value(), "connection waits", "connections wait")));
     }
   }
 

@@ -92,9 +92,9 @@ bool remembers_counters(std::string_view command) {
 
 // "and a minute later:" between two samples is no other host's name.
 bool tells_of_time(std::string_view line) {
-  constexpr std::array<std::string_view, 15> kWords = {
-      "later", "again", "after", "before", "then",  "second", "minute", "hour",
-      "now",   "first", "next",  "sample", "sleep", "sec",    "min"};
+  constexpr std::array<std::string_view, 18> kWords = {
+      "秒",     "分钟", "后",  "later", "again", "after",  "before", "then", "second",
+      "minute", "hour", "now", "first", "next",  "sample", "sleep",  "sec",  "min"};
   std::string lower;
   for (const char c : line) {
     lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

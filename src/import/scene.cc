@@ -42,7 +42,7 @@ bool changed(const Queues& before, const Queues& after, bool may_be_another) {
 
 // Headings tell hosts apart where nothing else does.
 bool may_be_another(const std::string& context, const Placed& earlier, const Placed& now) {
-  if (!context.empty()) return false;
+  if (names_one(context)) return false;
   const Moment& from = earlier.block->moment;
   const Moment& to = now.block->moment;
   return earlier.text == now.text && !may_be_compared(from, to) && !seconds_between(from, to);
@@ -52,6 +52,10 @@ bool may_be_another(const std::string& context, const Placed& earlier, const Pla
 
 std::string place(const std::string& file, std::uint32_t line) {
   return fmt::format("{}:{}", file, line);
+}
+
+bool names_one(const std::string& context) {
+  return !context.empty() && !context.starts_with("the container with the prompt");
 }
 
 std::string socket_of(const facts::Listener& listener) {
@@ -155,7 +159,9 @@ std::vector<Scene> scenes_of(const std::string& context, const std::vector<Place
     if (addresses == nullptr) continue;
     for (Scene& scene : scenes) {
       for (const std::string& address : addresses->all) {
-        if (std::ranges::find(scene.addresses, address) == scene.addresses.end()) {
+        constexpr std::size_t kMost = 64;
+        if (scene.addresses.size() < kMost &&
+            std::ranges::find(scene.addresses, address) == scene.addresses.end()) {
           scene.addresses.push_back(address);
         }
       }

@@ -39,6 +39,10 @@ struct Scene {
 // "ticket.txt:12".
 [[nodiscard]] std::string place(const std::string& file, std::uint32_t line);
 
+// Whether blocks of it are of one place, whatever headings stand between them: a name says so, and
+// no prompt that every container of busybox has.
+[[nodiscard]] bool names_one(const std::string& context);
+
 // What tells a listener from others in every table, whatever columns it has: its address, port and
 // device, or its path.
 [[nodiscard]] std::string socket_of(const facts::Listener& listener);
