@@ -181,20 +181,22 @@ std::string unheard_sentence(const ListenerState& state) {
 // Of a server that answers others meanwhile.
 std::string hint(const ListenerState& state) {
   const Captured& captured = *state.report.captured;
+  std::string text;
   if (!captured.holds_answers && captured.completed > 0) {
-    return " The capture shows one direction, without the server's packets: that clients repeated "
+    text = " The capture shows one direction, without the server's packets: that clients repeated "
            "these SYNs says that no answer had come to them in time.";
-  }
-  if (!captured.holds_answers) {
-    return " The capture holds no packet of the server at all: either there is none, or the "
-           "capture's filter left them out.";
+  } else if (!captured.holds_answers) {
+    text =
+        " The capture holds no packet of the server at all: either there is none, or the capture's "
+        "filter left them out.";
   }
   if (is_full_now(state)) {
-    return fmt::format(
-        " The accept queue was full when it was looked at ({} waited, the limit is {}): that is "
-        "most likely why.",
-        state.listener->accept_queue_len.value(), state.listener->limit->value());
+    return text + fmt::format(" The accept queue was full when it was looked at ({} waited, the "
+                              "limit is {}): that is most likely why.",
+                              state.listener->accept_queue_len.value(),
+                              state.listener->limit->value());
   }
+  if (!captured.holds_answers) return text;
   if (captured.completed == 0 || captured.never_answered == 0) return "";
   return fmt::format(
       " {} completed in the same capture: a full queue lets some in and others not, a rule for "

@@ -156,7 +156,10 @@ class Assembly {
       for (const Scene& scene : scenes) add_scene(scene, scenes.size() > 1);
       add_hints(blocks[context], out_.after.blind_spots);
     }
-    add_host(contexts.size());
+    // Where something was run in a pod, the prompt's host is whoever ran it.
+    const bool of_host =
+        contexts.size() == 1 && (contexts.front().empty() || contexts.front().starts_with("host "));
+    add_host(of_host);
     for (const Source& source : sources_) {
       for (const Block& block : source.recognised.blocks) {
         const auto* remark = std::get_if<Remark>(&block.piece);
@@ -191,7 +194,7 @@ class Assembly {
     }
   }
 
-  void add_host(std::size_t contexts) {
+  void add_host(bool of_host) {
     facts::Host& host = out_.after.host;
     std::set<std::string> kernels;
     for (const Source& source : sources_) {
@@ -202,7 +205,7 @@ class Assembly {
         host.kernel = line->kernel;
         if (!line->name.empty()) host.name = line->name;
       }
-      if (host.name.empty() && contexts == 1) host.name = source.recognised.host;
+      if (host.name.empty() && of_host) host.name = source.recognised.host;
     }
     // Of two hosts neither is the one.
     if (kernels.size() > 1) host = {};

@@ -242,6 +242,12 @@ TEST(Places, HeadingsTellNamespacesApart) {
   EXPECT_EQ(somaxconn_of(observation, "host node"), 32768);
 }
 
+TEST(Places, WhoLooksIntoAPodIsNotItsHost) {
+  const std::string inside = "me@laptop:~$ kubectl exec web-1 -- ss -lnt\n" + std::string(kSs);
+  EXPECT_EQ(import_one(inside).after.host.name, "");
+  EXPECT_EQ(import_one("me@web01:~$ ss -lnt\n" + std::string(kSs)).after.host.name, "web01");
+}
+
 TEST(Places, AShellStaysUntilItIsLeft) {
   const Observation observation = import_one(
       "root@node:~# nsenter -t 3985 -n\n"

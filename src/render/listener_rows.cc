@@ -217,9 +217,12 @@ std::string limit_text(const facts::Observation& observation, const facts::Liste
   const facts::Namespace* host = facts::host_namespace(after);
   switch (report.limit_set_by) {
     case LimitSetBy::kSomaxconn: {
+      // What it was then is the limit, whatever it is now.
+      const bool of_then = report.stale == true || !report.somaxconn;
       std::string text =
           fmt::format("net.core.somaxconn = {} in {} network namespace",
-                      report.stale == true ? listener.limit->value() : *report.somaxconn, whose);
+                      of_then ? std::int64_t{listener.limit->value()} : *report.somaxconn, whose);
+      if (!report.somaxconn) text += " at the time of listen()";
       if (report.stale == true) text += fmt::format(" at the time of listen() ({} now)", somaxconn);
       const auto of_host = diagnose::sysctl_value(host, facts::kSomaxconn);
       if (ns != host && of_host && of_host != report.somaxconn) {
