@@ -171,7 +171,10 @@ class Pages {
     }
     const auto place = static_cast<std::size_t>(&listener - observation_.after.listeners.data());
     const facts::Ledger* ledger = ledgers_[place];
-    if (ledger != nullptr && has_traffic(*ledger)) {
+    // Packets do not show what became of a handshake inside the host: steps that are not known
+    // would read as 0.
+    const bool shows_steps = ledger != nullptr && ledger->source != facts::Source::kPackets;
+    if (shows_steps && has_traffic(*ledger)) {
       section.blocks.emplace_back(Flow{*ledger, ledger_rows(*ledger, &listener)});
     }
   }

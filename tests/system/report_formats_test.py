@@ -79,6 +79,18 @@ def unescaped(text):
     return re.sub(r"[\x00-\x1f]", lambda sign: f"\\x{ord(sign[0]):02x}", text.replace("\\\\", "\\"))
 
 
+def course_of(listener):
+    """What happened over time, as it is said of listeners in trouble."""
+    if listener["course"] is None or listener["verdict"] not in ("failing", "overflowing"):
+        return
+    for member, said in (("syn_unanswered", "SYN without an answer"), ("ack_unheard", "SYN-ACK repeated"),
+                         ("resets", "reset by the server"), ("slow", "handshake that took 1 s")):
+        count = sum(part[member] for part in listener["course"]["parts"])
+        one, _, rest = said.partition(" ")
+        if count:
+            yield "course", f"{count} {one}{'s' if count > 1 else ''} {rest}"
+
+
 def facts_of(report):
     """What must be found in every format: a name for each, and its text."""
     yield "verdict", report["verdict"]
@@ -98,6 +110,7 @@ def facts_of(report):
         yield "verdict of a listener", listener["verdict"]
         if listener["accept_queue"]["limit"] is not None:
             yield "limit", str(listener["accept_queue"]["limit"])
+        yield from course_of(listener)
         packets = listener["refused"]["packets"]
         if packets["total"]:
             yield "refused", str(packets["total"])
@@ -114,7 +127,9 @@ def run(program, recording, *options):
 
 
 def recordings(root):
-    """The name and the bytes of each golden recording, and of those that are made of them."""
+    """The name and the bytes of each golden recording, of those that are made of them, and of captures."""
+    for capture in ("full-at-syn.any", "full-at-ack.server", "translated.any"):
+        yield capture, (root / f"tests/data/captures/{capture}.pcap").read_bytes()
     inputs, edits = root / "tests/golden/inputs", root / "tests/golden/edits"
     for file in sorted(inputs.glob("*.json")):
         yield file.stem, file.read_bytes()
@@ -135,6 +150,8 @@ def main():
         report = json.loads(run(program, recording, "--format", "json"))
         page, wrong = text_of_html(run(program, recording, "--format", "html"))
         bad += [f"{name}: html: {each}" for each in wrong]
+        if report["host"]["tracing"] == "packets" and "taken by accept()" in page:
+            bad.append(f"{name}: html: packets show nothing of accept()")
         texts = {"text": run(program, recording, "--verbose"),
                  "markdown": text_of_markdown(run(program, recording, "--format", "markdown")),
                  "html": page}
@@ -144,7 +161,7 @@ def main():
                 # The text wraps its lines, and shows a verdict but in its table of other listeners.
                 if form == "text" and ("verdict" in kind or kind in ("title", "path", "finding")):
                     continue
-                if not is_said(what, text):
+                if not is_said(what, " ".join(text.split()) if kind == "course" else text):
                     bad.append(f"{name}: {form}: {kind} {what!r} is not said")
     print("\n".join(bad))
     print(f"{checked} facts looked for, {len(bad)} wrong")
