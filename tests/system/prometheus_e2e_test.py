@@ -325,7 +325,9 @@ def test(stack, folder):
     begin = time.monotonic()
     server.send_signal(signal.SIGUSR2)
     waited("the alert ends", lambda: receiver.told("resolved", **alert), 60)
-    waited("no alert of the server is left", lambda: not prometheus.ask(f"ALERTS{{{ours}}}"), 60)
+    # The agent's minute, in which the queue was full, is not shortened.
+    others = f'ALERTS{{{ours},alertname!="AcceptqNearLimit"}}'
+    waited("no alert of the server is left", lambda: not prometheus.ask(others), 60)
     print(f"the alert ended after {time.monotonic() - begin:.1f} s")
 
     # The bound that AcceptqSlow goes by, where waits are known at all.
@@ -358,7 +360,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="acceptq-e2e-") as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)
-        (folder / "agent.yaml").write_text("interval: 1s\nsocket: \"\"\n")
+        # Room for the listeners of other tests beside this one.
+        (folder / "agent.yaml").write_text("interval: 1s\nmax_listeners: 20000\nsocket: \"\"\n")
         test(stack, folder)
     return 0
 
