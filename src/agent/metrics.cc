@@ -167,10 +167,6 @@ class Writer {
       // The kernel counts nothing of them.
       if (series.protocol == facts::Protocol::kUnix) continue;
       for (std::size_t kind = 0; kind < kRefusedKinds; ++kind) {
-        const bool is_unknown = kind == static_cast<std::size_t>(RefusedAs::kUnknown);
-        const bool is_traced = frame_.agent.tracing != "none";
-        // What is known, from the first scan on, and what there was once.
-        if (is_unknown == is_traced && series.refused[kind] == 0) continue;
         refused.add(static_cast<double>(series.refused[kind]),
                     labels_of(labels, {{"stage", kRefusedNames[kind].stage},
                                        {"reason", kRefusedNames[kind].reason}}));

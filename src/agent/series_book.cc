@@ -12,7 +12,8 @@ namespace {
 
 using facts::LedgerTerm;
 
-constexpr std::int64_t kLongestNs = 60'000'000'000;
+// How long what was seen once is shown: whoever asks comes more often than that.
+constexpr std::int64_t kShownNs = 60'000'000'000;
 
 struct NamedCounter {
   const char* metric;
@@ -90,6 +91,16 @@ bool is_refusing(const facts::Ledger* ledger) {
   return ledger != nullptr && facts::refused_packets(*ledger) > 0;
 }
 
+// What is counted at this level of tracing, and was not there yet. By tracepoints, whether waits
+// can be timed shows with the first.
+void begin_at_zero(std::optional<facts::Source> tracing, ListenerSeries& series) {
+  if (tracing && !series.attempts_refused) series.attempts_refused = 0;
+  if (tracing == facts::Source::kFunctions && !series.waits) {
+    series.accepted = 0;
+    series.waits.emplace();
+  }
+}
+
 void add_ledger(const facts::Ledger& ledger, ListenerSeries& series) {
   const auto refused = refused_of(ledger);
   for (std::size_t kind = 0; kind < kRefusedKinds; ++kind) series.refused[kind] += refused[kind];
@@ -162,7 +173,6 @@ void SeriesBook::see(const facts::Observation& observation) {
   for (auto& [labels, kept] : kept_) {
     kept.series.seen.reset();
     kept.series.estimated_wait_s.reset();
-    kept.series.causes.clear();
   }
   lived_in_.clear();
   unjudged_.clear();
@@ -187,12 +197,7 @@ void SeriesBook::see(const facts::Observation& observation) {
     ListenerSeries& series = kept->series;
     series.protocol = listener.protocol;
     kept->seen_ns = now.monotonic_ns;
-    // Functions see everything: what they did not see was not there.
-    if (observation.tracing == facts::Source::kFunctions &&
-        listener.protocol == facts::Protocol::kTcp && !series.waits) {
-      series.attempts_refused = series.accepted = 0;
-      series.waits.emplace();
-    }
+    if (listener.protocol == facts::Protocol::kTcp) begin_at_zero(observation.tracing, series);
     if (ledger != nullptr) add_ledger(*ledger, series);
     const QueueLength longest =
         longest_of(observation, listener, facts::listener_key(listener), ledger);
@@ -230,7 +235,8 @@ void SeriesBook::forget(std::int64_t now_ns) {
       kept_, [&](const auto& entry) { return now_ns - entry.second.seen_ns > options_.forget_ns; });
   for (auto& [labels, kept] : kept_) {
     auto& points = kept.points;
-    std::erase_if(points, [&](const Point& point) { return now_ns - point.at_ns > kLongestNs; });
+    std::erase_if(points, [&](const Point& point) { return now_ns - point.at_ns > kShownNs; });
+    if (now_ns - kept.caused_ns > kShownNs) kept.series.causes.clear();
     kept.series.longest = QueueLength(0);
     for (const Point& point : points) {
       kept.series.longest = std::max(kept.series.longest, point.length);
@@ -262,13 +268,17 @@ void SeriesBook::add(const facts::Observation& part, const diagnose::Report& rep
           std::max(series.estimated_wait_s.value_or(0), *judged.estimated_wait_ms / kMsPerSecond);
     }
   }
+  const std::int64_t now_ns = part.after.monotonic_ns;
   for (const diagnose::Finding& finding : report.findings) {
     if (!finding.cause || !finding.listener) continue;
     const auto named = names_.find(*finding.listener);
     if (named == names_.end()) continue;
     const auto kept = kept_.find(named->second.labels);
     if (kept == kept_.end()) continue;
-    double& share = kept->second.series.causes[finding.cause->kind];
+    auto& causes = kept->second.series.causes;
+    // What was concluded before has been said; of this look there may be several.
+    if (std::exchange(kept->second.caused_ns, now_ns) != now_ns) causes.clear();
+    double& share = causes[finding.cause->kind];
     share = std::max(share, finding.cause->share.value_or(1));
   }
 }

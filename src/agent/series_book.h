@@ -49,6 +49,7 @@ class SeriesBook {
     ListenerSeries series;
     std::vector<Point> points;  // of the last minute, those above 0
     std::int64_t seen_ns = 0;
+    std::int64_t caused_ns = 0;  // when its causes were concluded
     bool was_refusing = false;
   };
   // Of a socket, as it was last known.

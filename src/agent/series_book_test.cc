@@ -149,7 +149,7 @@ TEST(SeriesBookTest, WaitsFallIntoTheirBuckets) {
   EXPECT_EQ(waits->counts[kWaitBoundsNs.size()], 1U);
 }
 
-TEST(SeriesBookTest, WhatWasConcludedIsShownUntilTheNextObservation) {
+TEST(SeriesBookTest, WhatWasConcludedIsShown) {
   SeriesBook book({});
   const facts::Listener listener = make_socket(1, 10);
   facts::Observation observation = make_observation(5, {listener}, {make_pod_process(10, "nginx")});
@@ -178,8 +178,11 @@ TEST(SeriesBookTest, WhatWasConcludedIsShownUntilTheNextObservation) {
   EXPECT_TRUE(book.unjudged().empty());
   const Frame frame = book.frame();
   EXPECT_EQ(only(frame).refused[kUnknown], 6U);
-  EXPECT_FALSE(only(frame).estimated_wait_s);
-  EXPECT_TRUE(only(frame).causes.empty());
+  EXPECT_FALSE(only(frame).estimated_wait_s) << "it is of now";
+  EXPECT_EQ(only(frame).causes.size(), 1U) << "whoever asks every minute is told";
+  observation.after.monotonic_ns += 60 * kTestSecond;
+  book.add(observation);
+  EXPECT_TRUE(only(book.frame()).causes.empty());
 }
 
 // sk_drops also counts what is no handshake.
