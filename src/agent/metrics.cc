@@ -198,6 +198,7 @@ class Writer {
                   "Why accept() is slow, as a share of the time; 1 where a cause has no share",
                   MetricType::Gauge);
     for (const auto& [labels, series] : frame_.listeners) {
+      if (!series.seen) continue;
       for (const auto& [kind, share] : series.causes) {
         causes.add(share, labels_of(labels, {{"cause", std::string(diagnose::cause_name(kind))}}));
       }

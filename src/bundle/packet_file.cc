@@ -30,7 +30,7 @@ std::optional<std::size_t> ip_length(std::string_view packet) {
     if (packet.size() < kV6 || at(packet, 6) != kTcp) return std::nullopt;
     return kV6;
   }
-  const std::size_t length = (at(packet, 0) & 0xfU) * 4;
+  const std::size_t length = std::size_t{at(packet, 0) & 0xfU} * 4;
   if (at(packet, 0) >> 4U != 4 || length < kLeastV4 || at(packet, 9) != kTcp) return std::nullopt;
   return length;
 }
