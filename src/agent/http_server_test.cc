@@ -76,6 +76,7 @@ TEST_F(HttpServerTest, KeepsConnectionsAndAnswersWhatCameTogether) {
   for (int i = 0; i < 50; ++i) requests += "GET /healthz HTTP/1.1\r\n\r\n";
   client.send(requests + "GET /nowhere HTTP/1.1\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n");
   const std::string answers = client.receive();
+  EXPECT_THAT(answers, HasSubstr("\r\n\r\nok\nHTTP/1.1 404 Not Found\r\n"));
   EXPECT_TRUE(client.closed());
   const HttpCounts counts = server_->counts();
   EXPECT_EQ(counts.by_status.at(200), 50U);
