@@ -110,7 +110,8 @@ struct Tally {
   std::size_t listeners = 0;   // sockets that were seen
   std::size_t unexported = 0;  // of these, without a series
   std::size_t most_series = 0;
-  std::uint64_t unexported_refused = 0;  // packets
+  // Packets, of those and of what came and went between two scans.
+  std::uint64_t unexported_refused = 0;
 };
 
 // What a look cost, and what could not be seen.

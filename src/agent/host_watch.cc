@@ -53,11 +53,13 @@ HostWatch::HostWatch(std::int64_t interval_ns, bool looks_for_causes, collect::W
       handshakes_(source, handshakes),
       watch_(source, samplers(queues_, threads_, handshakes_, looks_for_causes)),
       pace_(interval_ns, kCalmShare),
-      thorough_(kThoroughNs, kCalmShare) {}
+      thorough_(kThoroughNs, kCalmShare),
+      meeting_(kNsPerSecond / 2, kAlertShare) {}
 
 Result<facts::Observation> HostWatch::begin() {
   handshakes_.look_every(kNsPerSecond, kLookShare);
-  handshakes_.on_refusal([this](const facts::Refusal&) { set_alert(source_.now_ns()); });
+  handshakes_.leave_no_gap();
+  handshakes_.on_refusal([this](const facts::Refusal& refusal) { take(refusal); });
   last_ = watch_.first();
   const std::int64_t begin = source_.now_ns();
   if (const Status begun = watch_.begin(); !begun) {
@@ -66,6 +68,15 @@ Result<facts::Observation> HostWatch::begin() {
   pace_.done(begin, begin);
   thorough_.done(begin, begin);
   return watch_.between(last_, last_);
+}
+
+void HostWatch::take(const facts::Refusal& refusal) {
+  const std::int64_t now_ns = source_.now_ns();
+  set_alert(now_ns);
+  if (facts::find_listener(watch_.latest(), refusal) != nullptr || !meeting_.is_due(now_ns)) return;
+  // It may be gone with the next scan, and then nobody would know whose it was.
+  pace_.due_by(now_ns);
+  meeting_.done(now_ns, now_ns + scan_cpu_ns_);
 }
 
 void HostWatch::set_alert(std::int64_t now_ns) {
@@ -105,7 +116,8 @@ std::optional<Result<facts::Observation>> HostWatch::next() {
   if (!pace_.is_due(begin)) return std::nullopt;
   const std::int64_t cpu_begin = source_.cpu_ns();
   const auto is_done = [&](collect::Pace& pace) {
-    pace.done(begin, begin + source_.cpu_ns() - cpu_begin);
+    scan_cpu_ns_ = source_.cpu_ns() - cpu_begin;
+    pace.done(begin, begin + scan_cpu_ns_);
   };
   const Result<collect::Mark> now = watch_.mark();
   if (!now) {

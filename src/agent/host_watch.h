@@ -39,6 +39,7 @@ class HostWatch {
   [[nodiscard]] std::optional<Result<facts::Observation>> next();
 
  private:
+  void take(const facts::Refusal& refusal);
   void set_alert(std::int64_t now_ns);
   void calm_down();
   [[nodiscard]] bool is_alert() const { return alert_until_ns_ > 0; }
@@ -51,6 +52,8 @@ class HostWatch {
   collect::Watch watch_;
   collect::Pace pace_;
   collect::Pace thorough_;
+  collect::Pace meeting_;         // listeners that began after the last scan
+  std::int64_t scan_cpu_ns_ = 0;  // what the last observation took
   collect::Mark last_ = 0;
   std::int64_t alert_until_ns_ = 0;  // 0: all is well
   std::int64_t judged_ns_ = 0;       // the last sample of queues that was looked at

@@ -69,6 +69,30 @@ TEST_F(HostWatchTest, ARefusalThatWasToldWakesIt) {
   EXPECT_GE(watch_until(22).size(), 4U);
 }
 
+// What is refused while the counters are read, which takes milliseconds each time.
+TEST_F(HostWatchTest, NothingIsLostBetweenTwoObservations) {
+  handshakes_.so_far.ledgers = {make_ledger(host_.snapshot.listeners[0], 0)};
+  ASSERT_TRUE(watch_.begin());
+  watch_until(7);
+  host_.while_counting = [this] {
+    handshakes_.so_far.ledgers[0].set(facts::LedgerTerm::kSynRefusedAcceptFull, 19);
+  };
+  std::uint64_t refused = 0;
+  for (const facts::Observation& observation : watch_until(30)) {
+    for (const facts::Ledger& ledger : observation.ledgers) refused += refused_packets(ledger);
+  }
+  EXPECT_EQ(refused, 19U);
+}
+
+// It may be gone with the next scan.
+TEST_F(HostWatchTest, LooksWhoItIsThatRefusesWhereNobodyKnows) {
+  ASSERT_TRUE(watch_.begin());
+  watch_until(12);
+  handshakes_.told.push_back({.netns = kPodNetns, .cookie = SocketCookie(99), .port = 99});
+  watch_.tend(host_.now_ns() + kTestSecond);
+  EXPECT_TRUE(watch_.next());
+}
+
 // 500 ms each: at a two-hundredth of one core, one in 100 s.
 TEST_F(HostWatchTest, ASlowScanComesLessOften) {
   host_.scan_ns = 500'000'000;

@@ -134,6 +134,7 @@ QueueLength longest_of(const facts::Observation& observation, const facts::Liste
 void SeriesBook::add(const facts::Observation& observation) {
   ++scan_;
   see(observation);
+  count_unnamed(observation);
   see_namespaces(observation.after);
   forget(observation.after.monotonic_ns);
 }
@@ -207,6 +208,15 @@ void SeriesBook::see(const facts::Observation& observation) {
     lived_in_.emplace(listener.netns, namespace_labels(named[i]->labels));
     const bool is_changed = std::exchange(named[i]->limit, listener.limit) != listener.limit;
     if (!series.limit_set_by || is_changed) unjudged_.insert(listener.netns);
+  }
+}
+
+// Of listeners that came and went between two scans nobody knows whose they were.
+void SeriesBook::count_unnamed(const facts::Observation& observation) {
+  const std::vector<const facts::Ledger*> named = facts::ledgers_of(observation);
+  const std::set<const facts::Ledger*> known(named.begin(), named.end());
+  for (const facts::Ledger& ledger : observation.ledgers) {
+    if (!known.contains(&ledger)) tally_.unexported_refused += facts::refused_packets(ledger);
   }
 }
 

@@ -63,6 +63,7 @@ class SeriesBook {
   // Null where there is no room for one more.
   Kept* series_of(const Labels& labels, bool is_refusing);
   void see(const facts::Observation& observation);
+  void count_unnamed(const facts::Observation& observation);
   void see_namespaces(const facts::Snapshot& now);
   void forget(std::int64_t now_ns);
 

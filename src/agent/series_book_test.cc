@@ -131,6 +131,17 @@ TEST(SeriesBookTest, RefusalsWithoutASeriesAreCounted) {
   EXPECT_EQ(book.frame().tally.unexported_refused, 4U);
 }
 
+TEST(SeriesBookTest, RefusalsOfWhatCameAndWentAreCounted) {
+  SeriesBook book({});
+  facts::Observation observation =
+      make_observation(5, {make_socket(1, 10)}, {make_pod_process(10, "nginx")});
+  facts::Listener gone = make_socket(2, 11);
+  gone.port = 81;
+  observation.ledgers = {make_ledger(gone, 6)};
+  book.add(observation);
+  EXPECT_EQ(book.frame().tally.unexported_refused, 6U);
+}
+
 TEST(SeriesBookTest, WaitsFallIntoTheirBuckets) {
   SeriesBook book({});
   const facts::Listener listener = make_socket(1, 10);

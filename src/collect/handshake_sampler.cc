@@ -95,7 +95,10 @@ void HandshakeSampler::after_counters(Mark mark) {
 
 void HandshakeSampler::put(Mark from, Mark to, facts::Observation& observation) {
   observation.tracing = handshakes_.source();
-  const Books& base = books_.at(from).base.books;
+  // Nothing ended at the first.
+  const BesideCounters& beside = books_.at(from);
+  const bool begins = has_gap_ || beside.before.ledgers.empty();
+  const Books& base = begins ? beside.base.books : beside.before;
   const Books& books = books_.at(to).before;
   observation.ledgers = growth(base.ledgers, books.ledgers);
   observation.dead_syns = dead_syns_between(

@@ -18,6 +18,10 @@ class HandshakeSampler final : public Sampler {
   HandshakeSampler(WatchSource& source, Handshakes& handshakes)
       : source_(source), handshakes_(handshakes) {}
 
+  // Observations that follow one another add up to all that was counted: each begins where the one
+  // before ended. Its ledgers may then hold what its own counters, which are read a moment later,
+  // had counted before it began; those of all together never do.
+  void leave_no_gap() { has_gap_ = false; }
   // Who is told of refusals as they come.
   void on_refusal(Handshakes::Taker taker) { taker_ = std::move(taker); }
   // How often queues are looked at, where hooks do not see what leaves them; for 1 / rest_factor
@@ -56,6 +60,7 @@ class HandshakeSampler final : public Sampler {
   Handshakes& handshakes_;
   Handshakes::Taker taker_;
   Pace pace_{50'000'000, 10};
+  bool has_gap_ = true;
   std::optional<facts::Snapshot> known_;
   std::map<Mark, BesideCounters> books_;
 };

@@ -24,6 +24,7 @@ class ScriptedHost final : public WatchSource {
   facts::Snapshot snapshot;                                   // as the next scan sees it
   std::int64_t scan_ns = 10'000'000;                          // how long each takes
   std::multimap<std::int64_t, std::function<void()>> script;  // by the time at which it happens
+  std::function<void()> while_counting;  // between what is done beside the counters of each scan
   int scans = 0;
   int samples = 0;
 
@@ -39,6 +40,7 @@ class ScriptedHost final : public WatchSource {
     if (beside.before) beside.before();
     facts::Snapshot seen = snapshot;
     seen.monotonic_ns = seen.realtime_ns = now_ns_;
+    if (while_counting) while_counting();
     if (beside.after) beside.after();
     pass(scan_ns);
     return seen;
