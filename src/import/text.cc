@@ -100,11 +100,16 @@ bool is_fence(std::string_view line) {
 
 }  // namespace
 
+std::optional<std::string> decode_utf16(std::string_view bytes) {
+  const bool big_endian = bytes.starts_with("\xFE\xFF");
+  if (!big_endian && !bytes.starts_with("\xFF\xFE")) return std::nullopt;
+  return from_utf16(bytes.substr(2), big_endian);
+}
+
 Result<std::vector<Line>> normalize_text(std::string_view bytes) {
-  std::string decoded;
-  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
-    decoded = from_utf16(bytes.substr(2), bytes.starts_with("\xFE\xFF"));
-    bytes = decoded;
+  const std::optional<std::string> decoded = decode_utf16(bytes);
+  if (decoded) {
+    bytes = *decoded;
   } else if (bytes.starts_with("\xEF\xBB\xBF")) {
     bytes.remove_prefix(3);
   }

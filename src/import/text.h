@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,9 @@ struct Line {
 };
 
 using Lines = std::span<const Line>;
+
+// Text in UTF-16, by its byte order mark, as UTF-8; nothing for any other.
+[[nodiscard]] std::optional<std::string> decode_utf16(std::string_view bytes);
 
 // UTF-16 (by its byte order mark) becomes UTF-8; CR, escape sequences of terminals, "> " of quotes
 // and fences of Markdown are taken off, other control characters and no-break spaces become blanks.

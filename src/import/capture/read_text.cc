@@ -3,11 +3,14 @@
 #include "evidence/handshakes.h"
 #include "import/capture/observation.h"
 #include "import/capture/tcpdump_text.h"
+#include "import/text.h"
 
 namespace acceptq::imports::capture {
 
 std::optional<facts::Observation> read_tcpdump_text(std::string_view text,
                                                     const std::string& name) {
+  const std::optional<std::string> decoded = decode_utf16(text);
+  if (decoded) text = *decoded;
   TcpdumpText lines;
   CaptureSummary summary{.name = name};
   while (!text.empty()) {
