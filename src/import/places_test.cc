@@ -106,7 +106,8 @@ TEST(Places, APodIsTheSameByWhateverDescribesIt) {
       "$ kubectl get pod web-1 -n shop -o yaml\n" + yaml_of_pod(), yaml_of_pod(),
       "$ kubectl describe pod web-1 -n shop\n" + description_of_pod()};
   for (const std::string& description : descriptions) {
-    for (const std::string& text : {run + description, description + "\n" + run}) {
+    for (const std::string& text :
+         {fmt::format("{}{}", run, description), fmt::format("{}\n{}", description, run)}) {
       const Observation observation = import_one(text);
       ASSERT_EQ(observation.after.namespaces.size(), 1U) << text;
       EXPECT_EQ(somaxconn_of(observation, "pod shop/web-1"), 8096) << text;
