@@ -183,18 +183,19 @@ std::string hint(const ListenerState& state) {
   const Captured& captured = *state.report.captured;
   std::string text;
   if (!captured.holds_answers && captured.completed > 0) {
-    text = " The capture shows one direction, without the server's packets: that clients repeated "
-           "these SYNs says that no answer had come to them in time.";
+    text =
+        " The capture shows one direction, without the server's packets: that clients repeated "
+        "these SYNs says that no answer had come to them in time.";
   } else if (!captured.holds_answers) {
     text =
         " The capture holds no packet of the server at all: either there is none, or the capture's "
         "filter left them out.";
   }
   if (is_full_now(state)) {
-    return text + fmt::format(" The accept queue was full when it was looked at ({} waited, the "
-                              "limit is {}): that is most likely why.",
-                              state.listener->accept_queue_len.value(),
-                              state.listener->limit->value());
+    return text + fmt::format(
+                      " The accept queue was full when it was looked at ({} waited, the "
+                      "limit is {}): that is most likely why.",
+                      state.listener->accept_queue_len.value(), state.listener->limit->value());
   }
   if (!captured.holds_answers) return text;
   if (captured.completed == 0 || captured.never_answered == 0) return "";

@@ -97,13 +97,12 @@ Observation sample() {
   ledger.addresses = 4;
   ledger.gave_up = 1;
   ledger.syn_unanswered = 5;
-  ledger.course = HandshakeCourse{
-      .begin_ns = -7,
-      .end_ns = 1'000'000'000,
-      .realtime_ns = 1'700'000'000'000'000'000,
-      .part_ns = 200'000'000,
-      .parts = {{.index = 0, .attempts = 3, .unanswered = 2},
-                {.index = 63, .unheard = 1, .resets = 4, .slow = 5}}};
+  ledger.course = HandshakeCourse{.begin_ns = -7,
+                                  .end_ns = 1'000'000'000,
+                                  .realtime_ns = 1'700'000'000'000'000'000,
+                                  .part_ns = 200'000'000,
+                                  .parts = {{.index = 0, .attempts = 3, .unanswered = 2},
+                                            {.index = 63, .unheard = 1, .resets = 4, .slow = 5}}};
   observation.ledgers = {ledger, Ledger{}};
   observation.ledgers[0].netns_cookie = 0x1003;
   observation.dead_syns = {{.netns = NetnsId(4026532567),
