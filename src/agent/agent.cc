@@ -16,6 +16,8 @@ namespace acceptq::agent {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
+// Looks that have not come, before what is shown is too old.
+constexpr std::int64_t kMissed = 10;
 
 // What a refused handshake, or a SYN queue that fills, shows in.
 constexpr std::string_view kTelling[] = {"TcpExtListenDrops", "TcpExtListenOverflows",
@@ -126,8 +128,9 @@ void Agent::take(const facts::Observation& observation, std::int64_t begin_ns) {
   for (const facts::BlindSpot& spot : observation.after.blind_spots) {
     ++state_.blind_spots[{spot.id, spot.unobserved}];
   }
-  state_.scanned_ns = source_.now_ns();
-  state_.scan_s = static_cast<double>(state_.scanned_ns - begin_ns) / kNsPerSecond;
+  const std::int64_t now_ns = source_.now_ns();
+  state_.stale_ns = now_ns + kMissed * watch_.longest_pause_ns();
+  state_.scan_s = static_cast<double>(now_ns - begin_ns) / kNsPerSecond;
   state_.scan_ended_s =
       static_cast<double>(observation.after.realtime_ns) / kNsPerSecond + state_.scan_s;
   Frame frame = book_.frame();

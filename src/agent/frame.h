@@ -118,10 +118,10 @@ struct Tally {
 struct AgentState {
   std::uint64_t scans = 0;
   std::uint64_t failed_scans = 0;
-  double scan_s = 0;            // the last one, with what was concluded from it
-  double scan_ended_s = 0;      // since 1970
-  std::int64_t scanned_ns = 0;  // the same, CLOCK_MONOTONIC
-  std::string tracing;          // "functions", "tracepoints", "none"
+  double scan_s = 0;          // the last one, with what was concluded from it
+  double scan_ended_s = 0;    // since 1970
+  std::int64_t stale_ns = 0;  // CLOCK_MONOTONIC: from then on it says nothing of now
+  std::string tracing;        // "functions", "tracepoints", "none"
   // How many, by their id and whether something was not seen at all.
   std::map<std::pair<std::string, bool>, std::uint64_t> blind_spots;
 };

@@ -102,6 +102,10 @@ void HostWatch::set_interval(std::int64_t interval_ns) {
   if (!is_alert()) pace_ = collect::Pace(interval_ns_, kCalmShare);
 }
 
+std::int64_t HostWatch::longest_pause_ns() const {
+  return std::max(interval_ns_, kCalmShare * scan_cpu_ns_);
+}
+
 void HostWatch::hurry() { pace_.due_by(source_.now_ns() + kAlertIntervalNs); }
 
 void HostWatch::tend(std::int64_t until_ns) {

@@ -28,6 +28,8 @@ class HostWatch {
 
   // Between two observations while all is well.
   void set_interval(std::int64_t interval_ns);
+  // The same, as far as what they take lets them come so often.
+  [[nodiscard]] std::int64_t longest_pause_ns() const;
 
   // The next observation is wanted within as long as `check` watches.
   void hurry();

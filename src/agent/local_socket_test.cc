@@ -18,12 +18,12 @@ namespace {
 
 class LocalSocketTest : public testing::Test {
  protected:
-  LocalSocketTest() {
+  void SetUp() override {
     std::string name = testing::TempDir() + "local_socket_XXXXXX";
     folder_ = ::mkdtemp(name.data());
     path_ = folder_ + "/run/agent.sock";
   }
-  ~LocalSocketTest() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   [[nodiscard]] Result<std::unique_ptr<LocalSocket>> start() const {
     return LocalSocket::start(

@@ -100,6 +100,10 @@ class Service {
       print_error(serving.error());
       return kExitUsage;
     }
+    log(fmt::format("serves {}://{}/metrics; tracing: {}",
+                    settings_.tls_certificate.empty() ? "http" : "https",
+                    facts::host_and_port(settings_.listen.address, settings_.listen.port),
+                    agent_.frame()->agent.tracing));
     tell(notifier_.ready());
     std::uint64_t trimmed_at = 0;  // the scan
     while (!signals.end()) {
@@ -149,12 +153,7 @@ class Service {
             .body = std::make_shared<const std::string>(is_well ? "ok\n" : "no scan of late\n")};
   }
 
-  // Whether what is served is of now.
-  [[nodiscard]] bool is_fresh() const {
-    constexpr std::int64_t kMissed = 10;
-    return monotonic_ns() - agent_.frame()->agent.scanned_ns <
-           kMissed * settings_.interval.count() * kNsPerMs;
-  }
+  [[nodiscard]] bool is_fresh() const { return monotonic_ns() < agent_.frame()->agent.stale_ns; }
 
   [[nodiscard]] agent::HttpReply metrics() const {
     agent::SelfUse self = agent::read_self_use();
