@@ -156,6 +156,7 @@ class Armed {
     handshakes_.know(watch_.latest());
     constexpr std::int64_t kDenseNs = 50 * kNsPerMs;
     handshakes_.look_every(kDenseNs);
+    handshakes_.follow_course();
     queues_.keep_line(2 * kBeforeNs + kLongestNs + kQuietNs);
     queues_.begin_anew(kDenseSampling);
     threads_.begin_anew();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
-#include <tuple>
+#include <utility>
 
 #include "collect/dead_syns.h"
 #include "facts/socket_index.h"
@@ -48,14 +48,16 @@ void keep_the_closed(const facts::Snapshot& known, facts::Observation& observati
   facts::normalize(after);
 }
 
+}  // namespace
+
+HandshakeSampler::LedgerKey HandshakeSampler::key_of(const facts::Ledger& ledger) {
+  return {ledger.netns, ledger.port, ledger.address, ledger.since_ns};
+}
+
 // What was counted since.
-std::vector<facts::Ledger> growth(const std::vector<facts::Ledger>& base,
-                                  const std::vector<facts::Ledger>& ledgers) {
-  using Key = std::tuple<NetnsId, std::uint16_t, facts::IpAddress, std::int64_t>;
-  const auto key_of = [](const facts::Ledger& ledger) {
-    return Key(ledger.netns, ledger.port, ledger.address, ledger.since_ns);
-  };
-  std::map<Key, const facts::Ledger*> earlier;
+std::vector<facts::Ledger> HandshakeSampler::growth(const std::vector<facts::Ledger>& base,
+                                                    const std::vector<facts::Ledger>& ledgers) {
+  std::map<LedgerKey, const facts::Ledger*> earlier;
   for (const facts::Ledger& ledger : base) earlier.emplace(key_of(ledger), &ledger);
   std::vector<facts::Ledger> grown;
   grown.reserve(ledgers.size());
@@ -67,7 +69,39 @@ std::vector<facts::Ledger> growth(const std::vector<facts::Ledger>& base,
   return grown;
 }
 
-}  // namespace
+void HandshakeSampler::follow_course() {
+  constexpr std::int64_t kPeriodNs = 100'000'000;
+  constexpr std::int64_t kRestFactor = 50;
+  course_pace_ = Pace(kPeriodNs, kRestFactor);
+  followed_since_ns_ = 0;
+  followed_.clear();
+}
+
+void HandshakeSampler::note_course(const Books& books) {
+  if (!course_pace_) return;
+  const std::int64_t now_ns = source_.now_ns();
+  const bool begins = followed_since_ns_ == 0;
+  if (begins) followed_since_ns_ = now_ns;
+  for (const facts::Ledger& ledger : books.ledgers) {
+    const std::uint64_t refused = facts::refused_packets(ledger);
+    Followed& followed = followed_[key_of(ledger)];
+    const std::uint64_t before = std::exchange(followed.refused, refused);
+    followed.course.begin_ns = followed_since_ns_;
+    if (begins || refused <= before) continue;
+    facts::add_to_course(now_ns, &facts::CoursePart::refused, followed.course, refused - before);
+  }
+}
+
+void HandshakeSampler::put_course(facts::Observation& observation) const {
+  const facts::Snapshot& after = observation.after;
+  for (facts::Ledger& ledger : observation.ledgers) {
+    const auto followed = followed_.find(key_of(ledger));
+    if (followed == followed_.end() || followed->second.course.parts.empty()) continue;
+    ledger.course = followed->second.course;
+    ledger.course->end_ns = after.monotonic_ns;
+    ledger.course->realtime_ns = after.realtime_ns - (after.monotonic_ns - followed_since_ns_);
+  }
+}
 
 void HandshakeSampler::look_every(std::int64_t period_ns, std::int64_t rest_factor) {
   pace_ = Pace(period_ns, rest_factor);
@@ -82,15 +116,24 @@ const std::vector<facts::Ledger>& HandshakeSampler::totals(Mark mark) const {
 
 void HandshakeSampler::tend(std::int64_t now_ns) {
   handshakes_.take(taker_);
+  if (course_pace_ && course_pace_->is_due(now_ns)) {
+    const std::int64_t begin_ns = source_.now_ns();
+    note_course(handshakes_.books());
+    course_pace_->done(begin_ns, source_.now_ns());
+  }
   pace_.done(now_ns, source_.now_ns());
 }
 
-void HandshakeSampler::before_counters(Mark mark) { books_[mark].before = handshakes_.books(); }
+void HandshakeSampler::before_counters(Mark mark) {
+  const Books& before = books_[mark].before = handshakes_.books();
+  note_course(before);
+}
 
 void HandshakeSampler::after_counters(Mark mark) {
   Base& base = books_[mark].base;
   base.books = handshakes_.books();
   base.at_ns = source_.now_ns();
+  if (followed_since_ns_ == 0) note_course(base.books);
 }
 
 void HandshakeSampler::put(Mark from, Mark to, facts::Observation& observation) {
@@ -101,6 +144,7 @@ void HandshakeSampler::put(Mark from, Mark to, facts::Observation& observation) 
   const Books& base = begins ? beside.base.books : beside.before;
   const Books& books = books_.at(to).before;
   observation.ledgers = growth(base.ledgers, books.ledgers);
+  put_course(observation);
   observation.dead_syns = dead_syns_between(
       base, books, [this](const auto& namespaces) { return source_.local_addresses(namespaces); });
   keep_the_closed(observation.before, observation);

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,9 @@ class HandshakeSampler final : public Sampler {
   // before ended. Its ledgers may then hold what its own counters, which are read a moment later,
   // had counted before it began; those of all together never do.
   void leave_no_gap() { has_gap_ = false; }
+  // From now on it is noted when packets are refused, every tenth of a second, or for a fiftieth of
+  // one core: the course of a ledger.
+  void follow_course();
   // Who is told of refusals as they come.
   void on_refusal(Handshakes::Taker taker) { taker_ = std::move(taker); }
   // How often queues are looked at, where hooks do not see what leaves them; for 1 / rest_factor
@@ -60,7 +64,22 @@ class HandshakeSampler final : public Sampler {
   Handshakes& handshakes_;
   Handshakes::Taker taker_;
   Pace pace_{50'000'000, 10};
+  using LedgerKey = std::tuple<NetnsId, std::uint16_t, facts::IpAddress, std::int64_t>;
+  struct Followed {
+    std::uint64_t refused = 0;  // when it was last looked at
+    facts::HandshakeCourse course;
+  };
+
+  static LedgerKey key_of(const facts::Ledger& ledger);
+  static std::vector<facts::Ledger> growth(const std::vector<facts::Ledger>& base,
+                                           const std::vector<facts::Ledger>& ledgers);
+  void note_course(const Books& books);
+  void put_course(facts::Observation& observation) const;
+
   bool has_gap_ = true;
+  std::optional<Pace> course_pace_;     // empty: it is not followed
+  std::int64_t followed_since_ns_ = 0;  // 0: not yet
+  std::map<LedgerKey, Followed> followed_;
   std::optional<facts::Snapshot> known_;
   std::map<Mark, BesideCounters> books_;
 };

@@ -40,6 +40,7 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   HostThreads host_threads(options.scan.proc_root);
   ThreadSampler threads(queues, host_threads);
   HandshakeSampler handshakes(host, traced);
+  handshakes.follow_course();
   std::optional<PacketSampler> packets;
   std::vector<Sampler*> samplers{&queues, &threads, &handshakes};
   if (options.tapped) samplers.push_back(&packets.emplace(host.scanner(), options.tapped));

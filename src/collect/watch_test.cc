@@ -77,6 +77,29 @@ class WatchTest : public testing::Test {
   ScriptedThreads threads_;
 };
 
+TEST_F(WatchTest, TheCourseOfRefusalsAddsUpToWhatWasRefused) {
+  listen(80);
+  host_.script.emplace(2 * kSecond, [this] { refuse(80, false); });
+  host_.script.emplace(4 * kSecond, [this] {
+    refuse(80, false);
+    refuse(80, false);
+  });
+  HandshakeSampler handshakes(host_, traced_);
+  handshakes.follow_course();
+  Watch watch(host_, {&handshakes});
+  ASSERT_TRUE(watch.begin());
+  while (host_.now_ns() < 6 * kSecond) watch.tend(6 * kSecond);
+  const auto observation = watch.finish(watch.first());
+  ASSERT_TRUE(observation);
+  const facts::Ledger& ledger = observation->ledgers.at(0);
+  ASSERT_TRUE(ledger.course);
+  EXPECT_EQ(facts::total(*ledger.course).refused, 3U);
+  ASSERT_EQ(ledger.course->parts.size(), 2U);
+  EXPECT_EQ(ledger.course->parts[0].refused, 1U);
+  const auto between = ledger.course->parts[1].index - ledger.course->parts[0].index;
+  EXPECT_NEAR(static_cast<double>(between) * static_cast<double>(ledger.course->part_ns), 2e9, 2e8);
+}
+
 TEST_F(WatchTest, EachFrameHasWhatHappenedInIt) {
   listen(80);
   QueueSampler queues(host_, kDenseSampling);

@@ -8,6 +8,7 @@ namespace {
 
 void add(const CoursePart& more, CoursePart& part) {
   part.attempts += more.attempts;
+  part.refused += more.refused;
   part.unanswered += more.unanswered;
   part.unheard += more.unheard;
   part.resets += more.resets;
@@ -22,7 +23,8 @@ CoursePart& part_at(std::uint32_t index, HandshakeCourse& course) {
 
 }  // namespace
 
-void add_to_course(std::int64_t at_ns, std::uint64_t CoursePart::* what, HandshakeCourse& course) {
+void add_to_course(std::int64_t at_ns, std::uint64_t CoursePart::* what, HandshakeCourse& course,
+                   std::uint64_t count) {
   // Without a sign: the times of a capture are whatever its writer says.
   const std::uint64_t since =
       at_ns > course.begin_ns
@@ -30,7 +32,7 @@ void add_to_course(std::int64_t at_ns, std::uint64_t CoursePart::* what, Handsha
           : 0;
   const auto index = [&] { return since / static_cast<std::uint64_t>(course.part_ns); };
   while (index() >= kMostCourseParts) coarsen(course);
-  ++(part_at(static_cast<std::uint32_t>(index()), course).*what);
+  part_at(static_cast<std::uint32_t>(index()), course).*what += count;
 }
 
 void coarsen(HandshakeCourse& course) {

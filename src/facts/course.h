@@ -11,6 +11,7 @@ namespace acceptq::facts {
 struct CoursePart {
   std::uint32_t index = 0;       // it begins index * part_ns after the beginning
   std::uint64_t attempts = 0;    // to connect, that began in it
+  std::uint64_t refused = 0;     // packets, as the listener's ledger counted them
   std::uint64_t unanswered = 0;  // SYNs (packets) of it that got no answer
   std::uint64_t unheard = 0;     // SYN-ACKs (packets) that were repeated though the ACK had come
   std::uint64_t resets = 0;      // by the server: of SYNs, and of handshakes just completed
@@ -32,9 +33,10 @@ struct HandshakeCourse {
   friend bool operator==(const HandshakeCourse&, const HandshakeCourse&) = default;
 };
 
-// One more at that time. Parts become twice as long as often as it takes to have it among them;
+// So many more at that time. Parts become twice as long as often as it takes to have it among them;
 // what comes before the beginning is of the first.
-void add_to_course(std::int64_t at_ns, std::uint64_t CoursePart::* what, HandshakeCourse& course);
+void add_to_course(std::int64_t at_ns, std::uint64_t CoursePart::* what, HandshakeCourse& course,
+                   std::uint64_t count = 1);
 // Two parts of it are one from here on.
 void coarsen(HandshakeCourse& course);
 // Those of another server; of the same beginning.

@@ -15,6 +15,7 @@ namespace acceptq::facts {
 static void fields(auto& archive, CoursePart& part) {
   archive("index", part.index);
   archive("attempts", part.attempts);
+  archive("refused", part.refused);
   archive("syn_unanswered", part.unanswered);
   archive("ack_unheard", part.unheard);
   archive("resets", part.resets);

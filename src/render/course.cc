@@ -21,6 +21,7 @@ struct Kind {
 };
 // What failed; attempts are no failure.
 constexpr Kind kKinds[] = {
+    {&CoursePart::refused, "packet refused", "packets refused"},
     {&CoursePart::unanswered, "SYN without an answer", "SYNs without an answer"},
     {&CoursePart::unheard, "SYN-ACK repeated though the ACK had come",
      "SYN-ACKs repeated though the ACK had come"},

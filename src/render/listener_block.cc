@@ -103,7 +103,7 @@ std::string numbers(const TermStyle& style, const facts::Observation& observatio
   std::string text = why(style, findings);
   for (const Row& each : listener_facts(style, observation, listener, report)) {
     text += row(style, each.label, each.text);
-    if (each.label != "packets") continue;
+    if (each.label != (report.captured ? "packets" : "refused")) continue;
     for (const Row& of_time : course_rows(style, report)) {
       text += row(style, of_time.label, of_time.text);
     }
@@ -130,7 +130,10 @@ std::string short_numbers(const TermStyle& style, const facts::Observation& obse
   text += row(style, "refused", refused);
   text += row(style, "unanswered", unanswered_text(report));
   text += row(style, "packets", captured_text(report));
-  for (const Row& each : course_rows(style, report)) text += row(style, each.label, each.text);
+  // Of packets it is most of what is known.
+  if (report.captured) {
+    for (const Row& each : course_rows(style, report)) text += row(style, each.label, each.text);
+  }
   text += row(style, "accepted", rates_text(report));
   text += row(style, "waited", time_in_queue_text(report));
   return text + row(style, "limit set by", limit_text(observation, listener, report));

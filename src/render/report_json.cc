@@ -181,6 +181,7 @@ Json course_json(const std::optional<facts::HandshakeCourse>& course) {
   for (const facts::CoursePart& part : course->parts) {
     parts.push_back({{"seconds", part.index * part_s},
                      {"attempts", part.attempts},
+                     {"refused", part.refused},
                      {"syn_unanswered", part.unanswered},
                      {"ack_unheard", part.unheard},
                      {"resets", part.resets},
