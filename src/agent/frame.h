@@ -100,6 +100,22 @@ struct ListenerSeries {
   friend bool operator==(const ListenerSeries&, const ListenerSeries&) = default;
 };
 
+// The kernel's counters of a namespace that are metrics, and their names there.
+struct NamespaceCounter {
+  const char* metric;
+  const char* counter;
+};
+inline constexpr NamespaceCounter kNamespaceCounters[] = {
+    {.metric = "listen_overflows", .counter = "TcpExtListenOverflows"},
+    {.metric = "listen_drops", .counter = "TcpExtListenDrops"},
+    {.metric = "syncookies_sent", .counter = "TcpExtSyncookiesSent"},
+    {.metric = "syncookies_received", .counter = "TcpExtSyncookiesRecv"},
+    {.metric = "syncookies_failed", .counter = "TcpExtSyncookiesFailed"},
+    {.metric = "syn_queue_full_drops", .counter = "TcpExtTCPReqQFullDrop"},
+    {.metric = "syn_queue_full_cookies", .counter = "TcpExtTCPReqQFullDoCookies"},
+    {.metric = "passive_opens", .counter = "TcpPassiveOpens"},
+};
+
 struct NamespaceSeries {
   std::map<std::string_view, std::uint64_t> counters;  // by metric
   std::optional<std::int64_t> somaxconn;

@@ -42,9 +42,9 @@ std::vector<ClientMetric::Label> labels_of(const Labels& labels, Extra extra = {
 // Gathers one metric, and hands it over where it has a value at all.
 class Family {
  public:
-  Family(std::string name, const char* help, MetricType type) {
+  Family(std::string name, std::string help, MetricType type) {
     family_.name = std::move(name);
-    family_.help = help;
+    family_.help = std::move(help);
     family_.type = type;
   }
 
@@ -207,22 +207,9 @@ class Writer {
   }
 
   void write_namespaces() {
-    static constexpr struct {
-      const char* metric;
-      const char* help;
-    } kTotals[] = {
-        {"listen_overflows", "TcpExtListenOverflows of the network namespace"},
-        {"listen_drops", "TcpExtListenDrops of the network namespace"},
-        {"syncookies_sent", "TcpExtSyncookiesSent of the network namespace"},
-        {"syncookies_received", "TcpExtSyncookiesRecv of the network namespace"},
-        {"syncookies_failed", "TcpExtSyncookiesFailed of the network namespace"},
-        {"syn_queue_full_drops", "TcpExtTCPReqQFullDrop of the network namespace"},
-        {"syn_queue_full_cookies", "TcpExtTCPReqQFullDoCookies of the network namespace"},
-        {"passive_opens", "TcpPassiveOpens of the network namespace"},
-    };
-    for (const auto& each : kTotals) {
-      Family family(std::string("acceptq_netns_") + each.metric + "_total", each.help,
-                    MetricType::Counter);
+    for (const NamespaceCounter& each : kNamespaceCounters) {
+      Family family(std::string("acceptq_netns_") + each.metric + "_total",
+                    std::string(each.counter) + " of the network namespace", MetricType::Counter);
       for (const auto& [labels, series] : frame_.namespaces) {
         if (const auto found = series.counters.find(each.metric); found != series.counters.end()) {
           family.add(static_cast<double>(found->second), labels_of(labels));

@@ -15,21 +15,6 @@ using facts::LedgerTerm;
 // How long what was seen once is shown: whoever asks comes more often than that.
 constexpr std::int64_t kShownNs = 60'000'000'000;
 
-struct NamedCounter {
-  const char* metric;
-  std::string_view counter;
-};
-constexpr NamedCounter kCounters[] = {
-    {"listen_overflows", "TcpExtListenOverflows"},
-    {"listen_drops", "TcpExtListenDrops"},
-    {"syncookies_sent", "TcpExtSyncookiesSent"},
-    {"syncookies_received", "TcpExtSyncookiesRecv"},
-    {"syncookies_failed", "TcpExtSyncookiesFailed"},
-    {"syn_queue_full_drops", "TcpExtTCPReqQFullDrop"},
-    {"syn_queue_full_cookies", "TcpExtTCPReqQFullDoCookies"},
-    {"passive_opens", "TcpPassiveOpens"},
-};
-
 std::uint64_t of(const facts::Ledger& ledger, LedgerTerm term) { return ledger[term].value_or(0); }
 
 // The refused packets of one interval, by stage and reason.
@@ -227,7 +212,7 @@ void SeriesBook::see_namespaces(const facts::Snapshot& now) {
     if (labels == lived_in_.end() && ns.is_host != true) continue;
     NamespaceSeries& series =
         namespaces_[labels != lived_in_.end() ? labels->second : Labeller(now).of(ns)];
-    for (const NamedCounter& each : kCounters) {
+    for (const NamespaceCounter& each : kNamespaceCounters) {
       if (const auto found = ns.counters.find(each.counter); found != ns.counters.end()) {
         series.counters[each.metric] += found->second;
       }
