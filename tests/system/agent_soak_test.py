@@ -113,13 +113,14 @@ def refused(text):
 
 
 def until_scanned(agent, scans):
-    end = time.monotonic() + 60
+    # Beside thousands of listeners of others they come less than once a minute.
+    end = time.monotonic() + 200
     while time.monotonic() < end:
         text = agent.text()
         if value(text, "acceptq_scans_total") >= scans:
             return text
         time.sleep(0.2)
-    raise AssertionError(f"no {scans} scans within a minute")
+    raise AssertionError(f"no {scans} scans in time")
 
 
 def soak(agent, servers):
