@@ -84,10 +84,18 @@ class Family {
   MetricFamily family_;
 };
 
+void write_one(const char* name, const char* help, MetricType type, double value,
+               std::vector<ClientMetric::Label> labels,
+               const std::function<void(std::string)>& take) {
+  Family family(name, help, type);
+  family.add(value, std::move(labels));
+  family.hand_over(take);
+}
+
 class Writer {
  public:
-  Writer(const Frame& frame, const SelfUse& self, const std::function<void(std::string)>& take)
-      : frame_(frame), self_(self), take_(take) {}
+  Writer(const Frame& frame, const std::function<void(std::string)>& take)
+      : frame_(frame), take_(take) {}
 
   void write() {
     write_queues();
@@ -95,7 +103,6 @@ class Writer {
     write_trouble();
     write_namespaces();
     write_agent();
-    write_self();
   }
 
  private:
@@ -119,9 +126,7 @@ class Writer {
   }
   void one(const char* name, const char* help, MetricType type, double value,
            std::vector<ClientMetric::Label> labels = {}) {
-    Family family(name, help, type);
-    family.add(value, std::move(labels));
-    family.hand_over(take_);
+    write_one(name, help, type, value, std::move(labels), take_);
   }
 
   void write_queues() {
@@ -264,26 +269,27 @@ class Writer {
     blind.hand_over(take_);
   }
 
-  void write_self() {
-    one("process_cpu_seconds_total", "Processor time of the agent", MetricType::Counter,
-        self_.cpu_s);
-    one("process_resident_memory_bytes", "Resident memory of the agent", MetricType::Gauge,
-        static_cast<double>(self_.resident_bytes));
-    one("process_open_fds", "Open descriptors of the agent", MetricType::Gauge,
-        static_cast<double>(self_.open_fds));
-    one("process_start_time_seconds", "When the agent started", MetricType::Gauge, self_.started_s);
-  }
-
   const Frame& frame_;
-  const SelfUse& self_;
   const std::function<void(std::string)>& take_;
 };
 
 }  // namespace
 
-void write_metrics(const Frame& frame, const SelfUse& self,
-                   const std::function<void(std::string)>& take) {
-  Writer(frame, self, take).write();
+void write_metrics(const Frame& frame, const std::function<void(std::string)>& take) {
+  Writer(frame, take).write();
+}
+
+void write_metrics(const SelfUse& self, const std::function<void(std::string)>& take) {
+  const auto write = [&](const char* name, const char* help, MetricType type, double value) {
+    write_one(name, help, type, value, {}, take);
+  };
+  write("process_cpu_seconds_total", "Processor time of the agent", MetricType::Counter,
+        self.cpu_s);
+  write("process_resident_memory_bytes", "Resident memory of the agent", MetricType::Gauge,
+        static_cast<double>(self.resident_bytes));
+  write("process_open_fds", "Open descriptors of the agent", MetricType::Gauge,
+        static_cast<double>(self.open_fds));
+  write("process_start_time_seconds", "When the agent started", MetricType::Gauge, self.started_s);
 }
 
 }  // namespace acceptq::agent

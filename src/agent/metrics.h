@@ -10,8 +10,8 @@
 namespace acceptq::agent {
 
 // Hands over one metric after the other, whole: all of a large host's would take megabytes.
-void write_metrics(const Frame& frame, const SelfUse& self,
-                   const std::function<void(std::string)>& take);
+void write_metrics(const Frame& frame, const std::function<void(std::string)>& take);
+void write_metrics(const SelfUse& self, const std::function<void(std::string)>& take);
 
 inline constexpr const char* kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 

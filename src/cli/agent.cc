@@ -155,11 +155,18 @@ class Service {
 
   [[nodiscard]] bool is_fresh() const { return monotonic_ns() < agent_.frame()->agent.stale_ns; }
 
-  [[nodiscard]] agent::HttpReply metrics() const {
+  // In the server's only thread. On a large host scrapes come more often than scans, and a text of
+  // megabytes takes longer to write than to send.
+  [[nodiscard]] agent::HttpReply metrics() {
+    if (const auto frame = agent_.frame(); frame != written_) {
+      text_.clear();
+      agent::write_metrics(*frame, [&](const std::string& part) { text_ += part; });
+      written_ = frame;
+    }
     agent::SelfUse self = agent::read_self_use();
     self.started_s = started_s_;
-    std::string text;
-    agent::write_metrics(*agent_.frame(), self, [&](const std::string& part) { text += part; });
+    std::string text = text_;
+    agent::write_metrics(self, [&](const std::string& part) { text += part; });
     return {.content_type = agent::kMetricsContentType,
             .body = std::make_shared<const std::string>(std::move(text))};
   }
@@ -200,6 +207,8 @@ class Service {
   collect::TracedHandshakes handshakes_;
   collect::HostThreads threads_;
   agent::Agent agent_;
+  std::shared_ptr<const agent::Frame> written_;  // as text_
+  std::string text_;
   // They ask the agent, and end before it.
   std::unique_ptr<agent::HttpServer> server_;
   std::unique_ptr<agent::LocalSocket> socket_;
