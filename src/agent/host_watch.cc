@@ -20,6 +20,8 @@ constexpr std::int64_t kCalmShare = 300;
 constexpr std::int64_t kLookShare = 1000;
 constexpr std::int64_t kAlertShare = 50;
 constexpr collect::Pace kCalmSampling{250 * kNsPerMs, kLookShare};
+// By tracepoints, to time what leaves a queue; a short one has nothing to time.
+constexpr std::int64_t kCalmLookNs = 5 * kNsPerSecond;
 constexpr collect::Pace kAlertSampling{50 * kNsPerMs, kAlertShare};
 // As long as `check` watches: causes need some looks at threads.
 constexpr std::int64_t kAlertIntervalNs = 2 * kNsPerSecond;
@@ -57,7 +59,7 @@ HostWatch::HostWatch(std::int64_t interval_ns, bool looks_for_causes, collect::W
       meeting_(kNsPerSecond / 2, kAlertShare) {}
 
 Result<facts::Observation> HostWatch::begin() {
-  handshakes_.look_every(kNsPerSecond, kLookShare);
+  handshakes_.look_every(kCalmLookNs, kLookShare);
   handshakes_.leave_no_gap();
   handshakes_.on_refusal([this](const facts::Refusal& refusal) { take(refusal); });
   last_ = watch_.first();
@@ -93,7 +95,7 @@ void HostWatch::calm_down() {
   alert_until_ns_ = 0;
   pace_ = collect::Pace(interval_ns_, kCalmShare);
   queues_.begin_anew(kCalmSampling);
-  handshakes_.look_every(kNsPerSecond, kLookShare);
+  handshakes_.look_every(kCalmLookNs, kLookShare);
 }
 
 void HostWatch::set_interval(std::int64_t interval_ns) {
