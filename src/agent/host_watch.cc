@@ -20,8 +20,9 @@ constexpr std::int64_t kCalmShare = 300;
 constexpr std::int64_t kLookShare = 1000;
 constexpr std::int64_t kAlertShare = 50;
 constexpr collect::Pace kCalmSampling{250 * kNsPerMs, kLookShare};
-// By tracepoints, to time what leaves a queue; a short one has nothing to time.
-constexpr std::int64_t kCalmLookNs = 5 * kNsPerSecond;
+// By tracepoints, namespaces and their counters are met by looks: what a new one refuses before is
+// known to be missing (AQ611), and no more. With 5 s between them, a burst was.
+constexpr std::int64_t kCalmLookNs = 1 * kNsPerSecond;
 constexpr collect::Pace kAlertSampling{50 * kNsPerMs, kAlertShare};
 // As long as `check` watches: causes need some looks at threads.
 constexpr std::int64_t kAlertIntervalNs = 2 * kNsPerSecond;

@@ -158,7 +158,8 @@ def soak(agent, servers):
               not line.endswith(" 0") and NAME not in line]
     assert named <= dropped, "more than the kernel counted"
     # What is of nobody may be of others on this host.
-    assert named + unnamed - nobody >= dropped, ("lost", others)
+    admitted = re.search(r'^acceptq_blind_spots\{id="AQ611",[^}]*\} [1-9]', text, re.M)
+    assert named + unnamed - nobody >= dropped or admitted, ("lost, and not said", others)
     assert memory < warm[0] * 1.25 + 8e6, "memory grows"
     assert descriptors <= warm[1] + 8, "descriptors leak"
 
