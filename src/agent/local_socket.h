@@ -14,7 +14,7 @@
 
 namespace acceptq::agent {
 
-// The last observation, as `check --save` writes it.
+// The next observation, as `check --save` writes it.
 inline constexpr const char* kObservationPath = "/observation";
 
 // One client at a time, one request each, within a deadline.

@@ -118,8 +118,9 @@ QueueLength longest_of(const facts::Observation& observation, const facts::Liste
 
 void SeriesBook::add(const facts::Observation& observation) {
   ++scan_;
-  see(observation);
-  count_unnamed(observation);
+  const std::vector<const facts::Ledger*> ledgers = facts::ledgers_of(observation);
+  see(observation, ledgers);
+  count_unnamed(observation, ledgers);
   see_namespaces(observation.after);
   forget(observation.after.monotonic_ns);
 }
@@ -143,19 +144,19 @@ SeriesBook::Kept* SeriesBook::series_of(const Labels& labels, bool is_refusing) 
 }
 
 // A socket whose owner has just ended, or cannot be read for once, goes by the name that it had.
-SeriesBook::Named& SeriesBook::name(const Labeller& labeller, const facts::Listener& listener) {
+SeriesBook::Names::value_type& SeriesBook::name(const Labeller& labeller,
+                                                const facts::Listener& listener) {
   Labels labels = labeller.of(listener);
   const auto [found, is_new] = names_.try_emplace(facts::listener_key(listener));
   Named& named = found->second;
   if (is_new || !labels.process.empty()) named.labels = std::move(labels);
   named.scan = scan_;
-  return named;
+  return *found;
 }
 
-void SeriesBook::see(const facts::Observation& observation) {
+void SeriesBook::see(const facts::Observation& observation, const Ledgers& ledgers) {
   const facts::Snapshot& now = observation.after;
   const Labeller labeller(now);
-  const std::vector<const facts::Ledger*> ledgers = facts::ledgers_of(observation);
   for (auto& [labels, kept] : kept_) {
     kept.series.seen.reset();
     kept.series.estimated_wait_s.reset();
@@ -163,18 +164,19 @@ void SeriesBook::see(const facts::Observation& observation) {
   lived_in_.clear();
   unjudged_.clear();
   tally_.listeners = tally_.unexported = 0;
-  std::vector<Named*> named;
+  std::vector<Names::value_type*> named;
   named.reserve(now.listeners.size());
   for (const facts::Listener& listener : now.listeners) named.push_back(&name(labeller, listener));
   // Where there is not room for all, those that refuse choose first.
   for (std::size_t i = 0; i < ledgers.size(); ++i) {
-    if (is_refusing(ledgers[i])) static_cast<void>(series_of(named[i]->labels, true));
+    if (is_refusing(ledgers[i])) static_cast<void>(series_of(named[i]->second.labels, true));
   }
   for (std::size_t i = 0; i < now.listeners.size(); ++i) {
     const facts::Listener& listener = now.listeners[i];
     const facts::Ledger* ledger = ledgers[i];
+    auto& [key, socket] = *named[i];
     if (!listener.closed) ++tally_.listeners;
-    Kept* kept = series_of(named[i]->labels, false);
+    Kept* kept = series_of(socket.labels, false);
     if (kept == nullptr) {
       if (!listener.closed) ++tally_.unexported;
       if (ledger != nullptr) tally_.unexported_refused += facts::refused_packets(*ledger);
@@ -185,21 +187,19 @@ void SeriesBook::see(const facts::Observation& observation) {
     kept->seen_ns = now.monotonic_ns;
     if (listener.protocol == facts::Protocol::kTcp) begin_at_zero(observation.tracing, series);
     if (ledger != nullptr) add_ledger(*ledger, series);
-    const QueueLength longest =
-        longest_of(observation, listener, facts::listener_key(listener), ledger);
+    const QueueLength longest = longest_of(observation, listener, key, ledger);
     if (longest.value() > 0) kept->points.push_back({now.monotonic_ns, longest});
     if (listener.closed) continue;
     add_socket(listener, series.seen);
-    lived_in_.emplace(listener.netns, namespace_labels(named[i]->labels));
-    const bool is_changed = std::exchange(named[i]->limit, listener.limit) != listener.limit;
+    lived_in_.emplace(listener.netns, namespace_labels(socket.labels));
+    const bool is_changed = std::exchange(socket.limit, listener.limit) != listener.limit;
     if (!series.limit_set_by || is_changed) unjudged_.insert(listener.netns);
   }
 }
 
 // Of listeners that came and went between two scans nobody knows whose they were.
-void SeriesBook::count_unnamed(const facts::Observation& observation) {
-  const std::vector<const facts::Ledger*> named = facts::ledgers_of(observation);
-  const std::set<const facts::Ledger*> known(named.begin(), named.end());
+void SeriesBook::count_unnamed(const facts::Observation& observation, const Ledgers& ledgers) {
+  const std::set<const facts::Ledger*> known(ledgers.begin(), ledgers.end());
   for (const facts::Ledger& ledger : observation.ledgers) {
     if (!known.contains(&ledger)) tally_.unexported_refused += facts::refused_packets(ledger);
   }

@@ -59,19 +59,22 @@ class SeriesBook {
     std::optional<QueueLimit> limit;
   };
 
-  Named& name(const Labeller& labeller, const facts::Listener& listener);
+  using Names = std::unordered_map<std::string, Named>;  // by listener_key
+  using Ledgers = std::vector<const facts::Ledger*>;     // as facts::ledgers_of
+
+  Names::value_type& name(const Labeller& labeller, const facts::Listener& listener);
   // Null where there is no room for one more.
   Kept* series_of(const Labels& labels, bool is_refusing);
-  void see(const facts::Observation& observation);
-  void count_unnamed(const facts::Observation& observation);
+  void see(const facts::Observation& observation, const Ledgers& ledgers);
+  void count_unnamed(const facts::Observation& observation, const Ledgers& ledgers);
   void see_namespaces(const facts::Snapshot& now);
   void forget(std::int64_t now_ns);
 
   BookOptions options_;
   std::uint64_t scan_ = 0;
   std::map<Labels, Kept> kept_;
-  std::unordered_map<std::string, Named> names_;  // by listener_key
-  std::map<NetnsId, Labels> lived_in_;            // with the labels of a listener that has a series
+  Names names_;
+  std::map<NetnsId, Labels> lived_in_;  // with the labels of a listener that has a series
   std::map<Labels, NamespaceSeries> namespaces_;
   std::set<NetnsId> unjudged_;
   Tally tally_;

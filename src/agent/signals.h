@@ -4,7 +4,7 @@
 namespace acceptq::agent {
 
 // SIGTERM and SIGINT ask it to end, SIGHUP to read its configuration again; only the thread that
-// asks for them gets them. Threads that are to get none are started within Blocked.
+// asks for them gets them. Threads that are to get none are started while SignalsBlocked lives.
 class Signals {
  public:
   Signals();

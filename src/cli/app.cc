@@ -85,7 +85,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
               [&options] {
                 if (options.agent.empty()) options.agent = "/run/acceptq/agent.sock";
               },
-              "what the agent of this host saw last, instead of watching once more")
+              "what the agent of this host observes next, instead of watching once more")
           ->excludes(from)
           ->excludes(until)
           ->excludes(time);
@@ -133,7 +133,7 @@ void define_check(CLI::App& app, Parsed& parsed) {
       "  acceptq check --from now.json :80    … and diagnose it elsewhere\n"
       "  acceptq check --from ticket.txt      what somebody pasted: ss -lnt, netstat -s …\n"
       "  acceptq check --from server.pcap     what a capture shows\n"
-      "  acceptq check --agent                what the agent of this host saw last\n"
+      "  acceptq check --agent                what the agent of this host observes\n"
       "  acceptq check --baseline now.json    … and, after a change, prove that it helped\n"
       "Exit codes: 0 nothing wrong, 1 findings, 2 bad usage or input, 3 something could not be "
       "seen.");

@@ -28,7 +28,7 @@ struct WatchOptions {
 [[nodiscard]] Result<facts::Observation> read_observations(const std::vector<std::string>& paths,
                                                            std::string_view option = "--from");
 
-// What the agent that serves at this Unix socket saw last.
+// What the agent that serves at this Unix socket observes next.
 [[nodiscard]] Result<facts::Observation> ask_agent(const std::string& socket);
 
 }  // namespace acceptq::cli
