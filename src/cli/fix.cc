@@ -6,6 +6,7 @@
 #include "cli/fix_apply.h"
 #include "cli/fix_config.h"
 #include "cli/fix_live.h"
+#include "cli/fix_pasted_config.h"
 #include "cli/fix_undo.h"
 #include "cli/interrupt.h"
 #include "cli/observation.h"
@@ -24,6 +25,14 @@ LiveOptions live_options(const FixCommand& command) {
           .even_so = command.even_so,
           .keep_sysctl = command.keep_sysctl,
           .color = command.color};
+}
+
+Result<imports::Imported> observe_here(const FixCommand& command,
+                                       const std::vector<select::Selector>& selectors) {
+  Result<facts::Observation> observation =
+      observe_host({.seconds = command.seconds, .tracing = command.tracing}, selectors);
+  if (!observation) return fail(std::move(observation.error()));
+  return imports::Imported{std::move(*observation), {}};
 }
 
 int fix_live(const FixCommand& command, const answer::Answer& answer,
@@ -59,14 +68,13 @@ int run_fix(const FixCommand& command) {
     return run_fix_undo({.json = command.json, .yes = command.yes, .color = command.color},
                         selectors);
   }
-  Result<facts::Observation> observation =
-      is_here ? observe_host({.seconds = command.seconds, .tracing = command.tracing}, selectors)
-              : read_observations(command.from);
-  if (!observation) {
-    print_error(observation.error());
+  Result<imports::Imported> evidence =
+      is_here ? observe_here(command, selectors) : read_with_configs(command.from);
+  if (!evidence) {
+    print_error(evidence.error());
     return is_here ? kExitBlind : kExitUsage;
   }
-  const Result<answer::Answer> answer = answer::answer(std::move(*observation), selectors,
+  const Result<answer::Answer> answer = answer::answer(std::move(evidence->observation), selectors,
                                                        is_here ? is_process : select::IsProcess{});
   if (!answer) {
     print_error(answer.error());
@@ -78,10 +86,15 @@ int run_fix(const FixCommand& command) {
   std::vector<remedy::Plan> plans;
   plans.reserve(answer->report.listeners.size());
   ServerConfigs configs;
+  PastedConfigs pasted(std::move(evidence->configs));
   for (std::size_t i = 0; i < answer->report.listeners.size(); ++i) {
     plans.push_back(remedy::plan_for(answer->observation, answer->report, i, command.limit));
     const facts::Snapshot& now = answer->observation.after;
-    if (is_here) configs.add_to(plans.back(), now, now.listeners[i]);
+    if (is_here) {
+      configs.add_to(plans.back(), now, now.listeners[i]);
+    } else {
+      pasted.add_to(plans.back(), now, now.listeners[i]);
+    }
   }
   if (command.live) return fix_live(command, *answer, plans);
   if (!command.apply.empty()) {

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/file.h"
+#include "cli/fix_edit.h"
 #include "collect/config_files.h"
 #include "collect/procfs/process.h"
 #include "config/servers.h"
 #include "config/systemd_service.h"
-#include "config/unified_diff.h"
 #include "facts/holders.h"
 
 namespace acceptq::cli {
@@ -25,56 +25,6 @@ const facts::Process* process_to_ask(const facts::Snapshot& snapshot,
   const facts::Holders holders = facts::holders_of(snapshot, listener);
   if (by_unit) return holders.manager;
   return holders.master();
-}
-
-std::string places_of(const config::Edit& edit) {
-  std::string places;
-  for (const config::FileEdit& file : edit.files) {
-    places += fmt::format("{}{}", places.empty() ? "" : ", ", file.path);
-    if (file.before) places += fmt::format(":{}", file.line);
-  }
-  return places;
-}
-
-// What is to be done, as a sentence or two.
-std::string summary_of(const config::Edit& edit, const facts::Process& process) {
-  std::string text;
-  if (!edit.option.empty()) {
-    text = fmt::format("Start the server with the option {}.", edit.option);
-  } else if (edit.files.empty()) {
-    text = config::kind_of(edit.takes_effect) == "reload" ? "Reload the server."
-                                                          : "Restart the server.";
-  } else {
-    text = fmt::format("Change {}.", places_of(edit));
-  }
-  if (!edit.note.empty()) text += " " + edit.note + ".";
-  if (!edit.files.empty() && (process.pod || process.container)) {
-    text +=
-        " In a container a file comes from its image or a volume (of a pod, often a ConfigMap): "
-        "change it there, or it is lost with the container.";
-  }
-  return text;
-}
-
-std::string takes_effect(const config::Edit& edit, const facts::Process& process) {
-  if (process.pod) return "new_pod";
-  return config::kind_of(edit.takes_effect);
-}
-
-std::vector<remedy::Piece> pieces_of(const config::Edit& edit, const facts::Process& process) {
-  std::vector<remedy::Piece> pieces;
-  pieces.reserve(edit.files.size() + 2);
-  const bool here = !process.pod && !process.container;
-  for (const config::FileEdit& file : edit.files) {
-    pieces.push_back({.where = here ? "patch -p1 -d /" : "patch -p1, in the root of the container",
-                      .text = config::unified_diff(file)});
-  }
-  if (!edit.files.empty() && !edit.check.empty()) {
-    pieces.push_back({.where = "check it", .text = config::shell_line(edit.check) + "\n"});
-  }
-  const std::string then = config::shell_line(edit.takes_effect);
-  if (!then.empty()) pieces.push_back({.where = "then", .text = then + "\n"});
-  return pieces;
 }
 
 // A new file lies where the process looks for it only if both see the same mounts; of one that is
@@ -219,12 +169,7 @@ void ServerConfigs::add_to(remedy::Plan& plan, const facts::Snapshot& snapshot,
           fmt::format("The server's own configuration: {}.", edit.error().message()));
       continue;
     }
-    diagnose::Remedy& remedy = way->remedy;
-    if (remedy.form == "application") remedy.form = "server.config";
-    remedy.summary = summary_of(*edit, *process);
-    remedy.content.clear();
-    remedy.takes_effect = takes_effect(*edit, *process);
-    way->pieces = pieces_of(*edit, *process);
+    show_edit(*edit, *process, *way);
     way->change = change_of(*edit, *process);
   }
 }

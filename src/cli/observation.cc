@@ -173,29 +173,35 @@ class Together {
     return {};
   }
 
-  Result<facts::Observation> observation() && {
-    Result<facts::Observation> all = without_capture();
+  Result<imports::Imported> all() && {
+    Result<imports::Imported> all = without_capture();
     if (!capture_) return all;
     // Text of nothing but packets.
-    if (!all && recordings_.empty()) return std::move(*capture_);
-    if (all) facts::add_capture(std::move(*capture_), *all);
+    if (!all && recordings_.empty()) return imports::Imported{std::move(*capture_), {}};
+    if (all) facts::add_capture(std::move(*capture_), all->observation);
     return all;
   }
 
  private:
-  Result<facts::Observation> without_capture() {
+  static imports::Imported alone(facts::Observation observation) {
+    return {std::move(observation), {}};
+  }
+
+  Result<imports::Imported> without_capture() {
     if (texts_.empty() && recordings_.empty()) return fail(ErrorCode::kNotFound, "nothing to read");
-    if (texts_.empty()) return facts::joined(recordings_);
-    Result<facts::Observation> pasted = imports::import_texts(texts_);
+    if (texts_.empty()) return facts::joined(recordings_).transform(alone);
+    Result<imports::Imported> pasted = imports::import_texts(texts_);
     // JSON of no form that is known is taken for a recording that is broken.
     const bool is_one = texts_.size() == 1 && recordings_.empty();
     if (!pasted && is_one && is_json(texts_.front().bytes)) {
-      return read_recording(texts_.front().name, texts_.front().bytes);
+      return read_recording(texts_.front().name, texts_.front().bytes).transform(alone);
     }
     if (!pasted || recordings_.empty()) return pasted;
     Result<facts::Observation> recorded = facts::joined(recordings_);
-    if (recorded) facts::add_pasted(std::move(*pasted), *recorded);
-    return recorded;
+    if (!recorded) return fail(std::move(recorded.error()));
+    facts::add_pasted(std::move(pasted->observation), *recorded);
+    pasted->observation = std::move(*recorded);
+    return pasted;
   }
 
   std::vector<facts::Recording> recordings_;
@@ -235,8 +241,8 @@ Result<facts::Observation> observe_host(const WatchOptions& options,
   return observation;
 }
 
-Result<facts::Observation> read_observations(const std::vector<std::string>& paths,
-                                             std::string_view option) {
+Result<imports::Imported> read_with_configs(const std::vector<std::string>& paths,
+                                            std::string_view option) {
   Together together;
   for (const std::string& path : paths) {
     Result<std::vector<Evidence>> evidence = read_evidence(path, option);
@@ -245,7 +251,14 @@ Result<facts::Observation> read_observations(const std::vector<std::string>& pat
       if (const Status added = together.add(std::move(each)); !added) return fail(added.error());
     }
   }
-  return std::move(together).observation();
+  return std::move(together).all();
+}
+
+Result<facts::Observation> read_observations(const std::vector<std::string>& paths,
+                                             std::string_view option) {
+  Result<imports::Imported> all = read_with_configs(paths, option);
+  if (!all) return fail(std::move(all.error()));
+  return std::move(all->observation);
 }
 
 Result<facts::Observation> ask_agent(const std::string& socket) {

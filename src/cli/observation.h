@@ -9,6 +9,7 @@
 #include "collect/bpf/trace_options.h"
 #include "collect/scan.h"
 #include "facts/snapshot.h"
+#include "import/import.h"
 #include "select/selector.h"
 
 namespace acceptq::cli {
@@ -27,6 +28,10 @@ struct WatchOptions {
 // Recordings of one host, joined; "-" is standard input. `option` named them, for errors.
 [[nodiscard]] Result<facts::Observation> read_observations(const std::vector<std::string>& paths,
                                                            std::string_view option = "--from");
+
+// The same, and the files of servers that were pasted.
+[[nodiscard]] Result<imports::Imported> read_with_configs(const std::vector<std::string>& paths,
+                                                          std::string_view option = "--from");
 
 // What the agent that serves at this Unix socket observes next.
 [[nodiscard]] Result<facts::Observation> ask_agent(const std::string& socket);

@@ -41,7 +41,15 @@ TakesEffect by_commands(std::vector<Command> commands) {
 }
 
 std::string kind_of(const TakesEffect& effect) {
-  return effect.effect == Effect::kReload ? "reload" : "restart";
+  switch (effect.effect) {
+    case Effect::kReload:
+    case Effect::kReloadByCommand:
+      return "reload";
+    case Effect::kRestartByCommand:
+    case Effect::kRestart:
+      break;
+  }
+  return "restart";
 }
 
 std::string shell_line(const Command& command) {
@@ -57,6 +65,7 @@ std::string shell_line(const TakesEffect& effect) {
   switch (effect.effect) {
     case Effect::kReload:
       return fmt::format("kill -{} {}", ::sigabbrev_np(effect.signal), effect.process.value());
+    case Effect::kReloadByCommand:
     case Effect::kRestartByCommand: {
       std::string line;
       for (const Command& command : effect.commands) {

@@ -14,6 +14,7 @@ using Command = std::vector<std::string>;
 
 enum class Effect {
   kReload,            // `signal` to `process`, which goes on serving
+  kReloadByCommand,   // the same by `commands`, where its master is not known
   kRestartByCommand,  // `commands`, which end what holds the socket and start it anew
   kRestart,           // the server is started anew, by whatever starts it
 };
@@ -22,7 +23,7 @@ struct TakesEffect {
   Effect effect = Effect::kRestart;
   int signal = 0;                 // of kReload
   Pid process;                    // of kReload: the server's master, as Invocation::pid calls it
-  std::vector<Command> commands;  // of kRestartByCommand: each only where the one before succeeded
+  std::vector<Command> commands;  // of the other two: each only where the one before succeeded
 
   friend bool operator==(const TakesEffect&, const TakesEffect&) = default;
 };

@@ -7,6 +7,13 @@
 namespace acceptq::config {
 namespace {
 
+TEST(TakesEffect, AReloadByCommandNeedsNoPid) {
+  const TakesEffect effect{.effect = Effect::kReloadByCommand,
+                           .commands = {{"nginx", "-s", "reload"}}};
+  EXPECT_EQ(kind_of(effect), "reload");
+  EXPECT_EQ(shell_line(effect), "nginx -s reload");
+}
+
 TEST(TakesEffect, IsALineForAShell) {
   EXPECT_EQ(shell_line(by_signal(SIGHUP, Pid(812))), "kill -HUP 812");
   EXPECT_EQ(shell_line(by_signal(SIGUSR2, Pid(9))), "kill -USR2 9");

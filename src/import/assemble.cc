@@ -137,7 +137,7 @@ class Assembly {
  public:
   explicit Assembly(std::vector<Source> sources) : sources_(std::move(sources)) {}
 
-  Observation run() {
+  Imported run() {
     out_.imported = true;
     out_.after.scan_method = "imported";
     join_places(sources_);
@@ -177,7 +177,7 @@ class Assembly {
     out_.before.scan_method = out_.after.scan_method;
     facts::normalize(out_.before);
     facts::normalize(out_.after);
-    return std::move(out_);
+    return {.observation = std::move(out_), .configs = std::move(configs_)};
   }
 
  private:
@@ -240,6 +240,9 @@ class Assembly {
     add_settings(scene, after);
     add_certain_limits(after);
     add_backlogs(scene, after, out_.after);
+    for (const Placed& config : scene.configs) {
+      configs_.push_back({after.id, std::get<ServerConfig>(config.block->piece).files});
+    }
     before.pasted = after.pasted;
     before.sysctls = after.sysctls;
     add_missing(out_, scene, before, after);
@@ -399,12 +402,13 @@ class Assembly {
 
   std::vector<Source> sources_;
   Observation out_;
+  std::vector<ServerFiles> configs_;
   std::uint64_t namespaces_ = 0;
   std::map<Pid, std::string> processes_;
 };
 
 }  // namespace
 
-Observation assemble(std::vector<Source> sources) { return Assembly(std::move(sources)).run(); }
+Imported assemble(std::vector<Source> sources) { return Assembly(std::move(sources)).run(); }
 
 }  // namespace acceptq::imports

@@ -4,11 +4,11 @@
 
 #include <vector>
 
-#include "facts/snapshot.h"
+#include "import/import.h"
 #include "import/places.h"
 
 namespace acceptq::imports {
 
-[[nodiscard]] facts::Observation assemble(std::vector<Source> sources);
+[[nodiscard]] Imported assemble(std::vector<Source> sources);
 
 }  // namespace acceptq::imports

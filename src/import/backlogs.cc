@@ -1,10 +1,10 @@
 #include "import/backlogs.h"
 
 #include <fmt/format.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 
+#include "config/given_files.h"
 #include "config/nginx_backlog.h"
 #include "import/missing.h"
 
@@ -12,20 +12,6 @@ namespace acceptq::imports {
 namespace {
 
 using facts::Listener;
-
-Result<std::vector<config::File>> files_of(const ServerConfig& server, const std::string& pattern) {
-  std::vector<config::File> files;
-  const bool is_pattern = pattern.find_first_of("*?[") != std::string::npos;
-  for (const ConfigFile& file : server.files) {
-    const bool fits = is_pattern ? fnmatch(pattern.c_str(), file.path.c_str(), FNM_PATHNAME) == 0
-                                 : file.path == pattern;
-    if (fits) files.push_back({.path = file.path, .text = file.text, .identity = {}});
-  }
-  if (files.empty() && !is_pattern) {
-    return fail(ErrorCode::kNotFound, pattern + " is not among the files that were pasted");
-  }
-  return files;
-}
 
 // False where the owners are known, and are other programs.
 bool may_be_nginx(const Listener& listener, const facts::Snapshot& snapshot) {
@@ -43,9 +29,8 @@ class Backlogs {
   void add(const Placed& placed) {
     const auto& server = std::get<ServerConfig>(placed.block->piece);
     const std::string at = place(placed.file, placed.block->line);
-    const auto config = config::read_nginx_config(
-        server.files.front().path,
-        [&](const std::string& pattern) { return files_of(server, pattern); });
+    const auto config =
+        config::read_nginx_config(server.files.front().path, config::among(server.files));
     if (!config) {
       snapshot_.blind_spots.push_back(unread(at, config.error().message()));
       return;

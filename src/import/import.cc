@@ -24,7 +24,7 @@ std::string named(std::span<const Text> texts) {
 
 }  // namespace
 
-Result<facts::Observation> import_texts(std::span<const Text> texts) {
+Result<Imported> import_texts(std::span<const Text> texts) {
   std::vector<Source> sources;
   std::string foreign;
   for (const Text& text : texts) {

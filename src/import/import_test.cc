@@ -384,19 +384,38 @@ TEST(Mutations, OfTheWholeSayTheSame) {
   }
 }
 
+// A diff of it is to be applied to the files as they are.
+TEST(Configs, AreAsTheServerHasThem) {
+  const std::string dump = "$ ss -lnt\r\n" + std::string(kSs) +
+                           "$ nginx -T\n# configuration file /etc/nginx/nginx.conf:\n"
+                           "http {\n\tinclude sites/*;  \n\n}\n\n"
+                           "# configuration file /etc/nginx/sites/a:\r\n"
+                           "server {\r\n\tlisten\t80;\r\n}\r\n\r\n\r\nThat is all.\n";
+  const Text texts[] = {{.name = "t", .bytes = dump}};
+  const Result<Imported> imported = import_texts(texts);
+  ASSERT_TRUE(imported);
+  ASSERT_EQ(imported->configs.size(), 1U);
+  const auto& files = imported->configs[0].files;
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(files[0].text, "http {\n\tinclude sites/*;  \n\n}\n");
+  EXPECT_EQ(files[1].text, "server {\n\tlisten\t80;\n}\n");
+  EXPECT_EQ(imported->configs[0].netns, imported->observation.after.listeners[0].netns);
+}
+
 // Cut off anywhere: what is read is right, or not read at all. (A bare number alone cannot tell
 // that it goes on.)
 TEST(Mutations, CutOffAnywhereNothingIsInvented) {
   const std::string whole = kSeed;
   for (std::size_t size = 0; size < whole.rfind("128"); ++size) {
     const Text texts[] = {{.name = "t", .bytes = whole.substr(0, size)}};
-    const Result<Observation> observation = import_texts(texts);
-    if (!observation) continue;
-    const auto overflows = counter(observation->after, "TcpExtListenOverflows");
-    const auto drops = counter(observation->after, "TcpExtListenDrops");
+    const Result<Imported> imported = import_texts(texts);
+    if (!imported) continue;
+    const Observation& observation = imported->observation;
+    const auto overflows = counter(observation.after, "TcpExtListenOverflows");
+    const auto drops = counter(observation.after, "TcpExtListenDrops");
     EXPECT_TRUE(!overflows || *overflows == 12178939U) << size;
     EXPECT_TRUE(!drops || *drops == 12247395U) << size;
-    for (const Listener& listener : observation->after.listeners) {
+    for (const Listener& listener : observation.after.listeners) {
       EXPECT_EQ(listener.limit, QueueLimit(128)) << size;
       EXPECT_EQ(listener.port, 80) << size;
     }

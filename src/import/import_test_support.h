@@ -16,15 +16,15 @@ using facts::Observation;
 
 inline Observation import_one(std::string text) {
   const Text texts[] = {{.name = "t", .bytes = std::move(text)}};
-  const Result<Observation> observation = import_texts(texts);
-  EXPECT_TRUE(observation) << (observation ? "" : observation.error().context);
-  return observation.value_or(Observation{});
+  const Result<Imported> imported = import_texts(texts);
+  EXPECT_TRUE(imported) << (imported ? "" : imported.error().context);
+  return imported.value_or(Imported{}).observation;
 }
 
 inline std::string refused(std::string text) {
   const Text texts[] = {{.name = "t", .bytes = std::move(text)}};
-  const Result<Observation> observation = import_texts(texts);
-  return observation ? "it was read" : observation.error().context;
+  const Result<Imported> imported = import_texts(texts);
+  return imported ? "it was read" : imported.error().context;
 }
 
 inline const Listener* at(const Observation& observation, std::string_view endpoint) {

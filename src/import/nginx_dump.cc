@@ -43,27 +43,33 @@ class Follower {
   bool ended_ = true;  // no directive is open
 };
 
+// It prints a line end behind each file; and blank lines may follow in the text.
+void end_as_the_file_does(std::string& text) {
+  while (text.ends_with("\n\n")) text.pop_back();
+}
+
 }  // namespace
 
 Reading read_nginx_dump(Lines lines, const Typed& /*typed*/) {
   if (lines.empty() || path_of(lines[0].text).empty()) return {};
   Reading reading;
-  ServerConfig config;
+  ServerConfig server;
   Follower follower;
   for (; reading.used < lines.size(); ++reading.used) {
     const std::string_view line = lines[reading.used].text;
     if (const std::string_view path = path_of(line); !path.empty()) {
       // It prints each once: another dump.
-      if (!config.files.empty() && config.files.front().path == path) break;
-      config.files.push_back({.path = std::string(path), .text = {}});
+      if (!server.files.empty() && server.files.front().path == path) break;
+      server.files.push_back({.path = std::string(path), .text = {}, .identity = {}});
       follower = {};
       continue;
     }
     if (!follower.goes_on_with(line)) break;
     follower.take(line);
-    config.files.back().text += std::string(line) + "\n";
+    server.files.back().text += lines[reading.used].exact.value_or(std::string(line)) + "\n";
   }
-  reading.piece = std::move(config);
+  for (config::File& file : server.files) end_as_the_file_does(file.text);
+  reading.piece = std::move(server);
   return reading;
 }
 

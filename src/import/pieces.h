@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/edit.h"
 #include "evidence/cpu_limits.h"
 #include "evidence/mountstats.h"
 #include "facts/listener.h"
@@ -71,12 +72,8 @@ struct Remark {
 };
 
 // Files that a server has read, as it prints them: nginx -T. The first is where it begins.
-struct ConfigFile {
-  std::string path;
-  std::string text;
-};
 struct ServerConfig {
-  std::vector<ConfigFile> files;
+  std::vector<config::File> files;
 };
 
 // /proc/pressure/*: in how many per cent of 10 s some program had to wait for it.

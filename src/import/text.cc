@@ -63,8 +63,10 @@ std::size_t end_of_escape(std::string_view text, std::size_t at) {
   return at + 2;
 }
 
-// Without escape sequences and control characters; a tab is a blank.
-std::string plain(std::string_view text) {
+enum class Tabs : std::uint8_t { kAsBlanks, kAsTheyAre };
+
+// Without escape sequences and control characters.
+std::string plain(std::string_view text, Tabs tabs) {
   constexpr std::string_view kNoBreak = "\xC2\xA0";
   std::string out;
   out.reserve(text.size());
@@ -76,7 +78,8 @@ std::string plain(std::string_view text) {
       i += 2;
     } else {
       const auto byte = static_cast<std::uint8_t>(text[i]);
-      out += byte < 0x20 || byte == 0x7F ? ' ' : text[i];
+      const bool is_kept = byte >= 0x20 || (text[i] == '\t' && tabs == Tabs::kAsTheyAre);
+      out += byte == 0x7F || !is_kept ? ' ' : text[i];
       ++i;
     }
   }
@@ -119,13 +122,18 @@ Result<std::vector<Line>> normalize_text(std::string_view bytes) {
   std::vector<Line> lines;
   std::uint32_t number = 0;
   while (!bytes.empty()) {
-    std::string text = plain(next_line(bytes));
+    std::string_view given = next_line(bytes);
+    if (given.ends_with('\r')) given.remove_suffix(1);
+    const std::string text = plain(given, Tabs::kAsBlanks);
     ++number;
     std::string_view kept = without_quote(text);
     if (is_fence(kept)) kept = {};
     const std::size_t end = kept.find_last_not_of(' ');
     kept = kept.substr(0, end == std::string_view::npos ? 0 : end + 1);
-    lines.push_back({.number = number, .text = std::string(kept)});
+    Line& line = lines.emplace_back(Line{.number = number, .text = std::string(kept), .exact = {}});
+    const bool is_exact = given.find('\t') == std::string_view::npos && !given.ends_with(' ');
+    if (is_exact || kept.empty()) continue;
+    line.exact = std::string(without_quote(plain(given, Tabs::kAsTheyAre)));
   }
   return lines;
 }

@@ -15,6 +15,8 @@ namespace acceptq::imports {
 struct Line {
   std::uint32_t number = 0;  // as an editor counts: from 1
   std::string text;          // no line end, no blanks at its end
+  // The same with tabs and blanks at its end, where it has any: as a file has it.
+  std::optional<std::string> exact;
 };
 
 using Lines = std::span<const Line>;
