@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -22,6 +23,8 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 
 using Extra = std::vector<ClientMetric::Label>;
+
+constexpr int kHttpOk = 200;
 
 std::vector<ClientMetric::Label> labels_of(const Labels& labels, Extra extra = {}) {
   std::vector<ClientMetric::Label> all;
@@ -290,6 +293,30 @@ void write_metrics(const SelfUse& self, const std::function<void(std::string)>& 
   write("process_open_fds", "Open descriptors of the agent", MetricType::Gauge,
         static_cast<double>(self.open_fds));
   write("process_start_time_seconds", "When the agent started", MetricType::Gauge, self.started_s);
+}
+
+void write_metrics(const HttpCounts& http, const std::function<void(std::string)>& take) {
+  Family requests("acceptq_http_requests_total", "Requests that the agent answered",
+                  MetricType::Counter);
+  std::map<int, std::uint64_t> by_status = http.by_status;
+  by_status.try_emplace(kHttpOk);
+  for (const auto& [status, count] : by_status) {
+    requests.add(static_cast<double>(count), {{"code", std::to_string(status)}});
+  }
+  requests.hand_over(take);
+  write_one("acceptq_http_connections_total", "Connections that the agent took",
+            MetricType::Counter, static_cast<double>(http.connections), {}, take);
+  Family cut("acceptq_http_connections_cut_total", "Of these, those that ended before their time",
+             MetricType::Counter);
+  const auto add = [&](const char* reason, std::uint64_t count) {
+    cut.add(static_cast<double>(count), {{"reason", reason}});
+  };
+  add("no_room", http.turned_away);
+  add("made_room", http.replaced);
+  add("too_slow", http.timed_out);
+  add("tls_failed", http.tls_failed);
+  add("broken_off", http.broken_off);
+  cut.hand_over(take);
 }
 
 }  // namespace acceptq::agent

@@ -67,5 +67,16 @@ TEST(MetricsTest, BucketsAddUp) {
               HasSubstr(std::string("acceptq_listener_wait_seconds_count") + kLabels + "} 4\n"));
 }
 
+TEST(MetricsTest, TellWhatItsOwnClientsDid) {
+  std::string text;
+  write_metrics(HttpCounts{.connections = 9, .by_status = {{401, 2}}, .timed_out = 3},
+                [&](const std::string& part) { text += part; });
+  EXPECT_THAT(text, HasSubstr("acceptq_http_requests_total{code=\"200\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("acceptq_http_requests_total{code=\"401\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("acceptq_http_connections_total 9\n"));
+  EXPECT_THAT(text, HasSubstr("acceptq_http_connections_cut_total{reason=\"too_slow\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("acceptq_http_connections_cut_total{reason=\"no_room\"} 0\n"));
+}
+
 }  // namespace
 }  // namespace acceptq::agent

@@ -58,13 +58,4 @@ Status Notifier::send(std::string_view message) const {
   return {};
 }
 
-std::optional<std::chrono::microseconds> watchdog_period(const char* usec, const char* pid,
-                                                         std::int64_t own_pid) {
-  if (usec == nullptr) return std::nullopt;
-  const std::optional<std::int64_t> period = parse_int<std::int64_t>(usec);
-  if (!period || *period <= 0) return std::nullopt;
-  if (pid != nullptr && parse_int<std::int64_t>(pid) != own_pid) return std::nullopt;
-  return std::chrono::microseconds(*period);
-}
-
 }  // namespace acceptq::agent

@@ -3,9 +3,7 @@
 // Without a manager ($NOTIFY_SOCKET is unset) every call does nothing and succeeds.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,11 +31,5 @@ class Notifier {
   [[nodiscard]] Status send(std::string_view message) const;
   std::string socket_;
 };
-
-// How often watchdog() is expected, from $WATCHDOG_USEC and $WATCHDOG_PID (null: unset): nothing
-// where it is not, or where another process is meant. Callers tell twice as often.
-[[nodiscard]] std::optional<std::chrono::microseconds> watchdog_period(const char* usec,
-                                                                       const char* pid,
-                                                                       std::int64_t own_pid);
 
 }  // namespace acceptq::agent

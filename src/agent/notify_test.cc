@@ -15,8 +15,6 @@
 namespace acceptq::agent {
 namespace {
 
-using std::chrono::microseconds;
-
 // A manager's socket at a path, or at "@NAME".
 class Manager {
  public:
@@ -86,16 +84,6 @@ TEST(Notifier, NeverWaits) {
   for (int i = 0; i < 10'000 && status; ++i) status = notifier.watchdog();
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().sys_errno, EAGAIN);
-}
-
-TEST(WatchdogPeriod, IsForThisProcess) {
-  EXPECT_EQ(watchdog_period("30000000", "17", 17), microseconds(30'000'000));
-  EXPECT_EQ(watchdog_period("30000000", nullptr, 17), microseconds(30'000'000));
-  EXPECT_EQ(watchdog_period("30000000", "18", 17), std::nullopt);
-  EXPECT_EQ(watchdog_period(nullptr, "17", 17), std::nullopt);
-  for (const char* bad : {"", "0", "-1", "x", "1s", "99999999999999999999"}) {
-    EXPECT_EQ(watchdog_period(bad, "17", 17), std::nullopt) << bad;
-  }
 }
 
 }  // namespace

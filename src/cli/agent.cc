@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -78,6 +80,20 @@ agent::Agent::Options agent_options(const agent::Settings& settings) {
                    .forget_ns = settings.forget_after.count() * kNsPerMs}};
 }
 
+// For `systemctl status`.
+std::string status_of(const agent::Frame& frame) {
+  std::uint64_t refused = frame.tally.unexported_refused;
+  std::size_t full = 0;
+  for (const auto& [labels, series] : frame.listeners) {
+    for (const std::uint64_t packets : series.refused) refused += packets;
+    const std::optional<agent::Seen>& seen = series.seen;
+    if (seen && seen->limit && facts::sampled_full(seen->length, *seen->limit)) ++full;
+  }
+  return fmt::format(
+      "{} listeners, {} with a full accept queue; {} packets refused since the start",
+      frame.tally.listeners, full, refused);
+}
+
 void log(const std::string& line) { print_err("acceptq agent: " + line + "\n"); }
 
 class Service {
@@ -105,12 +121,15 @@ class Service {
                     facts::host_and_port(settings_.listen.address, settings_.listen.port),
                     agent_.frame()->agent.tracing));
     tell(notifier_.ready());
-    std::uint64_t trimmed_at = 0;  // the scan
+    std::uint64_t told_of = 0;  // the scan
     while (!signals.end()) {
       agent_.tend(monotonic_ns() + kNsPerSecond);
       // An observation of thousands of listeners is let go of at once, but glibc keeps its memory.
       const std::uint64_t scans = agent_.frame()->agent.scans;
-      if (std::exchange(trimmed_at, scans) != scans) ::malloc_trim(0);
+      if (std::exchange(told_of, scans) != scans) {
+        ::malloc_trim(0);
+        tell(notifier_.status(status_of(*agent_.frame())));
+      }
       // A scan that hangs does not get here, and systemd starts the agent anew.
       tell(notifier_.watchdog());
       if (signals.reload()) reload();
@@ -135,6 +154,7 @@ class Service {
     auto server = agent::HttpServer::start(std::move(options), std::move(routes));
     if (!server) return fail(std::move(server.error()));
     server_ = std::move(*server);
+    serving_ = server_.get();
     if (settings_.socket.empty()) return {};
     auto socket = agent::LocalSocket::start(
         settings_.socket,
@@ -166,7 +186,9 @@ class Service {
     agent::SelfUse self = agent::read_self_use();
     self.started_s = started_s_;
     std::string text = text_;
-    agent::write_metrics(self, [&](const std::string& part) { text += part; });
+    const auto append = [&](const std::string& part) { text += part; };
+    agent::write_metrics(self, append);
+    if (const agent::HttpServer* server = serving_) agent::write_metrics(server->counts(), append);
     return {.content_type = agent::kMetricsContentType,
             .body = std::make_shared<const std::string>(std::move(text))};
   }
@@ -209,6 +231,8 @@ class Service {
   agent::Agent agent_;
   std::shared_ptr<const agent::Frame> written_;  // as text_
   std::string text_;
+  // server_ for its own thread, which begins before that is there.
+  std::atomic<const agent::HttpServer*> serving_ = nullptr;
   // They ask the agent, and end before it.
   std::unique_ptr<agent::HttpServer> server_;
   std::unique_ptr<agent::LocalSocket> socket_;

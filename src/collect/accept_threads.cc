@@ -31,7 +31,8 @@ bool same_target(const facts::Listener& listener, const std::optional<facts::Fil
 }
 
 // Returns its place.
-std::size_t add_wait(const facts::Listener& listener, Wait wait, std::vector<Wait>& waits) {
+std::size_t add_wait(const facts::Listener& listener, std::size_t part, Wait wait,
+                     std::vector<Wait>& waits) {
   const auto is_same = [&](const Wait& known) {
     return known.state == wait.state && known.syscall == wait.syscall && known.lock == wait.lock &&
            known.timed == wait.timed && known.stack == wait.stack &&
@@ -44,9 +45,11 @@ std::size_t add_wait(const facts::Listener& listener, Wait wait, std::vector<Wai
     });
   }
   if (place == waits.end()) {
+    facts::add_when(part, wait.looks, wait.when);
     waits.push_back(std::move(wait));
     return waits.size() - 1;
   }
+  facts::add_when(part, wait.looks, place->when);
   place->looks += wait.looks;
   return static_cast<std::size_t>(place - waits.begin());
 }
@@ -80,6 +83,22 @@ bool is_in_accept(const facts::Listener& listener, const ThreadLook& look) {
 }
 
 }  // namespace
+
+std::size_t AcceptThreads::part_of(std::int64_t at_ns, Book& book) {
+  std::optional<facts::LookParts>& parts = book.acceptors.parts;
+  if (!parts) parts = facts::LookParts{.begin_ns = at_ns};
+  const auto part = [&] {
+    return static_cast<std::size_t>(std::max<std::int64_t>(at_ns - parts->begin_ns, 0) /
+                                    parts->part_ns);
+  };
+  while (part() >= facts::kMostLookParts) {
+    parts->part_ns *= 2;
+    for (auto& [id, known] : book.threads) {
+      for (Wait& wait : known.watch.waits) facts::coarsen(wait.when);
+    }
+  }
+  return part();
+}
 
 void AcceptThreads::add_waiters(const facts::Listener& listener, const ThreadsSeen& seen,
                                 Book& book, std::map<Pid, AcceptLink>& links) {
@@ -115,7 +134,7 @@ void AcceptThreads::add_thread(std::int64_t at_ns, const facts::Listener& listen
   } else if (is_in_accept(listener, look)) {
     watch.link = AcceptLink::kAccept;
   }
-  known.last_place = add_wait(listener, look.wait, watch.waits);
+  known.last_place = add_wait(listener, part_of(at_ns, book), look.wait, watch.waits);
   if (watch.looks == 1) known.first_place = known.last_place;
   known.on_core = look.on_core;
 }

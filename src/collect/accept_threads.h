@@ -39,6 +39,8 @@ class AcceptThreads {
     std::map<std::pair<Pid, Pid>, Known> threads;
   };
 
+  // The part of the time that a look of this moment is in; parts become longer where it takes that.
+  [[nodiscard]] static std::size_t part_of(std::int64_t at_ns, Book& book);
   static void add_waiters(const facts::Listener& listener, const ThreadsSeen& seen, Book& book,
                           std::map<Pid, facts::AcceptLink>& links);
   static void add_thread(std::int64_t at_ns, const facts::Listener& listener,

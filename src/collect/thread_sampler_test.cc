@@ -61,6 +61,25 @@ class ThreadSamplerTest : public testing::Test {
   ScriptedThreads threads_;
 };
 
+TEST_F(ThreadSamplerTest, TellsWhenAThreadWasWhere) {
+  wait_in_queue(128);
+  at(3, [this] { threads_.seen.threads = {look("D", "read")}; });
+  const facts::Observation observation = watch(8);
+  const auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  ASSERT_TRUE(acceptors.parts);
+  // 80 parts of 0.1 s are too many.
+  EXPECT_EQ(acceptors.parts->part_ns, 400'000'000);
+  ASSERT_EQ(acceptors.threads.size(), 1U);
+  for (const facts::Wait& wait : acceptors.threads[0].waits) {
+    std::uint32_t looks = 0;
+    for (const std::uint32_t count : wait.when) looks += count;
+    EXPECT_EQ(looks, wait.looks);
+    const bool early = wait.syscall == "epoll_wait";
+    EXPECT_EQ(wait.when[0] > 0, early) << *wait.syscall;
+    EXPECT_EQ(wait.when.size() > 8, !early) << *wait.syscall;
+  }
+}
+
 TEST_F(ThreadSamplerTest, ReadsNothingWhileNothingIsInTrouble) {
   wait_in_queue(3);
   const facts::Observation observation = watch(2);

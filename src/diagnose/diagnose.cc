@@ -7,6 +7,7 @@
 
 #include "diagnose/books.h"
 #include "diagnose/capture_rules.h"
+#include "diagnose/causes/accept_course.h"
 #include "diagnose/listener_state.h"
 #include "diagnose/rules.h"
 #include "listenpath/kernel.h"
@@ -35,6 +36,18 @@ void sort_findings(const std::vector<ListenerReport>& listeners, std::vector<Fin
     return std::tuple(b.severity, weight(b), family(a), share(b), std::string_view(a.id)) <
            std::tuple(a.severity, weight(a), family(b), share(a), std::string_view(b.id));
   });
+}
+
+void add_accept_courses(const facts::Observation& observation, const std::vector<Finding>& findings,
+                        std::vector<ListenerState>& states) {
+  std::set<std::string_view> explained;
+  for (const Finding& finding : findings) {
+    if (says_why(finding) && finding.listener) explained.insert(*finding.listener);
+  }
+  for (ListenerState& state : states) {
+    if (!explained.contains(state.report.key)) continue;
+    state.report.accept_course = accept_course(observation, state);
+  }
 }
 
 }  // namespace
@@ -101,6 +114,7 @@ Report diagnose(const facts::Observation& observation) {
   for (const NetnsId id : namespaces) {
     add_namespace_findings(observation, rules, id, states, report.findings);
   }
+  add_accept_courses(observation, report.findings, states);
   for (ListenerState& state : states) report.listeners.push_back(std::move(state.report));
   report.books = balance_books(observation.ledgers, observation.before, observation.after);
   report.verdict = overall_verdict(report);

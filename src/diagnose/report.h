@@ -81,6 +81,20 @@ struct Finding {
   return finding.cause && finding.id.starts_with("AQ3");
 }
 
+// Where the threads that accept for a listener were, in equal parts of the time that they were
+// looked at: of the looks at them, how many found them there.
+struct AcceptCourse {
+  struct Line {
+    std::string what;                           // "fuse": a name for programs
+    std::string words;                          // "waiting for a file system in user space"
+    double share = 0;                           // of all looks, 0…1
+    std::vector<std::optional<double>> shares;  // of each part; empty: nobody looked
+  };
+  double from_s = 0;  // the first look, from the beginning of the observation on
+  double part_s = 0;
+  std::vector<Line> lines;  // the greatest share first; those of a twentieth or more
+};
+
 // Refused packets of handshakes during the observation, the attempts to connect that they belong
 // to, and the addresses that these come from.
 struct Refused {
@@ -123,6 +137,7 @@ struct ListenerReport {
   std::optional<std::uint64_t> syn_unanswered;
   std::optional<facts::Captured> captured;       // by packets of a capture
   std::optional<facts::HandshakeCourse> course;  // of packets, by time
+  std::optional<AcceptCourse> accept_course;     // where a finding says why accept() is slow
   std::optional<TimeInQueue> time_in_queue;
   // Of one that comes now: the queue's length by the rate at which connections leave it.
   std::optional<double> estimated_wait_ms;

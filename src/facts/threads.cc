@@ -16,6 +16,22 @@ bool has_names(std::string_view filesystem_type) {
          filesystem_type != "anon_inodefs";
 }
 
+void add_when(std::size_t part, std::uint32_t looks, std::vector<std::uint32_t>& when) {
+  if (when.size() <= part) when.resize(part + 1);
+  when[part] += looks;
+}
+
+void coarsen(std::vector<std::uint32_t>& when) {
+  for (std::size_t i = 0; i < when.size(); ++i) {
+    if (i % 2 == 0) {
+      when[i / 2] = when[i];
+    } else {
+      when[i / 2] += when[i];
+    }
+  }
+  when.resize((when.size() + 1) / 2);
+}
+
 bool is_polling(const Wait& wait) {
   constexpr std::array<std::string_view, 4> kCalls = {"poll", "ppoll", "select", "pselect6"};
   return wait.syscall && std::ranges::find(kCalls, *wait.syscall) != kCalls.end();

@@ -56,9 +56,17 @@ struct Wait {
   std::optional<bool> timed;           // whether a timer ends that wait, too
   std::vector<std::string> stack;      // the kernel's functions, innermost first
   std::uint32_t looks = 0;             // at which the thread was here
+  // Of these, in each part of the time (Acceptors::parts), up to the last that has one; empty where
+  // that was not told.
+  std::vector<std::uint32_t> when;
 
   friend bool operator==(const Wait&, const Wait&) = default;
 };
+
+// `looks` more in that part of the time.
+void add_when(std::size_t part, std::uint32_t looks, std::vector<std::uint32_t>& when);
+// Two parts of the time are one from here on.
+void coarsen(std::vector<std::uint32_t>& when);
 
 // Whether it was in poll() or select(), which wait for any number of descriptors.
 [[nodiscard]] bool is_polling(const Wait& wait);
@@ -118,6 +126,15 @@ struct ThreadWatch {
   friend bool operator==(const ThreadWatch&, const ThreadWatch&) = default;
 };
 
+// The time in which the threads of one listener were looked at, in equal parts.
+struct LookParts {
+  std::int64_t begin_ns = 0;  // the first look, by the clock of Snapshot::monotonic_ns
+  std::int64_t part_ns = 100'000'000;
+
+  friend bool operator==(const LookParts&, const LookParts&) = default;
+};
+inline constexpr std::size_t kMostLookParts = 32;
+
 // Who accepts for one listener, and where they were.
 struct Acceptors {
   // Looks at the listener's own wait queue (who waits for it, and which epolls hold it); 0: it
@@ -125,6 +142,7 @@ struct Acceptors {
   std::uint32_t queue_looks = 0;
   std::uint32_t waited_for = 0;  // those at which a thread waited for it, by accept, poll or epoll
   std::uint32_t in_epoll = 0;    // those at which an epoll held it
+  std::optional<LookParts> parts;      // of Wait::when
   std::vector<ThreadWatch> threads;    // by process and thread
   std::uint32_t threads_left_out = 0;  // of its processes, there being too many
 

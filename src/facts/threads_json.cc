@@ -35,6 +35,12 @@ static void fields(auto& archive, Wait& wait) {
   archive("timed", wait.timed);
   archive("stack", wait.stack);
   archive("looks", wait.looks);
+  archive("when", wait.when);
+}
+
+static void fields(auto& archive, LookParts& parts) {
+  archive("begin_ns", parts.begin_ns);
+  archive("part_ns", parts.part_ns);
 }
 
 static void fields(auto& archive, ThreadTimes& times) {
@@ -80,6 +86,7 @@ static void fields(auto& archive, Acceptors& acceptors) {
   archive("queue_looks", acceptors.queue_looks);
   archive("waited_for", acceptors.waited_for);
   archive("in_epoll", acceptors.in_epoll);
+  archive("parts", acceptors.parts);
   archive("threads", acceptors.threads);
   archive("threads_left_out", acceptors.threads_left_out);
 }

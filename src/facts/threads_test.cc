@@ -31,7 +31,8 @@ Observation with_evidence() {
        .fd = 11,
        .target = target,
        .stack = {"rpc_wait_bit_killable", "nfs_read_folio"},
-       .looks = 4},
+       .looks = 4,
+       .when = {1, 3}},
       {.state = "S", .syscall = "futex", .lock = 0x7fff00001234, .timed = true, .looks = 1},
       {.state = "S", .syscall = "recvfrom", .fd = 4, .target = socket}};
   thread.closed = 12;
@@ -44,7 +45,11 @@ Observation with_evidence() {
                             .woken = 2},
                            {.state = "S", .ns = 1, .times = 1}};
   Acceptors& acceptors = observation.accept_evidence.acceptors["tcp:1:0.0.0.0:80#2"];
-  acceptors = {.queue_looks = 5, .waited_for = 1, .in_epoll = 5, .threads = {thread}};
+  acceptors = {.queue_looks = 5,
+               .waited_for = 1,
+               .in_epoll = 5,
+               .parts = LookParts{.begin_ns = 17},
+               .threads = {thread}};
   observation.accept_evidence.processes = {{.pid = Pid(3985),
                                             .tracer = Pid(4),
                                             .dumping_core = false,
@@ -90,6 +95,21 @@ Observation with_evidence() {
       {.name = "sda", .device = 8U << 20}};
   observation.accept_evidence.hung_tasks = {.total = 7, .more = 2};
   return observation;
+}
+
+TEST(Threads, PartsOfTheTimeBecomeLongerAndLoseNothing) {
+  std::vector<std::uint32_t> when;
+  add_when(0, 2, when);
+  add_when(4, 3, when);
+  add_when(4, 1, when);
+  EXPECT_EQ(when, (std::vector<std::uint32_t>{2, 0, 0, 0, 4}));
+  coarsen(when);
+  EXPECT_EQ(when, (std::vector<std::uint32_t>{2, 0, 4}));
+  coarsen(when);
+  EXPECT_EQ(when, (std::vector<std::uint32_t>{2, 4}));
+  std::vector<std::uint32_t> nothing;
+  coarsen(nothing);
+  EXPECT_TRUE(nothing.empty());
 }
 
 TEST(Threads, RecordingsKeepTheEvidence) {

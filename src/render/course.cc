@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "base/text.h"
@@ -32,7 +33,7 @@ constexpr Kind kKinds[] = {
 constexpr double kNsPerSecond = 1e9;
 
 CourseLine line_of(const facts::HandshakeCourse& course, const Kind& kind, std::size_t parts) {
-  CourseLine line{.what = kind.many, .counts = std::vector<std::uint32_t>(parts), .summary = {}};
+  CourseLine line{.what = kind.many, .counts = std::vector<std::uint32_t>(parts)};
   std::uint64_t sum = 0;
   for (const CoursePart& part : course.parts) {
     const std::uint64_t count = part.*kind.count;
@@ -76,7 +77,8 @@ std::optional<CourseView> course_view(const facts::HandshakeCourse& course, std:
   const std::size_t count = wanted();
   constexpr std::size_t kFewest = 4;
   if (count < kFewest) return std::nullopt;
-  CourseView view{.part_s = static_cast<double>(parts.part_ns) / kNsPerSecond};
+  CourseView view{.title = "Over time",
+                  .part_s = static_cast<double>(parts.part_ns) / kNsPerSecond};
   const CoursePart all = facts::total(parts);
   for (const Kind& kind : kKinds) {
     if (all.*kind.count > 0) view.lines.push_back(line_of(parts, kind, count));
@@ -91,17 +93,49 @@ std::optional<CourseView> course_view(const facts::HandshakeCourse& course, std:
   return view;
 }
 
+std::optional<CourseView> course_view(const diagnose::AcceptCourse& course) {
+  constexpr double kPercent = 100;
+  if (course.lines.empty()) return std::nullopt;
+  CourseView view{.title = "Where the threads that accept were",
+                  .from_s = std::max(course.from_s, 0.0),
+                  .part_s = course.part_s};
+  const std::size_t parts = course.lines.front().shares.size();
+  for (std::size_t i = 0; i < parts; ++i) {
+    if (!course.lines.front().shares[i]) view.unseen.push_back(i);
+  }
+  for (const diagnose::AcceptCourse::Line& of : course.lines) {
+    CourseLine line{.what = of.words + ", in per cent",
+                    .top = static_cast<std::uint32_t>(kPercent)};
+    for (const std::optional<double>& share : of.shares) {
+      line.counts.push_back(static_cast<std::uint32_t>(std::lround(share.value_or(0) * kPercent)));
+    }
+    line.summary = fmt::format("{}: {:.0f} %", of.words, of.share * kPercent);
+    view.lines.push_back(std::move(line));
+  }
+  view.span = fmt::format("{:.1f} s from {:.1f} s on, in parts of {:.1f} s, by looks",
+                          static_cast<double>(parts) * course.part_s, view.from_s, course.part_s);
+  return view;
+}
+
+std::vector<std::string> course_lines(const TermStyle& style, const CourseView& view) {
+  std::vector<std::string> lines{view.span};
+  for (const CourseLine& line : view.lines) {
+    const std::uint32_t most = line.top > 0 ? line.top : *std::ranges::max_element(line.counts);
+    std::string signs;
+    for (std::size_t i = 0; i < line.counts.size(); ++i) {
+      const bool is_seen = std::ranges::find(view.unseen, i) == view.unseen.end();
+      signs += is_seen ? sparkline(style, {line.counts[i]}, most) : " ";
+    }
+    lines.push_back(signs + " " + line.summary);
+  }
+  return lines;
+}
+
 std::vector<std::string> course_lines(const TermStyle& style,
                                       const facts::HandshakeCourse& course) {
   constexpr std::size_t kMost = 32;
   const auto view = course_view(course, kMost);
-  if (!view) return {};
-  std::vector<std::string> lines{view->span};
-  for (const CourseLine& line : view->lines) {
-    const std::uint32_t most = *std::ranges::max_element(line.counts);
-    lines.push_back(sparkline(style, line.counts, most) + " " + line.summary);
-  }
-  return lines;
+  return view ? course_lines(style, *view) : std::vector<std::string>();
 }
 
 }  // namespace acceptq::render

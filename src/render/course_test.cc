@@ -73,5 +73,24 @@ TEST(HtmlCourse, IsAsHighAsTheMost) {
   EXPECT_EQ(html_course({}, "p2").find("nan"), std::string::npos);
 }
 
+TEST(AcceptCourseView, ShowsSharesByTime) {
+  const diagnose::AcceptCourse course{.from_s = 0.5,
+                                      .part_s = 0.1,
+                                      .lines = {{.what = "nfs",
+                                                 .words = "waiting for NFS",
+                                                 .share = 0.6,
+                                                 .shares = {0.0, 1.0, std::nullopt, 0.8}}}};
+  const auto view = course_view(course);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->unseen, std::vector<std::size_t>{2});
+  EXPECT_EQ(view->lines[0].counts, (std::vector<std::uint32_t>{0, 100, 0, 80}));
+  const std::vector<std::string> lines = course_lines(kPlain, *view);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0], "0.4 s from 0.5 s on, in parts of 0.1 s, by looks");
+  EXPECT_EQ(lines[1], "▁█ ▆ waiting for NFS: 60 %");
+  // A fifth is drawn as a fifth, whatever the highest is.
+  EXPECT_NE(html_course(view->lines[0], "a").find("V12.0"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace acceptq::render

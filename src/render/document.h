@@ -57,7 +57,7 @@ struct Timeline {
   std::string refused;  // how many packets meanwhile; empty: not known
 };
 
-// When handshakes failed or were slow.
+// When handshakes failed or were slow, or where threads were.
 struct Course {
   CourseView view;
   std::vector<std::string> lines;  // the same as lines of signs

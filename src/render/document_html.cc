@@ -104,8 +104,8 @@ class Writer {
 
   void write(const Course& course) {
     const CourseView& view = course.view;
-    text += "<figure>\n" + html_element("figcaption", "Over time: " + view.span) + "\n";
-    Table table{.caption = "the same counts, by the time since the beginning",
+    text += "<figure>\n" + html_element("figcaption", view.title + ": " + view.span) + "\n";
+    Table table{.caption = "the same numbers, by the time since the beginning",
                 .columns = {{"from, in seconds", true}},
                 .rows = std::vector<std::vector<std::string>>(view.lines.front().counts.size())};
     for (const CourseLine& line : view.lines) {
@@ -113,9 +113,11 @@ class Writer {
       table.columns.push_back({line.what, true});
     }
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
-      table.rows[i].push_back(fmt::format("{:.1f}", static_cast<double>(i) * view.part_s));
+      table.rows[i].push_back(
+          fmt::format("{:.1f}", view.from_s + static_cast<double>(i) * view.part_s));
+      const bool is_seen = std::ranges::find(view.unseen, i) == view.unseen.end();
       for (const CourseLine& line : view.lines) {
-        table.rows[i].push_back(std::to_string(line.counts[i]));
+        table.rows[i].push_back(is_seen ? std::to_string(line.counts[i]) : "not seen");
       }
     }
     text += "<details><summary>The same as a table</summary>\n";

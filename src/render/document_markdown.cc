@@ -107,7 +107,7 @@ class Writer {
   void write(const Timeline& timeline) { add("The queue " + markdown_escaped(timeline.text)); }
 
   void write(const Course& course) {
-    std::string list = "Over time, " + markdown_escaped(course.lines.front()) + ":\n\n";
+    std::string list = course.view.title + ", " + markdown_escaped(course.lines.front()) + ":\n\n";
     for (std::size_t i = 1; i < course.lines.size(); ++i) {
       list += "- " + markdown_escaped(course.lines[i]) + "\n";
     }

@@ -62,8 +62,9 @@ figcaption { margin-bottom: .5rem; }
 svg { display: block; }
 .course { width: 100%; height: 10rem; background: var(--raised); }
 .course .queue { fill: var(--queue); }
-.course.failures { height: 4rem; }
+.course.failures, .course.shares { height: 4rem; }
 .course .failed { fill: var(--lost); }
+.course .share { fill: var(--queue); }
 .course path { vector-effect: non-scaling-stroke; }
 .course .limit { stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 6 4; }
 .course .refusal { stroke: var(--lost); stroke-width: 2; }

@@ -86,6 +86,22 @@ std::string why(const TermStyle& style, const std::vector<const Finding*>& findi
   return text;
 }
 
+// Where the threads that accept were, and when.
+std::string why_over_time(const TermStyle& style, const ListenerReport& report) {
+  const auto view = report.accept_course ? course_view(*report.accept_course) : std::nullopt;
+  std::string text;
+  if (!view) return text;
+  for (const std::string& line : course_lines(style, *view)) {
+    text += row(style, text.empty() ? "over time" : "", line);
+  }
+  return text;
+}
+
+// For `acceptq fix`: pasted text is not of the host that its reader is on.
+std::string what_to_fix(const facts::Snapshot& snapshot, const facts::Listener& listener) {
+  return (listener.pasted_at.empty() ? "" : "--from FILE ") + selector_of(snapshot, listener);
+}
+
 // When.
 std::vector<Row> course_rows(const TermStyle& style, const ListenerReport& report) {
   std::vector<Row> rows;
@@ -100,7 +116,7 @@ std::vector<Row> course_rows(const TermStyle& style, const ListenerReport& repor
 std::string numbers(const TermStyle& style, const facts::Observation& observation,
                     const facts::Listener& listener, const ListenerReport& report,
                     const std::vector<const Finding*>& findings) {
-  std::string text = why(style, findings);
+  std::string text = why(style, findings) + why_over_time(style, report);
   for (const Row& each : listener_facts(style, observation, listener, report)) {
     text += row(style, each.label, each.text);
     if (each.label != (report.captured ? "packets" : "refused")) continue;
@@ -236,7 +252,7 @@ std::string short_listener_block(const TermStyle& style, const facts::Observatio
                            findings_row(style, findings);
   const auto lines = static_cast<int>(std::ranges::count(text, '\n'));
   return text + first_remedies(style, remedies_of(findings), kMostLines - lines,
-                               selector_of(observation.after, listener));
+                               what_to_fix(observation.after, listener));
 }
 
 namespace {
@@ -295,7 +311,7 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
   text += findings_row(style, *first.findings);
   const auto lines = static_cast<int>(std::ranges::count(text, '\n'));
   return text + first_remedies(style, remedies_of(*first.findings), kMostLines - lines,
-                               selector_of(after, *first.listener));
+                               what_to_fix(after, *first.listener));
 }
 
 std::string finding_block(const TermStyle& style, const facts::Snapshot& after,

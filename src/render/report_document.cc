@@ -164,6 +164,12 @@ class Pages {
                                            timeline_text(kPage, observation_, listener),
                                            refused_text(observation_, listener, report)});
     }
+    if (report.accept_course) {
+      if (auto view = course_view(*report.accept_course)) {
+        std::vector<std::string> lines = course_lines(kPage, *view);
+        section.blocks.emplace_back(Course{std::move(*view), std::move(lines)});
+      }
+    }
     if (report.course) {
       if (auto view = course_view(*report.course, kMostParts)) {
         section.blocks.emplace_back(Course{std::move(*view), course_lines(kPage, *report.course)});

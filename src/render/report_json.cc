@@ -192,6 +192,18 @@ Json course_json(const std::optional<facts::HandshakeCourse>& course) {
           {"parts", std::move(parts)}};
 }
 
+Json accept_course_json(const std::optional<diagnose::AcceptCourse>& course) {
+  if (!course) return nullptr;
+  Json waits = Json::array();
+  for (const diagnose::AcceptCourse::Line& line : course->lines) {
+    Json shares = Json::array();
+    for (const std::optional<double>& share : line.shares) shares.push_back(opt(share));
+    waits.push_back({{"class", line.what}, {"share", line.share}, {"shares", std::move(shares)}});
+  }
+  return {
+      {"seconds", course->from_s}, {"part_seconds", course->part_s}, {"waits", std::move(waits)}};
+}
+
 Json incident_json(const facts::Observation& observation) {
   if (!observation.incident) return nullptr;
   return {{"at", utc_time(incident_realtime_ns(observation))},
@@ -235,6 +247,7 @@ Json listener_json(const facts::Listener& listener, const ListenerReport& report
       {"syn_unanswered", opt(report.syn_unanswered)},
       {"captured", facts::captured_to_json(report.captured)},
       {"course", course_json(report.course)},
+      {"accept_course", accept_course_json(report.accept_course)},
       {"socket_drops", {{"total", opt(listener.drops)}, {"delta", opt(report.socket_drops_delta)}}},
       {"owners", std::move(owners)},
       {"owners_complete", listener.owners_complete}};

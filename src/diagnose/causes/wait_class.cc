@@ -105,7 +105,37 @@ WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
   return WaitClass::kOther;
 }
 
+struct Words {
+  string_view name;
+  string_view words;
+};
+// By WaitClass.
+constexpr std::array<Words, kWaitClasses> kWords = {{
+    {"core", "on a core, or ready for one"},
+    {"stopped", "stopped"},
+    {"frozen", "frozen by its control group"},
+    {"connections", "waiting for connections and events"},
+    {"processes", "waiting for child processes"},
+    {"fuse", "waiting for a file system in user space"},
+    {"nfs", "waiting for NFS"},
+    {"disk", "waiting for a disk"},
+    {"memory", "waiting for memory to be freed"},
+    {"lock", "waiting for a lock"},
+    {"timed_lock", "waiting for a lock, with a timer"},
+    {"pipe", "writing into a full pipe"},
+    {"client", "waiting for a client"},
+    {"peer", "waiting for another server"},
+    {"sleep", "sleeping by a timer"},
+    {"other", "waiting elsewhere"},
+}};
+
+std::size_t index_of(WaitClass what) { return static_cast<std::size_t>(what); }
+
 }  // namespace
+
+std::string_view wait_class_name(WaitClass what) { return kWords.at(index_of(what)).name; }
+
+std::string_view wait_class_words(WaitClass what) { return kWords.at(index_of(what)).words; }
 
 WaitClass classify(const Wait& wait, const facts::Listener& listener) {
   if (wait.state == "T" || wait.state == "t") return WaitClass::kStopped;

@@ -30,6 +30,11 @@ enum class WaitClass : std::uint8_t {
 };
 inline constexpr std::size_t kWaitClasses = static_cast<std::size_t>(WaitClass::kOther) + 1;
 
+// "fuse", "timed_lock": for programs.
+[[nodiscard]] std::string_view wait_class_name(WaitClass what);
+// "waiting for a file system in user space": what a thread was doing, for people.
+[[nodiscard]] std::string_view wait_class_words(WaitClass what);
+
 // Whether a thread that is there is free to do something else.
 [[nodiscard]] constexpr bool is_idle(WaitClass what) {
   return what == WaitClass::kConnections || what == WaitClass::kProcesses;
