@@ -43,6 +43,10 @@ constexpr double kGap = 26;        // at least, between two steps
 constexpr double kLossesAt = 196;  // their text begins
 constexpr int kLossColumns = 21;   // that fit there
 
+std::string count_text(const FlowStep& step) {
+  return step.count ? std::to_string(*step.count) : "?";
+}
+
 double width_of(std::uint64_t count, std::uint64_t most) {
   if (count == 0) return 0;
   return std::max(kNarrowest, static_cast<double>(count) / static_cast<double>(most) * kWidest);
@@ -52,14 +56,18 @@ class Picture {
  public:
   explicit Picture(const std::vector<FlowStep>& steps) {
     std::uint64_t most = 1;
-    for (const FlowStep& step : steps) most = std::max(most, step.count);
+    for (const FlowStep& step : steps) most = std::max(most, step.count.value_or(0));
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const double top = y_;
       box(steps[i]);
       losses(steps[i], most, top);
       if (i + 1 == steps.size()) break;
       const double end = std::max(y_, top + kBox + kGap);
-      stream(width_of(steps[i].count, most), width_of(steps[i + 1].count, most), top + kBox, end);
+      // What is not known is drawn as wide as what came before it.
+      const std::uint64_t above =
+          steps[i].count.value_or(i > 0 ? steps[i - 1].count.value_or(0) : 0);
+      stream(width_of(above, most), width_of(steps[i + 1].count.value_or(above), most), top + kBox,
+             end);
       y_ = end;
     }
   }
@@ -72,7 +80,7 @@ class Picture {
     shapes_ += fmt::format(
         "<rect class=\"step\" x=\"0.5\" y=\"{:.1f}\" width=\"159\" height=\"{}\" rx=\"4\"/>\n",
         y_ + 0.5, kBox - 1);
-    line("count", kMiddle, y_ + 18, std::to_string(step.count));
+    line("count", kMiddle, y_ + 18, count_text(step));
     line("what", kMiddle, y_ + 35, step.what);
     y_ += kBox;
   }
@@ -115,23 +123,23 @@ class Picture {
 }  // namespace
 
 std::vector<FlowStep> flow_steps(const Ledger& ledger) {
-  FlowStep syns{.count = value(ledger, kSynReceived), .what = "SYNs received", .losses = {}};
+  FlowStep syns{.count = ledger[kSynReceived], .what = "SYNs received", .losses = {}};
   add_refusals(ledger, kSynRefusedAcceptFull, kSynRefusedOther, "SYNs", syns);
-  FlowStep answered{
-      .count = value(ledger, kSynQueued) + value(ledger, kSynCookie) + value(ledger, kSynFastopen),
-      .what = "answered",
-      .losses = {}};
+  FlowStep answered{.count = {}, .what = "answered", .losses = {}};
+  if (ledger[kSynQueued]) {
+    answered.count =
+        value(ledger, kSynQueued) + value(ledger, kSynCookie) + value(ledger, kSynFastopen);
+  }
   add_refusals(ledger, kAckRefusedFull, kCookieAckRefusedOther, "final ACKs", answered);
   add_loss(value(ledger, kRequestExpired), "requests expired", answered);
   add_loss(value(ledger, kRequestReset), "reset by the client", answered);
   add_loss(value(ledger, kRequestUnreachable), "given up by ICMP", answered);
-  FlowStep queued{
-      .count = value(ledger, kAckQueued), .what = "into the accept queue", .losses = {}};
+  FlowStep queued{.count = ledger[kAckQueued], .what = "into the accept queue", .losses = {}};
   add_loss(value(ledger, kClosedWaiting), "reset when the listener was closed", queued);
   return {std::move(syns),
           std::move(answered),
           std::move(queued),
-          {.count = value(ledger, kAccepted), .what = "taken by accept()", .losses = {}}};
+          {.count = ledger[kAccepted], .what = "taken by accept()", .losses = {}}};
 }
 
 std::string html_flow(const Ledger& ledger, const std::string& id) {
@@ -139,7 +147,9 @@ std::string html_flow(const Ledger& ledger, const std::string& id) {
   const Picture picture(steps);
   std::string words;
   for (const FlowStep& step : steps) {
-    words += fmt::format("{}{} {}", words.empty() ? "" : "; ", step.count, step.what);
+    words +=
+        fmt::format("{}{} {}", words.empty() ? "" : "; ",
+                    step.count ? std::to_string(*step.count) : "not known how many", step.what);
     for (const FlowStep::Loss& loss : step.losses) {
       words += fmt::format(", {} {}", loss.count, loss.what);
     }

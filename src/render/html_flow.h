@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ struct FlowStep {
     std::uint64_t count = 0;
     std::string what;
   };
-  std::uint64_t count = 0;  // packets that came that far
+  std::optional<std::uint64_t> count;  // packets that came that far; empty: not known
   std::string what;
   std::vector<Loss> losses;  // none of them 0
 };
