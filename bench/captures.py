@@ -27,7 +27,8 @@ SYN, RST, PSH, ACK, FIN = 2, 4, 8, 16, 1
 def frame(source, target, source_port, target_port, sequence, acknowledged, flags, length, ttl, number):
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 52 + length, number & 0xffff, 0x4000, ttl, 6, 0, source, target)
     tcp = struct.pack("!HHIIBBHHH", source_port, target_port, sequence & 0xffffffff,
-                      acknowledged & 0xffffffff, 0x80, flags, 500, 0, 0) + bytes(12)
+                      acknowledged & 0xffffffff, 0x80, flags, 500, 0, 0)
+    tcp += struct.pack("!BBBBII", 1, 1, 8, 10, number & 0xffffffff, 0)  # timestamps
     return (bytes(12) + b"\x08\0" + ip + tcp + bytes(length))[:SNAP], 66 + length
 
 

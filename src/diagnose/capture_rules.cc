@@ -1,4 +1,4 @@
-// AQ402 … AQ404, and AQ101 and AQ203 of captures.
+// AQ402 … AQ404, and AQ101, AQ202 and AQ203 of captures.
 //
 // What packets prove depends on where they were captured. A SYN without an answer, captured at the
 // server, was dropped by that host: by a full queue or by a rule, and packets do not tell which.
@@ -285,7 +285,13 @@ void add_flood(const ListenerState& state, std::vector<Finding>& findings) {
   // A request that is kept repeats its SYN-ACK first after 1 s; of a cookie nothing is kept.
   constexpr std::uint64_t kNearlyAll = 10;
   const std::uint64_t repeated = captured.half_open_long - captured.half_open_silent;
-  if (captured.half_open_long > 0 && at_server(captured)) {
+  if (state.cookies_sent.value_or(0) > 0) {
+    finding.explanation += fmt::format(
+        " By the options of its SYN-ACKs at least {} were SYN cookies, which take no room in the "
+        "SYN queue.",
+        *state.cookies_sent);
+    finding.evidence.push_back(count_of("syn_cookie", *state.cookies_sent, "packets"));
+  } else if (captured.half_open_long > 0 && at_server(captured)) {
     finding.explanation +=
         repeated * kNearlyAll <= captured.half_open_long
             ? " It did not repeat its SYN-ACKs: so it is with SYN cookies, which take no room in "
@@ -298,11 +304,42 @@ void add_flood(const ListenerState& state, std::vector<Finding>& findings) {
   findings.push_back(std::move(finding));
 }
 
+// Why a server sends cookies, as far as packets and settings tell.
+std::string why_cookies(const ListenerState& state) {
+  if (state.report.cookies == Cookies::kWhenFull) return "its SYN queue was full";
+  if (state.report.captured->no_cookies > 0) {
+    return fmt::format(
+        "its SYN queue was full, as {} got an ordinary answer, which net.ipv4.tcp_syncookies 2 "
+        "does "
+        "not give",
+        counted(state.report.captured->no_cookies, "other", "others"));
+  }
+  return "its SYN queue was full, or net.ipv4.tcp_syncookies is 2, or something in "
+         "front of it answers for it; packets do not tell which";
+}
+
+void add_cookies(const ListenerState& state, std::vector<Finding>& findings) {
+  const Captured& captured = *state.report.captured;
+  Finding finding = finding_about("AQ202", state);
+  finding.confidence = 0.9;
+  finding.explanation = fmt::format(
+      "{} about {} of {} to connect to {} were answered with a SYN cookie: {}. This is an estimate "
+      "by the options of the SYN-ACKs; on the server the kernel counts cookies "
+      "(TcpExtSyncookiesSent).{}",
+      when(state), *state.cookies_sent, counted(captured.attempts, "attempt", "attempts"),
+      facts::listener_endpoint(*state.listener), why_cookies(state), translation(captured));
+  finding.evidence.push_back(count_of("attempts", captured.attempts, "attempts"));
+  finding.evidence.push_back(count_of("attempts.completed", captured.completed, "attempts"));
+  finding.evidence.push_back(count_of("syn_cookie", *state.cookies_sent, "packets"));
+  findings.push_back(std::move(finding));
+}
+
 }  // namespace
 
 void take_capture(const facts::Ledger& ledger, ListenerState& state) {
   const Captured& captured = *ledger.captured;
   state.report.captured = captured;
+  state.cookies_sent = ledger[facts::LedgerTerm::kSynCookie];
   if (!at_server(captured) || captured.unheard_with_data == 0) return;
   state.refusals = Refusals{.accept_queue = captured.unheard_with_data};
   state.report.refused = {.total = captured.unheard_with_data,
@@ -366,7 +403,11 @@ void add_capture_findings(const ListenerState& state, std::vector<Finding>& find
   const bool unanswered = unanswered_syns(state) > 0 && !state.by_accept_queue;
   if (unanswered || unheard_attempts(state) > 0) add_unanswered(state, findings);
   if (is_reset(*state.report.captured)) add_reset(state, findings);
-  if (is_flooded_in_capture(state)) add_flood(state, findings);
+  if (is_flooded_in_capture(state)) {
+    add_flood(state, findings);
+  } else if (answers_by_cookies(state)) {
+    add_cookies(state, findings);
+  }
 }
 
 }  // namespace acceptq::diagnose

@@ -20,7 +20,7 @@ void take_capture(const facts::Ledger& ledger, ListenerState& state);
 // Answers in a capture that nobody acknowledges, far more than others.
 [[nodiscard]] bool is_flooded_in_capture(const ListenerState& state);
 
-// AQ402, AQ403, AQ404, and AQ203 of a capture.
+// AQ402, AQ403, AQ404, and AQ202 and AQ203 of a capture.
 void add_capture_findings(const ListenerState& state, std::vector<Finding>& findings);
 // AQ101 of a capture: the accept queue was full at final ACKs.
 void add_overflowing_in_capture(const ListenerState& state, std::vector<Finding>& findings);

@@ -46,6 +46,35 @@ Captured unanswered(CaptureSide side) {
   return captured;
 }
 
+facts::Observation cookies_of(std::uint64_t cookies, std::uint64_t others) {
+  Captured captured = of(CaptureSide::kServer, 60, 60);
+  captured.no_cookies = others;
+  facts::Observation observation = capture_of(captured);
+  observation.ledgers[0].set(facts::LedgerTerm::kSynCookie, cookies);
+  return observation;
+}
+
+TEST(Capture, SaysThatCookiesWereSentAndWhatThatMeans) {
+  const Report all = report_of(cookies_of(59, 0));
+  EXPECT_EQ(all.verdict, Verdict::kAtRisk);
+  ASSERT_NE(find(all, "AQ202"), nullptr);
+  EXPECT_EQ(find(all, "AQ202")->severity, Severity::kNotice);
+  EXPECT_TRUE(says(find(all, "AQ202"), "about 59 of 60 attempts"));
+  EXPECT_TRUE(says(find(all, "AQ202"), "packets do not tell which"));
+  EXPECT_TRUE(says(find(all, "AQ202"), "This is an estimate"));
+
+  const Report some = report_of(cookies_of(20, 38));
+  EXPECT_TRUE(says(find(some, "AQ202"), "as 38 others got an ordinary answer"));
+  EXPECT_EQ(find(report_of(cookies_of(0, 0)), "AQ202"), nullptr);
+
+  // Where nobody completes handshakes they are a flood's.
+  facts::Observation flood = cookies_of(150, 0);
+  flood.ledgers[0].captured->half_open = 150;
+  flood.ledgers[0].captured->completed = 1;
+  EXPECT_EQ(find(report_of(flood), "AQ202"), nullptr);
+  EXPECT_TRUE(says(find(report_of(flood), "AQ203"), "at least 150 were SYN cookies"));
+}
+
 // tcpdump 'dst port 80', and a filter on SYNs alone.
 TEST(Capture, SaysWhatADirectionThatIsMissingLeavesOpen) {
   Captured one_way = of(CaptureSide::kUnknown, 10, 10);

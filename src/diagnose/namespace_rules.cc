@@ -213,7 +213,7 @@ class NamespaceRules {
   void add_cookies() {
     bool named = false;
     for (const ListenerState* state : states_) {
-      if (!answers_by_cookies(*state)) continue;
+      if (!answers_by_cookies(*state) || state->report.captured) continue;
       named = true;
       const auto valid = state->ledger != nullptr
                              ? (*state->ledger)[facts::LedgerTerm::kCookieValid]

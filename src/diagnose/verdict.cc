@@ -139,7 +139,10 @@ bool refused_before(const ListenerState& state) {
 }
 
 bool answers_by_cookies(const ListenerState& state) {
-  return state.cookies_sent.value_or(0) > 0 && state.report.cookies == Cookies::kWhenFull;
+  if (state.cookies_sent.value_or(0) == 0) return false;
+  // Of a server that was captured settings are known only where they were pasted, too.
+  return state.report.cookies ? *state.report.cookies == Cookies::kWhenFull
+                              : state.report.captured.has_value();
 }
 
 void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerState>& states) {

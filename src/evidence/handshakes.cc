@@ -200,6 +200,7 @@ void Handshakes::add(const TcpPacket& packet) {
     if (attempt.synacks == 0) attempt.answer_unseen = true;
     if (attempt.acked_ns == 0) attempt.acked_ns = packet.at_ns;
     attempt.alive_ns = packet.at_ns;
+    note_timestamps(attempt, packet);
     settle_and_remove(number, packet.at_ns);
   }
 }
@@ -236,6 +237,7 @@ void Handshakes::add_syn(const Key& key, bool client_is_low, const TcpPacket& pa
                   .syn_ttl = packet.ttl,
                   .syn_ttl_low = packet.ttl,
                   .isn = packet.sequence,
+                  .asked = packet.options,
                   .ip_id = packet.ip_id,
                   .syns = 1,
                   .first_ns = packet.at_ns,
@@ -272,6 +274,7 @@ void Handshakes::repeat_syn(Attempt& attempt, const TcpPacket& packet) {
   attempt.syn_gap_ns = gap;
   attempt.syn_ns = packet.at_ns;
   attempt.ip_id = packet.ip_id;
+  attempt.asked = packet.options;
 }
 
 void Handshakes::add_synack(Attempt& attempt, const TcpPacket& packet) {
@@ -282,12 +285,35 @@ void Handshakes::add_synack(Attempt& attempt, const TcpPacket& packet) {
   if (attempt.synacks == 1) {
     attempt.first_synack_ns = packet.at_ns;
     attempt.answer_ttl = packet.ttl;
+    note_options(attempt, packet);
   }
   // The server has not taken the final ACK that the client has sent.
   if (attempt.acked_ns == 0) return;
   ++attempt.unheard;
   note(attempt, packet.at_ns, &facts::CoursePart::unheard);
   if (attempt.data_ns != 0) ++attempt.unheard_with_data;
+}
+
+void Handshakes::note_options(Attempt& attempt, const TcpPacket& answer) {
+  if (!answer.options.known || !attempt.asked.known) return;
+  attempt.cookie_bits = static_cast<std::int8_t>(cookie_bits(attempt.asked, answer.options));
+  attempt.answer_stamp = answer.options.timestamp;
+  if (attempt.cookie_bits >= 0) return;
+  Tally* const tally = tally_of(endpoint_of(attempt), settled_);
+  if (tally != nullptr) add_options(attempt.asked, answer.options, tally->cookies);
+}
+
+void Handshakes::note_timestamps(const Attempt& attempt, const TcpPacket& next) {
+  if (attempt.cookie_bits < 0 || !next.options.has_timestamp) return;
+  Tally* const tally = tally_of(endpoint_of(attempt), settled_);
+  if (tally == nullptr) return;
+  add_timestamps({.asked_ns = attempt.syn_ns,
+                  .answered_ns = attempt.first_synack_ns,
+                  .next_ns = next.at_ns,
+                  .timestamp = attempt.answer_stamp,
+                  .next_timestamp = next.options.timestamp,
+                  .cookie_bits = static_cast<std::uint8_t>(attempt.cookie_bits)},
+                 tally->cookies);
 }
 
 // What is long over goes.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "evidence/flat_index.h"
+#include "evidence/syn_cookies.h"
 #include "evidence/tcp_packet.h"
 #include "facts/course.h"
 #include "facts/ledger.h"
@@ -82,6 +83,7 @@ struct Tally {
   std::uint64_t repeated_evenly = 0;    // clients that repeated their SYN twice at 1 s
   std::uint64_t repeated_doubling = 0;  // at 1 s, then 2 s
   Vantage vantage;
+  CookieSigns cookies;
   facts::HandshakeCourse course;       // the same counts by time
   std::optional<Endpoint> translated;  // the same handshakes were seen with this destination
 };
@@ -142,6 +144,9 @@ class Handshakes {
     std::uint8_t syn_ttl_low = 0;  // the lowest of its copies
     std::uint8_t answer_ttl = 0;
     std::uint32_t isn = 0;
+    TcpOptions asked;                // of the last SYN
+    std::uint32_t answer_stamp = 0;  // TSval of the first SYN-ACK
+    std::int8_t cookie_bits = -1;    // that it holds, if it is a cookie; -1: not known
     std::int32_t ip_id = -1;
     std::uint32_t syns = 0;
     std::uint32_t synacks = 0;
@@ -173,6 +178,8 @@ class Handshakes {
   void add_syn(const Key& key, bool client_is_low, const TcpPacket& packet);
   void repeat_syn(Attempt& attempt, const TcpPacket& packet);
   void add_synack(Attempt& attempt, const TcpPacket& packet);
+  void note_options(Attempt& attempt, const TcpPacket& answer);
+  void note_timestamps(const Attempt& attempt, const TcpPacket& next);
   static void add_from_client(Attempt& attempt, const TcpPacket& packet);
   [[nodiscard]] std::uint32_t find(const Key& key, std::uint64_t hash) const;
   [[nodiscard]] std::uint32_t find_twin(const TcpPacket& packet) const;

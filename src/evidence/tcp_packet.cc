@@ -10,6 +10,8 @@ namespace {
 using Bytes = std::span<const std::uint8_t>;
 
 constexpr std::size_t kTcpHeader = 20;
+// How every system begins the options behind a handshake (RFC 7323, appendix A).
+constexpr std::uint32_t kTimestampAlone = 0x0101080a;
 constexpr std::size_t kV4Header = 20;
 constexpr std::size_t kV6Header = 40;
 
@@ -35,6 +37,14 @@ bool read_segment(Bytes segment, std::size_t size, TcpPacket& packet) {
   packet.rst = (flags & 0x04U) != 0;
   packet.ack = (flags & 0x10U) != 0;
   packet.has_data = size > header;
+  if (packet.syn && segment.size() >= header) {
+    packet.options = parse_tcp_options(segment.subspan(kTcpHeader, header - kTcpHeader));
+    packet.options.ecn = (flags & 0x40U) != 0;
+  } else if (segment.size() >= kTcpHeader + 12 && header >= kTcpHeader + 12 &&
+             read_32(segment, kTcpHeader) == kTimestampAlone) {
+    packet.options.has_timestamp = true;
+    packet.options.timestamp = read_32(segment, kTcpHeader + 4);
+  }
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "evidence/tcp_options.h"
 #include "facts/address.h"
 
 namespace acceptq::evidence {
@@ -30,6 +31,7 @@ struct TcpPacket {
   bool has_data = false;
   // Its sequence number is counted from the flow's first one, as tcpdump prints it.
   bool is_relative = false;
+  TcpOptions options;  // of a SYN or SYN-ACK; of others no more than the timestamp
 
   friend bool operator==(const TcpPacket&, const TcpPacket&) = default;
 };
@@ -47,7 +49,8 @@ struct IpPayload {
 [[nodiscard]] std::optional<IpPayload> ip_payload(std::span<const std::uint8_t> bytes);
 
 // An IPv4 or IPv6 packet, from its first byte on; at_ns and direction stay as they are by default.
-// `bytes` may end behind the TCP header's first 20 bytes. Nothing for what is no TCP packet, a
+// `bytes` may end behind the TCP header's first 20 bytes; then its options are not
+// known. Nothing for what is no TCP packet, a
 // fragment, cut shorter, or lies about its lengths.
 [[nodiscard]] std::optional<TcpPacket> parse_packet(std::span<const std::uint8_t> bytes);
 

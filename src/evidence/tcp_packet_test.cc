@@ -54,6 +54,54 @@ TEST(ParsePacket, TellsData) {
   EXPECT_TRUE(parse_packet(bytes)->has_data);
 }
 
+// A SYN with these options, padded to words.
+Bytes syn_with(Bytes options) {
+  while (options.size() % 4 != 0) options.push_back(0);
+  Bytes bytes = syn_v4();
+  bytes[3] = static_cast<std::uint8_t>(40 + options.size());
+  bytes[32] = static_cast<std::uint8_t>((5 + options.size() / 4) << 4U);
+  bytes.insert(bytes.end(), options.begin(), options.end());
+  return bytes;
+}
+
+TEST(ParsePacket, ReadsOptionsOfSyns) {
+  const Bytes linux_options = {2, 4, 5, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7};
+  const TcpOptions all{.known = true,
+                       .sack = true,
+                       .has_timestamp = true,
+                       .window_scale = 7,
+                       .timestamp = 0x01020304};
+  Bytes syn = syn_with(linux_options);
+  EXPECT_EQ(parse_packet(syn)->options, all);
+  syn[33] |= 0x50;  // a SYN-ACK that takes ECN
+  EXPECT_TRUE(parse_packet(syn)->options.ecn);
+  syn[33] = 0x10;
+  EXPECT_FALSE(parse_packet(syn)->options.known) << "no SYN";
+  EXPECT_EQ(parse_packet(syn_v4())->options, TcpOptions{.known = true});
+  Bytes ack = syn_with({1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0});
+  ack[33] = 0x10;
+  EXPECT_EQ(parse_packet(ack)->options,
+            (TcpOptions{.has_timestamp = true, .timestamp = 0x01020304}));
+  EXPECT_FALSE(parse_packet(std::span(ack).first(51))->options.has_timestamp) << "cut";
+}
+
+TEST(ParsePacket, DoesNotKnowOptionsThatWereCut) {
+  const Bytes whole = syn_with({2, 4, 5, 0xb4, 4, 2, 1, 1});
+  for (std::size_t size = 40; size < whole.size(); ++size) {
+    EXPECT_FALSE(parse_packet(std::span(whole).first(size))->options.known) << size;
+  }
+}
+
+TEST(ParsePacket, StopsAtOptionsThatLie) {
+  const TcpOptions none{.known = true};
+  for (const Bytes& hostile :
+       {Bytes{3, 0, 3, 3, 7}, Bytes{3, 1, 3, 3, 7}, Bytes{8, 10, 1, 2}, Bytes{8, 255, 1, 2},
+        Bytes{0, 3, 3, 7}, Bytes{1, 1, 1, 3}, Bytes{4, 3, 9}, Bytes{3, 4, 7, 0}}) {
+    EXPECT_EQ(parse_packet(syn_with(hostile))->options, none);
+  }
+  EXPECT_EQ(parse_packet(syn_with({3, 3, 200}))->options.window_scale, 14);
+}
+
 TEST(ParsePacket, RefusesEveryTruncation) {
   for (const Bytes& whole : {syn_v4(), ack_v6()}) {
     for (std::size_t size = 0; size < whole.size(); ++size) {

@@ -36,6 +36,8 @@ struct Captured {
   std::uint64_t unheard_acks = 0;
   std::uint64_t unheard_with_data = 0;
   std::uint64_t attempts_unheard = 0;
+  // SYNs that were surely not answered by a cookie, where others were (LedgerTerm::kSynCookie).
+  std::uint64_t no_cookies = 0;
   // Whether the capture holds packets other than those of connection set-up, and any of the
   // server's address: else its filter may have left them out.
   bool holds_others = true;

@@ -87,6 +87,7 @@ Captured read_captured(const Value& value) {
   for (const CapturedCount& count : kCapturedCounts) {
     value.member(count.name).read_count(captured.*count.member);
   }
+  if (value.has("no_cookies")) value.member("no_cookies").read_count(captured.no_cookies);
   value.member("holds_others").read(captured.holds_others);
   value.member("holds_answers").read(captured.holds_answers);
   value.nullable("translated_from").read(captured.translated_from);
@@ -142,6 +143,7 @@ Json captured_to_json(const std::optional<Captured>& captured) {
   if (!captured) return nullptr;
   Json json = {{"side", side_name(captured->side)}, {"behind_router", captured->behind_router}};
   for (const CapturedCount& count : kCapturedCounts) json[count.name] = (*captured).*count.member;
+  json["no_cookies"] = captured->no_cookies;
   json["holds_others"] = captured->holds_others;
   json["holds_answers"] = captured->holds_answers;
   json["translated_from"] = opt(captured->translated_from);

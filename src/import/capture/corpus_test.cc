@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -227,6 +228,43 @@ TEST(CaptureCorpus, AFlood) {
   EXPECT_EQ(captured.half_open, 150U);
   EXPECT_EQ(captured.half_open_silent, 0U) << "their requests are kept";
   EXPECT_EQ(captured.completed, 10U);
+}
+
+// The kernel counted the cookies that it sent (record.py).
+TEST(CaptureCorpus, SynCookies) {
+  using enum facts::LedgerTerm;
+  const auto truth = [](const std::string& name) {
+    const auto text = read_file(ACCEPTQ_SOURCE_DIR "/tests/data/captures/" + name + ".truth.json");
+    return nlohmann::json::parse(text.value_or("{}")).value("cookies", 0.0);
+  };
+  const facts::Ledger always = ledger("cookies-always.server.pcap.gz", "10.77.2.2", 80);
+  ASSERT_TRUE(always[kSynCookie]);
+  EXPECT_NEAR(static_cast<double>(*always[kSynCookie]), truth("cookies-always"), 2);
+  EXPECT_EQ(always.captured->no_cookies, 0U);
+  for (const char* name : {"cookies-full.server.pcap.gz", "cookies-full.client.pcap.gz"}) {
+    const facts::Ledger full = ledger(name, "10.77.2.2", 80);
+    ASSERT_TRUE(full[kSynCookie]) << name;
+    // Four of them went to SYNs without options, which tell nothing.
+    EXPECT_NEAR(static_cast<double>(*full[kSynCookie]), truth("cookies-full") - 4, 2) << name;
+    EXPECT_GT(full.captured->no_cookies, 0U) << name;
+  }
+}
+
+TEST(CaptureCorpus, NoCookiesWhereThereWereNone) {
+  std::size_t ledgers = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(ACCEPTQ_SOURCE_DIR "/tests/data/captures")) {
+    const std::string name = entry.path().filename();
+    if (name.find(".pcap") == std::string::npos || name.starts_with("cookies-always") ||
+        name.starts_with("cookies-full")) {
+      continue;
+    }
+    for (const facts::Ledger& ledger : read(name).ledgers) {
+      EXPECT_FALSE(ledger[facts::LedgerTerm::kSynCookie]) << name;
+      ++ledgers;
+    }
+  }
+  EXPECT_GT(ledgers, 25U);
 }
 
 // The router's two interfaces show each SYN twice, with two destinations.

@@ -63,6 +63,9 @@ facts::Captured captured_of(const Tally& tally, const Vantage& of_address, bool 
                            .holds_answers = answers,
                            .translated_from = {},
                            .even_retries = retries_of(tally)};
+  if (const auto cookies = evidence::cookies_of(tally.cookies)) {
+    captured.no_cookies = cookies->ordinary;
+  }
   // A port that never answers shows less than another one of the same address.
   if (captured.side == CaptureSide::kUnknown) captured.side = side_of(of_address);
   if (tally.translated) {
@@ -80,6 +83,9 @@ facts::Ledger ledger_of(const Tally& tally, std::int64_t since_ns) {
   ledger.source = facts::Source::kPackets;
   ledger.since_ns = since_ns;
   ledger.set(kSynReceived, tally.syn_packets);
+  if (const auto cookies = evidence::cookies_of(tally.cookies)) {
+    ledger.set(kSynCookie, cookies->cookies);
+  }
   ledger.set(kSynackSent, tally.synack_packets);
   ledger.set(kSynackRetransmitted, tally.synacks_repeated);
   ledger.set(kAckReset, tally.resets);

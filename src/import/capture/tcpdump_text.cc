@@ -109,6 +109,22 @@ void read_old_numbers(std::string_view rest, TcpPacket& packet) {
   packet.has_data = number_after<std::uint32_t>(rest, "(").value_or(0) > 0;
 }
 
+// "options [mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7]", and before tcpdump 4 "<mss 1460,sackOK,
+// timestamp 1 0,nop,wscale 7>"; no such list where there are none. "[|tcp]": cut.
+evidence::TcpOptions options_of(std::string_view flags, std::string_view rest,
+                                std::optional<std::uint32_t> timestamp) {
+  if (rest.find("[|tcp]") != std::string_view::npos) return {};
+  evidence::TcpOptions options{.known = true, .ecn = flags.find('E') != std::string_view::npos};
+  options.sack = rest.find("sackOK") != std::string_view::npos;
+  options.has_timestamp = timestamp.has_value();
+  options.timestamp = timestamp.value_or(0);
+  constexpr unsigned kMost = 14;
+  if (const auto scale = number_after<unsigned>(rest, "wscale ")) {
+    options.window_scale = static_cast<std::int8_t>(std::min(*scale, kMost));
+  }
+  return options;
+}
+
 // A SYN tells the flow's numbers; what comes behind it is counted from there, unless by -S.
 constexpr std::uint32_t kSmall = 1U << 24U;
 
@@ -222,6 +238,12 @@ void TcpdumpText::add(std::string_view line) {
   read.column = head.column;
   read.timestamp = number_after<std::uint32_t>(rest, "TS val ");
   if (!read.timestamp) read.timestamp = number_after<std::uint32_t>(rest, "timestamp ");
+  if (packet.syn) {
+    packet.options = options_of(flags, rest, read.timestamp);
+  } else if (read.timestamp) {
+    packet.options.has_timestamp = true;
+    packet.options.timestamp = *read.timestamp;
+  }
   lines_.push_back(read);
 }
 

@@ -231,5 +231,33 @@ TEST(ServiceNames, AreThoseOfServers) {
   EXPECT_EQ(port_of(""), std::nullopt);
 }
 
+TEST(TcpdumpText, ReadsTheOptionsOfSyns) {
+  TcpdumpText lines;
+  const std::string head = "10:00:00.000000 IP 10.0.0.1.40000 > 10.0.0.2.80: ";
+  lines.add(head +
+            "Flags [S], seq 1, win 64240, options [mss 1460,sackOK,TS val 305 ecr 0,nop,wscale 7], "
+            "length 0");
+  lines.add(head + "Flags [S.E], seq 1, ack 2, win 65160, options [mss 1460], length 0");
+  lines.add(head + "Flags [S], seq 1, win 64240, length 0");
+  lines.add(head + "Flags [S], seq 1, win 64240, options [mss 1460,[|tcp]");
+  lines.add(head + "S 1:1(0) win 5840 <mss 1460,sackOK,timestamp 305 0,nop,wscale 200>");
+  lines.add(head + "Flags [.], ack 1, win 63, options [nop,nop,TS val 306 ecr 1], length 0");
+  ASSERT_EQ(lines.lines().size(), 6U);
+  const auto options = [&](std::size_t i) { return lines.lines()[i].packet.options; };
+  using evidence::TcpOptions;
+  EXPECT_EQ(options(0), (TcpOptions{.known = true,
+                                    .sack = true,
+                                    .has_timestamp = true,
+                                    .window_scale = 7,
+                                    .timestamp = 305}));
+  EXPECT_EQ(options(1), (TcpOptions{.known = true, .ecn = true}));
+  EXPECT_EQ(options(2), TcpOptions{.known = true});
+  EXPECT_FALSE(options(3).known);
+  EXPECT_EQ(options(4).window_scale, 14);
+  EXPECT_EQ(options(4).timestamp, 305U);
+  EXPECT_EQ(options(5), (TcpOptions{.has_timestamp = true, .timestamp = 306}))
+      << "of others no more than that";
+}
+
 }  // namespace
 }  // namespace acceptq::imports::capture

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Records the captures of this folder anew: real kernels, real refusals. Needs root, tcpdump, nft.
 
-record.py [FOLDER]. A client, a router and a server are network namespaces of their own:
+record.py [FOLDER [SCENARIO…]]. A client, a router and a server are network namespaces of their own:
 
   client 10.77.1.2, fd77:1::2 --- router --- server 10.77.2.2, fd77:2::2
 
@@ -248,6 +248,51 @@ def flood(folder):
     server.close()
 
 
+def ask(count, seconds, server):
+    """Connections at random times, each of which the server takes."""
+    for _ in range(count):
+        client = connect(80, wait=True)
+        accepted, _ = server.accept()
+        accepted.close()
+        client.close()
+        time.sleep(random.uniform(0, 2 * seconds / count))
+
+
+def grown(counter):
+    """What the server's kernel has counted, as nstat has it."""
+    lines = subprocess.run(["ip", "netns", "exec", SERVER, "nstat", "-asz", counter], check=True,
+                           capture_output=True, text=True).stdout.splitlines()
+    return int(lines[-1].split()[1])
+
+
+def cookies(folder):
+    """Sixty connections of one client. "always": with tcp_syncookies 2, every SYN is answered with a cookie.
+    "full": with tcp_syncookies 1, SYNs of nobody's fill the SYN queue in the middle of it. "never": the
+    same without a full queue. NAME.truth.json has how many cookies the kernel counted."""
+    sh("ip route add blackhole 10.79.0.0/16 2>/dev/null || true", ROUTER)
+    with inside(CLIENT):
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    for name, setting in (("always", 2), ("full", 1), ("never", 1)):
+        sh(f"sysctl -qw net.ipv4.tcp_syncookies={setting} net.ipv4.tcp_synack_retries=2", SERVER)
+        server = listener(80, 16)
+        before = grown("TcpExtSyncookiesSent")
+        with captured(folder, f"cookies-{name}", [("server", SERVER, "eth0"), ("client", CLIENT, "eth0")], snap=96):
+            ask(20, 5, server)
+            if name == "full":
+                for i in range(20):
+                    raw.sendto(syn(socket.inet_aton(f"10.79.0.{i + 1}"), random.randrange(1024, 65536),
+                                   random.getrandbits(32)), (SERVER_ADDRESS, 80))
+            ask(20, 5, server)
+            time.sleep(3)  # until what filled it is given up
+            ask(20, 5, server)
+        truth = {"cookies": grown("TcpExtSyncookiesSent") - before}
+        (folder / f"cookies-{name}.truth.json").write_text(json.dumps(truth) + "\n")
+        for point in ("server", "client"):
+            sh(f"gzip -9nf {folder}/cookies-{name}.{point}.pcap")
+        server.close()
+    sh("sysctl -qw net.ipv4.tcp_syncookies=1", SERVER)
+
+
 def translated(folder):
     """Clients speak to 10.77.1.1:8080, which the router translates; the queue behind it is full."""
     server = listener(80, 1)
@@ -322,9 +367,12 @@ def loopback(folder):
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
     folder.mkdir(parents=True, exist_ok=True)
+    scenarios = (full_at_syn, in_part, full_at_ack, filtered, closed, healthy, reset, flood, cookies, translated,
+                 incident, loopback)
     with network():
-        for scenario in (full_at_syn, in_part, full_at_ack, filtered, closed, healthy, reset, flood, translated,
-                         incident, loopback):
+        for scenario in scenarios:
+            if sys.argv[2:] and scenario.__name__ not in sys.argv[2:]:
+                continue
             print(scenario.__name__, flush=True)
             scenario(folder)
 
