@@ -126,6 +126,31 @@ TEST(CaptureCorpus, AnIncidentIsTheSameFromEverywhere) {
             "10.77.1.1:8080");
 }
 
+// Captured in a tunnel and outside of it, beside the kernel's own ledger. Linux sends a SYN-ACK
+// again where it refused the final ACK.
+TEST(CaptureCorpus, AnIncidentIsTheSameInsideAndOutsideOfATunnel) {
+  using enum facts::LedgerTerm;
+  for (const std::string kind : {"vxlan", "geneve", "ipip"}) {
+    const auto text = read_file(ACCEPTQ_SOURCE_DIR "/tests/data/captures/" + kind + ".truth.json");
+    ASSERT_TRUE(text);
+    const auto truth = nlohmann::json::parse(*text);
+    const std::uint64_t unheard = truth.value("synack_retransmitted", std::uint64_t{0});
+    for (const char* place : {"inside", "outside", "any"}) {
+      const std::string name = kind + "." + place + ".pcap.gz";
+      ASSERT_EQ(read(name).ledgers.size(), 1U) << name;
+      const facts::Ledger seen = ledger(name, "10.80.0.2", 80);
+      EXPECT_EQ(seen[kSynReceived], truth["syn_received"]) << name;
+      EXPECT_EQ(seen.syn_unanswered, truth["syn_refused_accept_full"]) << name;
+      EXPECT_EQ(seen[kSynackRetransmitted], unheard) << name;
+      EXPECT_EQ(seen.captured->unheard_acks, unheard) << name;
+      EXPECT_EQ(seen[kAttemptsRefused], truth["attempts_refused"]) << name;
+      EXPECT_EQ(seen[kAttemptsRecovered], truth["attempts_recovered"]) << name;
+      EXPECT_EQ(seen.captured->completed, truth["ack_queued"]) << name;
+    }
+    EXPECT_EQ(ledger(kind + ".any.pcap.gz", "10.80.0.2", 80).captured->side, CaptureSide::kServer);
+  }
+}
+
 // As filters leave it: SYNs alone, what the clients sent, what the server sent.
 TEST(CaptureCorpus, AFullQueueSeenInPart) {
   const facts::Ledger syns = ledger("full-at-syn.syns.pcap", "10.77.2.2", 80);

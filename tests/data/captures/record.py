@@ -309,11 +309,42 @@ def translated(folder):
     server.close()
 
 
+@contextlib.contextmanager
+def traced(file):
+    """Writes what the kernel of the server did meanwhile with its port 80, as `acceptq trace` ($ACCEPTQ) has it."""
+    trace = subprocess.Popen([os.environ.get("ACCEPTQ", "acceptq"), "trace", "--summary", "--json", "--for",
+                              "18s", f"netns:{os.stat(f'/run/netns/{SERVER}').st_ino}"], stdout=subprocess.PIPE, text=True)
+    time.sleep(7)  # until it has attached
+    yield
+    summary = json.loads(trace.communicate()[0].splitlines()[-1])
+    ledger, = (each for each in summary["ledgers"] if each["port"] == 80 and each["counts"]["syn_received"])
+    truth = {name: count for name, count in ledger["counts"].items() if count}
+    file.write_text(json.dumps(truth, indent=1, sort_keys=True) + "\n")
+
+
+def overflow(address, port, server):
+    """Twelve clients, where four fit until the server accepts."""
+    clients = []
+    for _ in range(12):
+        clients.append(connect(port, address))
+        time.sleep(0.02)
+    time.sleep(2.3)
+    server.setblocking(False)
+    accepted = []
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        with contextlib.suppress(BlockingIOError):
+            accepted.append(server.accept()[0])
+        time.sleep(0.01)
+    for sock in clients + accepted:
+        sock.close()
+
+
 def incident(folder):
     """The same incident everywhere at once: at the client, on the router in front, whose address the
     clients know and which puts its own in place of theirs, at the server ("pod") and on all of its
     interfaces. Four connections wait where four fit, eight attempts are refused until the server
-    accepts. incident.truth.json is what the kernel did meanwhile, as `acceptq trace` ($ACCEPTQ) has it."""
+    accepts. incident.truth.json is what the kernel did meanwhile."""
     server = listener(80, 3)
     sh("nft add table ip n; nft add chain ip n p '{ type nat hook prerouting priority -100; }';"
        " nft add rule ip n p ip daddr 10.77.1.1 tcp dport 8080 dnat to 10.77.2.2:80;"
@@ -321,30 +352,42 @@ def incident(folder):
        " nft add rule ip n o ip daddr 10.77.2.2 masquerade", ROUTER)
     points = [("client", CLIENT, "eth0"), ("ingress", ROUTER, "any"), ("pod", SERVER, "eth0"),
               ("any", SERVER, "any")]
-    trace = subprocess.Popen([os.environ.get("ACCEPTQ", "acceptq"), "trace", "--summary", "--json", "--for",
-                              "18s", f"netns:{os.stat(f'/run/netns/{SERVER}').st_ino}"], stdout=subprocess.PIPE, text=True)
-    time.sleep(7)  # until it has attached
-    with captured(folder, "incident", points):
-        clients = []
-        for _ in range(12):
-            clients.append(connect(8080, "10.77.1.1"))
-            time.sleep(0.02)
-        time.sleep(2.3)
-        server.setblocking(False)
-        accepted = []
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            with contextlib.suppress(BlockingIOError):
-                accepted.append(server.accept()[0])
-            time.sleep(0.01)
-        for sock in clients + accepted:
-            sock.close()
-    summary = json.loads(trace.communicate()[0].splitlines()[-1])
-    ledger, = (each for each in summary["ledgers"] if each["port"] == 80 and each["counts"]["syn_received"])
-    truth = {name: count for name, count in ledger["counts"].items() if count}
-    (folder / "incident.truth.json").write_text(json.dumps(truth, indent=1, sort_keys=True) + "\n")
+    with traced(folder / "incident.truth.json"), captured(folder, "incident", points):
+        overflow("10.77.1.1", 8080, server)
     sh("nft delete table ip n", ROUTER)
     server.close()
+
+
+TUNNELS = {"vxlan": "id 42 dstport 8472 local 10.77.{mine}.2 remote 10.77.{its}.2 dev eth0",
+           "geneve": "id 42 remote 10.77.{its}.2",
+           "ipip": "local 10.77.{mine}.2 remote 10.77.{its}.2"}
+
+
+@contextlib.contextmanager
+def tunnel(kind):
+    """Between client and server, 10.80.0.1 and 10.80.0.2."""
+    for ns, mine, its in ((CLIENT, 1, 2), (SERVER, 2, 1)):
+        sh(f"ip link add tunnel type {kind} {TUNNELS[kind].format(mine=mine, its=its)};"
+           f" ip addr add 10.80.0.{mine}/24 dev tunnel; ip link set tunnel up", ns)
+    try:
+        yield
+    finally:
+        for ns in (CLIENT, SERVER):
+            sh("ip link del tunnel", ns)
+
+
+def tunnelled(folder):
+    """An overflow behind a tunnel: four connections wait where four fit, and eight attempts are refused until
+    the server accepts. Captured at the server: in the tunnel, outside of it, and on all interfaces, where each
+    packet is seen both ways."""
+    points = [("inside", SERVER, "tunnel"), ("outside", SERVER, "eth0"), ("any", SERVER, "any")]
+    for name in TUNNELS:
+        server = listener(80, 3)
+        with tunnel(name), traced(folder / f"{name}.truth.json"):
+            with captured(folder, name, points, "tcp or udp port 8472 or udp port 6081 or ip proto 4", snap=146):
+                overflow("10.80.0.2", 80, server)
+        sh(f"gzip -9nf {folder}/{name}.*.pcap")
+        server.close()
 
 
 def loopback(folder):
@@ -368,7 +411,7 @@ def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
     folder.mkdir(parents=True, exist_ok=True)
     scenarios = (full_at_syn, in_part, full_at_ack, filtered, closed, healthy, reset, flood, cookies, translated,
-                 incident, loopback)
+                 incident, tunnelled, loopback)
     with network():
         for scenario in scenarios:
             if sys.argv[2:] and scenario.__name__ not in sys.argv[2:]:
