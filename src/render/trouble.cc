@@ -85,7 +85,9 @@ OtherListeners other_listeners(const Report& report, const facts::Observation& o
     if (shown.contains(listener.key)) continue;
     // Of pasted text most is unknown of most.
     const bool unknown = listener.verdict == Verdict::kUnknown && !observation.imported;
-    if (all || unknown || listener.longest.value() > 0) {
+    // Nothing is known of its queue, and there is a notice about it.
+    const bool noticed = listener.captured && listener.verdict != Verdict::kHealthy;
+    if (all || unknown || noticed || listener.longest.value() > 0) {
       others.listed.push_back(i);
     } else {
       ++others.unlisted;
