@@ -20,9 +20,10 @@ constexpr std::int64_t kCalmShare = 300;
 constexpr std::int64_t kLookShare = 1000;
 constexpr std::int64_t kAlertShare = 50;
 constexpr collect::Pace kCalmSampling{250 * kNsPerMs, kLookShare};
-// By tracepoints, namespaces and their counters are met by looks: what a new one refuses before is
-// known to be missing (AQ611), and no more. With 5 s between them, a burst was.
-constexpr std::int64_t kCalmLookNs = 1 * kNsPerSecond;
+// By tracepoints, a look walks every open file of the host. A listener that begins is met without
+// one (inet_sock_set_state), and each scan has its own: those between only make the times that
+// connections wait more exact, which matters where they wait.
+constexpr std::int64_t kCalmLookNs = 30 * kNsPerSecond;
 constexpr collect::Pace kAlertSampling{50 * kNsPerMs, kAlertShare};
 // As long as `check` watches: causes need some looks at threads.
 constexpr std::int64_t kAlertIntervalNs = 2 * kNsPerSecond;
