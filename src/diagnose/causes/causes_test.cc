@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "diagnose/causes/causes_test_support.h"
+#include "diagnose/causes/wait_class.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -224,6 +225,20 @@ TEST(Causes, WhoIsAtTheOtherEnd) {
   const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
   EXPECT_TRUE(says(find(report, "AQ307"), "nginx waits for an answer of 10.0.0.3:3306: 95 %"));
   EXPECT_EQ(find(report, "AQ307")->cause->kind, CauseKind::kUpstream);
+}
+
+TEST(Causes, ASocketOfWhichNothingIsKnownIsNobodys) {
+  Wait wait = in_call("S", "recvfrom");
+  wait.target = facts::FileTarget{.type = "sockfs", .inode = 7, .path = "socket:[7]"};
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95))), Kinds{"unknown"});
+  // No connection of TCP: another server's Unix socket.
+  wait.target->path.reset();
+  Observation observation = full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95));
+  EXPECT_EQ(kinds(observation), Kinds{"upstream"});
+  EXPECT_EQ(classify(wait, observation.after.listeners[0]), WaitClass::kPeer);
+  facts::Listener unix_listener;
+  unix_listener.protocol = facts::Protocol::kUnix;
+  EXPECT_EQ(classify(wait, unix_listener), WaitClass::kOther) << "either end may be its own";
 }
 
 TEST(Causes, AServerOfThisHostAtTheOtherEndHasAName) {

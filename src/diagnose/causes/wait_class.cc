@@ -84,6 +84,12 @@ bool is_below(const Wait& wait, string_view prefix) {
 }
 
 WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& listener) {
+  // Without ends it is no connection of TCP; unless it was seen by the name of its descriptor
+  // alone, which tells nothing of it. Of a Unix socket nothing tells which end it is.
+  const bool is_unix = !socket.peer && !socket.path;
+  if (!socket.peer && (!is_unix || listener.protocol != facts::Protocol::kTcp)) {
+    return WaitClass::kOther;
+  }
   const bool is_own = listener.protocol == facts::Protocol::kTcp && socket.peer &&
                       socket.local_port == listener.port && socket.local &&
                       facts::serves_address(listener, *socket.local);
