@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,5 +23,10 @@ struct FunctionRange {
 // address is hidden (0, see kernel.kptr_restrict). Of several of one name, the first.
 [[nodiscard]] std::vector<std::optional<FunctionRange>> find_functions(
     std::string_view kallsyms, std::span<const std::string_view> names);
+
+// The names of the functions that calls return to at these addresses, as %pB gives them: of what
+// lies before an address. Empty where it is in no function, or addresses are hidden.
+[[nodiscard]] std::vector<std::string> functions_before(std::string_view kallsyms,
+                                                        std::span<const std::uint64_t> addresses);
 
 }  // namespace acceptq::collect::bpf

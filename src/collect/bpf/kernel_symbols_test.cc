@@ -40,5 +40,25 @@ TEST(FindFunctions, SurvivesWhatIsNoSymbolTable) {
   }
 }
 
+TEST(FunctionsBefore, IsWhatACallReturnsTo) {
+  constexpr std::string_view kSymbols =
+      "ffffffff81000000 T first\n"
+      "ffffffff81000000 T alias\n"
+      "ffffffff81000100 t second.cold\n"
+      "ffffffff81000200 D data\n"
+      "ffffffffc0000000 t in_module\t[nfs]\n"
+      "0000000000000000 T hidden\n"
+      "broken\n";
+  const std::array<std::uint64_t, 6> addresses = {0xffffffff81000000, 0xffffffff81000001,
+                                                  0xffffffff81000100, 0xffffffff81000101,
+                                                  0xffffffff81000210, 0xffffffffc0000010};
+  EXPECT_EQ(functions_before(kSymbols, addresses),
+            (std::vector<std::string>{"", "first", "first", "second.cold", "", "in_module"}));
+  // Far behind everything.
+  const std::array<std::uint64_t, 1> far = {0xfffffffff0000000};
+  EXPECT_EQ(functions_before(kSymbols, far), std::vector<std::string>{""});
+  EXPECT_EQ(functions_before("", far), std::vector<std::string>{""});
+}
+
 }  // namespace
 }  // namespace acceptq::collect::bpf

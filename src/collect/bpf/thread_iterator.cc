@@ -12,8 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "collect/bpf/iterator_read.h"
 #include "collect/bpf/kernel_btf.h"
+#include "collect/bpf/kernel_symbols.h"
 #include "collect/bpf/libbpf_log.h"
 #include "collect/bpf/link.h"
 #include "collect/bpf/load_failure.h"
@@ -33,10 +35,10 @@ using Skeleton = std::unique_ptr<threads, DestroySkeleton>;
 struct Ways {
   bool may_loop = true;
   bool may_read_registers = true;
+  bool may_name = true;
 };
 
-// The iterator that names addresses; null where this kernel has none. Then stacks stay empty, and
-// wait queues tell nothing but their epolls' threads.
+// The iterator that names addresses; null where this kernel has none, or refuses it.
 Link attach_namer(const threads& skeleton) {
   bpf_iter_link_info info{};
   info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton.maps.addresses));
@@ -50,8 +52,8 @@ Link attach_namer(const threads& skeleton) {
 
 class ThreadIterator::Impl {
  public:
-  Impl(Skeleton skeleton, Link link)
-      : skeleton_(std::move(skeleton)), link_(std::move(link)), namer_(attach_namer(*skeleton_)) {}
+  Impl(Skeleton skeleton, Link link, Link namer)
+      : skeleton_(std::move(skeleton)), link_(std::move(link)), namer_(std::move(namer)) {}
 
   // Returns 0 with `impl` set, or libbpf's error as a positive errno.
   static int load(Ways ways, std::unique_ptr<Impl>& impl) {
@@ -68,10 +70,12 @@ class ThreadIterator::Impl {
     bpf_program* const without = skeleton->progs.look_at_threads;
     bpf_program__set_autoload(with_queues, ways.may_loop);
     bpf_program__set_autoload(without, !ways.may_loop);
+    bpf_program__set_autoload(skeleton->progs.name_addresses, ways.may_name);
     if (const int err = threads__load(skeleton.get()); err != 0) return -err;
     Link link(bpf_program__attach_iter(ways.may_loop ? with_queues : without, nullptr));
     if (!link) return errno;
-    impl = std::make_unique<Impl>(std::move(skeleton), std::move(link));
+    Link namer = ways.may_name ? attach_namer(*skeleton) : Link();
+    impl = std::make_unique<Impl>(std::move(skeleton), std::move(link), std::move(namer));
     return 0;
   }
 
@@ -90,7 +94,11 @@ class ThreadIterator::Impl {
   // Asks the kernel once for each address. An address means the same as long as the kernel runs,
   // but for modules that come and go.
   void name(std::span<const std::uint64_t> addresses, AddressNames& names) {
-    for (; namer_ && !addresses.empty();) {
+    if (!namer_) {
+      name_by_kallsyms(addresses, names);
+      return;
+    }
+    while (!addresses.empty()) {
       const auto some = addresses.first(std::min<std::size_t>(addresses.size(), AQ_ADDRESSES));
       for (__u32 i = 0; i < AQ_ADDRESSES; ++i) {
         const std::uint64_t address = i < some.size() ? some[i] : 0;
@@ -106,6 +114,15 @@ class ThreadIterator::Impl {
   }
 
  private:
+  // Ten megabytes, for the few dozen addresses that are new. Where it hides them stacks stay empty,
+  // and wait queues tell nothing but their epolls' threads.
+  static void name_by_kallsyms(std::span<const std::uint64_t> addresses, AddressNames& names) {
+    if (addresses.empty()) return;
+    const Result<std::string> kallsyms = read_file("/proc/kallsyms");
+    const std::vector<std::string> found = functions_before(kallsyms.value_or(""), addresses);
+    for (std::size_t i = 0; i < addresses.size(); ++i) names.try_emplace(addresses[i], found[i]);
+  }
+
   Status pass(std::span<const WatchedProcess> watched, std::size_t most_threads) {
     auto& state = *skeleton_->bss;
     state.unreadable = 0;
@@ -202,13 +219,23 @@ ThreadIterator::~ThreadIterator() = default;
 Result<ThreadIterator> ThreadIterator::Create() {
   const LibbpfLog log;
   std::unique_ptr<Impl> impl;
-  int err = Impl::load({}, impl);
+  Ways ways;
+  int err = Impl::load(ways, impl);
+  // Seen where iterators over tasks are allowed, and those over maps are not.
+  if (err == EPERM) {
+    ways.may_name = false;
+    err = Impl::load(ways, impl);
+  }
   const auto refused_by_verifier = [&] { return err == EINVAL || err == EACCES; };
   // What is wanting: registers before 5.15, loops before 5.13. Other refusals come from before the
   // verifier.
-  if (refused_by_verifier()) err = Impl::load({.may_read_registers = false}, impl);
   if (refused_by_verifier()) {
-    err = Impl::load({.may_loop = false, .may_read_registers = false}, impl);
+    ways.may_read_registers = false;
+    err = Impl::load(ways, impl);
+  }
+  if (refused_by_verifier()) {
+    ways.may_loop = false;
+    err = Impl::load(ways, impl);
   }
   if (err != 0) {
     const Btf types = kernel_btf();
