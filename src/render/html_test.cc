@@ -57,7 +57,8 @@ TEST(HtmlFlow, DrawsNothingOfNothing) {
   const std::string picture = html_flow({}, "p1");
   EXPECT_EQ(picture.find("class=\"stream\""), std::string::npos);
   EXPECT_EQ(picture.find("nan"), std::string::npos);
-  EXPECT_NE(picture.find("Packets, from SYN to accept(): not known how many SYNs received"), std::string::npos);
+  EXPECT_NE(picture.find("Packets, from SYN to accept(): not known how many SYNs received"),
+            std::string::npos);
 }
 
 TEST(HtmlTimeline, ReachesFromTheFirstLookToTheLast) {
