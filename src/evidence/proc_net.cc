@@ -13,7 +13,8 @@
 namespace acceptq::evidence {
 namespace {
 
-constexpr std::string_view kListen = "0A";  // TCP_LISTEN
+constexpr std::string_view kListen = "0A";   // TCP_LISTEN
+constexpr std::string_view kRequest = "03";  // TCP_SYN_RECV
 
 tl::unexpected<Error> malformed(const char* file, int line) {
   return fail(ErrorCode::kMalformed,
@@ -91,6 +92,15 @@ Result<std::optional<facts::Listener>> parse_proc_net_tcp_line(std::string_view 
   listener.inode = SocketInode(*inode);
   listener.accept_queue_len = QueueLength(*length);
   return std::optional(std::move(listener));
+}
+
+std::optional<std::pair<facts::IpAddress, std::uint16_t>> parse_proc_net_request(
+    std::string_view text) {
+  const std::vector<std::string_view> fields = split_blank(text);
+  if (fields.size() < 10 || fields[3] != kRequest) return std::nullopt;
+  const std::optional<Endpoint> local = parse_endpoint(fields[1]);
+  if (!local) return std::nullopt;
+  return std::pair(local->address, local->port);
 }
 
 Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text) {

@@ -3,8 +3,10 @@
 // no cookie (net/ipv4/tcp_ipv4.c, get_tcp4_sock; net/unix/af_unix.c, unix_seq_show). Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -25,6 +27,11 @@ struct ProcNetFile {
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_tcp(std::string_view text);
 // One line of it, below the head; empty for a socket that does not listen.
 [[nodiscard]] Result<std::optional<facts::Listener>> parse_proc_net_tcp_line(std::string_view text);
+// The local address and port of a handshake that is not complete; nothing for any other line. Those
+// of IPv4 are in `tcp`, also where a listener of IPv6 has them (net/ipv4/tcp_ipv4.c, get_openreq4;
+// from 4.4 on such requests are among the sockets).
+[[nodiscard]] std::optional<std::pair<facts::IpAddress, std::uint16_t>> parse_proc_net_request(
+    std::string_view text);
 [[nodiscard]] Result<std::vector<facts::Listener>> parse_proc_net_unix(std::string_view text);
 
 inline constexpr ProcNetFile kProcNetTcp{"tcp", "TCP listeners", "limits and drops",

@@ -33,7 +33,10 @@ bool prints_all(std::string_view command) {
 
 void SynQueues::put(std::string_view command, ListenerTable& table) const {
   const bool complete = command.empty() ? table.has_head && others_ : prints_all(command);
-  if (!complete) return;
+  if (complete) put_all(table);
+}
+
+void SynQueues::put_all(ListenerTable& table) const {
   std::map<Endpoint, std::vector<facts::Listener*>> listeners;
   for (ListenerRow& row : table.rows) {
     if (row.listener.protocol != facts::Protocol::kTcp) continue;

@@ -24,6 +24,8 @@ class SynQueues {
   // Gives each listener the number of its requests, if `command` (empty: not known) printed sockets
   // in every state. Of a group of SO_REUSEPORT it is not told whose they are.
   void put(std::string_view command, ListenerTable& table) const;
+  // The same of a table of every socket.
+  void put_all(ListenerTable& table) const;
 
  private:
   std::map<std::pair<facts::IpAddress, std::uint16_t>, std::uint32_t> requests_;

@@ -46,6 +46,32 @@ TEST(SynQueues, OfNetstatInEveryLanguage) {
   }
 }
 
+TEST(SynQueues, OfProcNetTcp) {
+  const std::string file =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+      "inode\n"
+      "   0: 00000000:0050 00000000:0000 0A 00000000:00000081 00:00000000 00000000     0        0 "
+      "17 "
+      "1 0000000000000000 100 0 0 10 0\n"
+      "   1: 0500000A:0050 0900000A:0FA1 03 00000000:00000000 01:00000063 00000000     0        0 "
+      "0 "
+      "0 0000000000000000\n"
+      "   2: 0500000A:0050 0900000A:0FA2 01 00000000:00000000 00:00000000 00000000     0        0 "
+      "18 "
+      "1 0000000000000000 20 4 30 10 -1\n";
+  EXPECT_EQ(length_at("$ cat /proc/net/tcp\n" + file, "0.0.0.0:80"), 1U);
+  EXPECT_EQ(length_at(file, "0.0.0.0:80"), 1U);
+  EXPECT_EQ(length_at("$ cat /proc/net/tcp | head -3\n" + file, "0.0.0.0:80"), std::nullopt);
+  // Of a listener of IPv6 those of IPv4 are elsewhere.
+  const std::string six =
+      "  sl  local_address                         remote_address                        st "
+      "tx_queue "
+      "rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+      "   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A "
+      "00000000:00000000 00:00000000 00000000     0        0 17 1 0000000000000000 100 0 0 10 0\n";
+  EXPECT_EQ(length_at("$ cat /proc/net/tcp6\n" + six, "[::]:80"), std::nullopt);
+}
+
 TEST(SynQueues, AreNotKnownWhereOnlySomeStatesAreListed) {
   const std::string listeners = std::string(kHead) + "LISTEN 0 128 0.0.0.0:80 0.0.0.0:*\n";
   EXPECT_EQ(length_at(listeners, "0.0.0.0:80"), std::nullopt);
