@@ -127,6 +127,22 @@ std::string numbers(const TermStyle& style, const facts::Observation& observatio
   return text;
 }
 
+// Where its own refusals are not counted, those that its finding (AQ101) goes by: of its namespace.
+std::string refused_around(const facts::Observation& observation, const facts::Listener& listener,
+                           const std::vector<const Finding*>& findings) {
+  for (const Finding* finding : findings) {
+    if (finding->id != "AQ101") continue;
+    const auto drops =
+        std::ranges::find(finding->evidence, "TcpExtListenDrops", &diagnose::Evidence::name);
+    if (drops == finding->evidence.end() || drops->delta.value_or(0) <= 0) continue;
+    const auto packets = static_cast<std::uint64_t>(*drops->delta);
+    const auto seconds = facts::seconds_of(observation, listener.netns);
+    return counted(packets, "packet", "packets") + " in its network namespace " +
+           (seconds ? fmt::format("in {:.1f} s", *seconds) : "between the two samples");
+  }
+  return "";
+}
+
 // The same in fewer lines. Handshakes under way matter where a finding is about them.
 std::string short_numbers(const TermStyle& style, const facts::Observation& observation,
                           const facts::Listener& listener, const ListenerReport& report,
@@ -143,6 +159,7 @@ std::string short_numbers(const TermStyle& style, const facts::Observation& obse
   if (const std::string clients = clients_text(report); !refused.empty() && !clients.empty()) {
     refused += "; " + clients;
   }
+  if (!report.refused.total) refused = refused_around(observation, listener, findings);
   text += row(style, "refused", refused);
   text += row(style, "unanswered", unanswered_text(report));
   text += row(style, "packets", captured_text(report));
