@@ -384,6 +384,18 @@ TEST(Mutations, OfTheWholeSayTheSame) {
   }
 }
 
+TEST(Counters, ColumnsThatAwkPickedAreRead) {
+  const Observation observation = import_one(
+      std::string("$ ss -lnt\n") + kSs +
+      "$ awk '/TcpExt/ {print $21,$22}' /proc/net/netstat\nListenOverflows ListenDrops\n99 107\n");
+  EXPECT_EQ(counter(observation.after, "TcpExtListenOverflows"), 99U);
+  EXPECT_EQ(counter(observation.after, "TcpExtListenDrops"), 107U);
+  EXPECT_TRUE(reasons(observation, "AQ621").empty());
+  // A sentence about them is none.
+  EXPECT_FALSE(counter(import_one(std::string(kSs) + "ListenOverflows grew\n1 2\n").after,
+                       "TcpExtListenOverflows"));
+}
+
 // A diff of it is to be applied to the files as they are.
 TEST(Configs, AreAsTheServerHasThem) {
   const std::string dump = "$ ss -lnt\r\n" + std::string(kSs) +

@@ -1,6 +1,7 @@
 // /proc/net/netstat and /proc/net/snmp: pairs of lines, names then values, each behind the name of
-// its group.
+// its group; or columns that somebody picked of it.
 #include <algorithm>
+#include <cctype>
 
 #include "base/text.h"
 #include "import/readers.h"
@@ -14,9 +15,35 @@ bool is_group(std::string_view word) {
          word == "MPTcpExt:";
 }
 
+// Columns that awk printed of TcpExt, names above values: "ListenOverflows ListenDrops".
+Reading read_columns(Lines lines) {
+  if (lines.size() < 2) return {};
+  const std::vector<std::string_view> names = split_blank(lines[0].text);
+  const std::vector<std::string_view> values = split_blank(lines[1].text);
+  const auto is_name = [](std::string_view word) {
+    return std::isupper(static_cast<unsigned char>(word[0])) != 0 &&
+           std::ranges::all_of(word,
+                               [](unsigned char c) { return std::isalnum(c) != 0 && c < 0x80; });
+  };
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  const bool is_head = (has("ListenOverflows") || has("ListenDrops")) &&
+                       names.size() == values.size() && std::ranges::all_of(names, is_name);
+  if (!is_head) return {};
+  CounterSample sample{.form = "/proc/net"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto value = parse_int<std::uint64_t>(values[i]);
+    if (!value) return {};
+    sample.counters.emplace_back("TcpExt" + std::string(names[i]), *value);
+  }
+  return {.used = 2, .piece = std::move(sample)};
+}
+
 }  // namespace
 
 Reading read_proc_counters(Lines lines, const Typed& /*typed*/) {
+  if (Reading columns = read_columns(lines); columns.used > 0) return columns;
   Reading reading;
   CounterSample sample{.form = "/proc/net"};
   std::vector<std::string_view> groups;
