@@ -76,8 +76,14 @@ TEST(CpuGroups, OfAProcessThatIsHeldBack) {
     ASSERT_TRUE(inner.made());
     ASSERT_TRUE(inner.take(child.pid()));
     const std::vector<CpuGroupReading> earlier = held_back.cpu_groups(Pid(child.pid()));
-    rest();
-    const auto groups = cpu_groups_between(earlier, held_back.cpu_groups(Pid(child.pid())));
+    std::vector<facts::CpuGroup> groups;
+    // On a busy machine it takes a while until it has used up what it may.
+    constexpr int kMostRests = 100;
+    for (int i = 0; i < kMostRests; ++i) {
+      rest();
+      groups = cpu_groups_between(earlier, held_back.cpu_groups(Pid(child.pid())));
+      if (!groups.empty() && groups.front().throttled_ns.value_or(0) > 10'000'000U) break;
+    }
     ASSERT_FALSE(groups.empty());
     const facts::CpuGroup& group = groups.front();
     EXPECT_THAT(group.path, testing::EndsWith("/" + outer.name()));
