@@ -310,8 +310,7 @@ std::string why_cookies(const ListenerState& state) {
   if (state.report.captured->no_cookies > 0) {
     return fmt::format(
         "its SYN queue was full, as {} got an ordinary answer, which net.ipv4.tcp_syncookies 2 "
-        "does "
-        "not give",
+        "does not give",
         counted(state.report.captured->no_cookies, "other", "others"));
   }
   return "its SYN queue was full, or net.ipv4.tcp_syncookies is 2, or something in "

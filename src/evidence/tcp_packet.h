@@ -49,9 +49,8 @@ struct IpPayload {
 [[nodiscard]] std::optional<IpPayload> ip_payload(std::span<const std::uint8_t> bytes);
 
 // An IPv4 or IPv6 packet, from its first byte on; at_ns and direction stay as they are by default.
-// `bytes` may end behind the TCP header's first 20 bytes; then its options are not
-// known. Nothing for what is no TCP packet, a
-// fragment, cut shorter, or lies about its lengths.
+// `bytes` may end behind the TCP header's first 20 bytes; then its options are not known. Nothing
+// for what is no TCP packet, a fragment, cut shorter, or lies about its lengths.
 [[nodiscard]] std::optional<TcpPacket> parse_packet(std::span<const std::uint8_t> bytes);
 
 // How much of `bytes` are headers of IP and TCP with their options, and how long the packet was.
