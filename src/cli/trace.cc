@@ -156,7 +156,8 @@ class Trace {
         {"accept() calls whose listener could not be told", lost.accepts},
         {"SYNs whose listener could not be told", lost.packets},
         {"kinds of SYNs dropped before a listener that were forgotten", lost.dead_syns},
-        {"refused packets that the kernel counted and tracing did not see", lost.refusals}};
+        {"refused packets that the kernel counted and tracing did not see", lost.refusals},
+        {"events not looked at: they interrupted the look at another", lost.runs}};
     const facts::Snapshot known = with_the_gone(std::move(*after));
     return finish(command_.json ? render::trace_summary_json(summary, known)
                                 : render::trace_summary_text(style_, summary, known),

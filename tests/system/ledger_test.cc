@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "ledger_fixture.h"
@@ -229,7 +230,7 @@ TEST_P(LedgerTest, AClosedListenerKeepsItsBooks) {
 // was full, too, is read after the kernel has looked. Tracepoints go by the kernel's own counters.
 TEST_P(LedgerTest, BooksBalanceAfterChurnOnSeveralCpus) {
   forget_other_tracers(std::get<0>(GetParam()));
-  const std::uint64_t unseen_before = tracer_->losses().refusals;
+  const collect::bpf::TraceLosses before = tracer_->losses();
   const UniqueFd listener = listen();
   const std::string address = version_ == IpVersion::kV4 ? "127.0.0.1" : "::1";
   std::atomic<bool> stop = false;
@@ -267,15 +268,19 @@ TEST_P(LedgerTest, BooksBalanceAfterChurnOnSeveralCpus) {
   EXPECT_TRUE(eventually([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
     taken += static_cast<std::uint64_t>(accept_all(listener));
-    seen = ledger();
+    const Ledger last = std::exchange(seen, ledger());
     counters = counters_of(ns_);
-    return ledger() == seen && (by_kprobes() || seen[kAckQueued] == taken);
+    return seen == last;
   }));
+  // The kernel skips a program that would interrupt itself: an insertion while the end of another
+  // connection is told, say.
+  const std::uint64_t skipped = tracer_->losses().runs - before.runs;
   for (const auto& [name, packets] : listenpath::attributed_counters(seen)) {
     const bool racy = !by_tracepoints() && name == "TcpExtTCPReqQFullDoCookies";
     const double kernel = static_cast<double>(counters.at(name));
     // Where these programs interrupt themselves, a refusal is counted as nobody's.
-    const std::uint64_t unseen = by_tracepoints() ? tracer_->losses().refusals - unseen_before : 0;
+    const std::uint64_t unseen =
+        by_tracepoints() ? tracer_->losses().refusals - before.refusals + skipped : 0;
     EXPECT_NEAR(static_cast<double>(packets), kernel,
                 racy ? 2 + kernel / 10 : missed(kernel) + static_cast<double>(unseen))
         << name;
@@ -284,8 +289,9 @@ TEST_P(LedgerTest, BooksBalanceAfterChurnOnSeveralCpus) {
     }
   }
   if (by_kprobes()) return;
-  EXPECT_EQ(seen[kAccepted], taken);
-  EXPECT_EQ(seen[kAckQueued], taken);
+  EXPECT_LE(*seen[kAckQueued], taken);
+  EXPECT_GE(*seen[kAckQueued] + skipped, taken);
+  EXPECT_EQ(seen[kAccepted], seen[kAckQueued]);
   if (by_tracepoints()) return;
   EXPECT_EQ(seen[kAcceptedUntimed], 0U);
   EXPECT_EQ(*seen[kSynReceived], *seen[kSynQueued] + *seen[kSynCookie] + *seen[kSynLostRace] +

@@ -189,7 +189,8 @@ class HandshakeTracer::Impl {
                        .suppressed = lost[AQ_SUPPRESSED],
                        .accepts = lost[AQ_LOST_ACCEPTS],
                        .packets = lost[AQ_LOST_PACKETS],
-                       .refusals = lost[AQ_LOST_REFUSALS]};
+                       .refusals = lost[AQ_LOST_REFUSALS],
+                       .runs = programs_->missed_runs()};
     losses.listeners += let_go_;
     // An LRU map forgets silently: what was put in, was not taken out and is not there. It goes on
     // changing: what is put in or taken out during the walk must not look forgotten.
@@ -328,6 +329,18 @@ void make_room(const TraceOptions& options, const btf* types, bpf_map& ledgers, 
   bpf_map__set_max_entries(&ledgers, options.most_listeners == 0 ? most : options.most_listeners);
   const auto chosen = static_cast<__u32>(options.selected.size());
   bpf_map__set_max_entries(&selected, std::max<__u32>(chosen, 1));
+}
+
+std::uint64_t LedgerPrograms::missed_runs() const {
+  std::uint64_t runs = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object()) {
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof info;
+    const int fd = bpf_program__fd(program);
+    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) runs += info.recursion_misses;
+  }
+  return runs;
 }
 
 int LedgerPrograms::attach_all() {

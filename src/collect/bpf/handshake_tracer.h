@@ -29,6 +29,9 @@ struct TraceLosses {
   std::uint64_t packets = 0;     // packets whose listener could not be told
   std::uint64_t dead_syns = 0;   // kinds of SYNs (port, reason) that were forgotten
   std::uint64_t refusals = 0;    // refusals of which only the kernel's counters tell
+  // Runs that did not happen: a program is not run while it runs on the same CPU already. What they
+  // would have seen, perhaps nothing of interest, is in no ledger. Told from Linux 5.12 on.
+  std::uint64_t runs = 0;
 };
 
 // How one function is hooked, or one tracepoint.

@@ -29,6 +29,9 @@ class LedgerPrograms {
   [[nodiscard]] virtual facts::Source source() const = 0;
   // Brings the ledgers up to date where that takes more than the packets that come.
   [[nodiscard]] virtual Status look() = 0;
+  // Runs that the kernel did not make since the programs were loaded: recursion_misses of struct
+  // bpf_prog_info, which bpf_prog_inc_misses_counter() counts (from 5.12 on).
+  [[nodiscard]] std::uint64_t missed_runs() const;
   // Takes out of a ledger what these programs do not count.
   virtual void leave_out_unknown(facts::Ledger& ledger) const = 0;
 
