@@ -26,13 +26,17 @@ void take_over_backlogs(facts::Observation& observation) {
 
 // Listeners that were closed meanwhile with refused packets stay in it, as they were.
 void keep_the_closed(const facts::Snapshot& known, facts::Observation& observation) {
+  const auto is_missed = [](const facts::Ledger& ledger) {
+    return ledger.closed_at_ns && facts::refused_packets(ledger) > 0;
+  };
+  if (std::ranges::none_of(observation.ledgers, is_missed)) return;
   facts::Snapshot& after = observation.after;
   const facts::SocketIndex there(after.listeners);
   const facts::ListenersByPort by_port(known);
   std::set<const facts::Listener*> missed;  // one may have several ledgers
   std::vector<facts::Listener> kept;
   for (const facts::Ledger& ledger : observation.ledgers) {
-    if (!ledger.closed_at_ns || facts::refused_packets(ledger) == 0) continue;
+    if (!is_missed(ledger)) continue;
     const facts::Listener* listener = by_port.find(ledger);
     if (listener == nullptr || there.find(*listener) != nullptr) continue;
     if (!missed.insert(listener).second) continue;
@@ -130,6 +134,8 @@ void HandshakeSampler::before_counters(Mark mark) {
 }
 
 void HandshakeSampler::after_counters(Mark mark) {
+  // Where there is no gap, the next observation begins with what this one ends with.
+  if (!has_gap_ && !books_[mark].before.ledgers.empty()) return;
   Base& base = books_[mark].base;
   base.books = handshakes_.books();
   base.at_ns = source_.now_ns();

@@ -10,18 +10,25 @@ namespace acceptq::collect {
 
 namespace {
 
-void take_cookies(const std::vector<facts::Listener>& known,
-                  std::vector<facts::Listener>& listeners) {
+bool has_no_cookie(const facts::Listener& listener) { return listener.cookie.value() == 0; }
+
+void take_cookies(const std::vector<facts::Listener>& known, facts::Snapshot& snapshot) {
+  if (std::ranges::none_of(snapshot.listeners, has_no_cookie)) return;
   const facts::SocketIndex index(known);
-  for (facts::Listener& listener : listeners) {
-    if (listener.cookie.value() != 0) continue;
+  for (facts::Listener& listener : snapshot.listeners) {
+    if (!has_no_cookie(listener)) continue;
     if (const facts::Listener* same = index.find(listener)) listener.cookie = same->cookie;
   }
+  facts::normalize(snapshot);
 }
 
 // What was sampled before a socket had its cookie, under the key that it has now.
 void rename_samples(const std::vector<facts::Listener>& listeners,
                     std::map<std::string, facts::QueueSamples>& samples) {
+  const auto is_nameless = [](const auto& entry) {
+    return entry.first.find("#i") != std::string::npos;
+  };
+  if (std::ranges::none_of(samples, is_nameless)) return;
   for (facts::Listener nameless : listeners) {
     if (nameless.cookie.value() == 0 || nameless.inode.value() == 0) continue;
     const std::string key = facts::listener_key(nameless);
@@ -56,7 +63,7 @@ void add_sample(const facts::Listener& listener,
 }
 
 void complete(facts::Snapshot& before, facts::Snapshot complete) {
-  take_cookies(complete.listeners, before.listeners);
+  take_cookies(complete.listeners, before);
   std::ranges::move(complete.listeners, std::back_inserter(before.listeners));
   std::ranges::move(complete.processes, std::back_inserter(before.processes));
   for (facts::Namespace& ns : complete.namespaces) {
@@ -91,10 +98,8 @@ void carry_over(const facts::Snapshot& before, facts::Snapshot& after) {
 }
 
 void agree_on_cookies(facts::Observation& observation) {
-  take_cookies(observation.after.listeners, observation.before.listeners);
-  take_cookies(observation.before.listeners, observation.after.listeners);
-  facts::normalize(observation.before);
-  facts::normalize(observation.after);
+  take_cookies(observation.after.listeners, observation.before);
+  take_cookies(observation.before.listeners, observation.after);
   rename_samples(observation.after.listeners, observation.samples);
 }
 

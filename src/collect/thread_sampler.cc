@@ -71,11 +71,10 @@ facts::AcceptEvidence take_evidence(ThreadLooks& threads, AcceptThreads& seen) {
   return evidence;
 }
 
-// The same socket in a snapshot. Of those that are there, the text of a key is made for few.
+// The same socket in a snapshot.
 const facts::Listener* find(const facts::Snapshot& snapshot, const facts::Listener& wanted) {
   const auto found = std::ranges::find_if(snapshot.listeners, [&](const auto& listener) {
-    return listener.netns == wanted.netns && listener.port == wanted.port &&
-           facts::listener_key(listener) == facts::listener_key(wanted);
+    return facts::has_same_key(listener, wanted);
   });
   return found != snapshot.listeners.end() ? &*found : nullptr;
 }

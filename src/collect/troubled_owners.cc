@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "collect/attended.h"
@@ -15,27 +16,40 @@
 namespace acceptq::collect {
 namespace {
 
-bool in_trouble(const facts::Observation& observation, const facts::SocketIndex& earlier,
-                const facts::Listener& listener) {
-  facts::Listener longest = listener;
-  const auto samples = observation.samples.find(facts::listener_key(listener));
-  if (samples != observation.samples.end()) {
-    longest.accept_queue_len = std::max(listener.accept_queue_len, samples->second.longest);
+class Trouble {
+ public:
+  explicit Trouble(const facts::Observation& observation) : earlier_(observation.before.listeners) {
+    for (const auto& [key, queue] : observation.samples) {
+      if (queue.longest.value() > 0) longest_.emplace(key, queue.longest);
+    }
   }
-  if (is_filling(longest)) return true;
-  const facts::Listener* before = earlier.find(listener);
-  return before != nullptr && before->drops != listener.drops;
-}
+
+  [[nodiscard]] bool is_in(const facts::Listener& listener) const {
+    if (is_filling(listener)) return true;
+    const facts::Listener* before = earlier_.find(listener);
+    if (before != nullptr && before->drops != listener.drops) return true;
+    if (longest_.empty()) return false;
+    const auto sampled = longest_.find(facts::listener_key(listener));
+    if (sampled == longest_.end()) return false;
+    facts::Listener longest = listener;
+    longest.accept_queue_len = sampled->second;
+    return is_filling(longest);
+  }
+
+ private:
+  facts::SocketIndex earlier_;
+  std::map<std::string_view, QueueLength> longest_;  // of queues that were not always empty
+};
 
 }  // namespace
 
 std::vector<Pid> troubled_owners(const facts::Observation& observation) {
   constexpr std::size_t kOfOneListener = 8;
   constexpr std::size_t kInAll = 64;
-  const facts::SocketIndex earlier(observation.before.listeners);
+  const Trouble trouble(observation);
   std::set<Pid> pids;
   for (const facts::Listener& listener : observation.after.listeners) {
-    if (!in_trouble(observation, earlier, listener)) continue;
+    if (!trouble.is_in(listener)) continue;
     std::set<Pid> own;
     for (const facts::OwnerRef& owner : listener.owners) {
       if (own.size() < kOfOneListener) own.insert(owner.pid);

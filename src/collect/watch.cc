@@ -126,14 +126,10 @@ facts::Observation Watch::put_together(Mark from, Use use_of_from, Mark to, Endi
   observation.after = ending == Ending::kEnds ? std::move(*marks_.at(to)) : *marks_.at(to);
   const facts::Snapshot& first = *marks_.at(kFirst);
   carry_over(first, observation.after);
-  facts::normalize(observation.after);
   // What the first carries over to others is needed again, unless all ends.
   const bool is_moved = use_of_from == Use::kLast && (from != kFirst || ending == Ending::kEnds);
   observation.before = is_moved ? std::move(*marks_.at(from)) : *marks_.at(from);
-  if (from != kFirst) {
-    carry_over(first, observation.before);
-    facts::normalize(observation.before);
-  }
+  if (from != kFirst) carry_over(first, observation.before);
   for (Sampler* sampler : samplers_) sampler->put(from, to, observation);
   agree_on_cookies(observation);
   source_.describe_troubled(observation, ending == Ending::kEnds);

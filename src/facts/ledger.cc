@@ -4,6 +4,7 @@
 #include <cmath>
 #include <initializer_list>
 #include <map>
+#include <span>
 #include <tuple>
 
 #include "facts/snapshot.h"
@@ -72,8 +73,12 @@ std::vector<const Listener*> listeners_at(const Snapshot& snapshot, NetnsId netn
   return listeners;
 }
 
+std::pair<NetnsId, std::uint16_t> place_of(const Listener* listener) {
+  return {listener->netns, listener->port};
+}
+
 // Of those at its namespace and port, the one that is meant.
-const Listener* choose(const std::vector<const Listener*>& listeners, SocketCookie cookie,
+const Listener* choose(std::span<const Listener* const> listeners, SocketCookie cookie,
                        const IpAddress& address) {
   const Listener* found = nullptr;
   bool is_ambiguous = false;
@@ -159,15 +164,16 @@ const Listener* find_listener(const Snapshot& snapshot, const Ledger& ledger) {
 
 ListenersByPort::ListenersByPort(const Snapshot& snapshot) : snapshot_(snapshot) {
   for (const Listener& listener : snapshot.listeners) {
-    if (listener.protocol != Protocol::kTcp) continue;
-    by_port_[{listener.netns, listener.port}].push_back(&listener);
+    if (listener.protocol == Protocol::kTcp) by_port_.push_back(&listener);
   }
+  std::ranges::stable_sort(by_port_, {}, place_of);
 }
 
 const Listener* ListenersByPort::find(const Ledger& ledger) const {
   if (is_of_another_namespace(snapshot_, ledger)) return nullptr;
-  const auto here = by_port_.find({ledger.netns, ledger.port});
-  return here != by_port_.end() ? choose(here->second, ledger.cookie, ledger.address) : nullptr;
+  const auto here =
+      std::ranges::equal_range(by_port_, std::pair(ledger.netns, ledger.port), {}, place_of);
+  return choose({here.begin(), here.end()}, ledger.cookie, ledger.address);
 }
 
 std::string_view stage_name(Stage stage) {

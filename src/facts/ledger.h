@@ -226,7 +226,7 @@ class ListenersByPort {
 
  private:
   const Snapshot& snapshot_;
-  std::map<std::pair<NetnsId, std::uint16_t>, std::vector<const Listener*>> by_port_;
+  std::vector<const Listener*> by_port_;  // TCP, by namespace and port
 };
 
 // "syn", "ack", "cookie_ack".

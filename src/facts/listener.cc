@@ -2,12 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
+
 namespace acceptq::facts {
 namespace {
 
 std::string bracketed(const Listener& listener) {
-  const std::string address = listener.address.to_string();
+  std::string address = listener.address.to_string();
   return listener.address.is_v6() ? "[" + address + "]" : address;
+}
+
+// Keys are made by the thousand, for each scan: without a format to be read.
+void append(std::uint64_t number, std::string& text, int base = 10) {
+  std::array<char, 20> digits{};  // of 2^64 - 1
+  char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number, base).ptr;
+  text.append(digits.data(), end);
 }
 
 std::string device_suffix(const Listener& listener) {
@@ -17,25 +27,48 @@ std::string device_suffix(const Listener& listener) {
 }
 
 // "4026532567", "pasted1".
-std::string namespace_part(const Listener& listener) {
-  return fmt::format("{}{}", listener.pasted_at.empty() ? "" : "pasted", listener.netns.value());
+void append_namespace(const Listener& listener, std::string& text) {
+  if (!listener.pasted_at.empty()) text += "pasted";
+  append(listener.netns.value(), text);
 }
 
-std::string socket_part(const Listener& listener) {
-  if (listener.cookie.value() != 0) return fmt::format("{:x}", listener.cookie.value());
-  if (listener.inode.value() == 0 && !listener.pasted_at.empty()) return listener.pasted_at;
-  return fmt::format("i{}", listener.inode.value());
+void append_socket(const Listener& listener, std::string& text) {
+  if (listener.cookie.value() != 0) {
+    append(listener.cookie.value(), text, 16);
+  } else if (listener.inode.value() == 0 && !listener.pasted_at.empty()) {
+    text += listener.pasted_at;
+  } else {
+    text += 'i';
+    append(listener.inode.value(), text);
+  }
 }
 
 }  // namespace
 
 std::string listener_key(const Listener& listener) {
-  if (listener.protocol == Protocol::kUnix) {
-    return fmt::format("unix:{}:{}#{}", namespace_part(listener), listener.path,
-                       socket_part(listener));
+  const bool is_unix = listener.protocol == Protocol::kUnix;
+  std::string key = is_unix ? "unix:" : "tcp:";
+  append_namespace(listener, key);
+  key += ':';
+  if (is_unix) {
+    key += listener.path;
+  } else {
+    key += bracketed(listener);
+    key += ':';
+    append(listener.port, key);
   }
-  return fmt::format("tcp:{}:{}:{}#{}", namespace_part(listener), bracketed(listener),
-                     listener.port, socket_part(listener));
+  key += '#';
+  append_socket(listener, key);
+  return key;
+}
+
+bool has_same_key(const Listener& a, const Listener& b) {
+  if (a.protocol != b.protocol || a.netns != b.netns || a.cookie != b.cookie) return false;
+  if (a.pasted_at.empty() != b.pasted_at.empty()) return false;
+  const bool is_same_end =
+      a.protocol == Protocol::kUnix ? a.path == b.path : a.port == b.port && a.address == b.address;
+  if (!is_same_end || a.cookie.value() != 0) return is_same_end;
+  return a.inode == b.inode && (a.inode.value() != 0 || a.pasted_at == b.pasted_at);
 }
 
 std::string listener_endpoint(const Listener& listener) {
@@ -51,8 +84,9 @@ bool serves_address(const Listener& listener, const IpAddress& address) {
 
 std::string reuseport_key(const Listener& listener) {
   if (listener.protocol == Protocol::kUnix) return "";
-  return fmt::format("tcp:{}:{}{}:{}", namespace_part(listener), bracketed(listener),
-                     device_suffix(listener), listener.port);
+  std::string key = "tcp:";
+  append_namespace(listener, key);
+  return key + fmt::format(":{}{}:{}", bracketed(listener), device_suffix(listener), listener.port);
 }
 
 std::uint64_t accept_queue_capacity(QueueLimit limit) { return std::uint64_t{limit.value()} + 1; }

@@ -89,6 +89,8 @@ struct Listener {
 // two. Of a pasted one NETNS is "pastedN", and where neither cookie nor inode are known, the place
 // at which it was read stands for them.
 [[nodiscard]] std::string listener_key(const Listener& listener);
+// Whether two keys would be equal, without making them.
+[[nodiscard]] bool has_same_key(const Listener& a, const Listener& b);
 
 // "0.0.0.0:80", "[::1]:443", "unix:/run/x.sock"; with "%eth0" behind the address where it is bound
 // to a device.

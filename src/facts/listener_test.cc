@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <vector>
+
 namespace acceptq::facts {
 namespace {
 
@@ -24,6 +29,31 @@ TEST(ListenerKey, NamesNamespaceAddressPortAndSocket) {
   unix_listener.path = "/run/php-fpm.sock";
   unix_listener.inode = SocketInode(7);
   EXPECT_EQ(listener_key(unix_listener), "unix:1:/run/php-fpm.sock#i7");
+}
+
+TEST(ListenerKey, IsComparedWithoutBeingMade) {
+  std::vector<Listener> all = {Listener{}};
+  const auto vary = [&](const auto& change) {
+    std::vector<Listener> changed = all;
+    std::ranges::for_each(changed, change);
+    all.insert(all.end(), changed.begin(), changed.end());
+  };
+  vary([](Listener& each) { each.protocol = Protocol::kUnix; });
+  vary([](Listener& each) { each.netns = NetnsId(7); });
+  vary([](Listener& each) { each.address = *IpAddress::parse("::"); });
+  vary([](Listener& each) { each.port = 80; });
+  vary([](Listener& each) { each.path = "/run/a"; });
+  vary([](Listener& each) { each.cookie = SocketCookie(7); });
+  vary([](Listener& each) { each.inode = SocketInode(7); });
+  vary([](Listener& each) { each.pasted_at = "a:1"; });
+  vary([](Listener& each) { each.pasted_at += "b:2"; });
+  std::vector<std::string> keys;
+  std::ranges::transform(all, std::back_inserter(keys), listener_key);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t j = i; j < all.size(); ++j) {
+      ASSERT_EQ(has_same_key(all[i], all[j]), keys[i] == keys[j]) << keys[i] << ' ' << keys[j];
+    }
+  }
 }
 
 TEST(ListenerEndpoint, ShowsTheDevice) {

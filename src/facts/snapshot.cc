@@ -14,9 +14,29 @@ const T* find_sorted(const std::vector<T>& items, Key key, Key T::* member) {
 
 template <typename T, typename Key>
 void sort_unique(std::vector<T>& items, Key T::* member) {
+  const auto out_of_order = std::ranges::adjacent_find(items, std::ranges::greater_equal{}, member);
+  if (out_of_order == items.end()) return;
   std::ranges::stable_sort(items, {}, member);
   const auto rest = std::ranges::unique(items, {}, member);
   items.erase(rest.begin(), rest.end());
+}
+
+// By listener_key, which is made once for each. The first of equal ones stays.
+void sort_unique_by_key(std::vector<Listener>& listeners) {
+  using Keyed = std::pair<std::string, std::size_t>;  // with its place
+  std::vector<Keyed> keys;
+  keys.reserve(listeners.size());
+  for (const Listener& listener : listeners) keys.emplace_back(listener_key(listener), keys.size());
+  const auto out_of_order =
+      std::ranges::adjacent_find(keys, std::ranges::greater_equal{}, &Keyed::first);
+  if (out_of_order == keys.end()) return;
+  std::ranges::sort(keys);
+  const auto rest = std::ranges::unique(keys, {}, &Keyed::first);
+  keys.erase(rest.begin(), rest.end());
+  std::vector<Listener> sorted;
+  sorted.reserve(keys.size());
+  for (const auto& [key, place] : keys) sorted.push_back(std::move(listeners[place]));
+  listeners = std::move(sorted);
 }
 
 }  // namespace
@@ -77,17 +97,7 @@ void normalize(Snapshot& snapshot) {
     const auto rest = std::ranges::unique(listener.owners);
     listener.owners.erase(rest.begin(), rest.end());
   }
-  std::vector<std::pair<std::string, Listener>> keyed;
-  keyed.reserve(snapshot.listeners.size());
-  for (Listener& listener : snapshot.listeners) {
-    std::string key = listener_key(listener);
-    keyed.emplace_back(std::move(key), std::move(listener));
-  }
-  std::ranges::stable_sort(keyed, {}, &std::pair<std::string, Listener>::first);
-  const auto rest = std::ranges::unique(keyed, {}, &std::pair<std::string, Listener>::first);
-  keyed.erase(rest.begin(), rest.end());
-  snapshot.listeners.clear();
-  for (auto& [key, listener] : keyed) snapshot.listeners.push_back(std::move(listener));
+  sort_unique_by_key(snapshot.listeners);
 }
 
 }  // namespace acceptq::facts

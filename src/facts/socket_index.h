@@ -3,10 +3,8 @@
 // before 5.12, has its inode in its key until sock_diag was asked, and its cookie afterwards.
 #pragma once
 
-#include <map>
-#include <string>
-#include <tuple>
-#include <unordered_map>
+#include <cstddef>
+#include <unordered_set>
 #include <vector>
 
 #include "facts/listener.h"
@@ -22,8 +20,22 @@ class SocketIndex {
   [[nodiscard]] const Listener* find(const Listener& listener) const;
 
  private:
-  std::unordered_map<std::string, const Listener*> by_key_;
-  std::map<std::tuple<Protocol, NetnsId, SocketInode>, const Listener*> by_inode_;
+  // Equal where listener_key() is, which is not made for them.
+  struct KeyHash {
+    std::size_t operator()(const Listener* listener) const;
+  };
+  struct SameKey {
+    bool operator()(const Listener* a, const Listener* b) const;
+  };
+  struct InodeHash {
+    std::size_t operator()(const Listener* listener) const;
+  };
+  struct SameInode {
+    bool operator()(const Listener* a, const Listener* b) const;
+  };
+
+  std::unordered_set<const Listener*, KeyHash, SameKey> by_key_;
+  std::unordered_set<const Listener*, InodeHash, SameInode> by_inode_;
 };
 
 }  // namespace acceptq::facts
