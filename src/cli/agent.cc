@@ -101,7 +101,7 @@ class Service {
   Service(const AgentCommand& command, agent::Settings settings)
       : command_(command),
         settings_(std::move(settings)),
-        source_({}),
+        source_({.only_listen_counters = true}),
         handshakes_(tracing_of(settings_)),
         threads_("/proc"),
         agent_(agent_options(settings_), source_, handshakes_, threads_,

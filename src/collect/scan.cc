@@ -58,6 +58,7 @@ class Scanner::Impl {
       item.facts.own_container = discovery->hides_host && item.handle.is_own && !is_host(item);
     }
 
+    if (beside.before && options_.only_listen_counters) beside.before();
     bpf::IteratorScan iterated;
     if (iterator_) {
       Result<bpf::IteratorScan> result =
@@ -66,7 +67,7 @@ class Scanner::Impl {
       iterated = std::move(*result);
       take_namespaces(iterated, work);
     }
-    if (beside.before) beside.before();
+    if (beside.before && !options_.only_listen_counters) beside.before();
     read_counters_from_outside(options_.proc_root, threads_, work);
     read_rest_inside(iterated, depth, work);
     if (beside.after) beside.after();
@@ -104,8 +105,8 @@ class Scanner::Impl {
     std::vector<facts::Listener> listeners;
     std::unordered_set<NetnsId> by_netlink(watched.begin(), watched.end());
     if (iterator_) {
-      if (Result<bpf::IteratorScan> scan = iterator_->scan())
-        listeners = std::move(scan->listeners);
+      Result<bpf::IteratorScan> scan = iterator_->scan(bpf::ListenerIterator::Depth::kQueues);
+      if (scan) listeners = std::move(scan->listeners);
       std::erase_if(by_netlink, [&](NetnsId id) { return !unowned_.contains(id); });
     }
     std::vector<netns::Handle> handles;
@@ -144,7 +145,9 @@ class Scanner::Impl {
     host_ = std::move(*host);
     initial_pid_namespace_ = netns::in_initial_pid_namespace(options_.proc_root);
     if (options_.method != ScanMethod::kNetlink) {
-      Result<bpf::ListenerIterator> iterator = bpf::ListenerIterator::Create();
+      using enum bpf::ListenerIterator::Counters;
+      Result<bpf::ListenerIterator> iterator =
+          bpf::ListenerIterator::Create(options_.only_listen_counters ? kOfListenPath : kLeaveOut);
       if (iterator) {
         iterator_ = std::move(*iterator);
       } else if (options_.method == ScanMethod::kIterator) {
@@ -226,17 +229,19 @@ class Scanner::Impl {
 
   // Namespaces, cookies and sysctls as the iterator saw them. One that discovery did not find can
   // be seen, but not entered.
-  static void take_namespaces(const bpf::IteratorScan& iterated, std::vector<NamespaceWork>& work) {
-    for (const bpf::NamespaceSeen& seen : iterated.namespaces) {
-      auto it = std::ranges::find_if(
-          work, [&](const NamespaceWork& item) { return item.handle.id == seen.id; });
-      if (it == work.end()) {
-        NamespaceWork item;
-        item.handle.id = item.facts.id = seen.id;
-        it = work.insert(work.end(), std::move(item));
-      }
-      it->facts.cookie = seen.cookie;
-      it->facts.sysctls = seen.sysctls;
+  static void take_namespaces(bpf::IteratorScan& iterated, std::vector<NamespaceWork>& work) {
+    std::unordered_map<NetnsId, std::size_t> places;
+    for (std::size_t i = 0; i < work.size(); ++i) places.emplace(work[i].handle.id, i);
+    for (bpf::NamespaceSeen& seen : iterated.namespaces) {
+      const auto [place, is_new] = places.try_emplace(seen.id, work.size());
+      if (is_new) work.emplace_back().handle.id = seen.id;
+      facts::Namespace& facts = work[place->second].facts;
+      facts.id = seen.id;
+      facts.cookie = seen.cookie;
+      facts.sysctls = std::move(seen.sysctls);
+      if (seen.counters.empty()) continue;
+      facts.counters = std::move(seen.counters);
+      facts.counters_source = "struct net, by BPF iterator";
     }
   }
 
@@ -253,7 +258,9 @@ class Scanner::Impl {
            .scope = "netns:" + std::to_string(item.handle.id.value()),
            .reason = "no process lives in this namespace and it is mounted nowhere: only open "
                      "sockets keep it alive",
-           .cost = "its counters were not read"});
+           .cost = item.facts.counters.empty()
+                       ? "its counters were not read"
+                       : "of its counters those of the listen path alone were read"});
     }
   }
 
@@ -322,13 +329,17 @@ class Scanner::Impl {
   void gather_listeners(std::vector<facts::Listener> iterated, std::vector<NamespaceWork>& work,
                         facts::Snapshot& snapshot) {
     learn_from_visits(work);
-    std::unordered_set<std::uint64_t> inodes;
-    for (facts::Listener& listener : iterated) {
+    snapshot.listeners = std::move(iterated);
+    for (facts::Listener& listener : snapshot.listeners) {
       fill_from_visits(listener);
-      inodes.insert(listener.inode.value());
       // The iterator sees all processes of its own PID namespace and below.
       listener.owners_complete = initial_pid_namespace_;
-      snapshot.listeners.push_back(std::move(listener));
+    }
+    const auto has_none = [](const NamespaceWork& item) { return item.listeners.empty(); };
+    if (std::ranges::all_of(work, has_none)) return;
+    std::unordered_set<std::uint64_t> inodes;
+    for (const facts::Listener& listener : snapshot.listeners) {
+      inodes.insert(listener.inode.value());
     }
     for (NamespaceWork& item : work) {
       for (facts::Listener& listener : item.listeners) {

@@ -87,13 +87,7 @@ struct proto_accept_arg {
   int err;
 };
 
-struct bpf_array {
-  void *pptrs[1]; /* by CPU; in a union, and of no fixed number */
-};
-
 #pragma clang attribute pop
-
-enum { BPF_F_NO_PREALLOC = 1 };
 
 /* The registers of a kprobe: their order is the kernel's ABI for these programs
  * (bpf_user_pt_regs_t). */

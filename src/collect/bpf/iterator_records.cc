@@ -111,12 +111,17 @@ NamespaceSeen namespace_of(const Record& record) {
 
 class Aggregator {
  public:
-  explicit Aggregator(long ticks_per_second) : ticks_per_second_(ticks_per_second) {}
+  Aggregator(long ticks_per_second, Wanted wanted, std::size_t records)
+      : ticks_per_second_(ticks_per_second), wanted_(wanted) {
+    scan_.listeners.reserve(records);
+    by_inode_.reserve(records);
+  }
 
   Status add(const Record& record) {
     ++scan_.records;
     Result<facts::Listener*> listener = find_or_add(record);
     if (!listener) return fail(std::move(listener.error()));
+    if (wanted_ == Wanted::kListeners) return {};
     if (record.tgid != 0) {
       (*listener)->owners.push_back({.pid = Pid(static_cast<std::int32_t>(record.tgid)),
                                      .fd = static_cast<std::int32_t>(record.fd)});
@@ -158,6 +163,7 @@ class Aggregator {
   }
 
   long ticks_per_second_;
+  Wanted wanted_;
   IteratorScan scan_;
   std::unordered_multimap<std::uint64_t, std::size_t> by_inode_;
   std::unordered_set<std::uint32_t> processes_;
@@ -166,15 +172,15 @@ class Aggregator {
 
 }  // namespace
 
-Result<IteratorScan> parse_iterator_records(std::span<const std::byte> bytes,
-                                            long ticks_per_second) {
+Result<IteratorScan> parse_iterator_records(std::span<const std::byte> bytes, long ticks_per_second,
+                                            Wanted wanted) {
   if (bytes.size() % sizeof(Record) != 0) {
     return fail(ErrorCode::kTruncated, "the listener iterator ended inside a record, " +
                                            std::to_string(bytes.size() % sizeof(Record)) +
                                            " bytes behind the last of " +
                                            std::to_string(bytes.size() / sizeof(Record)));
   }
-  Aggregator aggregator(ticks_per_second);
+  Aggregator aggregator(ticks_per_second, wanted, bytes.size() / sizeof(Record));
   for (; !bytes.empty(); bytes = bytes.subspan(sizeof(Record))) {
     Record record;
     std::memcpy(&record, bytes.data(), sizeof record);

@@ -79,9 +79,15 @@ struct netns_ipv4 {
 };
 
 struct linux_mib;
+struct tcp_mib;
 
 struct netns_mib {
-  struct linux_mib *net_statistics; /* by CPU */
+  struct tcp_mib *tcp_statistics; /* by CPU, as the next */
+  struct linux_mib *net_statistics;
+};
+
+struct bpf_array {
+  void *pptrs[1]; /* by CPU; in a union, and of no fixed number */
 };
 
 struct net {
@@ -304,6 +310,8 @@ struct socket {
 };
 
 #pragma clang attribute pop
+
+enum { BPF_F_NO_PREALLOC = 1 };
 
 /* What the kernel hands the program is not relocated: the verifier checks its layout, and refuses
  * to load rather than read something else. */

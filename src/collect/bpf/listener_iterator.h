@@ -17,16 +17,20 @@ class ListenerIterator {
  public:
   // kUnsupported: no BTF, a kernel too old, or a verifier that refuses. kPermission: capabilities,
   // lockdown, or a policy. The context says which, and what to do.
-  [[nodiscard]] static Result<ListenerIterator> Create();
+  //
+  // `counters`: whether scans kWithWaiting also read what each network namespace with a listener
+  // has counted on the listen path (Linux 5.19; before, NamespaceSeen::counters stay empty).
+  enum class Counters { kLeaveOut, kOfListenPath };
+  [[nodiscard]] static Result<ListenerIterator> Create(Counters counters = Counters::kLeaveOut);
   ListenerIterator(ListenerIterator&&) noexcept;
   ListenerIterator& operator=(ListenerIterator&&) noexcept;
   ~ListenerIterator();
 
   // One pass over all open files. Takes no lock of a socket; its time grows with the number of
   // descriptors of the host. A process that starts, ends or opens files meanwhile is seen or not.
-  // kWithWaiting also looks at the connections in accept queues (Linux 5.17), 65,536 in a pass at
-  // most.
-  enum class Depth { kListeners, kWithWaiting };
+  // kQueues gives the listeners alone, without their owners and namespaces; kWithWaiting also looks
+  // at the connections in accept queues (Linux 5.17), 65,536 in a pass at most.
+  enum class Depth { kQueues, kListeners, kWithWaiting };
   [[nodiscard]] Result<IteratorScan> scan(Depth depth = Depth::kListeners);
 
  private:

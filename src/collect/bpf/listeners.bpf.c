@@ -23,6 +23,7 @@
 #include <bpf/bpf_core_read.h>
 #include "listeners_wire.h"
 #include "reader.h"
+#include "counters_by_cpu.h"
 // clang-format on
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -50,6 +51,20 @@ __u32 waiting_seen = 0;
 // need not be walked for each of them. Two that meet in one slot are walked again, no more.
 #define WALKED_SLOTS 256
 __u64 walked[WALKED_SLOTS];
+
+// What the namespaces of listeners have counted, by their inode, and in which pass: read by the
+// program that counts alone, at the first listener of each.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u32);
+  __type(value, struct aq_namespace_counters);
+} counted SEC(".maps");
+const volatile __u32 net_counter_places[AQ_NET_COUNTERS] = {};
+const volatile __u32 tcp_counter_places[AQ_TCP_COUNTERS] = {};
+const volatile __u32 possible_cpus = 1;
+struct aq_namespace_counters sums; /* no place for it on the stack; `pass` is the present one */
 
 // How many listeners the pass met without being allowed to read the kernel's memory (a lockdown
 // forbids it at run time up to 5.12, later at load time).
@@ -192,8 +207,42 @@ static void walk_accept_queue(struct sock *sk, struct aq_listener_record *record
   waiting_seen += walk.seen;
 }
 
+struct counters_of {
+  __u64 net;
+  __u64 tcp;
+};
+
+static long add_counters_of_cpu(__u32 cpu, struct counters_of *of) {
+  const __u32 zero = 0;
+  const void *of_cpu = bpf_map_lookup_percpu_elem(&milestone, &zero, cpu);
+  if (!of_cpu) return 0;
+  const __u64 distance = distance_to(of_cpu);
+  for (int i = 0; i < AQ_NET_COUNTERS; ++i) {
+    sums.net[i] += counter_at(of->net + distance, net_counter_places[i]);
+  }
+  for (int i = 0; i < AQ_TCP_COUNTERS; ++i) {
+    sums.tcp[i] += counter_at(of->tcp + distance, tcp_counter_places[i]);
+  }
+  return 0;
+}
+
+static void read_counters(struct sock *sk, __u32 netns) {
+  const struct aq_namespace_counters *known = bpf_map_lookup_elem(&counted, &netns);
+  if (known && known->pass == sums.pass) return;
+  struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+  struct counters_of of = {.net = (__u64)BPF_CORE_READ(net, mib.net_statistics),
+                           .tcp = (__u64)BPF_CORE_READ(net, mib.tcp_statistics)};
+  __builtin_memset(sums.net, 0, sizeof sums.net);
+  __builtin_memset(sums.tcp, 0, sizeof sums.tcp);
+  bpf_loop(possible_cpus, add_counters_of_cpu, &of, 0);
+  bpf_map_update_elem(&counted, &netns, &sums, BPF_ANY);
+}
+
+// What a form of the program does besides: kernels do not allow each.
+enum { WALKS = 1, COUNTS = 2 };
+
 // Writes the record of one file, if it is a listener.
-static __always_inline int scan(struct bpf_iter__task_file *ctx, bool can_walk) {
+static __always_inline int scan(struct bpf_iter__task_file *ctx, int does) {
   struct task_struct *task = ctx->task;
   struct file *file = ctx->file;
   if (!task || !file) return 0;
@@ -229,7 +278,7 @@ static __always_inline int scan(struct bpf_iter__task_file *ctx, bool can_walk) 
     read_socket(tcp, &record);
     read_tcp(tcp, &record);
     read_namespace(tcp, &record);
-    if (can_walk && look_at_waiting && record.accept_len) walk_accept_queue(tcp, &record);
+    if ((does & WALKS) && look_at_waiting && record.accept_len) walk_accept_queue(tcp, &record);
   } else {
     return 0;
   }
@@ -240,15 +289,22 @@ static __always_inline int scan(struct bpf_iter__task_file *ctx, bool can_walk) 
   if (record.cookie == 0 && may_make_cookies && !(record.flags & AQ_MPTCP)) {
     record.cookie = bpf_get_socket_cookie(sk);
   }
+  if ((does & COUNTS) && sums.pass) read_counters(sk, record.netns);
   record.fd = ctx->fd;
   read_task(task, &reader, &record);
   bpf_seq_write(ctx->meta->seq, &record, sizeof record);
   return 0;
 }
 
+// Of these forms one is loaded. Loops need bpf_loop (5.17), counters bpf_map_lookup_percpu_elem
+// (5.19).
 SEC("iter/task_file")
-int scan_listeners(struct bpf_iter__task_file *ctx) { return scan(ctx, false); }
+int scan_listeners(struct bpf_iter__task_file *ctx) { return scan(ctx, 0); }
 
-// The same, for kernels that have loops (bpf_loop, 5.17): only one of the two is loaded.
 SEC("iter/task_file")
-int scan_listeners_and_waiting(struct bpf_iter__task_file *ctx) { return scan(ctx, true); }
+int scan_listeners_and_waiting(struct bpf_iter__task_file *ctx) { return scan(ctx, WALKS); }
+
+SEC("iter/task_file")
+int scan_listeners_and_counters(struct bpf_iter__task_file *ctx) {
+  return scan(ctx, WALKS | COUNTS);
+}

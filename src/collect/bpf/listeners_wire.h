@@ -33,6 +33,21 @@ enum {
   AQ_REUSEPORT = 1u << 2,
 };
 
+/* The counters of a network namespace, in the order of kNetCounters and kTcpCounters in
+ * listener_iterator.cc. */
+enum {
+  AQ_NET_COUNTERS = 9,
+  AQ_TCP_COUNTERS = 2,
+};
+
+struct aq_namespace_counters {
+  aq_u64 pass; /* the one that read them; 0: no pass reads any */
+  aq_u64 net[AQ_NET_COUNTERS];
+  aq_u64 tcp[AQ_TCP_COUNTERS];
+};
+
+AQ_WIRE_SIZE(struct aq_namespace_counters, 96);
+
 struct aq_listener_record {
   aq_u64 start_boottime_ns; /* of the thread group leader, in the initial time namespace */
   aq_u64 cookie;            /* of the socket; 0: none yet (MPTCP subflows, and before 5.12) */

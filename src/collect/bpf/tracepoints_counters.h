@@ -7,6 +7,8 @@
  * packets of other CPUs do not come between. */
 #pragma once
 
+#include "counters_by_cpu.h"
+
 /* Those that are looked at: their places in net->mib.net_statistics, which move from kernel to
  * kernel, by the names of their enumerators. 0: this kernel has none. */
 enum {
@@ -41,40 +43,11 @@ struct {
   __type(value, struct glance);
 } glances SEC(".maps");
 
-/* What lies at one place for each CPU lies as far from its per-CPU pointer as everything else does
- * on that CPU: an array of our own tells how far. */
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, __u64);
-} milestone SEC(".maps");
-
-/* The verifier lets nobody calculate with a pointer, but with what is read from where it is. */
-static __always_inline __u64 number_of(const void *pointer) {
-  const void *volatile kept = pointer;
-  __u64 number = 0;
-  bpf_probe_read_kernel(&number, sizeof number, (const void *)&kept);
-  return number;
-}
-
-static __always_inline __u64 distance_to(const void *milestone_of_cpu) {
-  __u64 shared = 0;
-  const __u64 array = number_of(&milestone);
-  bpf_probe_read_kernel(
-      &shared, sizeof shared,
-      (const void *)(array + __builtin_preserve_field_info(((struct bpf_array *)0)->pptrs,
-                                                           BPF_FIELD_BYTE_OFFSET)));
-  return number_of(milestone_of_cpu) - shared;
-}
-
 static __always_inline void read_counters(struct net *net, __u64 distance, struct seen *seen) {
   const __u64 counters = (__u64)BPF_CORE_READ(net, mib.net_statistics) + distance;
   for (int i = 0; i < SEEN_COUNTERS; ++i) {
     seen->count[i] = 0;
-    if (!counter_places[i]) continue;
-    bpf_probe_read_kernel(&seen->count[i], sizeof seen->count[i],
-                          (const void *)(counters + 8 * counter_places[i]));
+    if (counter_places[i]) seen->count[i] = counter_at(counters, counter_places[i]);
   }
 }
 
