@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "collect/procfs/counters.h"
 #include "collect/scan.h"
+#include "support/kernel_counters.h"
 #include "support/netns.h"
 #include "support/traffic.h"
 
@@ -12,15 +12,6 @@ namespace acceptq::collect {
 namespace {
 
 constexpr const char* kOverflows = "TcpExtListenOverflows";
-
-facts::Counters counters_of(const test::TestNetns& ns) {
-  facts::Counters counters;
-  ns.run([&] {
-    auto read = procfs::CounterParser().read("/proc/thread-self/net");
-    if (read) counters = std::move(*read);
-  });
-  return counters;
-}
 
 TEST(ScanCounters, OfTheListenPathAreTheKernelsOwn) {
   if (!test::may_unshare()) GTEST_SKIP() << "needs root, to make a network namespace";
@@ -32,14 +23,14 @@ TEST(ScanCounters, OfTheListenPathAreTheKernelsOwn) {
     listener = test::listen_tcp("127.0.0.1", kPort, 1);
     clients = test::connect_many("127.0.0.1", kPort, 5);
   });
-  EXPECT_TRUE(test::eventually([&] { return counters_of(ns).at(kOverflows) > 0; }));
+  EXPECT_TRUE(test::eventually([&] { return test::counters_of(ns).at(kOverflows) > 0; }));
 
   Scanner scanner({.only_listen_counters = true});
   // Clients try again: what was read lies between what was there before and after.
   for (int pass = 0; pass < 3; ++pass) {
-    const facts::Counters before = counters_of(ns);
+    const facts::Counters before = test::counters_of(ns);
     const Result<facts::Snapshot> snapshot = scanner.scan(ScanDepth::kFast);
-    const facts::Counters after = counters_of(ns);
+    const facts::Counters after = test::counters_of(ns);
     ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message();
     const facts::Namespace* seen = facts::find_namespace(*snapshot, ns.id());
     ASSERT_NE(seen, nullptr);

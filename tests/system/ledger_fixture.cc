@@ -16,15 +16,6 @@ std::map<How, Result<HandshakeTracer>>& tracers() {
 
 }  // namespace
 
-collect::procfs::Counters counters_of(const TestNetns& ns) {
-  collect::procfs::Counters counters;
-  ns.run([&] {
-    auto read = collect::procfs::CounterParser().read("/proc/thread-self/net");
-    if (read) counters = std::move(*read);
-  });
-  return counters;
-}
-
 std::string name_of(const std::tuple<How, IpVersion>& parameters) {
   constexpr const char* kNames[] = {"fentry", "kprobe", "tracepoint"};
   return std::string(kNames[static_cast<int>(std::get<0>(parameters))]) +

@@ -16,6 +16,7 @@
 #include "collect/bpf/handshake_tracer.h"
 #include "collect/procfs/counters.h"
 #include "listenpath/ledger_counters.h"
+#include "support/kernel_counters.h"
 #include "support/netns.h"
 #include "support/traffic.h"
 #include "support/tun_clients.h"
@@ -31,8 +32,6 @@ using Terms = std::map<LedgerTerm, std::uint64_t>;
 inline constexpr std::uint16_t kPort = 8080;
 inline constexpr int kBacklog = 5;
 inline constexpr int kCapacity = kBacklog + 1;
-
-[[nodiscard]] collect::procfs::Counters counters_of(const TestNetns& ns);
 
 enum class How { kFentry, kKprobe, kTracepoint };
 
