@@ -134,8 +134,7 @@ void HandshakeSampler::before_counters(Mark mark) {
 }
 
 void HandshakeSampler::after_counters(Mark mark) {
-  // Where there is no gap, the next observation begins with what this one ends with.
-  if (!has_gap_ && !books_[mark].before.ledgers.empty()) return;
+  if (!begins_after(books_[mark])) return;
   Base& base = books_[mark].base;
   base.books = handshakes_.books();
   base.at_ns = source_.now_ns();
@@ -144,10 +143,8 @@ void HandshakeSampler::after_counters(Mark mark) {
 
 void HandshakeSampler::put(Mark from, Mark to, facts::Observation& observation) {
   observation.tracing = handshakes_.source();
-  // Nothing ended at the first.
   const BesideCounters& beside = books_.at(from);
-  const bool begins = has_gap_ || beside.before.ledgers.empty();
-  const Books& base = begins ? beside.base.books : beside.before;
+  const Books& base = begins_after(beside) ? beside.base.books : beside.before;
   const Books& books = books_.at(to).before;
   observation.ledgers = growth(base.ledgers, books.ledgers);
   put_course(observation);

@@ -73,6 +73,11 @@ class HandshakeSampler final : public Sampler {
   static LedgerKey key_of(const facts::Ledger& ledger);
   static std::vector<facts::Ledger> growth(const std::vector<facts::Ledger>& base,
                                            const std::vector<facts::Ledger>& ledgers);
+  // Whether an observation that begins at a mark does so with its base: always where there is a
+  // gap, and at the first, at which nothing ended.
+  [[nodiscard]] bool begins_after(const BesideCounters& beside) const {
+    return has_gap_ || beside.before.ledgers.empty();
+  }
   void note_course(const Books& books);
   void put_course(facts::Observation& observation) const;
 

@@ -58,6 +58,7 @@ class Scanner::Impl {
       item.facts.own_container = discovery->hides_host && item.handle.is_own && !is_host(item);
     }
 
+    // The iterator reads counters then.
     if (beside.before && options_.only_listen_counters) beside.before();
     bpf::IteratorScan iterated;
     if (iterator_) {

@@ -27,8 +27,7 @@ struct ScanOptions {
   std::string log_root = "/var/log";  // the kubelet's pods/ and containers/ below it name pods
   unsigned threads = 0;               // for namespaces to be entered; 0: one per CPU, at most 8
   // Of the counters of namespaces with listeners, those of the listen path alone, where the
-  // iterator can read them: the kernel prints all 400 of a namespace in 40 µs, and it reads these
-  // in one.
+  // iterator can read them: the kernel takes 36 µs to print all 400 of a namespace.
   bool only_listen_counters = false;
 };
 

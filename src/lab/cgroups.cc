@@ -281,8 +281,8 @@ Result<std::vector<std::string>> Cgroups::make(const Scenario& scenario,
 Status Cgroups::set_frozen(const std::string& folder, bool frozen) const {
   if (!freezer_) return {};
   const std::string path = fmt::format("{}/{}{}", freezer_->mount, prefix_, folder);
-  // v1 tells each process once, and one that is told while it is in system calls of some kinds may
-  // go on: what it says of itself stays FREEZING until it is told again. So do container runtimes.
+  // v1 tells each process once, and has been seen to stay FREEZING for 5 s: it is told again, as
+  // container runtimes do.
   constexpr double kWithinS = 30;
   Status wrote;
   const bool done = eventually(

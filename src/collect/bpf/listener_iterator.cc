@@ -103,10 +103,7 @@ class ListenerIterator::Impl {
     skeleton->rodata->possible_cpus = static_cast<__u32>(cpus);
     bpf_map__set_autocreate(skeleton->maps.counted, counts);
     bpf_map__set_autocreate(skeleton->maps.milestone, counts);
-    bpf_program* const chosen = counts ? skeleton->progs.scan_listeners_and_counters
-                                : form == Form::kWalking
-                                    ? skeleton->progs.scan_listeners_and_waiting
-                                    : skeleton->progs.scan_listeners;
+    bpf_program* const chosen = program_of(form, *skeleton);
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, skeleton->obj) {
       bpf_program__set_autoload(program, program == chosen);
@@ -141,6 +138,17 @@ class ListenerIterator::Impl {
   }
 
  private:
+  static bpf_program* program_of(Form form, const listeners& skeleton) {
+    switch (form) {
+      case Form::kCounting:
+        return skeleton.progs.scan_listeners_and_counters;
+      case Form::kWalking:
+        return skeleton.progs.scan_listeners_and_waiting;
+      default:
+        return skeleton.progs.scan_listeners;
+    }
+  }
+
   void take_counters(IteratorScan& scan) {
     const int fd = bpf_map__fd(skeleton_->maps.counted);
     std::set<std::uint32_t> gone = std::exchange(counted_, {});
