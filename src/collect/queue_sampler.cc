@@ -11,21 +11,27 @@ void QueueSampler::begin_anew(Pace pace) {
   samples_.clear();
 }
 
-void QueueSampler::see(const facts::Snapshot& latest) { watched_ = watched_namespaces(latest); }
+void QueueSampler::see(const facts::Snapshot& latest) {
+  watched_ = watched_namespaces(latest);
+  go_on(latest.monotonic_ns, latest.listeners);
+}
 
 void QueueSampler::tend(std::int64_t now_ns) {
   newest_ = source_.sample(watched_);
   newest_ns_ = now_ns;
   for (const facts::Listener& listener : newest_) add_sample(listener, samples_);
-  if (line_ns_ > 0) {
-    Moment& moment = moments_.emplace_back(Moment{.at_ns = now_ns, .lengths = {}});
-    for (const facts::Listener& listener : newest_) {
-      if (listener.accept_queue_len.value() == 0) continue;
-      moment.lengths.emplace_back(facts::listener_key(listener), listener.accept_queue_len);
-    }
-    forget_before(now_ns - line_ns_);
-  }
+  go_on(now_ns, newest_);
   pace_.done(now_ns, source_.now_ns());
+}
+
+void QueueSampler::go_on(std::int64_t at_ns, const std::vector<facts::Listener>& listeners) {
+  if (line_ns_ == 0) return;
+  Moment& moment = moments_.emplace_back(Moment{.at_ns = at_ns, .lengths = {}});
+  for (const facts::Listener& listener : listeners) {
+    if (listener.accept_queue_len.value() == 0) continue;
+    moment.lengths.emplace_back(facts::listener_key(listener), listener.accept_queue_len);
+  }
+  forget_before(at_ns - line_ns_);
 }
 
 void QueueSampler::put(Mark /*from*/, Mark /*to*/, facts::Observation& observation) {

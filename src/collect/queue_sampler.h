@@ -44,6 +44,8 @@ class QueueSampler final : public Sampler {
     std::vector<Length> lengths;
   };
 
+  // The line of lengths goes on with what a sample or a scan saw: it ends with what is reported.
+  void go_on(std::int64_t at_ns, const std::vector<facts::Listener>& listeners);
   void forget_before(std::int64_t at_ns);
   [[nodiscard]] std::map<std::string, std::vector<facts::QueuePoint>> lines() const;
 

@@ -146,6 +146,7 @@ TEST_F(WatchTest, AnIncidentHasABeforeAndEndsWhenItIsQuiet) {
   const auto& line = observation->timeline.begin()->second;
   EXPECT_LT(line.front().at_ns, 52 * kSecond);
   EXPECT_EQ(line.front().length, QueueLength(0));
+  EXPECT_EQ(line.back().at_ns, observation->after.monotonic_ns) << "it ends with what is reported";
   EXPECT_EQ(std::ranges::max(line, {}, &facts::QueuePoint::length).length, QueueLength(129));
 }
 
