@@ -14,6 +14,7 @@
 #include "remedy/cap_advice.h"
 #include "remedy/cause_advice.h"
 #include "remedy/combine.h"
+#include "remedy/drop_advice.h"
 #include "remedy/holder_advice.h"
 #include "remedy/limit_forms.h"
 #include "remedy/route_advice.h"
@@ -180,6 +181,8 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
     const facts::Namespace* ns = netns ? facts::find_namespace(observation.after, *netns) : nullptr;
     if (told != nullptr && finding.id == "AQ107") {
       finding.remedies = route_remedies(told->refused.top, ns, first_holder(observation, listener));
+    } else if (finding.id == "AQ401") {
+      finding.remedies = drop_remedies(finding, ns, first_holder(observation, listener));
     } else if (ns != nullptr) {
       finding.remedies = syn_remedies(finding, *ns, first_holder(observation, listener));
     }

@@ -2,6 +2,7 @@
 
 #include "remedy/advise.h"
 #include "remedy/combine.h"
+#include "remedy/drop_advice.h"
 #include "remedy/route_advice.h"
 #include "remedy/servers.h"
 #include "remedy/syn_advise.h"
@@ -446,6 +447,25 @@ TEST(RouteRemedies, GoByWhatWasLookedUp) {
   EXPECT_EQ(advice(kProhibit, "fd00::7")[0].content,
             "ip -6 route show table all type prohibit\nip -6 rule show");
   EXPECT_EQ(advice(kFound, "10.1.2.3")[0].content, "");
+}
+
+TEST(DropRemedies, GoByTheReasonOfMostPackets) {
+  diagnose::Finding finding = finding_of("AQ401");
+  finding.evidence = {{.name = "drop_reason.CPU_BACKLOG", .delta = 3},
+                      {.name = "drop_reason.NETFILTER_DROP", .delta = 200},
+                      {.name = "drop_reason.NOT_SPECIFIED", .delta = 900}};
+  const facts::Process owner = process("nginx");
+  const auto in_a_pod = drop_remedies(finding, nullptr, &owner);
+  ASSERT_EQ(forms(in_a_pod), (std::vector<std::string>{"inspect", "inspect"}));
+  EXPECT_EQ(in_a_pod[0].content,
+            "nsenter -t 3985 -n nft -a list ruleset\nnsenter -t 3985 -n iptables-save -c\n"
+            "nsenter -t 3985 -n sysctl net.netfilter.nf_conntrack_count "
+            "net.netfilter.nf_conntrack_max");
+  // The input queue of a CPU is the host's.
+  EXPECT_EQ(in_a_pod[1].content, "cat /proc/net/softnet_stat\nsysctl net.core.netdev_max_backlog");
+  facts::Namespace host = namespace_with_cookies(1);
+  host.is_host = true;
+  EXPECT_TRUE(drop_remedies(finding, &host, &owner)[0].content.starts_with("nft "));
 }
 
 TEST(CombineRemedies, CookiesComeFirstWhateverElseIsFound) {

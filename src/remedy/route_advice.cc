@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "diagnose/routes_back.h"
+#include "remedy/inside.h"
 
 namespace acceptq::remedy {
 namespace {
@@ -10,16 +11,8 @@ namespace {
 using diagnose::Remedy;
 using facts::RouteBack;
 
-// "nsenter -t 3985 -n ip -6 ", where it has to be entered.
 std::string ip_inside(const facts::Namespace* ns, const facts::Process* owner, bool is_v6) {
-  std::string command;
-  const bool is_inside = ns != nullptr && (ns->is_host == true || ns->own_container);
-  if (!is_inside && owner != nullptr) {
-    command = fmt::format("nsenter -t {} -n ", owner->pid.value());
-  } else if (!is_inside && ns != nullptr && !ns->pids.empty()) {
-    command = fmt::format("nsenter -t {} -n ", ns->pids.front().value());
-  }
-  return command + (is_v6 ? "ip -6 " : "ip ");
+  return into_namespace(ns, owner) + (is_v6 ? "ip -6 " : "ip ");
 }
 
 }  // namespace

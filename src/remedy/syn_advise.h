@@ -1,4 +1,4 @@
-// What to do about SYNs that are refused, or a flood of them.
+// What to do about SYNs that are refused, a flood of them, or resets of those that are refused.
 #pragma once
 
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace acceptq::remedy {
 
-// Remedies for AQ201, AQ203 and AQ205; none for other findings. `owner` is of the listener, or null
-// where it is not known; then a process of the namespace serves to enter it.
+// Remedies for AQ109, AQ201, AQ203 and AQ205; none for other findings. `owner` is of the listener,
+// or null where it is not known; then a process of the namespace serves to enter it.
 [[nodiscard]] std::vector<diagnose::Remedy> syn_remedies(const diagnose::Finding& finding,
                                                          const facts::Namespace& ns,
                                                          const facts::Process* owner);

@@ -1,0 +1,93 @@
+#include "remedy/drop_advice.h"
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include "base/text.h"
+#include "remedy/inside.h"
+
+namespace acceptq::remedy {
+namespace {
+
+using diagnose::Evidence;
+using diagnose::Remedy;
+
+enum class Where { kInside, kHost };
+
+struct Advice {
+  std::string_view evidence;
+  std::string_view summary;
+  std::string_view commands;  // a line each
+  Where where = Where::kInside;
+};
+
+constexpr std::string_view kRules =
+    "nft -a list ruleset\n"
+    "iptables-save -c\n"
+    "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max";
+
+// Reasons: enum skb_drop_reason (include/net/dropreason-core.h).
+constexpr Advice kAdvice[] = {
+    {"drop_reason.NETFILTER_DROP",
+     "Find the rule that drops them (its counter grows) and see whether it is meant to. Connection "
+     "tracking drops, too, when its table is full.",
+     kRules},
+    {"drop_reason.IP_RPFILTER",
+     "Give the route back to these clients the interface that they come in by, or set rp_filter to "
+     "2 there.",
+     "sysctl -ar '\\.rp_filter$'\nip route"},
+    {"drop_reason.CPU_BACKLOG",
+     "Raise net.core.netdev_max_backlog, or spread the packets over more CPUs (RPS, more receive "
+     "queues): the second column counts what was dropped, by CPU.",
+     "cat /proc/net/softnet_stat\nsysctl net.core.netdev_max_backlog", Where::kHost},
+    {"drop_reason.XDP", "Find the XDP program, and see whether it is meant to.",
+     "bpftool net show"},
+    {"drop_reason.TC_INGRESS", "Find the filter, and see whether it is meant to.",
+     "bpftool net show\ntc -s qdisc show"},
+    {"drop_reason.SOCKET_FILTER", "Find the BPF program of the socket or of its cgroup.",
+     "bpftool cgroup tree", Where::kHost},
+    {"drop_reason.XFRM_POLICY", "Find the IPsec policy, and see whether it is meant to.",
+     "ip -s xfrm policy"},
+    {"drop_reason.IP_INNOROUTES", "Give this network namespace a route back to its clients.",
+     "ip route"},
+    {"drop_reason.IPV6DISABLED", "Enable IPv6 on the interface, or have clients use IPv4.",
+     "sysctl -ar '\\.disable_ipv6$'"},
+    {"syn_unanswered",
+     "Look at the packet filters of this host first, then at the way there and back.", kRules},
+};
+
+std::string prefixed(std::string_view prefix, std::string_view lines) {
+  std::string text;
+  while (!lines.empty()) {
+    text.append(text.empty() ? "" : "\n").append(prefix).append(next_line(lines));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<Remedy> drop_remedies(const diagnose::Finding& finding, const facts::Namespace* ns,
+                                  const facts::Process* owner) {
+  std::vector<const Evidence*> reasons;
+  reasons.reserve(finding.evidence.size());
+  for (const Evidence& evidence : finding.evidence) reasons.push_back(&evidence);
+  std::ranges::stable_sort(reasons, std::ranges::greater{},
+                           [](const Evidence* each) { return each->delta.value_or(0); });
+  std::vector<Remedy> remedies;
+  for (const Evidence* reason : reasons) {
+    const Advice* advice = std::ranges::find(kAdvice, reason->name, &Advice::evidence);
+    if (advice == std::end(kAdvice)) continue;
+    const std::string prefix =
+        advice->where == Where::kInside ? into_namespace(ns, owner) : std::string();
+    remedies.push_back({.form = "inspect",
+                        .summary = std::string(advice->summary),
+                        .content = prefixed(prefix, advice->commands),
+                        .takes_effect = "now"});
+  }
+  return remedies;
+}
+
+}  // namespace acceptq::remedy
