@@ -1,5 +1,6 @@
 #include "collect/observe.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -49,13 +50,17 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
   if (const Status begun = watch.begin(); !begun) return fail(begun.error());
   const std::int64_t begin = watch.latest().monotonic_ns;
   const auto end = begin + static_cast<std::int64_t>(options.seconds * kNsPerSecond);
+  // On a host that is short of processors looks at threads come late; that is when they matter.
+  constexpr std::int64_t kMostMoreNs = 5'000'000'000;
+  std::optional<std::int64_t> latest_end;
   while (true) {
     const std::int64_t now = host.now_ns();
     if (options.progress && !options.progress(static_cast<double>(now - begin) / kNsPerSecond)) {
       break;
     }
-    if (now >= end) break;
-    watch.tend(end);
+    if (now >= end && !latest_end) latest_end = now + std::min(end - begin, kMostMoreNs);
+    if (now >= end && (now >= *latest_end || !threads.wants_more())) break;
+    watch.tend(latest_end.value_or(end));
   }
   return watch.finish(watch.first());
 }

@@ -11,7 +11,9 @@
 namespace acceptq::collect {
 
 struct ObserveOptions {
-  double seconds = 2.0;  // 0: look()
+  // 0: look(). It may become twice as long, by 5 s at most, where a listener is in trouble and its
+  // threads could hardly be looked at.
+  double seconds = 2.0;
   ScanOptions scan;
   bpf::TraceOptions trace;  // level kNone: no tracing
   // TCP listeners whose packets are looked at on the interfaces of their namespace; empty: none's.

@@ -182,7 +182,7 @@ void ThreadSampler::tend(std::int64_t now_ns) {
   seen_.add(now_ns, listeners, seen);
   count_time(now_ns, seen);
   // The first look loads what all others need: it says nothing of what they cost.
-  pace_.done(now_ns, now_ns + (std::exchange(has_looked_, true) ? seen.cost_ns : 0));
+  pace_.done(now_ns, now_ns + (looks_++ > 0 ? seen.cost_ns : 0));
 }
 
 void ThreadSampler::put(Mark /*from*/, Mark /*to*/, facts::Observation& observation) {

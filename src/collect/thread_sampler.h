@@ -30,6 +30,8 @@ class ThreadSampler final : public Sampler {
   [[nodiscard]] std::int64_t next_ns() const override;
   void tend(std::int64_t now_ns) override;
   void put(Mark from, Mark to, facts::Observation& observation) override;
+  // A listener is in trouble, and too few looks were had for shares that mean something.
+  [[nodiscard]] bool wants_more() const { return !in_trouble_.empty() && looks_ < kFewestLooks; }
 
  private:
   struct Trouble {
@@ -48,12 +50,13 @@ class ThreadSampler final : public Sampler {
   std::map<std::string, std::uint32_t> drops_;  // by listener_key, of those that have dropped any
   std::map<std::string, Trouble> in_trouble_;   // likewise
   AcceptThreads seen_;
-  bool has_looked_ = false;
+  std::uint32_t looks_ = 0;                // since it began to watch
   std::map<Pid, std::uint64_t> switches_;  // of each thread, at the last look
   std::int64_t looked_ns_ = 0;             // when that was
   bool is_restless_ = false;               // threads switch too often to be counted
   std::set<Pid> polling_;                  // processes of which a thread was in poll() or select()
 
+  static constexpr std::uint32_t kFewestLooks = 10;
   // A look every 20 ms, for a hundredth of one core at most, or as few as six a second.
   static constexpr Pace kLooking{20'000'000, 100};
 };

@@ -80,6 +80,19 @@ TEST_F(ThreadSamplerTest, TellsWhenAThreadWasWhere) {
   }
 }
 
+TEST_F(ThreadSamplerTest, WantsMoreUntilItHasLookedOftenEnough) {
+  QueueSampler queues(host_, kDenseSampling);
+  ThreadSampler sampler(queues, threads_);
+  Watch watch(host_, {&queues, &sampler});
+  ASSERT_TRUE(watch.begin());
+  EXPECT_FALSE(sampler.wants_more()) << "nothing is in trouble";
+  wait_in_queue(128);
+  while (threads_.looks < 5) watch.tend(host_.now_ns() + kSecond);
+  EXPECT_TRUE(sampler.wants_more());
+  while (threads_.looks < 10) watch.tend(host_.now_ns() + kSecond);
+  EXPECT_FALSE(sampler.wants_more());
+}
+
 TEST_F(ThreadSamplerTest, ReadsNothingWhileNothingIsInTrouble) {
   wait_in_queue(3);
   const facts::Observation observation = watch(2);

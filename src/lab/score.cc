@@ -16,6 +16,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* kNone = "none";
+constexpr int kName = 26;  // the column of names of scenarios
 constexpr std::array<const char*, 3> kGrades = {"right", "unknown", "wrong"};
 
 const char* grade_name(Grade grade) { return kGrades.at(static_cast<std::size_t>(grade)); }
@@ -144,14 +145,16 @@ Totals totals_of(const std::vector<ScenarioScore>& scores) {
 std::string score_lines(const ScenarioScore& score) {
   std::string text;
   const auto line = [&](const std::string& what) {
-    text += fmt::format("{:<22}{}\n", score.name, what);
+    text += fmt::format("{:<{}}{}\n", score.name, kName, what);
   };
   for (const Answer& answer : score.answers) {
     line(fmt::format("{:<8} expected {}, given {}", grade_name(answer.grade), answer.expected,
                      answer.given));
     for (const std::string& mismatch : answer.mismatches) {
       // The line above says it.
-      if (!mismatch.starts_with("cause:")) text += fmt::format("{:<22}  {}\n", "", mismatch);
+      if (!mismatch.starts_with("cause:")) {
+        text += fmt::format("{:<{}}  {}\n", "", kName, mismatch);
+      }
     }
   }
   if (!score.skipped.empty()) line("skipped: " + score.skipped);
@@ -211,7 +214,7 @@ std::string ablation_text(const std::vector<ScenarioScore>& scores) {
         if (row == rows.end()) row = rows.insert(rows.end(), {less.without, {}});
         row->second.add(less.grade);
         if (less.grade != Grade::kWrong) continue;
-        wrong += fmt::format("{:<22}wrong without {}: expected {}, given {}\n", score.name,
+        wrong += fmt::format("{:<{}}wrong without {}: expected {}, given {}\n", score.name, kName,
                              less.without, answer.expected, less.given);
       }
     }

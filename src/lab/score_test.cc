@@ -50,7 +50,7 @@ TEST(Score, CountsWhatBecomesOfAnswersWithoutEvidence) {
             "stacks                1        1      0\n"
             "locks                 1        0      1\n"
             "\n"
-            "a                     wrong without locks: expected lock, given sleep\n");
+            "a                         wrong without locks: expected lock, given sleep\n");
   EXPECT_EQ(totals_of(scores).ablated_wrong, 1U);
   EXPECT_FALSE(totals_of(scores).none_wrong());
   Totals unsure{.right = 1, .unknown = 1};
@@ -102,12 +102,12 @@ TEST(Score, IsTextAndATable) {
   std::string lines;
   for (const ScenarioScore& score : sample()) lines += score_lines(score);
   EXPECT_EQ(lines,
-            "good                  right    expected stopped, given stopped\n"
-            "good                  right    expected none, given none\n"
-            "                        verdict: expected healthy, got slow\n"
-            "bad                   wrong    expected io.fuse, given stopped\n"
-            "alien                 skipped: nginx is not installed\n"
-            "broken                failed: the step in line 3: no\n");
+            "good                      right    expected stopped, given stopped\n"
+            "good                      right    expected none, given none\n"
+            "                            verdict: expected healthy, got slow\n"
+            "bad                       wrong    expected io.fuse, given stopped\n"
+            "alien                     skipped: nginx is not installed\n"
+            "broken                    failed: the step in line 3: no\n");
   EXPECT_EQ(confusion_text(sample()),
             "                  given\n"
             "expected          stopped  none\n"

@@ -270,11 +270,11 @@ TEST_F(LabTest, AScoreCountsAndKeepsWhatItSaw) {
   const Output output = run_program({kProgram, "lab", "score", folder, "--recordings", recordings});
   EXPECT_EQ(output.exit_code, 1) << output.err;
   EXPECT_EQ(output.out,
-            "a-right               right    expected none, given none\n"
-            "a-right               right    expected none, given none\n"
-            "c-unknown             unknown  expected lock, given none\n"
-            "d-alien               skipped: acceptq-no-such is not installed\n"
-            "e-failed              failed: scenario e-failed: the step in line 7: server web does "
+            "a-right                   right    expected none, given none\n"
+            "a-right                   right    expected none, given none\n"
+            "c-unknown                 unknown  expected lock, given none\n"
+            "d-alien                   skipped: acceptq-no-such is not installed\n"
+            "e-failed                  failed: scenario e-failed: the step in line 7: server web does "
             "not run\n"
             "\n"
             "                  given\n"

@@ -112,7 +112,8 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
   unseen.reserve(others.size());
   const Clues clues{.taken = state.report.left_queue.value_or(0),
                     .is_in_epoll = acceptors.in_epoll > 0,
-                    .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0};
+                    .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0,
+                    .has_no_waiter = has_no_waiter(acceptors)};
   for (const auto& [pid, threads] : others) {
     unseen.push_back(unseen_threads(threads, listener, clues));
   }
@@ -215,6 +216,10 @@ double AcceptTime::idle() const {
 bool does_not_empty(const ListenerState& state) {
   constexpr double kMostly = 0.8;
   return state.report.full_fraction.value_or(0) >= kMostly || is_stuck(state);
+}
+
+bool has_no_waiter(const facts::Acceptors& acceptors) {
+  return acceptors.queue_looks > 0 && acceptors.waited_for == 0 && acceptors.in_epoll == 0;
 }
 
 bool AcceptTime::has_shares() const {

@@ -48,6 +48,9 @@ inline constexpr double kHasTime = 0.3;
 // In most samples the queue was as full as it gets, or what waited there was not taken.
 [[nodiscard]] bool does_not_empty(const ListenerState& state);
 
+// Neither a thread nor an epoll waited for the listener whenever its wait queue was looked at.
+[[nodiscard]] bool has_no_waiter(const facts::Acceptors& acceptors);
+
 // Nothing where no thread was looked at. Pointers go into `observation`.
 [[nodiscard]] std::optional<AcceptTime> accept_time(const facts::Observation& observation,
                                                     const ListenerState& state);

@@ -6,6 +6,7 @@
 #include <array>
 #include <string_view>
 
+#include "base/text.h"
 #include "diagnose/rules.h"
 
 namespace acceptq::diagnose {
@@ -72,12 +73,20 @@ std::string where_time_went(const AcceptTime& time) {
 }
 
 std::optional<JudgedCause> unknown_cause(const Scene& scene) {
-  if (!scene.time.has_shares()) return std::nullopt;
-  return JudgedCause{
-      .cause = {.kind = CauseKind::kUnknown, .share = {}, .detail = {}},
-      .confidence = 0,
-      .words = "is slow to accept for a reason that could not be told",
-      .consequence = fmt::format("Where its threads were: {}.", where_time_went(scene.time))};
+  JudgedCause unknown{.cause = {.kind = CauseKind::kUnknown, .share = {}, .detail = {}},
+                      .confidence = 0,
+                      .words = "is slow to accept for a reason that could not be told",
+                      .consequence = {}};
+  if (scene.time.has_shares()) {
+    unknown.consequence = fmt::format("Where its threads were: {}.", where_time_went(scene.time));
+    return unknown;
+  }
+  // One look was all that was asked for.
+  if (scene.observation.seconds == 0) return std::nullopt;
+  unknown.consequence = fmt::format(
+      "acceptq came to look at its threads {} in {:.1f} s, which is too little to tell.",
+      counted(scene.time.looks, "time", "times"), scene.observation.seconds);
+  return unknown;
 }
 
 // The share of time in places of which no cause was made.

@@ -146,7 +146,10 @@ TEST(Causes, OneLookTellsWhatSpeaksForItself) {
   ThreadWatch elsewhere = stopped;
   elsewhere.waits[0] = in_fuse();
   elsewhere.waits[0].looks = 1;
-  EXPECT_EQ(kinds(full(elsewhere)), Kinds{});
+  Observation observation = full(elsewhere);
+  EXPECT_TRUE(says(find(report_of(observation), "AQ314"), "at its threads 1 time in 2.0 s"));
+  observation.seconds = 0;  // one look was asked for
+  EXPECT_EQ(kinds(observation), Kinds{});
 }
 
 TEST(Causes, DescriptorsThatHaveRunOut) {

@@ -104,4 +104,12 @@ ClassShares class_shares(const ThreadWatch& thread, const facts::Listener& liste
   return shares;
 }
 
+double idle_share(const ClassShares& shares) {
+  double idle = 0;
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    if (is_idle(static_cast<WaitClass>(i))) idle += shares.at(i);
+  }
+  return idle;
+}
+
 }  // namespace acceptq::diagnose

@@ -23,4 +23,7 @@ using ClassShares = std::array<double, kWaitClasses>;
 [[nodiscard]] ClassShares class_shares(const facts::ThreadWatch& thread,
                                        const facts::Listener& listener);
 
+// The share of waiting for connections, and for what else a server without work waits for.
+[[nodiscard]] double idle_share(const ClassShares& shares);
+
 }  // namespace acceptq::diagnose

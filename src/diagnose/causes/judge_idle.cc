@@ -31,6 +31,14 @@ double may_be_for_one(const Scene& scene) {
   return share / static_cast<double>(scene.time.threads.size());
 }
 
+// Of threads of which any may be the one that accepts, one is not idle.
+bool one_may_be_busy(const Scene& scene) {
+  return scene.time.certainty == Certainty::kGroup &&
+         std::ranges::any_of(scene.time.threads, [&](const facts::ThreadWatch* thread) {
+           return idle_share(class_shares(*thread, *scene.state.listener)) < kIdle;
+         });
+}
+
 }  // namespace
 
 bool is_in_epoll(const Scene& scene) {
@@ -57,7 +65,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   // It may be counted later than looked at.
   const double seconds = std::max(time.seconds, time.watched_seconds);
   if (!time.has_shares() || seconds < kLongEnough || idle < kIdle || !does_not_empty(scene.state) ||
-      may_lack_descriptors(scene)) {
+      may_lack_descriptors(scene) || one_may_be_busy(scene)) {
     return std::nullopt;
   }
   JudgedCause judged{
@@ -77,8 +85,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
     return judged;
   }
   const facts::Acceptors* acceptors = acceptors_of(scene);
-  if (acceptors != nullptr && acceptors->queue_looks > 0 && acceptors->waited_for == 0 &&
-      acceptors->in_epoll == 0) {
+  if (acceptors != nullptr && has_no_waiter(*acceptors)) {
     judged.confidence = 0.95;
     judged.words = "has time, and no thread or epoll of it waits for this listener";
     judged.cause.detail["waiters"] = "0";

@@ -2,8 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 
 namespace acceptq::diagnose {
+namespace {
+
+template <std::size_t kCount>
+bool begins_with_any(std::string_view name,
+                     const std::array<std::string_view, kCount>& beginnings) {
+  return std::ranges::any_of(
+      beginnings, [&](std::string_view beginning) { return name.starts_with(beginning); });
+}
+
+}  // namespace
 
 bool collects_garbage(std::string_view thread_name) {
   // OpenJDK names its threads by pthread_setname_np (os::set_native_thread_name):
@@ -11,8 +22,17 @@ bool collects_garbage(std::string_view thread_name) {
   constexpr std::array<std::string_view, 8> kBeginnings = {
       "VM Thread",  "GC Thread#",     "G1 ",     "ZWorker#", "XWorker#",
       "Shenandoah", ".NET Server GC", ".NET BGC"};
-  return std::ranges::any_of(
-      kBeginnings, [&](std::string_view beginning) { return thread_name.starts_with(beginning); });
+  return begins_with_any(thread_name, kBeginnings);
+}
+
+bool is_of_runtime(std::string_view thread_name) {
+  // OpenJDK 17 to 21: src/hotspot/share/runtime and compiler/compileBroker.cpp; of Java code,
+  // java.lang.ref.Reference and Finalizer, jdk.internal.ref.CleanerFactory.
+  constexpr std::array<std::string_view, 13> kBeginnings = {
+      "Reference Handl", "Finalizer",       "Signal Dispatch", "Service Thread", "Monitor Deflati",
+      "C1 CompilerThre", "C2 CompilerThre", "Sweeper thread",  "Common-Cleaner", "Notification Th",
+      "VM Periodic Tas", "Attach Listener", "StringDedupThre"};
+  return collects_garbage(thread_name) || begins_with_any(thread_name, kBeginnings);
 }
 
 }  // namespace acceptq::diagnose

@@ -9,4 +9,8 @@ namespace acceptq::diagnose {
 // that it can be collected.
 [[nodiscard]] bool collects_garbage(std::string_view thread_name);
 
+// Whether it is the runtime's own, and runs nothing of the program: those that collect garbage are
+// among them.
+[[nodiscard]] bool is_of_runtime(std::string_view thread_name);
+
 }  // namespace acceptq::diagnose

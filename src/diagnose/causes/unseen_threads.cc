@@ -166,11 +166,8 @@ const ThreadWatch* acceptor_beside_a_free_pool(const Threads& all, const facts::
   const Threads closers = that_closed(all);
   if (closers.empty() || clues.taken == 0 || clues.is_in_epoll) return nullptr;
   const ClassShares shares = mean_at_work(closers, listener);
-  double free = shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
-                shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
-  for (std::size_t i = 0; i < kWaitClasses; ++i) {
-    if (is_idle(static_cast<WaitClass>(i))) free += shares.at(i);
-  }
+  const double free = idle_share(shares) + shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
+                      shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
   if (free < kMostly) return nullptr;
   const ThreadWatch* one = nullptr;
   for (const ThreadWatch* thread : all) {
@@ -183,6 +180,27 @@ const ThreadWatch* acceptor_beside_a_free_pool(const Threads& all, const facts::
   constexpr std::uint64_t kFew = 4;
   const std::uint64_t turns = one->times.voluntary.value_or(0) + one->times.involuntary.value_or(0);
   return turns * kFew >= clues.taken ? one : nullptr;
+}
+
+// Beside it, the program itself has at most its first thread, which begins the others and waits.
+bool is_all_of_program(const ThreadWatch& one, const Threads& all) {
+  return std::ranges::all_of(all, [&](const ThreadWatch* thread) {
+    return thread == &one || thread->pid == thread->tid || is_of_runtime(thread->comm);
+  });
+}
+
+// Threads of an event loop that has taken the listener out have time, and its timer's sleeps.
+Threads idle_beside_timers(const Threads& all, const facts::Listener& listener) {
+  Threads idle;
+  bool has_loop = false;
+  for (const ThreadWatch* thread : all) {
+    const WaitClass what = mostly(*thread, listener);
+    if (what == WaitClass::kTimedLock && thread->times.voluntary == 0U) continue;
+    if (!is_idle(what)) return {};
+    has_loop = has_loop || what == WaitClass::kConnections;
+    idle.push_back(thread);
+  }
+  return has_loop ? idle : Threads();
 }
 
 }  // namespace
@@ -241,9 +259,19 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
     if (mostly(*rest, listener) == WaitClass::kRuns && clues.taken > 0) {
       return {{rest}, Certainty::kRest, true};
     }
+    // Nobody waits where the event loop waits: this one is elsewhere.
+    if (clues.has_event_loop && blocked_at_work(*rest, listener).has_value() &&
+        is_all_of_program(*rest, all)) {
+      return {{rest}, Certainty::kRest, true};
+    }
     // The first thread is to serve an event loop, and sleeps instead.
     if (rest == main && mostly(*rest, listener) == WaitClass::kSleep && clues.has_event_loop) {
       return {{rest}, Certainty::kRest, true};
+    }
+  }
+  if (clues.has_no_waiter && clues.taken == 0) {
+    if (Threads idle = idle_beside_timers(all, listener); !idle.empty()) {
+      return {std::move(idle), Certainty::kGroup, false};
     }
   }
   Threads group = all;

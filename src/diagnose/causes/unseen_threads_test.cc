@@ -135,5 +135,49 @@ TEST(UnseenThreads, ThoseThatWaitForEventsInVainDoNotAccept) {
   EXPECT_EQ(kinds(full(threads)), Kinds{"unknown"});
 }
 
+// As in Java: the runtime's own threads, the first one, and one that works.
+TEST(UnseenThreads, TheOneThreadOfTheProgramThatLeftItsEventLoop) {
+  Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->local = reads.target->peer = facts::IpAddress::parse("127.0.0.1");
+  reads.target->local_port = 36534;
+  reads.target->peer_port = 9090;
+  std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), still(3990, reads),
+                                      still(3991, at_lock(true)), still(3992, at_lock(false))};
+  threads[2].comm = "VM Periodic Tas";
+  threads[3].comm = "Reference Handl";
+  Observation observation = full(threads);
+  EXPECT_EQ(kinds(observation), Kinds{"upstream"});
+  // No epoll holds the listener; or somebody waits there at times.
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.in_epoll = kLooks;
+  acceptors.waited_for = 1;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.waited_for = 0;
+  // Another thread of the program may be the one, which waits for a lock.
+  acceptors.threads[3].comm = "worker-1";
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// As in BIND at its limit of TCP clients: a first thread that waits for signals, event loops
+// without the listener, and a timer.
+TEST(UnseenThreads, EventLoopsThatHaveTakenTheListenerOut) {
+  std::vector<ThreadWatch> threads = {still(kPid, in_call("S", "rt_sigtimedwait")),
+                                      still(3990, in_epoll()), still(3991, in_epoll()),
+                                      still(3992, at_lock(true))};
+  Observation observation = full(threads);
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.in_epoll = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  // That one may be the one that accepts, and waits for a lock, among however many that are idle.
+  acceptors.threads[3] = still(3992, at_lock(false));
+  for (int tid = 4000; tid < 4016; ++tid) acceptors.threads.push_back(still(tid, in_epoll()));
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
 }  // namespace
 }  // namespace acceptq::diagnose
