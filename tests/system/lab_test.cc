@@ -269,20 +269,21 @@ TEST_F(LabTest, AScoreCountsAndKeepsWhatItSaw) {
   const std::string recordings = folder + "/kept";
   const Output output = run_program({kProgram, "lab", "score", folder, "--recordings", recordings});
   EXPECT_EQ(output.exit_code, 1) << output.err;
-  EXPECT_EQ(output.out,
-            "a-right                   right    expected none, given none\n"
-            "a-right                   right    expected none, given none\n"
-            "c-unknown                 unknown  expected lock, given none\n"
-            "d-alien                   skipped: acceptq-no-such is not installed\n"
-            "e-failed                  failed: scenario e-failed: the step in line 7: server web does "
-            "not run\n"
-            "\n"
-            "                  given\n"
-            "expected          none\n"
-            "lock                 1\n"
-            "none                 2\n"
-            "\n"
-            "2 right, 1 unknown, 0 wrong; 1 failed; 1 skipped\n");
+  EXPECT_EQ(
+      output.out,
+      "a-right                   right    expected none, given none\n"
+      "a-right                   right    expected none, given none\n"
+      "c-unknown                 unknown  expected lock, given none\n"
+      "d-alien                   skipped: acceptq-no-such is not installed\n"
+      "e-failed                  failed: scenario e-failed: the step in line 7: server web does "
+      "not run\n"
+      "\n"
+      "                  given\n"
+      "expected          none\n"
+      "lock                 1\n"
+      "none                 2\n"
+      "\n"
+      "2 right, 1 unknown, 0 wrong; 1 failed; 1 skipped\n");
   const Output replayed =
       run_program({kProgram, "check", ":8080", "--all", "--from", recordings + "/a-right-2.json"});
   EXPECT_NE(replayed.out.find("0.0.0.0:8080"), std::string::npos) << replayed.out << replayed.err;

@@ -100,6 +100,7 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
     // not those that accept when they should.
     if (wait_in_vain(threads, state)) {
       if (Unseen pool = exhausted_pool(of_process, listener); !pool.threads.empty()) {
+        time.take_turns = pool.take_turns;
         time.threads.insert(time.threads.end(), pool.threads.begin(), pool.threads.end());
         time.certainty = std::max(time.certainty, pool.certainty);
         continue;
@@ -123,6 +124,25 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
     if (!each.busy && (some_are_busy || !seen.empty())) continue;
     time.threads.insert(time.threads.end(), each.threads.begin(), each.threads.end());
     time.certainty = std::max(time.certainty, each.certainty);
+    time.take_turns = each.take_turns;
+  }
+  // Of several processes each has turns of its own.
+  const auto of_one = [&](const ThreadWatch* thread) {
+    return thread->pid == time.threads.front()->pid;
+  };
+  time.take_turns = time.take_turns && std::ranges::all_of(time.threads, of_one);
+}
+
+// What a thread waits for its turn in, another runs in.
+void add_turns(AcceptTime& time) {
+  const auto count = static_cast<double>(time.threads.size());
+  double& runs = time.classes.at(static_cast<std::size_t>(WaitClass::kRuns)).share;
+  const double together = std::min(runs * count, 1.0);
+  const double rest = runs < 1 ? (1 - together) / (1 - runs) : 0;
+  for (ClassTime& what : time.classes) what.share *= rest;
+  runs = together;
+  for (std::optional<double>* share : {&time.on_core, &time.user, &time.system, &time.delayed}) {
+    if (*share) **share = std::min(**share * count, 1.0);
   }
 }
 
@@ -245,6 +265,7 @@ std::optional<AcceptTime> accept_time(const facts::Observation& observation,
   time.system =
       mean(time, [](const ThreadWatch& thread) { return sampled(thread, thread.times.system_ns); });
   time.delayed = mean(time, delayed);
+  if (time.take_turns) add_turns(time);
   return time;
 }
 

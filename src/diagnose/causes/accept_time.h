@@ -23,6 +23,8 @@ struct ClassTime {
 struct AcceptTime {
   Certainty certainty = Certainty::kGroup;
   std::vector<const facts::ThreadWatch*> threads;
+  // One of them runs at a time: what follows is of the time of all together.
+  bool take_turns = false;
   std::size_t exact_threads = 0;                // of these: whose time was counted without a gap
   std::uint32_t looks = 0;                      // at one thread, at most
   double seconds = 0;                           // that one thread's time is known of, at most

@@ -128,6 +128,23 @@ ClassShares mean_at_work(const Threads& threads, const facts::Listener& listener
   return mean;
 }
 
+// One of them runs at a time, and the others wait until they may: together they fill one core.
+bool take_turns(const Threads& threads, const facts::Listener& listener) {
+  constexpr double kAll = 0.9;
+  constexpr double kLeast = 0.8;
+  constexpr double kMost = 1.3;
+  double run = 0;
+  for (const ThreadWatch* thread : threads) {
+    const ClassShares shares = class_shares(*thread, listener);
+    const double runs = shares.at(static_cast<std::size_t>(WaitClass::kRuns));
+    const double waits = shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
+                         shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
+    if (runs + waits < kAll) return false;
+    run += runs;
+  }
+  return threads.size() > 1 && run >= kLeast && run <= kMost;
+}
+
 // Those that serve connections do one thing, and no time of theirs is left.
 Unseen pool_that_serves(const Threads& closers, const facts::Listener& listener) {
   const ClassShares shares = mean_at_work(closers, listener);
@@ -135,6 +152,7 @@ Unseen pool_that_serves(const Threads& closers, const facts::Listener& listener)
     if (shares.at(i) < kMostly || !is_at_work(static_cast<WaitClass>(i))) continue;
     return {closers, Certainty::kServe, true};
   }
+  if (take_turns(closers, listener)) return {closers, Certainty::kServe, true, true};
   return {};
 }
 

@@ -25,7 +25,8 @@ using Threads = std::vector<const facts::ThreadWatch*>;
 struct Unseen {
   Threads threads;
   Certainty certainty = Certainty::kGroup;
-  bool busy = false;  // with what a server does
+  bool busy = false;        // with what a server does
+  bool take_turns = false;  // one runs at a time, as under an interpreter's lock
 };
 
 struct Clues {

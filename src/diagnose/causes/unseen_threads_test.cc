@@ -113,6 +113,32 @@ TEST(UnseenThreads, ManyThatComputeAndNoneBesideThem) {
   EXPECT_NE(kinds(full(threads)), Kinds{"cpu.busy"});
 }
 
+// As in Ruby and Python: under the interpreter's lock, four threads share a core.
+TEST(UnseenThreads, ThreadsThatTakeTurnsFillACoreTogether) {
+  const auto takes_turns = [](int tid, double share) {
+    ThreadWatch thread = still(tid, running());
+    thread.closed = 4;
+    thread.waits[0].looks = static_cast<std::uint32_t>(share * kLooks);
+    thread.waits.push_back(at_lock(true));
+    thread.waits[1].looks = kLooks - thread.waits[0].looks;
+    thread.times.user_ns = static_cast<std::uint64_t>(share * 2 * kSecond);
+    thread.times.voluntary = 400;
+    return thread;
+  };
+  const auto pool = [&](double share) {
+    std::vector<ThreadWatch> threads = {still(kPid, in_call("S", "ppoll")),
+                                        still(3989, at_lock(false))};
+    for (int tid = 3990; tid < 3994; ++tid) threads.push_back(takes_turns(tid, share));
+    return full(threads);
+  };
+  EXPECT_EQ(kinds(pool(0.24)), Kinds{"cpu.busy"});
+  const Report report = report_of(pool(0.24));
+  EXPECT_NEAR(*find(report, "AQ304")->cause->share, 0.96, 0.01);
+  EXPECT_TRUE(says(find(report, "AQ304"), "run one at a time"));
+  // They have time: the lock is not what they wait for.
+  EXPECT_EQ(kinds(pool(0.1)), Kinds{"unknown"});
+}
+
 // As in Go: another thread went on with what the first one did.
 TEST(UnseenThreads, TheFirstThreadThatWasPutAsideWaitsForNoLock) {
   ThreadWatch main = thread(kPid, kPid, AcceptLink::kOwner, at_lock(false), 0.43);
