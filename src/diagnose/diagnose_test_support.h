@@ -75,7 +75,7 @@ inline facts::Observation observe(std::vector<facts::Listener> before, facts::Na
 // What diagnose() says, which must not contradict itself.
 inline Report report_of(const facts::Observation& observation) {
   Report report = diagnose(observation);
-  EXPECT_EQ(contradictions(report), std::vector<std::string>{});
+  EXPECT_EQ(contradictions(report, observation.after), std::vector<std::string>{});
   return report;
 }
 

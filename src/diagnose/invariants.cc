@@ -13,7 +13,7 @@ namespace {
 
 class Check {
  public:
-  explicit Check(const Report& report) : report_(report) {
+  Check(const Report& report, const facts::Snapshot& after) : report_(report), after_(after) {
     for (const Finding& finding : report.findings) {
       if (finding.listener) {
         of_listener_[*finding.listener].push_back(&finding);
@@ -26,6 +26,10 @@ class Check {
   std::vector<std::string> run() && {
     if (report_.verdict != overall_verdict(report_)) {
       say("the report's verdict is not the worst of its listeners' and findings'");
+    }
+    if (!std::ranges::equal(report_.listeners, after_.listeners, {}, &ListenerReport::key,
+                            facts::listener_key)) {
+      say("what is said of listeners is not in the order of the snapshot");
     }
     for (const ListenerReport& listener : report_.listeners) check(listener);
     for (const Finding& finding : report_.findings) check(finding);
@@ -119,6 +123,7 @@ class Check {
   }
 
   const Report& report_;
+  const facts::Snapshot& after_;
   std::map<std::string, std::vector<const Finding*>> of_listener_;
   std::vector<const Finding*> of_namespace_;
   std::vector<std::string> found_;
@@ -126,6 +131,8 @@ class Check {
 
 }  // namespace
 
-std::vector<std::string> contradictions(const Report& report) { return Check(report).run(); }
+std::vector<std::string> contradictions(const Report& report, const facts::Snapshot& after) {
+  return Check(report, after).run();
+}
 
 }  // namespace acceptq::diagnose

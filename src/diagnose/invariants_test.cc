@@ -25,7 +25,8 @@ TEST(Invariants, HoldForEveryRecording) {
   std::size_t read = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(ACCEPTQ_SOURCE_DIR "/tests/golden/inputs")) {
-    const auto found = contradictions(diagnose(recorded(entry.path())));
+    const facts::Observation observation = recorded(entry.path());
+    const auto found = contradictions(diagnose(observation), observation.after);
     EXPECT_TRUE(found.empty()) << entry.path() << ": " << fmt::format("{}", fmt::join(found, "; "));
     ++read;
   }
@@ -33,12 +34,14 @@ TEST(Invariants, HoldForEveryRecording) {
 }
 
 TEST(Invariants, SeeEachContradiction) {
-  const Report good = diagnose(recorded(ACCEPTQ_SOURCE_DIR "/tests/golden/inputs/seed-step1.json"));
-  ASSERT_TRUE(contradictions(good).empty());
+  const facts::Observation observation =
+      recorded(ACCEPTQ_SOURCE_DIR "/tests/golden/inputs/seed-step1.json");
+  const Report good = diagnose(observation);
+  ASSERT_TRUE(contradictions(good, observation.after).empty());
   const auto broken = [&](auto&& change) {
     Report report = good;
     change(report);
-    return !contradictions(report).empty();
+    return !contradictions(report, observation.after).empty();
   };
   const auto worst = [](Report& report) -> ListenerReport& {
     return *std::ranges::min_element(report.listeners, {}, &ListenerReport::verdict);
@@ -47,6 +50,8 @@ TEST(Invariants, SeeEachContradiction) {
   EXPECT_TRUE(broken([&](Report& r) { worst(r).verdict = r.verdict = Verdict::kHealthy; }));
   EXPECT_TRUE(broken([&](Report& r) { worst(r).verdict = r.verdict = Verdict::kSlow; }));
   EXPECT_TRUE(broken([](Report& r) { r.findings.clear(); }));
+  EXPECT_TRUE(broken([](Report& r) { std::swap(r.listeners[0].key, r.listeners[1].key); }));
+  EXPECT_TRUE(broken([](Report& r) { r.listeners.pop_back(); }));
   EXPECT_TRUE(broken([](Report& r) { std::ranges::reverse(r.findings); }));
   EXPECT_TRUE(broken([](Report& r) { r.findings.front().id = "AQ999"; }));
   EXPECT_TRUE(broken([](Report& r) { r.findings.front().listener = "tcp:1:0.0.0.0:1#1"; }));

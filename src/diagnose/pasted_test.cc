@@ -41,7 +41,7 @@ Report diagnose_paste(const Paste& paste) {
   observation.after.listeners = paste.listeners;
   facts::normalize(observation.after);
   Report report = diagnose(observation);
-  EXPECT_EQ(contradictions(report), std::vector<std::string>{});
+  EXPECT_EQ(contradictions(report, observation.after), std::vector<std::string>{});
   return report;
 }
 
