@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <array>
@@ -44,6 +45,9 @@ void call(std::uint16_t port) {
   const UniqueFd client(::socket(AF_INET, SOCK_STREAM, 0));
   const linger reset{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  // One whose SYN was refused ends, too, once nobody accepts any more.
+  const timeval most{.tv_sec = 1, .tv_usec = 0};
+  ::setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
   const sockaddr_in address = loopback(port);
   ::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
