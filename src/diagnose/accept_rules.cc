@@ -155,12 +155,25 @@ void add_stale(const ListenerState& state, std::vector<Finding>& findings) {
 
 void add_unix(const ListenerState& state, std::vector<Finding>& findings) {
   Finding finding = finding_about("AQ110", state);
-  finding.explanation = fmt::format(
-      "{} for accept() on {} where {} fit.{} A further connect() waits, or fails with EAGAIN on a "
-      "non-blocking socket.",
-      connections_wait(state.listener->accept_queue_len.value()),
-      facts::listener_endpoint(*state.listener),
-      facts::accept_queue_capacity(*state.listener->limit), fullness(state));
+  constexpr double kMostly = 0.5;
+  const bool is_seldom = !is_full_now(state) && state.report.full_fraction.value_or(0) <= kMostly;
+  if (is_seldom) finding.severity = Severity::kNotice;
+  const std::uint64_t capacity = facts::accept_queue_capacity(*state.listener->limit);
+  if (is_seldom) {
+    finding.title = "Unix socket's queue was full for moments";
+    finding.explanation = fmt::format(
+        "The queue of {} holds {} of {} now.{} A connect() waited then, or failed with EAGAIN on a "
+        "non-blocking socket; the kernel does not count those that failed.",
+        facts::listener_endpoint(*state.listener), state.listener->accept_queue_len.value(),
+        capacity, fullness(state));
+  } else {
+    finding.explanation = fmt::format(
+        "{} for accept() on {} where {} fit.{} A further connect() waits, or fails with EAGAIN on "
+        "a "
+        "non-blocking socket.",
+        connections_wait(state.listener->accept_queue_len.value()),
+        facts::listener_endpoint(*state.listener), capacity, fullness(state));
+  }
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
 }
@@ -205,13 +218,18 @@ void add_accept_queue_findings(const facts::Observation& observation,
   if (state.listener->protocol == Protocol::kUnix) {
     if (verdict == Verdict::kAtRisk) {
       add_unix(state, findings);
-      add_limit(observation, state, Severity::kWarning, findings);
+      add_limit(observation, state, findings.back().severity, findings);
     }
     return;
   }
   const std::size_t first = findings.size();
   add_refusal_findings(state, rules, findings);
-  if (verdict == Verdict::kSlow) {
+  // Few refusals do no harm; what comes in waits as long as without them.
+  const bool refuses_few =
+      verdict == Verdict::kOverflowing && findings.size() > first &&
+      std::all_of(findings.begin() + static_cast<std::ptrdiff_t>(first), findings.end(),
+                  [](const Finding& f) { return f.severity == Severity::kNotice; });
+  if (verdict == Verdict::kSlow || (refuses_few && is_slow(state))) {
     add_slow(state, findings);
     if (is_stuck(state)) add_skew(state, all, findings.back().severity, findings);
   }

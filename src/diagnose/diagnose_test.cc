@@ -219,6 +219,26 @@ TEST(Unix, FullQueueHasNoCounters) {
   EXPECT_NE(find(report, "AQ105"), nullptr);
 }
 
+// The kernel counts no connect() that failed: that it was full tells, if not how often.
+TEST(Unix, AQueueThatWasFullForMomentsIsANotice) {
+  Listener listener = make_listener(0, 0, 8, 0);
+  listener.protocol = facts::Protocol::kUnix;
+  listener.path = "/run/uwsgi.sock";
+  listener.drops.reset();
+  const Namespace pod = make_namespace(kPod, 4096);
+  facts::Observation observation = observe({listener}, pod, {listener}, pod);
+  facts::QueueSamples& samples =
+      observation.samples[facts::listener_key(observation.after.listeners[0])];
+  samples = {.count = 100, .full = 29, .longest = QueueLength(9)};
+  const Report report = report_of(observation);
+  EXPECT_EQ(report.verdict, Verdict::kAtRisk);
+  ASSERT_NE(find(report, "AQ110"), nullptr);
+  EXPECT_EQ(find(report, "AQ110")->severity, Severity::kNotice);
+  EXPECT_TRUE(says(find(report, "AQ110"), "29 %"));
+  samples = {.count = 100, .full = 0, .longest = QueueLength(7)};
+  EXPECT_EQ(report_of(observation).verdict, Verdict::kHealthy);
+}
+
 TEST(Reuseport, OneFullMemberIsNamed) {
   Listener full = make_listener(80, 6, 5, 0);
   Listener idle = full;

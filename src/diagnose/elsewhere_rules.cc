@@ -73,7 +73,13 @@ std::uint64_t total(const std::map<std::string, std::uint64_t>& by_reason) {
 }
 
 Severity severity_of(const ListenerState& state, std::uint64_t packets, std::uint64_t arrived) {
-  const bool many = static_cast<double>(packets) >= kManyPerSecond * state.seconds.value_or(0) &&
+  // Whom a rule shuts out it does not tell: where most come through, it is for strangers.
+  const auto filtered = state.dead_syns.find("NETFILTER_DROP");
+  if (filtered != state.dead_syns.end() && filtered->second <= arrived) {
+    packets -= filtered->second;
+  }
+  const bool many = packets > 0 &&
+                    static_cast<double>(packets) >= kManyPerSecond * state.seconds.value_or(0) &&
                     packets * kManyOneIn >= packets + arrived;
   return many ? Severity::kWarning : Severity::kNotice;
 }

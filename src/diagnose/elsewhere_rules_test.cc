@@ -70,6 +70,25 @@ TEST(Diagnose, SynsThatDieBeforeTheListenerAreDroppedElsewhere) {
   EXPECT_EQ(finding.evidence[1].delta, 140);
 }
 
+// One banned client that comes again and again, beside hundreds that are served.
+TEST(Diagnose, AFilterThatLetsMostThroughIsNoAlarm) {
+  const auto severity = [](const char* reason, std::uint64_t arrived) {
+    const Namespace pod = make_namespace(kPod, 4096, {{"TcpExtListenDrops", 0}});
+    Observation observation =
+        observe({make_listener(80, 0, 511, 0)}, pod, {make_listener(80, 0, 511, 0)}, pod);
+    observation.seconds = 2;
+    observation.tracing = facts::Source::kTracepoints;
+    facts::Ledger ledger = make_ledger(observation.after.listeners[0], 0, 0);
+    ledger.set(facts::LedgerTerm::kSynReceived, arrived);
+    observation.ledgers = {ledger};
+    observation.dead_syns = {dead_syn(80, reason, 12)};
+    return find(report_of(observation), "AQ401")->severity;
+  };
+  EXPECT_EQ(severity("NETFILTER_DROP", 424), Severity::kNotice);
+  EXPECT_EQ(severity("NETFILTER_DROP", 11), Severity::kWarning);
+  EXPECT_EQ(severity("IP_RPFILTER", 424), Severity::kWarning);
+}
+
 // A scan of ports, a filter that drops what strangers send now and then, a few SYNs to a closed
 // port: what healthy hosts see.
 TEST(Diagnose, FewDeadSynsAndClosedPortsAreNoAlarm) {

@@ -40,7 +40,8 @@ bool comes_to_nothing(std::uint64_t completed, std::uint64_t all) {
 }
 
 bool is_flood_of_cookies(std::uint64_t sent, std::uint64_t received) {
-  return sent >= kFloodSyns && comes_to_nothing(received, sent);
+  return (sent >= kFloodSyns && comes_to_nothing(received, sent)) ||
+         (sent >= kUnanswered && received == 0);
 }
 
 class NamespaceRules {
@@ -242,8 +243,10 @@ class NamespaceRules {
       finding.confidence = 0.8;
       finding.cause = Cause{.kind = CauseKind::kSynFlood, .share = {}, .detail = {}};
       finding.explanation = fmt::format(
-          "{} {} SYNs were answered with a SYN cookie, and only {} of the cookies came "
-          "back ({:.0f} %). Real clients return nearly all.",
+          "{} {} SYNs were answered with a SYN cookie, and {} of the cookies came "
+          "back ({:.0f} %). Real clients return nearly all, where neither the SYN-ACKs nor the "
+          "ACKs "
+          "are lost on the way or dropped on this host.",
           in_that_time(seconds_), sent, received,
           100.0 * static_cast<double>(received) / static_cast<double>(sent));
       findings_.push_back(std::move(finding));

@@ -141,6 +141,45 @@ TEST(Overflow, TellsWhyMoreWaitThanFit) {
   EXPECT_TRUE(says(find(report_of(observation), "AQ101"), "where two handshakes complete at once"));
 }
 
+// An acceptor that has ended, and little traffic.
+TEST(Slow, IsAServerThatTakesNoneOfTheFewThatCome) {
+  const auto run = [](std::uint32_t before, std::uint32_t after, std::uint64_t arrived) {
+    Observation observation = waiting(before, 100, arrived);
+    observation.after.listeners[0].accept_queue_len = QueueLength(after);
+    return report_of(observation).verdict;
+  };
+  EXPECT_EQ(run(5, 9, 4), Verdict::kSlow);
+  EXPECT_EQ(run(5, 5, 0), Verdict::kHealthy) << "a placeholder";
+  EXPECT_EQ(run(0, 4, 4), Verdict::kHealthy) << "they have just come";
+  EXPECT_EQ(run(5, 8, 4), Verdict::kHealthy) << "one was taken";
+}
+
+// Few refusals are no alarm by themselves, and do not make a long wait any better.
+TEST(Slow, StaysAFindingBesideAFewRefusals) {
+  Observation observation = waiting(100, 128, 2000);
+  observation.before.listeners[0].accept_queue_len = QueueLength(100);
+  observation.tracing = facts::Source::kFunctions;
+  facts::Ledger ledger = make_ledger(observation.after.listeners[0], 0, 0);
+  ledger.set(facts::LedgerTerm::kAckQueued, 2000);
+  ledger.set(facts::LedgerTerm::kAccepted, 2000);
+  ledger.time_in_queue_ns = {{.below = 2'621'440'000, .count = 2000}};
+  observation.ledgers = {ledger};
+  EXPECT_EQ(report_of(observation).verdict, Verdict::kSlow);
+  ledger.set(facts::LedgerTerm::kSynRefusedAcceptFull, 1);
+  ledger.set(facts::LedgerTerm::kAttemptsRefused, 1);
+  ledger.set(facts::LedgerTerm::kAttemptsRecovered, 1);
+  ledger.delay_s = {{.below = 2, .count = 1}};
+  observation.ledgers = {ledger};
+  observation.after.listeners[0].drops = 1;
+  observation.after.namespaces[1].counters["TcpExtListenOverflows"] = 1;
+  observation.after.namespaces[1].counters["TcpExtListenDrops"] = 1;
+  const Report report = report_of(observation);
+  EXPECT_EQ(report.verdict, Verdict::kOverflowing);
+  EXPECT_EQ(find(report, "AQ101")->severity, Severity::kNotice);
+  ASSERT_NE(find(report, "AQ113"), nullptr);
+  EXPECT_EQ(find(report, "AQ113")->severity, Severity::kWarning);
+}
+
 // Where its queue refuses, that is what is found; how long the others wait is a number beside it.
 TEST(Slow, IsNoFindingOfAQueueThatRefuses) {
   Observation observation = waiting(129, 128, 20);

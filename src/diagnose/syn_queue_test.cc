@@ -55,6 +55,14 @@ TEST(SynQueue, CookiesThatNobodyReturnsAreAFlood) {
   EXPECT_EQ(flood.verdict, Verdict::kAtRisk);
 }
 
+// A rule that drops the third packet of each handshake: a longer queue cures nothing.
+TEST(SynQueue, CookiesOfWhichNoneComesBackAskForNoLongerQueue) {
+  const Report report =
+      run({.counters = {{"TcpExtTCPReqQFullDoCookies", 88}, {"TcpExtSyncookiesSent", 88}}});
+  EXPECT_NE(find(report, "AQ203"), nullptr);
+  EXPECT_EQ(find(report, "AQ202"), nullptr);
+}
+
 TEST(SynQueue, CookiesThatComeBackAreANotice) {
   const Report burst = run({.counters = {{"TcpExtTCPReqQFullDoCookies", 500},
                                          {"TcpExtSyncookiesSent", 500},

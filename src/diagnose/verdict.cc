@@ -73,8 +73,8 @@ Verdict judge_tcp(const ListenerState& state) {
 
 Verdict judge_unix(const ListenerState& state) {
   if (!state.listener->limit) return Verdict::kUnknown;
-  // The kernel counts nothing: only a queue that is full now, or was for most samples, tells.
-  if (is_full_now(state) || state.report.full_fraction.value_or(0) > 0.5) return Verdict::kAtRisk;
+  // The kernel counts nothing: only a queue that was seen full tells.
+  if (is_full_now(state) || was_full(state)) return Verdict::kAtRisk;
   return Verdict::kHealthy;
 }
 
@@ -110,7 +110,11 @@ bool is_stuck(const ListenerState& state) {
   if (state.report.left_queue != 0U || state.seconds.value_or(0) < kSlowS || is_full_now(state)) {
     return false;
   }
-  return waiting_throughout(state) >= kFewestWaits;
+  // Fewer tell as much where others come meanwhile: each has waited longer than that.
+  constexpr double kSomeCome = 3;
+  const double arrived = state.report.arrivals_per_s.value_or(0) * state.seconds.value_or(0);
+  const std::uint32_t always = waiting_throughout(state);
+  return always >= kFewestWaits || (always > 0 && arrived >= kSomeCome);
 }
 
 bool is_slow(const ListenerState& state) {

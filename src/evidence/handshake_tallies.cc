@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "evidence/handshakes.h"
+#include "facts/retries.h"
 
 namespace acceptq::evidence {
 namespace {
@@ -174,10 +175,7 @@ void Handshakes::settle(const Attempt& attempt, std::int64_t now_ns, Settled& se
     ++tally.delay_s[std::bit_floor(seconds) * 2 + (seconds == 0 ? 1 : 0)];
     return;
   }
-  // As bpf::gave_up: twice the time in which a client repeats a SYN.
-  constexpr std::uint32_t kMostDoublings = 5;
-  const std::uint32_t doublings = std::min(attempt.syns - 1, kMostDoublings);
-  if (in_vain && now_ns - attempt.syn_ns > 2 * (kNsPerSecond << doublings)) ++tally.gave_up;
+  if (in_vain && facts::has_given_up(attempt.first_ns, attempt.syn_ns, now_ns)) ++tally.gave_up;
 }
 
 std::vector<Tally> Handshakes::tallies(std::int64_t now_ns) const {

@@ -83,7 +83,7 @@ TEST(Handshakes, CountsSynsWithoutAnswer) {
   EXPECT_EQ(tally.unanswered_syns, 3U);
   EXPECT_EQ(tally.attempts_refused, 1U);
   EXPECT_EQ(tally.gave_up, 0U) << "the next comes after 4 s";
-  EXPECT_EQ(only(book, 12 * kSecond).gave_up, 1U);
+  EXPECT_EQ(only(book, 16 * kSecond).gave_up, 1U);
   EXPECT_EQ(tally.clients.begin()->second.packets, 3U);
   EXPECT_EQ(tally.clients.begin()->second.attempts, 1U);
 }

@@ -65,7 +65,7 @@ std::string why_no_change(const Subject& subject, const std::vector<Way>& first)
     return "the kernel itself listens here, with a limit of its own that no sysctl bounds";
   }
   if (!subject.listener.limit) return "its limit is not known";
-  if (!first.empty()) return "a longer queue would not help";
+  if (!first.empty()) return "nothing that was seen asks for one";
   return fmt::format("nothing is wrong with it (at most {} waited where {} fit)",
                      subject.report.longest.value(),
                      facts::accept_queue_capacity(*subject.listener.limit));
@@ -139,10 +139,13 @@ void add_notes(const Subject& subject, const facts::Observation& observation, Pl
   const diagnose::ListenerReport& report = subject.report;
   const double arrivals = report.arrivals_per_s.value_or(0);
   const double accepts = report.accepts_per_s.value_or(0);
-  if (is_slow_to_accept(subject) && accepts > 0 && arrivals > accepts) {
+  if (report.accepts_per_s && accepts == 0 && arrivals > 0) {
+    plan.notes.emplace_back(
+        "Nothing was accepted while acceptq watched: a longer queue only fills.");
+  } else if (is_slow_to_accept(subject) && arrivals > accepts) {
     plan.notes.push_back(fmt::format(
-        "{:.3g} connections a second come and {:.3g} are accepted: a longer queue fills, "
-        "too{}.",
+        "{:.0f} connections a second come, those that try again included, and {:.3g} are accepted: "
+        "a longer queue fills, too{}.",
         arrivals, accepts,
         plan.target->given ? fmt::format(", and {} places mean a wait of {:.0f} s at that pace",
                                          subject.wanted, subject.wanted / accepts)

@@ -51,7 +51,8 @@ struct Target {
 struct Plan {
   std::string listener;    // its key
   std::vector<Way> first;  // what a longer queue does not cure
-  // Empty where a longer queue would not help, or nothing is wrong; `no_change` says which.
+  // Empty where nothing that was seen asks for a longer queue, or nothing is wrong; `no_change`
+  // says which.
   std::optional<Target> target;
   std::string no_change;
   std::vector<Knob> knobs;         // all are needed; in the order in which to change them

@@ -72,7 +72,8 @@ std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::
     remedies.push_back({.form = "cause",
                         .summary = "Filter the SYNs before they arrive (firewall, load balancer, "
                                    "provider), or, if the clients are real, find out where the "
-                                   "SYN-ACKs are lost. Longer queues do not help.",
+                                   "SYN-ACKs are lost, or the ACKs dropped. Longer queues do not "
+                                   "help.",
                         .takes_effect = "now"});
     if (cookies_are_off(ns)) {
       add_sysctl_forms(kCookiesOn, kCookiesWhenFull, ns, owner, remedies);

@@ -86,13 +86,18 @@ Words words_of(Verdict verdict, Severity severity) {
                 "listeners refuse connections now and then",
                 "connections are refused now and then"};
       }
-      return {"listener refused connections, which came through when they tried again",
-              "listeners refused connections, which came through when they tried again",
+      return {"listener refused connections, of which none is known to be lost",
+              "listeners refused connections, of which none is known to be lost",
               "connections were refused"};
     case Verdict::kSlow:
       return {"listener lets connections wait for over a second",
               "listeners let connections wait for over a second", ""};
     case Verdict::kDroppedElsewhere:
+      if (severity == Severity::kNotice) {
+        return {"listener does not see some SYNs, which die before it",
+                "listeners do not see some SYNs, which die before them",
+                "some SYNs die before they reach a listener"};
+      }
       return {"listener does not get all of its connections, but no queue is to blame",
               "listeners do not get all of their connections, but no queue is to blame",
               "connections are lost, but no queue is to blame"};

@@ -67,8 +67,9 @@ std::string dead_syns_text(const TraceSummary& summary) {
     const auto& [netns, port, reason] = where;
     text += fmt::format("  netns:{}  port {}  {}  {}\n", netns.value(), port, reason, count);
   }
-  return text.empty() ? ""
-                      : "\nSYNs that this host dropped without an answer, by its reason\n" + text;
+  return text.empty()
+             ? ""
+             : "\nSYNs that this host dropped before a listener saw them, by its reason\n" + text;
 }
 
 Json dead_syns_json(const TraceSummary& summary) {

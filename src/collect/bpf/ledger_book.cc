@@ -5,10 +5,10 @@
 #include <ranges>
 #include <utility>
 
+#include "facts/retries.h"
+
 namespace acceptq::collect::bpf {
 namespace {
-
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 std::uint8_t bits_of(const facts::IpAddress& address, bool is_prefix) {
   if (is_prefix) return address.is_v6() ? 48 : 24;
@@ -36,13 +36,6 @@ bool is_blank(const facts::Ledger& ledger) {
 
 }  // namespace
 
-bool gave_up(const OpenAttempt& attempt, std::int64_t now_ns) {
-  constexpr std::uint32_t kMostDoublings = 5;
-  const std::uint32_t packets = attempt.refused_syns + attempt.refused_acks;
-  const std::uint32_t doublings = std::min(packets > 0 ? packets - 1 : 0, kMostDoublings);
-  return now_ns - attempt.last_ns > 2 * (kNsPerSecond << doublings);
-}
-
 std::vector<facts::Ledger> bind_books(LedgerParts parts) {
   std::vector<facts::Ledger> ledgers;
   ledgers.reserve(parts.records.size());
@@ -64,7 +57,10 @@ std::vector<facts::Ledger> bind_books(LedgerParts parts) {
   }
   for (const OpenAttempt& attempt : parts.attempts) {
     const auto ledger = newest.find(attempt.sk);
-    if (ledger != newest.end() && gave_up(attempt, parts.now_ns)) ++*ledger->second->gave_up;
+    if (ledger == newest.end()) continue;
+    if (facts::has_given_up(attempt.first_ns, attempt.last_ns, parts.now_ns)) {
+      ++*ledger->second->gave_up;
+    }
   }
   return ledgers;
 }

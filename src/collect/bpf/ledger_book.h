@@ -21,9 +21,4 @@ struct LedgerParts {
 // whose place in memory another took leaves its clients to that one.
 [[nodiscard]] std::vector<facts::Ledger> bind_books(LedgerParts parts);
 
-// Whether its client has given up: it has not tried again in twice the time in which clients do. A
-// SYN is repeated after 1, 2, 4 … 32 s (RTO doubles, tcp_retransmit_timer; the first four after 1 s
-// each from 6.5 on), other packets no slower.
-[[nodiscard]] bool gave_up(const OpenAttempt& attempt, std::int64_t now_ns);
-
 }  // namespace acceptq::collect::bpf

@@ -53,22 +53,13 @@ TEST(BindBooks, DoesNotCountAddressesThatMayBeForgotten) {
 }
 
 TEST(BindBooks, CountsThoseThatGaveUp) {
-  const auto ledgers =
-      bind_books({.records = {record(1, 9, 2)},
-                  .attempts = {{.sk = 1, .last_ns = 10 * kSecond, .refused_syns = 1},
-                               {.sk = 1, .last_ns = 11 * kSecond, .refused_syns = 1},
-                               {.sk = 1, .last_ns = 10 * kSecond, .refused_syns = 3}},
-                  .now_ns = 12 * kSecond + 1});
+  const auto at = [](std::int64_t first, std::int64_t last) {
+    return OpenAttempt{.sk = 1, .first_ns = first * kSecond, .last_ns = last * kSecond};
+  };
+  const auto ledgers = bind_books({.records = {record(1, 9, 2)},
+                                   .attempts = {at(9, 10), at(10, 11), at(10, 10)},
+                                   .now_ns = 15 * kSecond});
   EXPECT_EQ(ledgers.at(0).gave_up, 1U);
-}
-
-TEST(GaveUp, WaitsTwiceAsLongAsClientsDo) {
-  OpenAttempt attempt{.last_ns = 0, .refused_syns = 3, .refused_acks = 1};
-  EXPECT_FALSE(gave_up(attempt, 16 * kSecond));
-  EXPECT_TRUE(gave_up(attempt, 16 * kSecond + 1));
-  attempt.refused_syns = 40;
-  EXPECT_FALSE(gave_up(attempt, 64 * kSecond));
-  EXPECT_TRUE(gave_up(attempt, 64 * kSecond + 1));
 }
 
 }  // namespace

@@ -121,7 +121,10 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
   const bool some_are_busy =
       std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });
   for (const Unseen& each : unseen) {
-    if (!each.busy && (some_are_busy || !seen.empty())) continue;
+    // Whoever closes its connections serves them, between whatever else it waits for.
+    const bool serves = std::ranges::any_of(
+        each.threads, [](const ThreadWatch* thread) { return thread->closed.value_or(0) > 0; });
+    if (!each.busy && !serves && (some_are_busy || !seen.empty())) continue;
     time.threads.insert(time.threads.end(), each.threads.begin(), each.threads.end());
     time.certainty = std::max(time.certainty, each.certainty);
     time.take_turns = each.take_turns;

@@ -1,10 +1,13 @@
 #include "diagnose/causes/causes.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "diagnose/rules.h"
@@ -59,17 +62,26 @@ double weight(const JudgedCause& judged) { return judged.cause.share.value_or(1)
 std::string where_time_went(const AcceptTime& time) {
   constexpr double kWorthSaying = 0.05;
   constexpr double kPercent = 100;
-  std::string text;
-  for (std::size_t i = 0; i < kWaitClasses; ++i) {
-    const ClassTime& part = time.classes.at(i);
+  std::vector<std::pair<std::string, double>> places;  // in the order of the kinds of waits
+  for (const ClassTime& part : time.classes) {
     if (part.share < kWorthSaying || !part.most_seen) continue;
     const facts::Wait& wait = *part.most_seen;
     std::string place = wait.syscall ? *wait.syscall + "()" : std::string();
     if (!wait.stack.empty()) place += (place.empty() ? "" : " in ") + wait.stack.front();
     if (place.empty()) place = wait.state == "R" ? "on a core or ready" : "state " + wait.state;
-    text += fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ", place, part.share * kPercent);
+    const auto same = std::ranges::find(places, place, &std::pair<std::string, double>::first);
+    if (same == places.end()) {
+      places.emplace_back(std::move(place), part.share);
+    } else {
+      same->second += part.share;
+    }
   }
-  return text;
+  std::vector<std::string> said;
+  said.reserve(places.size());
+  for (const auto& [place, share] : places) {
+    said.push_back(fmt::format("{} {:.0f} %", place, share * kPercent));
+  }
+  return fmt::format("{}", fmt::join(said, ", "));
 }
 
 std::optional<JudgedCause> unknown_cause(const Scene& scene) {

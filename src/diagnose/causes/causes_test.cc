@@ -307,6 +307,20 @@ TEST(Causes, MastersAndIdleThreadsDoNotCount) {
   EXPECT_EQ(kinds(loop), Kinds{"io.fuse"});
 }
 
+// One worker hangs for good, and the other makes all of what is accepted.
+TEST(Causes, AWorkerThatServesCountsBesideOneThatHangs) {
+  Wait reads = in_call("S", "recvfrom");
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->local = reads.target->peer = facts::IpAddress::parse("127.0.0.1");
+  reads.target->local_port = 51234;
+  reads.target->peer_port = 9000;
+  ThreadWatch hangs = thread(3985, 3985, AcceptLink::kOwner, reads, 1);
+  ThreadWatch serves = thread(3986, 3986, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1);
+  EXPECT_EQ(kinds(full({hangs, serves})), Kinds{"upstream"});
+  serves.closed = 10;
+  EXPECT_EQ(kinds(full({hangs, serves})), (Kinds{"upstream", "sleep"}));
+}
+
 Wait at_lock(bool timed) {
   Wait wait = in_call("S", "futex", {"futex_wait_queue"});
   wait.timed = timed;
