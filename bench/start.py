@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """What one `acceptq check` costs besides the time that it watches, and how much memory it takes,
 beside `ss -lntp` and `nstat -az`, which show a part of it for one namespace. First on this host as
-it is, then with 500 network namespaces of 10 listeners each.
+it is, then with 500 network namespaces of 10 listeners each, beside `nsenter ss -lntp` in each.
 
   bench/start.py      needs root; $ACCEPTQ names the binary
 """
 
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ import time
 ACCEPTQ = os.environ.get("ACCEPTQ", "build-bench/acceptq")
 NAMESPACES = 500
 LISTENERS = 10
+ASKED = 25  # namespaces in which ss is really run
 CLONE_NEWNET = 0x40000000
 
 
@@ -44,21 +46,34 @@ def run(argv):
 
 
 def measure(title, argv, rounds, watched=0.0):
+    """Prints the median time of one run besides `watched` seconds, which is also returned, and the peak of memory."""
     runs = [run(argv) for _ in range(rounds)]
-    besides = 1000 * (statistics.median(seconds for seconds, _ in runs) - watched)
+    besides = statistics.median(seconds for seconds, _ in runs) - watched
     memory = max(memory for _, memory in runs)
     # What ends within milliseconds was not looked at in time.
     shown = f"{memory:8.1f} MB" if memory > 1 else "       ?"
-    print(f"  {title:44} {besides:8.1f} ms {shown}")
+    print(f"  {title:48} {1000 * besides:8.1f} ms {shown}")
+    return besides
 
 
-def measure_all(rounds, watched):
+def really_watched():
+    """Seconds that `check --for 2s` says it has watched."""
+    out = subprocess.run([ACCEPTQ, "check", "--for", "2s", "--json"], stdout=subprocess.PIPE, check=False)
+    return json.loads(out.stdout)["host"]["observed_seconds"]
+
+
+def measure_all(rounds):
     measure("ss -lntp (one namespace)", ["ss", "-lntp"], rounds)
     measure("nstat -az (one namespace)", ["nstat", "-azs"], rounds)
-    for scan in ("auto", "netlink"):
-        measure(f"acceptq check --scan {scan}, besides --for",
-                [ACCEPTQ, "check", "--for", f"{int(watched * 1000)}ms", "--scan", scan],
-                rounds, watched)
+    one_shot = [ACCEPTQ, "check", "--for", "0s"]
+    text = measure("check --for 0s --tracing none", [*one_shot, "--tracing", "none"], rounds)
+    as_json = measure("… --json", [*one_shot, "--tracing", "none", "--json"], rounds)
+    netlink = measure("… --scan netlink", [*one_shot, "--tracing", "none", "--scan", "netlink"], rounds)
+    traced = measure("check --for 0s", one_shot, rounds)
+    measure("check --for 2s, besides these", [ACCEPTQ, "check", "--for", "2s"], rounds, watched=2.0)
+    print(f"  of the first line of acceptq: --json {as_json / text:.2f}, netlink {netlink / text:.2f}, "
+          f"with tracing {traced / text:.2f}; of 2 s watched: {really_watched():.3f} s")
+    return text
 
 
 def live_in_a_namespace(ready):
@@ -88,7 +103,7 @@ def fleet():
             pids.append(pid)
         for _ in pids:
             os.read(parent_end, 1)
-        yield
+        yield pids
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
@@ -96,13 +111,24 @@ def fleet():
             os.waitpid(pid, 0)
 
 
+def loop_of_ss(pids):
+    """Seconds that it takes to ask ss in each of the namespaces, by some of them."""
+    begin = time.monotonic()
+    for pid in pids[:ASKED]:
+        subprocess.run(["nsenter", "-t", str(pid), "-n", "ss", "-lntp"], stdout=subprocess.DEVNULL, check=True)
+    return (time.monotonic() - begin) * len(pids) / ASKED
+
+
 def main():
     subprocess.run([ACCEPTQ, "--version"], check=True)
     print("this host as it is")
-    measure_all(rounds=15, watched=0.2)
-    with fleet():
+    measure_all(rounds=15)
+    with fleet() as pids:
         print(f"{NAMESPACES} namespaces x {LISTENERS} listeners")
-        measure_all(rounds=5, watched=2.0)
+        one_shot = measure_all(rounds=5)
+        loop = loop_of_ss(pids)
+        print(f"  nsenter ss -lntp in each of them (by {ASKED}): {loop:.1f} s, {loop / one_shot:.0f} times as long as the "
+              "first line of acceptq")
 
 
 if __name__ == "__main__":
