@@ -25,9 +25,10 @@ import time
 ACCEPTQ = os.environ.get("ACCEPTQ", "build-bench/acceptq")
 LOAD = pathlib.Path(ACCEPTQ).parent / "bench/accept_load"
 SECONDS = 1.0
-# A day: the clock of a guest that counts instructions leaps while all wait for a disk, by a quarter
-# of an hour when bpftrace starts. What bounds it there is the guest's own time-out.
-READY_SECONDS = 86400
+# Looks at a tracer that begins or ends, of which each waits a moment. Not seconds: the clock of a
+# guest that counts instructions leaps while all wait for a disk, by a quarter of an hour at once.
+LOOKS = 6000
+MOMENT = 0.05
 
 
 def accepted_per_second():
@@ -57,22 +58,33 @@ class Tracer:
         # A file: a pipe that nobody reads would stop those that print each connection.
         self.file = tempfile.NamedTemporaryFile()
         self.process = subprocess.Popen(self.argv, stdout=self.file, stderr=subprocess.STDOUT)
-        end = time.monotonic() + READY_SECONDS
-        while not self.is_ready():
-            if self.process.poll() is not None:
-                sys.exit(f"{self.argv[0]} ended at once: {self.printed().strip()}")
-            if time.monotonic() > end:
-                self.process.kill()
-                sys.exit(f"{self.argv[0]} does not begin")
-            time.sleep(0.05)
+        if not self.comes_to(lambda: self.is_ready() or self.has_ended()):
+            self.process.kill()
+            sys.exit(f"{self.argv[0]} does not begin")
+        if self.has_ended():
+            sys.exit(f"{self.argv[0]} ended at once: {self.printed().strip()}")
         time.sleep(self.SETTLES)
         return self
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(READY_SECONDS)
+        if not self.comes_to(self.has_ended):
+            self.process.kill()
+            sys.exit(f"{self.argv[0]} does not end")
         self.out = self.printed()
         self.file.close()
+
+    def has_ended(self):
+        return self.process.poll() is not None
+
+    @staticmethod
+    def comes_to(state):
+        """Whether it does, within the looks that it is given."""
+        for _ in range(LOOKS):
+            if state():
+                return True
+            time.sleep(MOMENT)
+        return False
 
     def printed(self):
         return pathlib.Path(self.file.name).read_text(encoding="utf-8", errors="replace")
