@@ -58,8 +58,10 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     if (options.progress && !options.progress(static_cast<double>(now - begin) / kNsPerSecond)) {
       break;
     }
-    if (now >= end && !latest_end) latest_end = now + std::min(end - begin, kMostMoreNs);
-    if (now >= end && (now >= *latest_end || !threads.wants_more())) break;
+    if (now >= end) {
+      if (!latest_end) latest_end = now + std::min(end - begin, kMostMoreNs);
+      if (now >= *latest_end || !threads.wants_more()) break;
+    }
     watch.tend(latest_end.value_or(end));
   }
   return watch.finish(watch.first());

@@ -157,22 +157,21 @@ void add_unix(const ListenerState& state, std::vector<Finding>& findings) {
   Finding finding = finding_about("AQ110", state);
   constexpr double kMostly = 0.5;
   const bool is_seldom = !is_full_now(state) && state.report.full_fraction.value_or(0) <= kMostly;
-  if (is_seldom) finding.severity = Severity::kNotice;
+  const std::string endpoint = facts::listener_endpoint(*state.listener);
   const std::uint64_t capacity = facts::accept_queue_capacity(*state.listener->limit);
+  const std::uint32_t length = state.listener->accept_queue_len.value();
   if (is_seldom) {
+    finding.severity = Severity::kNotice;
     finding.title = "Unix socket's queue was full for moments";
     finding.explanation = fmt::format(
         "The queue of {} holds {} of {} now.{} A connect() waited then, or failed with EAGAIN on a "
         "non-blocking socket; the kernel does not count those that failed.",
-        facts::listener_endpoint(*state.listener), state.listener->accept_queue_len.value(),
-        capacity, fullness(state));
+        endpoint, length, capacity, fullness(state));
   } else {
     finding.explanation = fmt::format(
         "{} for accept() on {} where {} fit.{} A further connect() waits, or fails with EAGAIN on "
-        "a "
-        "non-blocking socket.",
-        connections_wait(state.listener->accept_queue_len.value()),
-        facts::listener_endpoint(*state.listener), capacity, fullness(state));
+        "a non-blocking socket.",
+        connections_wait(length), endpoint, capacity, fullness(state));
   }
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
@@ -207,6 +206,14 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   findings.push_back(std::move(finding));
 }
 
+Severity worst_from(std::size_t first, const std::vector<Finding>& findings) {
+  Severity severity = Severity::kNotice;
+  for (std::size_t i = first; i < findings.size(); ++i) {
+    severity = std::max(severity, findings[i].severity);
+  }
+  return severity;
+}
+
 }  // namespace
 
 void add_accept_queue_findings(const facts::Observation& observation,
@@ -226,9 +233,7 @@ void add_accept_queue_findings(const facts::Observation& observation,
   add_refusal_findings(state, rules, findings);
   // Few refusals do no harm; what comes in waits as long as without them.
   const bool refuses_few =
-      verdict == Verdict::kOverflowing && findings.size() > first &&
-      std::all_of(findings.begin() + static_cast<std::ptrdiff_t>(first), findings.end(),
-                  [](const Finding& f) { return f.severity == Severity::kNotice; });
+      verdict == Verdict::kOverflowing && worst_from(first, findings) == Severity::kNotice;
   if (verdict == Verdict::kSlow || (refuses_few && is_slow(state))) {
     add_slow(state, findings);
     if (is_stuck(state)) add_skew(state, all, findings.back().severity, findings);
@@ -242,10 +247,7 @@ void add_accept_queue_findings(const facts::Observation& observation,
       [](const Finding& f) { return f.id == "AQ101" || f.id == "AQ103" || f.id == "AQ108"; });
   if (!of_accept_queue) return;
   // The limit is no worse than what it led to.
-  Severity severity = Severity::kNotice;
-  for (std::size_t i = first; i < findings.size(); ++i) {
-    severity = std::max(severity, findings[i].severity);
-  }
+  const Severity severity = worst_from(first, findings);
   add_limit(observation, state, std::min(severity, Severity::kWarning), findings);
   add_skew(state, all, severity, findings);
   if (state.kernel_owned) {

@@ -207,11 +207,16 @@ TEST(Limits, StaleWhereTheChangeWasSeen) {
   EXPECT_NE(find(report, "AQ106"), nullptr);
 }
 
-TEST(Unix, FullQueueHasNoCounters) {
-  Listener listener = make_listener(0, 4, 3, 0);
+Listener unix_listener(std::uint32_t length, std::uint32_t limit) {
+  Listener listener = make_listener(0, length, limit, 0);
   listener.protocol = facts::Protocol::kUnix;
   listener.path = "/run/php-fpm.sock";
   listener.drops.reset();
+  return listener;
+}
+
+TEST(Unix, FullQueueHasNoCounters) {
+  const Listener listener = unix_listener(4, 3);
   const Namespace pod = make_namespace(kPod, 4096);
   const Report report = report_of(observe({listener}, pod, {listener}, pod));
   EXPECT_EQ(report.verdict, Verdict::kAtRisk);
@@ -221,10 +226,7 @@ TEST(Unix, FullQueueHasNoCounters) {
 
 // The kernel counts no connect() that failed: that it was full tells, if not how often.
 TEST(Unix, AQueueThatWasFullForMomentsIsANotice) {
-  Listener listener = make_listener(0, 0, 8, 0);
-  listener.protocol = facts::Protocol::kUnix;
-  listener.path = "/run/uwsgi.sock";
-  listener.drops.reset();
+  const Listener listener = unix_listener(0, 8);
   const Namespace pod = make_namespace(kPod, 4096);
   facts::Observation observation = observe({listener}, pod, {listener}, pod);
   facts::QueueSamples& samples =

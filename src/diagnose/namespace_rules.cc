@@ -245,8 +245,7 @@ class NamespaceRules {
       finding.explanation = fmt::format(
           "{} {} SYNs were answered with a SYN cookie, and {} of the cookies came "
           "back ({:.0f} %). Real clients return nearly all, where neither the SYN-ACKs nor the "
-          "ACKs "
-          "are lost on the way or dropped on this host.",
+          "ACKs are lost on the way or dropped on this host.",
           in_that_time(seconds_), sent, received,
           100.0 * static_cast<double>(received) / static_cast<double>(sent));
       findings_.push_back(std::move(finding));

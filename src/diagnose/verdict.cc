@@ -74,8 +74,7 @@ Verdict judge_tcp(const ListenerState& state) {
 Verdict judge_unix(const ListenerState& state) {
   if (!state.listener->limit) return Verdict::kUnknown;
   // The kernel counts nothing: only a queue that was seen full tells.
-  if (is_full_now(state) || was_full(state)) return Verdict::kAtRisk;
-  return Verdict::kHealthy;
+  return was_full(state) ? Verdict::kAtRisk : Verdict::kHealthy;
 }
 
 }  // namespace

@@ -94,8 +94,8 @@ Words words_of(Verdict verdict, Severity severity) {
               "listeners let connections wait for over a second", ""};
     case Verdict::kDroppedElsewhere:
       if (severity == Severity::kNotice) {
-        return {"listener does not see some SYNs, which die before it",
-                "listeners do not see some SYNs, which die before them",
+        return {"listener does not see some SYNs, which die before they reach it",
+                "listeners do not see some SYNs, which die before they reach them",
                 "some SYNs die before they reach a listener"};
       }
       return {"listener does not get all of its connections, but no queue is to blame",

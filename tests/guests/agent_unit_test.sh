@@ -73,7 +73,6 @@ inside() {
   echo "status: $(property StatusText)"
   grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$pid/status"
   echo "tracing: $(metric 'acceptq_tracing_info\{level="functions"\}')"
-  metric 'acceptq_blind_spots\{[^}]*\}' >/dev/null
 
   # A server that accepts nothing, and clients that try again.
   python3 -c '

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
+#include <span>
 
 namespace acceptq::diagnose {
 namespace {
 
-template <std::size_t kCount>
-bool begins_with_any(std::string_view name,
-                     const std::array<std::string_view, kCount>& beginnings) {
+bool begins_with_any(std::string_view name, std::span<const std::string_view> beginnings) {
   return std::ranges::any_of(
       beginnings, [&](std::string_view beginning) { return name.starts_with(beginning); });
 }
