@@ -11,7 +11,8 @@ namespace acceptq::collect {
 // something: by pid, at most a few of one listener, and a bounded number in all.
 [[nodiscard]] std::vector<Pid> troubled_owners(const facts::Observation& observation);
 
-// Reads `program`, `open_files` and `open_files_limit` of these (procfs/owner_details.h).
+// Reads `program`, `language`, `open_files` and `open_files_limit` of these
+// (procfs/owner_details.h).
 void describe_troubled_owners(const ScanOptions& options, facts::Observation& observation);
 
 }  // namespace acceptq::collect

@@ -178,6 +178,7 @@ Process read_process(const Value& value) {
   read_workload(value, process.container, process.pod);
   // Recordings of before these were read have none of them.
   if (value.has("program")) get(value, "program", process.program);
+  if (value.has("language")) get(value, "language", process.language);
   if (value.has("open_files")) get(value, "open_files", process.open_files);
   if (value.has("open_files_limit")) get(value, "open_files_limit", process.open_files_limit);
   return process;

@@ -62,6 +62,7 @@ Observation sample() {
   process.container = Container{.id = "49b4", .runtime = "containerd"};
   process.pod = Pod{.ns = "default", .name = "web"};
   process.program = "uvicorn";
+  process.language = "go";
   process.open_files = 63;
   process.open_files_limit = 64;
   after.processes = {process};

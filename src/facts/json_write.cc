@@ -133,6 +133,7 @@ Json write(const Process& process) {
           {"container", write(process.container)},
           {"pod", write(process.pod)},
           {"program", opt_bytes(process.program)},
+          {"language", opt_bytes(process.language)},
           {"open_files", opt(process.open_files)},
           {"open_files_limit", opt(process.open_files_limit)}};
 }

@@ -39,6 +39,7 @@ struct Process {
   // Of owners of a listener in trouble alone, where they could be read.
   std::optional<std::string>
       program;  // what its command line runs: "uvicorn" of python3 -m uvicorn
+  std::optional<std::string> language;            // "go", where its executable says so
   std::optional<std::uint32_t> open_files;        // descriptors that it has
   std::optional<std::uint32_t> open_files_limit;  // its soft RLIMIT_NOFILE
 

@@ -41,6 +41,7 @@ void remove_name(facts::Process& process) {
   process.comm.clear();
   process.exe.reset();
   process.program.reset();
+  process.language.reset();
 }
 
 void renumber(std::optional<std::uint16_t>& port) {

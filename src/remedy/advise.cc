@@ -117,7 +117,7 @@ void doubt_limit(const Subject& subject, diagnose::Finding& finding) {
       "The queue's limit is {0}, though net.core.somaxconn of its network namespace is {1}. {2}: "
       "either somaxconn was {0} when it called listen() and has been raised since, or it is "
       "configured to ask for {0}.",
-      limit, *subject.report.somaxconn, usual_request(*subject.server.server));
+      limit, *subject.report.somaxconn, usual_request(subject));
 }
 
 // What the numbers make a choice of the application's need not be one, where its server is known.

@@ -18,7 +18,7 @@ std::string behind_somaxconn(const Subject& subject) {
   const std::uint32_t limit = subject.listener.limit->value();
   const Server* server = subject.server.server;
   if (server != nullptr && server->asks_somaxconn) {
-    return fmt::format("{} asks for all that somaxconn allows when it is started.", server->name);
+    return usual_request(subject) + " when it is started.";
   }
   if (server != nullptr && server->default_backlog && *server->default_backlog > limit) {
     if (*server->default_backlog >= subject.wanted) {
@@ -109,7 +109,7 @@ Remedy unknown_server_form(const Subject& subject) {
 Remedy known_server_form(const Subject& subject, const Server& server) {
   Remedy remedy{.form = "application", .takes_effect = "restart"};
   if (server.key.empty()) {
-    remedy.summary = fmt::format("{} has no setting for its backlog.", server.name);
+    remedy.summary = fmt::format("{} has no setting for its backlog.", server_name(subject));
     return remedy;
   }
   const bool reload = server.apply == ApplyBy::kReload;
@@ -131,10 +131,14 @@ Remedy known_server_form(const Subject& subject, const Server& server) {
 
 }  // namespace
 
-std::string usual_request(const Server& server) {
-  return server.asks_somaxconn
-             ? fmt::format("{} asks for all that somaxconn allows", server.name)
-             : fmt::format("{} asks for {} by default", server.name, *server.default_backlog);
+std::string usual_request(const Subject& subject) {
+  const Server& server = *subject.server.server;
+  const std::string name = server_name(subject);
+  if (!server.asks_somaxconn) {
+    return fmt::format("{} asks for {} by default", name, *server.default_backlog);
+  }
+  return fmt::format("{}{} asks for all that somaxconn allows", name,
+                     subject.server.by_language ? ", as a Go program," : "");
 }
 
 bool may_be_somaxconn(const Subject& subject) {
@@ -162,10 +166,14 @@ void add_restart_form(const Subject& subject, std::vector<Remedy>& remedies) {
   Remedy remedy{.form = "restart", .takes_effect = "restart"};
   if (lacks_restart(subject)) {
     const Server& server = *subject.server.server;
+    const std::int64_t then =
+        server.asks_somaxconn
+            ? somaxconn
+            : std::min<std::int64_t>(somaxconn, server.default_backlog.value_or(0));
     remedy.summary = fmt::format(
-        "Restart {}: probably nothing else is needed. {}, so net.core.somaxconn was {} when it "
+        "Restart {}: the limit is then probably {}. {}, so net.core.somaxconn was {} when it "
         "called listen(). It is {} now.",
-        server.name, usual_request(server), limit, somaxconn);
+        server_name(subject), then, usual_request(subject), limit, somaxconn);
   } else {
     remedy.summary =
         fmt::format("Restart {}: net.core.somaxconn was {} when it called listen() and is {} now.",

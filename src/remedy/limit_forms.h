@@ -27,6 +27,6 @@ void add_application_form(const Subject& subject, std::vector<diagnose::Remedy>&
 void add_restart_form(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
 
 // "Redis asks for 511 by default".
-[[nodiscard]] std::string usual_request(const Server& server);
+[[nodiscard]] std::string usual_request(const Subject& subject);
 
 }  // namespace acceptq::remedy

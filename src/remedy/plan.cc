@@ -196,8 +196,13 @@ Plan plan_for(const facts::Observation& observation, const diagnose::Report& rep
     plan.no_change = fmt::format("its limit is {} already", present->value());
     return plan;
   }
+  std::vector<Knob> knobs = knobs_of(subject);
+  if (knobs.empty() && !limit && lacks_restart(subject)) {
+    plan.no_change = "the restart above makes it longer";
+    return plan;
+  }
   plan.target = Target{.limit = subject.wanted, .given = limit.has_value(), .why = reason};
-  plan.knobs = knobs_of(subject);
+  plan.knobs = std::move(knobs);
   add_notes(subject, observation, plan);
   plan.live = subject.listener.protocol == facts::Protocol::kTcp &&
               !subject.listener.owners.empty() && !subject.listener.closed &&

@@ -325,6 +325,17 @@ TEST(Advise, WhatIsMissingMayBeARestart) {
       listener_of(process("traefik"), 100, 4096, true, diagnose::LimitSetBy::kApplication, 0);
   EXPECT_EQ(forms(go), std::vector<std::string>{"restart"});
   EXPECT_EQ(go.report.listeners[0].limit_set_by, diagnose::LimitSetBy::kUnknown);
+  // Nor has any other program of that language, by whatever name.
+  facts::Process own = process("gosrv");
+  own.language = "go";
+  Case unnamed = listener_of(own, 64, 100000, true, diagnose::LimitSetBy::kApplication, 0);
+  watched(unnamed, 2.0, 3);
+  EXPECT_EQ(forms(unnamed), std::vector<std::string>{"restart"});
+  EXPECT_EQ(unnamed.report.listeners[0].limit_set_by, diagnose::LimitSetBy::kUnknown);
+  EXPECT_NE(advice(unnamed).find("Restart gosrv: the limit is then probably 100000. gosrv, as a Go "
+                                 "program, asks for all that somaxconn allows"),
+            std::string::npos)
+      << advice(unnamed);
   // What was traced is certain, and a server's own default is its own.
   EXPECT_EQ(forms(listener_of(process("redis-server"), 511, 4096, true,
                               diagnose::LimitSetBy::kApplication, 0)),

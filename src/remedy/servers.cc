@@ -159,7 +159,13 @@ ServerMatch find_server(const facts::Process& process, std::optional<std::uint32
     if (match.server != nullptr && match.server->default_backlog == limit) match.alike.clear();
     return match;
   }
-  return {};
+  if (!process.language) return {};
+  const std::string language = fmt::format("({})", *process.language);
+  const auto servers = known_servers();
+  const auto row = std::ranges::find_if(
+      servers, [&](const Server& server) { return fits_one(server.comm, language); });
+  return row != servers.end() ? ServerMatch{.server = &*row, .by_language = true, .alike = {}}
+                              : ServerMatch{};
 }
 
 std::string fill_example(const Server& server, const ExampleValues& values) {

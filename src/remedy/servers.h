@@ -42,11 +42,14 @@ struct Server {
 [[nodiscard]] std::span<const Server> known_servers();
 
 // What a process is by its name: by that of the program that it runs, else its own (comm), else its
-// executable's; of busybox by "busybox httpd".
+// executable's; of busybox by "busybox httpd". Where no row has any of these, by the language of
+// its executable: "(go)".
 struct ServerMatch {
   // The first row of that name, which is the most general. Null where no row has it, or where the
   // name is an interpreter's, which may run any of many servers.
   const Server* server = nullptr;
+  // The row is that of any program of its language, whose name is not that of the server.
+  bool by_language = false;
   // Other rows of the same name whose default the limit is: a guess, no more.
   std::vector<const Server*> alike;
 };

@@ -25,7 +25,8 @@ Accepts accepts_of(const facts::Observation& observation, const diagnose::Listen
 const facts::Process* known_server(const facts::Holders& holders) {
   const facts::Process* known = nullptr;
   for (const facts::Process* process : holders.servers) {
-    if (find_server(*process, {}).server == nullptr) continue;
+    const ServerMatch match = find_server(*process, {});
+    if (match.server == nullptr || match.by_language) continue;
     if (known != nullptr && !facts::same_program(*known, *process)) return nullptr;
     if (known == nullptr) known = process;
   }
@@ -34,7 +35,9 @@ const facts::Process* known_server(const facts::Holders& holders) {
 
 const facts::Process* acceptor_of(const facts::Holders& holders, Accepts accepts) {
   if (const facts::Process* known = known_server(holders)) return known;
-  return accepts == Accepts::kYes ? holders.one_program() : nullptr;
+  const facts::Process* only = holders.one_program();
+  if (only == nullptr || accepts == Accepts::kYes) return only;
+  return find_server(*only, {}).by_language ? only : nullptr;
 }
 
 // Of a burst, every attempt that was refused would have needed a place.
@@ -109,7 +112,8 @@ std::string reason_of_wanted(const Subject& subject) {
 }
 
 std::string server_name(const Subject& subject) {
-  if (subject.server.server != nullptr) return subject.server.server->name;
+  const ServerMatch& match = subject.server;
+  if (match.server != nullptr && !match.by_language) return match.server->name;
   return subject.acceptor != nullptr ? subject.acceptor->comm : "the server";
 }
 

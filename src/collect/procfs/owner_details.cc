@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "collect/attended.h"
+#include "collect/procfs/executable.h"
 
 namespace acceptq::collect::procfs {
 namespace {
@@ -156,6 +157,7 @@ void read_owner_details(const std::string& proc_root, CommandLine command_line,
     process.open_files_limit = parse_open_files_limit(*limits);
   }
   process.open_files = count_descriptors(dir_fd.get());
+  process.language = language_of(dir_fd.get());
   if (command_line == CommandLine::kLeaveOut) return;
   if (const Result<std::string> cmdline = read_file_at(dir_fd.get(), "cmdline", kMaxFile)) {
     process.program = program_of(*cmdline);

@@ -26,8 +26,8 @@ namespace acceptq::collect::procfs {
 // The soft limit of the line "Max open files" in /proc/PID/limits; nothing for "unlimited".
 [[nodiscard]] std::optional<std::uint32_t> parse_open_files_limit(std::string_view limits);
 
-// Fills in `program`, `open_files` and `open_files_limit`. Leaves them empty where they may not be
-// read, or where the PID is another process's by now.
+// Fills in `program`, `language`, `open_files` and `open_files_limit`. Leaves them empty where they
+// may not be read, or where the PID is another process's by now.
 void read_owner_details(const std::string& proc_root, CommandLine command_line,
                         facts::Process& process);
 

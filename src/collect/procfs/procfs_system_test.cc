@@ -1,5 +1,6 @@
 // The readers of /proc against the running kernel: processes that share, hide and vanish.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <gtest/gtest.h>
@@ -16,6 +17,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <set>
@@ -25,6 +27,7 @@
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "collect/procfs/counters.h"
+#include "collect/procfs/executable.h"
 #include "collect/procfs/host.h"
 #include "collect/procfs/owner_details.h"
 #include "collect/procfs/owners.h"
@@ -251,6 +254,23 @@ TEST(OwnerDetails, NothingOfAnotherProcessWithItsNumber) {
   ++process->start_ticks;
   read_owner_details("/proc", CommandLine::kRead, *process);
   EXPECT_FALSE(process->program || process->open_files || process->open_files_limit);
+}
+
+TEST(OwnerDetails, TheLanguageOfAnExecutable) {
+  const auto language = [](const char* exe) {
+    const std::string dir = ::testing::TempDir() + "acceptq-language-" + std::to_string(::getpid());
+    std::filesystem::create_directory(dir);
+    std::filesystem::create_symlink(exe, dir + "/exe");
+    const UniqueFd fd(::open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const std::optional<std::string> found = language_of(fd.get());
+    std::filesystem::remove_all(dir);
+    return found;
+  };
+  ASSERT_TRUE(std::filesystem::exists("/usr/bin/promtool"));
+  EXPECT_EQ(language("/usr/bin/promtool"), "go");
+  EXPECT_EQ(language("/proc/self/exe"), std::nullopt);
+  EXPECT_EQ(language("/etc/passwd"), std::nullopt);
+  EXPECT_EQ(language("/nowhere"), std::nullopt);
 }
 
 TEST(Host, AgreesWithUname) {
