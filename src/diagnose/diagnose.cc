@@ -10,6 +10,7 @@
 #include "diagnose/causes/accept_course.h"
 #include "diagnose/listener_state.h"
 #include "diagnose/rules.h"
+#include "diagnose/unanswered.h"
 #include "listenpath/kernel.h"
 
 namespace acceptq::diagnose {
@@ -73,6 +74,7 @@ Verdict verdict_of_finding(std::string_view id) {
       {"AQ402", Verdict::kDroppedElsewhere},
       {"AQ403", Verdict::kFailing},
       {"AQ404", Verdict::kFailing},
+      {"AQ405", Verdict::kFailing},
       {"AQ604", Verdict::kUnknown},
       {"AQ606", Verdict::kUnknown},
       {"AQ608", Verdict::kUnknown},
@@ -106,6 +108,7 @@ Report diagnose(const facts::Observation& observation) {
     add_cause_findings(observation, state, report.findings);
     add_elsewhere_findings(state, report.findings);
     add_capture_findings(state, report.findings);
+    add_unanswered_findings(state, report.findings);
   }
   add_waiting_client_findings(observation, states, report.findings);
   std::set<NetnsId> namespaces;

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string>
@@ -8,6 +7,7 @@
 #include "base/text.h"
 #include "diagnose/catalogue.h"
 #include "diagnose/rules.h"
+#include "diagnose/unanswered.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -26,22 +26,14 @@ constexpr const char* kPassiveOpens = "TcpPassiveOpens";
 
 // Fewer SYNs than this say nothing of who sends them.
 constexpr std::uint64_t kFloodSyns = 100;
-// Of a flood's handshakes, at most this share is completed. Real clients complete nearly all.
-constexpr double kFloodCompleted = 0.25;
 // Of real clients' cookies, at least this share comes back, and they got through.
 constexpr double kCookiesThatReturn = 0.75;
-// Fewer handshakes that nobody answers are clients that went away.
-constexpr std::uint64_t kUnanswered = 10;
 // Invalid cookies worth a word.
 constexpr std::uint64_t kManyInvalid = 10;
 
-bool comes_to_nothing(std::uint64_t completed, std::uint64_t all) {
-  return static_cast<double>(completed) <= kFloodCompleted * static_cast<double>(all);
-}
-
 bool is_flood_of_cookies(std::uint64_t sent, std::uint64_t received) {
   return (sent >= kFloodSyns && comes_to_nothing(received, sent)) ||
-         (sent >= kUnanswered && received == 0);
+         (sent >= kFewestUnanswered && received == 0);
 }
 
 class NamespaceRules {
@@ -199,7 +191,7 @@ class NamespaceRules {
     // With cookies off no counter tells the reserve from what else refuses.
     if (here.reserve > 0 && !by_syn_queue && !any(&ListenerState::by_other)) {
       add("AQ205", here.reserve, {kDrops, kOverflows},
-          "before any queue was full; with net.ipv4.tcp_syncookies 0 the kernel keeps the last "
+          "before a SYN queue was full; with net.ipv4.tcp_syncookies 0 the kernel keeps the last "
           "quarter of net.ipv4.tcp_max_syn_backlog for clients that it already knows");
       findings_.back().confidence = 0.8;  // no memory and no route look the same
       findings_.back().evidence.push_back(sysctl_evidence(ns_.after(), facts::kMaxSynBacklog));
@@ -262,26 +254,9 @@ class NamespaceRules {
     findings_.push_back(std::move(finding));
   }
 
-  // Handshakes that were answered and have waited for the client's ACK for over a second.
-  struct Unanswered {
-    std::uint64_t waiting = 0;   // in SYN queues now
-    std::uint64_t repeated = 0;  // SYN-ACKs
-    std::uint64_t expired = 0;
-    std::uint64_t acked = 0;  // final ACKs came, and were refused: such requests stay, too
-  };
-
   [[nodiscard]] Unanswered unanswered() const {
-    using enum facts::LedgerTerm;
     Unanswered sum;
-    for (const ListenerState* state : states_) {
-      const std::uint64_t all = state->listener->syn_queue_len.value_or(0);
-      sum.waiting +=
-          all - std::min<std::uint64_t>(all, state->listener->syn_queue_young.value_or(all));
-      if (state->ledger == nullptr) continue;
-      sum.repeated += (*state->ledger)[kSynackRetransmitted].value_or(0);
-      sum.expired += (*state->ledger)[kRequestExpired].value_or(0);
-      sum.acked += (*state->ledger)[kAckRefusedFull].value_or(0);
-    }
+    for (const ListenerState* state : states_) sum += unanswered_of(*state);
     sum.acked = std::max(sum.acked, ns_.grew(kOverflows));
     return sum;
   }
@@ -298,13 +273,9 @@ class NamespaceRules {
     if (sysctl_value(ns_.after(), facts::kSyncookies) != 0 || defers()) return;
     const std::uint64_t refused = refusals_of(ns_, rules_).total();
     const Unanswered silent = unanswered();
-    // Where the SYN queue cannot be looked into, repeated SYN-ACKs tell of those that wait in it: a
-    // request repeats its own after 1, 3, 7 s …, so hardly more than twice in a short watch.
-    constexpr std::uint64_t kRepeatsOfOne = 2;
-    const std::uint64_t clients =
-        std::max(silent.waiting, silent.repeated / kRepeatsOfOne) + silent.expired;
+    const std::uint64_t clients = silent.handshakes();
     const std::uint64_t completed = ns_.grew(kPassiveOpens) + silent.acked;
-    if (refused < kFloodSyns || clients < kUnanswered ||
+    if (refused < kFloodSyns || clients < kFewestUnanswered ||
         !comes_to_nothing(completed, completed + clients)) {
       return;
     }
@@ -313,21 +284,10 @@ class NamespaceRules {
     Finding finding = finding_here("AQ203", about, {kDrops, kOverflows, kPassiveOpens});
     finding.confidence = 0.6;
     finding.cause = Cause{.kind = CauseKind::kSynFlood, .share = {}, .detail = {}};
-    std::vector<std::string> signs;
-    if (silent.waiting > 0) {
-      signs.push_back(counted(silent.waiting, "handshake has been", "handshakes have been") +
-                      " unanswered for over a second");
-    }
-    if (silent.repeated > 0) {
-      signs.push_back(counted(silent.repeated, "SYN-ACK was", "SYN-ACKs were") + " repeated");
-    }
-    if (silent.expired > 0) {
-      signs.push_back(counted(silent.expired, "request", "requests") + " expired");
-    }
     finding.explanation = fmt::format(
         "{}. {} {} completed: the SYN queue is filled by handshakes that nobody "
         "completes.",
-        fmt::join(signs, ", "), in_that_time(seconds_),
+        signs_of(silent), in_that_time(seconds_),
         counted(completed, "handshake was", "handshakes were"));
     finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
     findings_.push_back(std::move(finding));

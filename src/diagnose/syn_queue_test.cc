@@ -16,6 +16,9 @@ struct Given {
   std::uint32_t defer_accept = 0;
   std::uint64_t deferred_before = 0;
   std::optional<std::uint64_t> synacks_repeated;  // where the SYN queue cannot be looked into
+  // Handshakes of the ledger, where there is one.
+  std::optional<std::uint64_t> begun;
+  std::uint64_t completed = 0;
 };
 
 Report run(const Given& given) {
@@ -36,10 +39,15 @@ Report run(const Given& given) {
   if (given.synacks_repeated) {
     observation.after.listeners[0].syn_queue_len.reset();
     observation.after.listeners[0].syn_queue_young.reset();
+  }
+  if (given.synacks_repeated || given.begun) {
+    using enum facts::LedgerTerm;
     observation.tracing = facts::Source::kFunctions;
     facts::Ledger ledger = make_ledger(later, 0, 0);
-    ledger.set(facts::LedgerTerm::kSynRefusedSynFull, later.drops.value_or(0));
-    ledger.set(facts::LedgerTerm::kSynackRetransmitted, *given.synacks_repeated);
+    ledger.set(kSynRefusedSynFull, later.drops.value_or(0));
+    ledger.set(kSynReceived, given.begun.value_or(0) + later.drops.value_or(0));
+    ledger.set(kAckQueued, given.completed);
+    ledger.set(kSynackRetransmitted, given.synacks_repeated.value_or(0));
     observation.ledgers = {ledger};
   }
   return report_of(observation);
@@ -110,6 +118,30 @@ TEST(SynQueue, RepeatedSynAcksTellOfAFloodWhereTheQueueCannotBeSeen) {
   EXPECT_TRUE(says(find(flood, "AQ203"), "40 SYN-ACKs were repeated. In 2.0 s 0 handshakes"));
   EXPECT_EQ(find(run({.counters = refused, .syncookies = 0, .synacks_repeated = 2}), "AQ203"),
             nullptr);
+}
+
+// A rule drops the third packet of each handshake, and the SYN queue has room.
+TEST(SynQueue, HandshakesThatNobodyCompletesAreSaid) {
+  const Report report = run({.unanswered = 12, .begun = 50});
+  ASSERT_NE(find(report, "AQ405"), nullptr);
+  EXPECT_EQ(find(report, "AQ405")->severity, Severity::kWarning);
+  EXPECT_EQ(report.verdict, Verdict::kFailing);
+  EXPECT_TRUE(says(find(report, "AQ405"),
+                   "In 2.0 s 50 handshakes were begun and 0 completed; 12 handshakes have been "
+                   "unanswered for over a second."));
+  // What scanners send to any address.
+  const Report few = run({.unanswered = 12, .begun = 9});
+  ASSERT_NE(find(few, "AQ405"), nullptr);
+  EXPECT_EQ(find(few, "AQ405")->severity, Severity::kNotice);
+}
+
+TEST(SynQueue, HandshakesThatStayForAnotherReasonAreNotLeftByTheirClients) {
+  EXPECT_TRUE(run({.unanswered = 9, .begun = 50}).findings.empty());
+  EXPECT_TRUE(run({.unanswered = 12, .begun = 50, .completed = 40}).findings.empty());
+  // Nobody tries any more.
+  EXPECT_TRUE(run({.unanswered = 12, .begun = 0}).findings.empty());
+  // They wait for data.
+  EXPECT_TRUE(run({.unanswered = 12, .defer_accept = 3, .begun = 50}).findings.empty());
 }
 
 TEST(SynQueue, DeferredHandshakesAreNoFlood) {

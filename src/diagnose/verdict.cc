@@ -3,6 +3,7 @@
 
 #include "diagnose/capture_rules.h"
 #include "diagnose/rules.h"
+#include "diagnose/unanswered.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -62,7 +63,7 @@ Verdict judge_tcp(const ListenerState& state) {
   if (state.by_other || dies_elsewhere(state)) return Verdict::kDroppedElsewhere;
   // Others of its handshakes fail for a reason that is not known.
   if (is_turned_away(state)) return Verdict::kDroppedElsewhere;
-  if (fails_in_capture(state)) return Verdict::kFailing;
+  if (fails_in_capture(state) || leaves_unanswered(state)) return Verdict::kFailing;
   if (is_flooded_in_capture(state)) return Verdict::kAtRisk;
   if (is_full_now(state) || is_close_to_limit(state) || answers_by_cookies(state)) {
     return Verdict::kAtRisk;

@@ -181,8 +181,9 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
     const facts::Namespace* ns = netns ? facts::find_namespace(observation.after, *netns) : nullptr;
     if (told != nullptr && finding.id == "AQ107") {
       finding.remedies = route_remedies(told->refused.top, ns, first_holder(observation, listener));
-    } else if (finding.id == "AQ401") {
-      finding.remedies = drop_remedies(finding, ns, first_holder(observation, listener));
+    } else if (finding.id == "AQ401" || finding.id == "AQ405") {
+      finding.remedies = drop_remedies(finding, ns, first_holder(observation, listener),
+                                       listener != nullptr ? listener->port : 0);
     } else if (ns != nullptr) {
       finding.remedies = syn_remedies(finding, *ns, first_holder(observation, listener));
     }

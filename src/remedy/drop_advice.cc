@@ -24,6 +24,12 @@ struct Advice {
   Where where = Where::kInside;
 };
 
+// The third packets, as they arrive; {port} is the listener's.
+constexpr std::string_view kCapture =
+    "tcpdump -c 30 -ni any 'tcp port {port}'\n"
+    "nft -a list ruleset\n"
+    "iptables-save -c\n"
+    "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max";
 constexpr std::string_view kRules =
     "nft -a list ruleset\n"
     "iptables-save -c\n"
@@ -66,12 +72,20 @@ constexpr Advice kAdvice[] = {
      "ip -s -s link show"},
     {"syn_unanswered",
      "Look at the packet filters of this host first, then at the way there and back.", kRules},
+    {"handshakes_unanswered",
+     "See whether the third packets arrive. If they do, find the rule that drops them; if not, the "
+     "route back to the clients and the filters on the way.",
+     kCapture},
 };
 
-std::string prefixed(std::string_view prefix, std::string_view lines) {
+std::string prefixed(std::string_view prefix, std::string_view lines, std::uint16_t port) {
+  constexpr std::string_view kPort = "{port}";
   std::string text;
   while (!lines.empty()) {
     text.append(text.empty() ? "" : "\n").append(prefix).append(next_line(lines));
+  }
+  if (const std::size_t at = text.find(kPort); at != std::string::npos) {
+    text.replace(at, kPort.size(), std::to_string(port));
   }
   return text;
 }
@@ -79,7 +93,7 @@ std::string prefixed(std::string_view prefix, std::string_view lines) {
 }  // namespace
 
 std::vector<Remedy> drop_remedies(const diagnose::Finding& finding, const facts::Namespace* ns,
-                                  const facts::Process* owner) {
+                                  const facts::Process* owner, std::uint16_t port) {
   std::vector<const Evidence*> reasons;
   reasons.reserve(finding.evidence.size());
   for (const Evidence& evidence : finding.evidence) reasons.push_back(&evidence);
@@ -93,7 +107,7 @@ std::vector<Remedy> drop_remedies(const diagnose::Finding& finding, const facts:
         advice->where == Where::kInside ? into_namespace(ns, owner) : std::string();
     remedies.push_back({.form = "inspect",
                         .summary = std::string(advice->summary),
-                        .content = prefixed(prefix, advice->commands),
+                        .content = prefixed(prefix, advice->commands, port),
                         .takes_effect = "now"});
   }
   return remedies;

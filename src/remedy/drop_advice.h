@@ -1,6 +1,8 @@
-// What to do about SYNs that die before they reach a listener (AQ401), by the kernel's reason.
+// What to do about SYNs that die before they reach a listener (AQ401), by the kernel's reason, and
+// about handshakes that are not completed (AQ405).
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "diagnose/report.h"
@@ -10,9 +12,11 @@
 namespace acceptq::remedy {
 
 // Where to look, for the reason of most packets first; nothing for a reason that nothing is known
-// to do about. `owner` as in syn_remedies(); `ns` null: not known.
+// to do about. `owner` as in syn_remedies(); `ns` null: not known; `port` is the
+// listener's.
 [[nodiscard]] std::vector<diagnose::Remedy> drop_remedies(const diagnose::Finding& finding,
                                                           const facts::Namespace* ns,
-                                                          const facts::Process* owner);
+                                                          const facts::Process* owner,
+                                                          std::uint16_t port);
 
 }  // namespace acceptq::remedy

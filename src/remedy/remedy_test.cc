@@ -466,7 +466,7 @@ TEST(DropRemedies, GoByTheReasonOfMostPackets) {
                       {.name = "drop_reason.NETFILTER_DROP", .delta = 200},
                       {.name = "drop_reason.NOT_SPECIFIED", .delta = 900}};
   const facts::Process owner = process("nginx");
-  const auto in_a_pod = drop_remedies(finding, nullptr, &owner);
+  const auto in_a_pod = drop_remedies(finding, nullptr, &owner, 80);
   ASSERT_EQ(forms(in_a_pod), (std::vector<std::string>{"inspect", "inspect"}));
   EXPECT_EQ(in_a_pod[0].content,
             "nsenter -t 3985 -n nft -a list ruleset\nnsenter -t 3985 -n iptables-save -c\n"
@@ -476,7 +476,15 @@ TEST(DropRemedies, GoByTheReasonOfMostPackets) {
   EXPECT_EQ(in_a_pod[1].content, "cat /proc/net/softnet_stat\nsysctl net.core.netdev_max_backlog");
   facts::Namespace host = namespace_with_cookies(1);
   host.is_host = true;
-  EXPECT_TRUE(drop_remedies(finding, &host, &owner)[0].content.starts_with("nft "));
+  EXPECT_TRUE(drop_remedies(finding, &host, &owner, 80)[0].content.starts_with("nft "));
+}
+
+TEST(DropRemedies, HandshakesThatNobodyCompletesAreLookedForOnTheirPort) {
+  diagnose::Finding finding = finding_of("AQ405");
+  finding.evidence = {{.name = "handshakes_unanswered", .delta = 30}};
+  const auto remedies = drop_remedies(finding, nullptr, nullptr, 8080);
+  ASSERT_EQ(remedies.size(), 1U);
+  EXPECT_TRUE(remedies[0].content.starts_with("tcpdump -c 30 -ni any 'tcp port 8080'\n"));
 }
 
 TEST(CombineRemedies, CookiesComeFirstWhateverElseIsFound) {

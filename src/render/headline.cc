@@ -57,12 +57,12 @@ bool is_of_capture(const facts::Observation& observation) {
          std::ranges::none_of(listeners, [](const auto& listener) { return listener.queue_seen; });
 }
 
-// Whether what stands for the report's verdict is that SYNs are answered by resets.
-bool is_turned_away(const Report& report) {
+// Whether nothing but this finding stands for the report's verdict.
+bool is_all_of(const Report& report, std::string_view id) {
   bool any = false;
   for (const Finding& finding : report.findings) {
     if (diagnose::verdict_of_finding(finding.id) != report.verdict) continue;
-    if (finding.id != "AQ402") return false;
+    if (finding.id != id) return false;
     any = true;
   }
   return any;
@@ -120,17 +120,32 @@ Words words_of(Verdict verdict, Severity severity) {
   return {};
 }
 
+// Some findings say more than the verdict that they stand for.
+Words words_of(const Report& report, Severity severity) {
+  if (is_flood(report)) {
+    return {"listener seems to be under a SYN flood", "listeners seem to be under a SYN flood",
+            "a SYN flood seems to be under way"};
+  }
+  if (is_all_of(report, "AQ402")) {
+    return {"address answers SYNs by a reset: nothing listens there",
+            "addresses answer SYNs by a reset: nothing listens there", ""};
+  }
+  if (is_all_of(report, "AQ405")) {
+    return {"listener has handshakes that are not completed",
+            "listeners have handshakes that are not completed", ""};
+  }
+  if (severity == Severity::kNotice && is_all_of(report, "AQ110")) {
+    return {"Unix socket's queue was full for moments",
+            "Unix sockets' queues were full for moments", ""};
+  }
+  return words_of(report.verdict, severity);
+}
+
 }  // namespace
 
 Headline headline(const Report& report, const facts::Observation& observation) {
   const Severity severity = severity_of(report);
-  Words words = is_flood(report) ? Words{"listener seems to be under a SYN flood",
-                                         "listeners seem to be under a SYN flood",
-                                         "a SYN flood seems to be under way"}
-                : is_turned_away(report)
-                    ? Words{"address answers SYNs by a reset: nothing listens there",
-                            "addresses answer SYNs by a reset: nothing listens there", ""}
-                    : words_of(report.verdict, severity);
+  Words words = words_of(report, severity);
   if (report.verdict == Verdict::kDroppedElsewhere && observation.imported) {
     words = {"listener does not get all of its connections, but its accept queue is not to blame",
              "listeners do not get all of their connections, but no accept queue is to blame",
