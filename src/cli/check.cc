@@ -97,6 +97,12 @@ int run_check(const CheckOptions& options) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
   }
+  if (options.until_overflow) {
+    if (const Status tcp = expect_tcp(selectors, "--until-overflow"); !tcp) {
+      print_error(tcp.error());
+      return kExitUsage;
+    }
+  }
   Result<facts::Observation> observation = !options.from.empty() ? read_observations(options.from)
                                            : !options.agent.empty() ? ask_agent(options.agent)
                                            : options.until_overflow

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -43,6 +44,17 @@ Status resolve(std::vector<Selector>& selectors) {
     selector.number = *inode;
   }
   return {};
+}
+
+Status expect_tcp(const std::vector<select::Selector>& selectors, std::string_view what) {
+  const bool none = !selectors.empty() && std::ranges::all_of(selectors, [](const auto& selector) {
+    return selector.kind == select::Selector::Kind::kUnix;
+  });
+  if (!none) return {};
+  return fail(ErrorCode::kMalformed,
+              fmt::format("{}: {} is for TCP; no handshake leads to a Unix socket, and the kernel "
+                          "does not tell when its queue is full. acceptq check looks at it.",
+                          selectors.front().text, what));
 }
 
 bool is_process(Pid pid) {

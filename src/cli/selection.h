@@ -1,6 +1,7 @@
 // What of selectors the host has to be asked.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -10,6 +11,11 @@ namespace acceptq::cli {
 
 // Turns netns:PATH into netns:INODE; fails where the path is no network namespace.
 [[nodiscard]] Status resolve(std::vector<select::Selector>& selectors);
+
+// Fails where nothing but Unix sockets is selected: no handshake leads to them, and the kernel does
+// not tell when their queues are full. `what` is what cannot be done: "trace".
+[[nodiscard]] Status expect_tcp(const std::vector<select::Selector>& selectors,
+                                std::string_view what);
 
 // Whether /proc has the process.
 [[nodiscard]] bool is_process(Pid pid);

@@ -21,5 +21,15 @@ TEST(Resolve, RefusesWhatIsNoNamespace) {
   EXPECT_GT(selectors[0].number, 0U);
 }
 
+TEST(ExpectTcp, RefusesUnixSocketsAlone) {
+  const select::Selector unix_socket = *select::parse_selector("unix:/run/x.sock");
+  const select::Selector port = *select::parse_selector(":80");
+  EXPECT_TRUE(expect_tcp({}, "trace"));
+  EXPECT_TRUE(expect_tcp({port, unix_socket}, "trace"));
+  const Status refused = expect_tcp({unix_socket}, "trace");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(code_of_selection(refused.error()), kExitUsage);
+}
+
 }  // namespace
 }  // namespace acceptq::cli

@@ -148,16 +148,16 @@ class Trace {
     });
     const collect::bpf::TraceLosses lost = tracer_.losses();
     summary.losses = {
-        {"refusals not shown: more than were asked for", lost.suppressed},
-        {"refusals not shown: acceptq was too slow", lost.events},
+        {"refusals not shown, more than were asked for", lost.suppressed},
+        {"refusals not shown, as acceptq was too slow", lost.events},
         {"packets of listeners for which there was no room", lost.listeners},
-        {"refused attempts forgotten: counted again if they come back", lost.attempts},
+        {"refused attempts forgotten, and counted again if they come back", lost.attempts},
         {"connections whose time in the queue was not measured", lost.waiting},
         {"accept() calls whose listener could not be told", lost.accepts},
         {"SYNs whose listener could not be told", lost.packets},
         {"kinds of SYNs dropped before a listener that were forgotten", lost.dead_syns},
         {"refused packets that the kernel counted and tracing did not see", lost.refusals},
-        {"events not looked at: they interrupted the look at another", lost.runs}};
+        {"events not looked at, as they interrupted the look at another", lost.runs}};
     const facts::Snapshot known = with_the_gone(std::move(*after));
     return finish(command_.json ? render::trace_summary_json(summary, known)
                                 : render::trace_summary_text(style_, summary, known),
@@ -252,6 +252,10 @@ int run_trace(const TraceCommand& command) {
   if (const Status resolved = resolve(selectors); !resolved) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
+  }
+  if (const Status tcp = expect_tcp(selectors, "acceptq trace"); !tcp) {
+    print_error(tcp.error());
+    return kExitUsage;
   }
   collect::Scanner scanner({});
   // A visit to every namespace also gives each listener its cookie, by which tracing knows it.

@@ -197,7 +197,8 @@ void add_syn_queue_full(const ListenerState& state, const Refusals& refusals,
     finding.confidence =
         state.ledger != nullptr ? 1.0 : 0.8;  // no memory and no route look the same
     finding.explanation = fmt::format(
-        "{}, before any queue was full. With net.ipv4.tcp_syncookies 0 the kernel keeps the last "
+        "{}, before its SYN queue was full. With net.ipv4.tcp_syncookies 0 the kernel keeps the "
+        "last "
         "quarter of net.ipv4.tcp_max_syn_backlog ({}) for clients that it already knows.{}",
         sentence, sysctl_value(state.ns.after(), facts::kMaxSynBacklog).value_or(0), clients);
     finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kMaxSynBacklog));
@@ -244,10 +245,11 @@ void add_other(const ListenerState& state, const Refusals& refusals,
   Finding finding = finding_about("AQ107", state);
   finding.severity = severity_of(state, refusals, refusals.other);
   if (!state.refusals) finding.confidence = 0.8;
-  finding.explanation = fmt::format(
-      "{}, {}: {}.{}", refused_sentence(state, refusals, refusals.other),
-      knows_syn_queue(state.ns) ? "though no queue was full" : "but not for a full accept queue",
-      other_reasons(state), outcome(state, refusals, refusals.other));
+  finding.explanation =
+      fmt::format("{}, {}: {}.{}", refused_sentence(state, refusals, refusals.other),
+                  knows_syn_queue(state.ns) && !was_full(state) ? "though no queue was full"
+                                                                : "but not for a full accept queue",
+                  other_reasons(state), outcome(state, refusals, refusals.other));
   add_counter_evidence(state, finding);
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

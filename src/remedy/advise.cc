@@ -149,6 +149,7 @@ const facts::Process* first_holder(const facts::Observation& observation,
 void add_remedies(diagnose::Report& report, const facts::Observation& observation) {
   doubt_limit_setters(report, observation);
   const std::set<std::string> skewed = listeners_with(report, "AQ111");
+  const std::set<std::string> deferring = listeners_with(report, "AQ206");
   const auto causes = causes_by_listener(report);
   std::unordered_map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < report.listeners.size(); ++i) index[report.listeners[i].key] = i;
@@ -160,6 +161,9 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
       listener = &observation.after.listeners[it->second];
       told = &report.listeners[it->second];
     }
+    // A queue in which handshakes wait for data is not too short.
+    if (finding.id == "AQ202" && finding.listener && deferring.contains(*finding.listener))
+      continue;
     const bool is_cause = diagnose::says_why(finding);
     if (listener != nullptr &&
         (is_cause || std::ranges::find(kAdvised, finding.id) != kAdvised.end())) {

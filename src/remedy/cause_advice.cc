@@ -106,6 +106,13 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
     case CauseKind::kIoFuse:
       advise_fuse(cause, remedy);
       break;
+    case CauseKind::kClient:
+      remedy.summary =
+          "Bound how long a client may send nothing, by the server's time-outs for requests and "
+          "for "
+          "connections that are kept alive; or have an event loop in front, a proxy, hold idle "
+          "connections.";
+      break;
     case CauseKind::kNotAccepting:
       if (const Server* server = subject.server.server; server != nullptr && !server->cap.empty()) {
         remedy.summary = fmt::format("See whether {} is at its own limit, {}. {}", server->name,

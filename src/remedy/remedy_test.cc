@@ -444,6 +444,22 @@ TEST(SynRemedies, AFloodIsFilteredFirst) {
   EXPECT_TRUE(syn_remedies(finding_of("AQ107"), namespace_with_cookies(0), nullptr).empty());
 }
 
+// A SYN queue in which handshakes wait for data is not too short.
+TEST(SynRemedies, HandshakesThatWaitForDataNeedNoLongerQueue) {
+  Case c = listener_of(process("nginx"), 64, 4096, true, diagnose::LimitSetBy::kApplication, 0);
+  c.report.findings[0].id = "AQ202";
+  add_remedies(c.report, c.observation);
+  EXPECT_EQ(forms(c), std::vector<std::string>{"application"});
+  c.report.findings[0].remedies.clear();
+  c.report.findings.push_back(finding_of("AQ206"));
+  c.report.findings[1].listener = c.report.findings[0].listener;
+  add_remedies(c.report, c.observation);
+  EXPECT_TRUE(forms(c).empty());
+  ASSERT_EQ(c.report.findings[1].remedies.size(), 1U);
+  EXPECT_NE(c.report.findings[1].remedies[0].summary.find("Turn the option off"),
+            std::string::npos);
+}
+
 TEST(RouteRemedies, GoByWhatWasLookedUp) {
   const auto advice = [](std::optional<facts::RouteBack> route, const char* address) {
     return route_remedies({{.address = *facts::IpAddress::parse(address), .route = route}}, nullptr,

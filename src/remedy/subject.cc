@@ -96,7 +96,9 @@ bool is_burst(const Subject& subject) {
 
 std::string reason_of_wanted(const Subject& subject) {
   const std::uint64_t attempts = subject.report.refused.attempts.value_or(0);
-  const std::uint32_t longest = subject.report.longest.value();
+  // One limit bounds both queues.
+  const std::uint32_t longest =
+      std::max(subject.report.longest.value(), subject.listener.syn_queue_len.value_or(0));
   if (subject.wanted == kUsual) {
     return fmt::format(
         "the kernel's own default since Linux 5.4, and more than twice what was "

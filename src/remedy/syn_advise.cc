@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "diagnose/catalogue.h"
 #include "remedy/namespace_sysctl.h"
 
 namespace acceptq::remedy {
@@ -80,6 +81,10 @@ std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::
     }
   } else if (finding.id == "AQ201" || finding.id == "AQ205") {
     add_sysctl_forms(kCookiesOn, kCookiesWhenFull, ns, owner, remedies);
+  } else if (finding.id == "AQ206") {
+    remedies.push_back({.form = "cause",
+                        .summary = diagnose::find_entry(finding.id)->next,
+                        .takes_effect = "restart"});
   } else if (finding.id == "AQ109") {
     add_sysctl_forms("Let the kernel try again instead of resetting the client",
                      {.name = facts::kAbortOnOverflow, .value = 0}, ns, owner, remedies);

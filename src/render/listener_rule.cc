@@ -54,6 +54,9 @@ std::string syn_rule(const facts::Listener& listener, const ListenerReport& repo
         "Its SYN queue holds {}. ",
         counted(*listener.syn_queue_len, "incomplete handshake", "incomplete handshakes"));
   }
+  if (listener.defer_accept.value_or(0) > 0) {
+    text += "A handshake stays there until its client sends data (TCP_DEFER_ACCEPT). ";
+  }
   if (report.syn_queue_capacity) {
     text += fmt::format("It has room for {}. ", *report.syn_queue_capacity);
   }

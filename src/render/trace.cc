@@ -172,7 +172,7 @@ std::string trace_summary_text(const TermStyle& style, const TraceSummary& summa
   if (shown == 0) text += "no handshake reached a listener\n";
   text += dead_syns_text(summary) + kernel_books_text(summary);
   for (const Loss& loss : summary.losses) {
-    if (loss.count > 0) text += fmt::format("{} {}\n", loss.count, loss.what);
+    if (loss.count > 0) text += fmt::format("{}: {}\n", loss.what, loss.count);
   }
   return for_terminal(style, text);
 }

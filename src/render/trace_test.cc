@@ -100,7 +100,7 @@ TEST(TraceSummary, ShowsTheBooksAndWhatRemains) {
   EXPECT_THAT(text, HasSubstr("waited 2.5 s (half), 2.5 s (99 %)"));
   EXPECT_THAT(text, HasSubstr("limit 128 by somaxconn 128 and a backlog of\n              511"));
   EXPECT_THAT(text, HasSubstr("TcpExtListenDrops +415, attributed 412, remainder 3\n"));
-  EXPECT_THAT(text, HasSubstr("7 lost of another"));
+  EXPECT_THAT(text, HasSubstr("lost of another: 7"));
   EXPECT_THAT(text, Not(HasSubstr("Syncookies")));
   EXPECT_THAT(text, Not(HasSubstr("one kind")));
 }

@@ -222,7 +222,12 @@ TEST(Causes, WhoIsAtTheOtherEnd) {
   wait.target->local_port = 80;
   wait.target->peer = facts::IpAddress::parse("10.0.0.3");
   wait.target->peer_port = 4242;
-  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95))), Kinds{"client"});
+  const ThreadWatch one = thread(3985, 3985, AcceptLink::kAccept, wait, 0.95);
+  EXPECT_TRUE(says(find(report_of(full(one)), "AQ307"),
+                   "nginx waits for one client at a time (now 10.0.0.3:4242): 95 %"));
+  const ThreadWatch other = thread(3985, 3986, AcceptLink::kAccept, wait, 0.95);
+  EXPECT_TRUE(says(find(report_of(full({one, other})), "AQ307"),
+                   "nginx waits for clients, one in each of its 2 threads that accept"));
   wait.target->local_port = 51234;
   wait.target->peer_port = 3306;
   const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));

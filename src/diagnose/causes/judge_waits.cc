@@ -102,9 +102,15 @@ std::optional<JudgedCause> judge_client(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kClient, WaitClass::kClient);
   if (!judged) return std::nullopt;
   const std::string peer = name_peer(*scene.time.of(WaitClass::kClient).most_seen, judged->cause);
-  judged->words = fmt::format("waits for one client at a time (now {})", peer);
+  const std::size_t threads = scene.time.threads.size();
+  judged->words = threads > 1 ? fmt::format(
+                                    "waits for clients, one in each of its {} threads that accept "
+                                    "(now {} in one)",
+                                    threads, peer)
+                              : fmt::format("waits for one client at a time (now {})", peer);
   judged->consequence =
-      "A client that is slow to send, or a TLS handshake, holds up all that wait behind it.";
+      "A client that sends nothing, on a connection that is kept alive, in a TLS handshake or over "
+      "a slow line, holds up all that wait behind it.";
   return judged;
 }
 
