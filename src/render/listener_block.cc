@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <set>
 
 #include "base/bytes.h"
@@ -67,22 +68,58 @@ std::string fit_line(const TermStyle& style, const std::string& text) {
   return columns(text) <= room ? text : std::string(trim(fit(text, room)));
 }
 
+// What a part of a block is worth where room is short: the least goes first.
+enum class Worth : std::uint8_t { kLittle, kSome, kMuch, kAll };
+
+struct Part {
+  std::string text;
+  Worth worth = Worth::kAll;
+  std::string shorter;  // what stays of it when it goes
+};
+
+int lines_of(std::string_view text) { return static_cast<int>(std::ranges::count(text, '\n')); }
+
+// As much of it as fits into so many lines.
+std::string fit_lines(std::vector<Part> parts, int lines) {
+  int used = 0;
+  for (const Part& part : parts) used += lines_of(part.text);
+  for (const Worth worth : {Worth::kLittle, Worth::kSome, Worth::kMuch}) {
+    for (Part& part : std::ranges::reverse_view(parts)) {
+      if (used <= lines) break;
+      if (part.worth != worth) continue;
+      used -= lines_of(part.text) - lines_of(part.shorter);
+      part.text = part.shorter;
+    }
+  }
+  std::string text;
+  for (const Part& part : parts) text += part.text;
+  return text;
+}
+
 // Why accept() is slow: who is where, for how much of the time, and what follows from it.
-std::string why(const TermStyle& style, const std::vector<const Finding*>& findings) {
+std::vector<Part> why_parts(const TermStyle& style, const std::vector<const Finding*>& findings) {
   constexpr int kBar = 20;
   constexpr double kPercent = 100;
-  std::string text;
+  std::vector<Part> parts;
   for (const Finding* finding : findings) {
     if (!diagnose::says_why(*finding)) continue;
     const std::string first = first_sentence(finding->explanation);
     const std::string rest(trim(std::string_view(finding->explanation).substr(first.size())));
-    text += row(style, text.empty() ? "why" : "", printable(first));
-    std::string line;
-    if (const auto& share = finding->cause->share) {
-      line = fmt::format("{} {:.0f} % ", bar(style, *share, kBar), *share * kPercent);
+    parts.push_back({.text = row(style, parts.empty() ? "why" : "", printable(first))});
+    std::string share;
+    if (const auto& of_time = finding->cause->share) {
+      share = fmt::format("{} {:.0f} % ", bar(style, *of_time, kBar), *of_time * kPercent);
     }
-    text += row(style, "", line + printable(rest));
+    parts.push_back({.text = row(style, "", share + printable(rest)),
+                     .worth = Worth::kMuch,
+                     .shorter = row(style, "", std::string(trim(share)))});
   }
+  return parts;
+}
+
+std::string why(const TermStyle& style, const std::vector<const Finding*>& findings) {
+  std::string text;
+  for (const Part& part : why_parts(style, findings)) text += part.text;
   return text;
 }
 
@@ -143,33 +180,70 @@ std::string refused_around(const facts::Observation& observation, const facts::L
   return "";
 }
 
-// The same in fewer lines. Handshakes under way matter where a finding is about them.
-std::string short_numbers(const TermStyle& style, const facts::Observation& observation,
-                          const facts::Listener& listener, const ListenerReport& report,
-                          const std::vector<const Finding*>& findings) {
+// Notices in words, or by their ids alone.
+enum class Notices : std::uint8_t { kInWords, kById };
+
+std::string findings_row(const TermStyle& style, const std::vector<const Finding*>& findings,
+                         Notices notices) {
+  std::string told;
+  std::string text;
+  for (const Finding* finding : findings) {
+    const bool is_short =
+        notices == Notices::kById && finding->severity == Severity::kNotice && findings.size() > 1;
+    if (is_of_packets(*finding)) {
+      text += row(style, finding->id, printable(finding->explanation));
+    } else if (is_short || diagnose::says_why(*finding) ||
+               std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {
+      told += (told.empty() ? "" : ", ") + finding->id;
+    } else {
+      text += row(style, finding->id, printable(first_sentence(finding->explanation)));
+    }
+  }
+  return row(style, "findings", told) + text;
+}
+
+Worth worth_if(bool matters) { return matters ? Worth::kAll : Worth::kSome; }
+
+bool warns_of(const std::vector<const Finding*>& findings, std::string_view family) {
+  return std::ranges::any_of(findings, [&](const Finding* finding) {
+    return finding->severity > Severity::kNotice && finding->id.starts_with(family);
+  });
+}
+
+// The same, as what fits into a few lines is taken from. Handshakes under way matter where a
+// finding is about them.
+std::vector<Part> short_numbers(const TermStyle& style, const facts::Observation& observation,
+                                const facts::Listener& listener, const ListenerReport& report,
+                                const std::vector<const Finding*>& findings) {
   const bool about_syns = std::ranges::any_of(
       findings, [](const Finding* finding) { return finding->id.starts_with("AQ2"); });
   const std::string timeline = timeline_text(style, observation, listener);
-  std::string text = why(style, findings);
-  text += row(style, "accept queue", queue_text(style, listener, report, !timeline.empty()));
-  text += row(style, "", timeline);
-  if (about_syns) text += row(style, "SYN queue", syn_queue_text(style, listener, report));
+  std::vector<Part> parts = why_parts(style, findings);
+  const auto add = [&](std::string_view label, const std::string& text, Worth worth = Worth::kAll) {
+    parts.push_back({.text = row(style, label, text), .worth = worth, .shorter = ""});
+  };
+  add("accept queue", queue_text(style, listener, report, !timeline.empty()));
+  add("", timeline, Worth::kSome);
+  if (about_syns) {
+    add("SYN queue", syn_queue_text(style, listener, report), worth_if(warns_of(findings, "AQ2")));
+  }
   std::string refused =
       report.refused.total == 0U ? "" : refused_text(observation, listener, report);
   if (const std::string clients = clients_text(report); !refused.empty() && !clients.empty()) {
     refused += "; " + clients;
   }
   if (!report.refused.total) refused = refused_around(observation, listener, findings);
-  text += row(style, "refused", refused);
-  text += row(style, "unanswered", unanswered_text(report));
-  text += row(style, "packets", captured_text(report));
+  add("refused", refused);
+  add("unanswered", unanswered_text(report));
+  add("packets", captured_text(report));
   // Of packets it is most of what is known.
   if (report.captured) {
-    for (const Row& each : course_rows(style, report)) text += row(style, each.label, each.text);
+    for (const Row& each : course_rows(style, report)) add(each.label, each.text);
   }
-  text += row(style, "accepted", rates_text(report));
-  text += row(style, "waited", time_in_queue_text(report));
-  return text + row(style, "limit set by", limit_text(observation, listener, report));
+  add("accepted", rates_text(report), Worth::kMuch);
+  add("waited", time_in_queue_text(report), worth_if(warns_of(findings, "AQ113")));
+  add("limit set by", limit_text(observation, listener, report));
+  return parts;
 }
 
 }  // namespace
@@ -224,22 +298,6 @@ std::vector<Row> listener_facts(const TermStyle& style, const facts::Observation
           {"limit set by", limit_text(observation, listener, report)}};
 }
 
-std::string findings_row(const TermStyle& style, const std::vector<const Finding*>& findings) {
-  std::string told;
-  std::string text;
-  for (const Finding* finding : findings) {
-    if (is_of_packets(*finding)) {
-      text += row(style, finding->id, printable(finding->explanation));
-    } else if (diagnose::says_why(*finding) ||
-               std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {
-      told += (told.empty() ? "" : ", ") + finding->id;
-    } else {
-      text += row(style, finding->id, printable(first_sentence(finding->explanation)));
-    }
-  }
-  return row(style, "findings", told) + text;
-}
-
 std::string listener_head(const TermStyle& style, const facts::Observation& observation,
                           const facts::Listener& listener, const ListenerReport& report,
                           const std::vector<const Finding*>& findings) {
@@ -264,12 +322,17 @@ std::string listener_block(const TermStyle& style, const facts::Observation& obs
 std::string short_listener_block(const TermStyle& style, const facts::Observation& observation,
                                  const facts::Listener& listener, const ListenerReport& report,
                                  const std::vector<const Finding*>& findings) {
-  const std::string text = title(style, observation, listener, report, worst_severity(findings)) +
-                           short_numbers(style, observation, listener, report, findings) +
-                           findings_row(style, findings);
-  const auto lines = static_cast<int>(std::ranges::count(text, '\n'));
-  return text + first_remedies(style, remedies_of(findings), kMostLines - lines,
-                               what_to_fix(observation.after, listener));
+  std::vector<Part> parts = short_numbers(style, observation, listener, report, findings);
+  parts.insert(parts.begin(),
+               {.text = title(style, observation, listener, report, worst_severity(findings))});
+  parts.push_back({.text = findings_row(style, findings, Notices::kInWords),
+                   .worth = Worth::kLittle,
+                   .shorter = findings_row(style, findings, Notices::kById)});
+  const auto& remedies = remedies_of(findings);
+  const std::string selector = what_to_fix(observation.after, listener);
+  const int least = lines_of(first_remedies(style, remedies, 0, selector));
+  const std::string text = fit_lines(std::move(parts), kMostLines - least);
+  return text + first_remedies(style, remedies, kMostLines - lines_of(text), selector);
 }
 
 namespace {
@@ -325,9 +388,8 @@ std::string listener_group_block(const TermStyle& style, const facts::Observatio
   }
   text += why(style, *first.findings);
   text += row(style, "limit set by", limit_text(observation, *first.listener, *first.report));
-  text += findings_row(style, *first.findings);
-  const auto lines = static_cast<int>(std::ranges::count(text, '\n'));
-  return text + first_remedies(style, remedies_of(*first.findings), kMostLines - lines,
+  text += findings_row(style, *first.findings, Notices::kInWords);
+  return text + first_remedies(style, remedies_of(*first.findings), kMostLines - lines_of(text),
                                what_to_fix(after, *first.listener));
 }
 

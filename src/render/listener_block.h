@@ -76,10 +76,6 @@ struct GroupTitle {
                                                const facts::Observation& observation,
                                                const std::vector<ListenerInTrouble>& group);
 
-// The numbers of the findings that a listener's rows tell already, and the others in a sentence.
-[[nodiscard]] std::string findings_row(const TermStyle& style,
-                                       const std::vector<const diagnose::Finding*>& findings);
-
 // A finding that belongs to no listener.
 [[nodiscard]] std::string finding_block(const TermStyle& style, const facts::Snapshot& after,
                                         const diagnose::Finding& finding);

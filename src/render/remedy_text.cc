@@ -73,11 +73,18 @@ std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& re
   bool left_out = false;
   for (; shown < remedies.size(); ++shown) {
     const std::string summary = summary_text(style, remedies, shown);
-    if (shown > 0 && lines_of(text + summary) >= lines) break;
+    // The last line may have to say what is left out.
+    const bool fits = lines_of(text + summary) < lines;
+    if (shown > 0 && !fits) break;
+    if (!fits && remedies.size() > 1) {
+      text += row(style, "what to do",
+                  "1. " + printable(first_sentence(remedies.front().summary)));
+      ++shown;
+      break;
+    }
     text += summary;
     const std::string rest =
         content_text(style, remedies[shown]) + then_text(style, remedies, shown);
-    // The last line may have to say what is left out.
     const bool is_all = shown + 1 == remedies.size() && !left_out;
     if (lines_of(text + rest) <= lines - (is_all ? 0 : 1)) {
       text += rest;

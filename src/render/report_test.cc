@@ -242,6 +242,25 @@ TEST(ListenerBlock, TakesFewLinesHoweverMuchThereIsToSay) {
   EXPECT_NE(block.find("acceptq fix "), std::string::npos) << text;
   EXPECT_NE(block.find("One is full."), std::string::npos) << text;
   EXPECT_EQ(block.find("The others"), std::string::npos) << text;
+
+  // Beside a cause what it leads to goes before what was refused, and notices are numbers.
+  c.find(Severity::kCritical, "nginx waits for its clients in each thread: 98 % of 3.7 s. " +
+                                  std::string("It holds up all that wait, ") +
+                                  std::string(60, 'x') + ' ' + std::string(60, 'x') + " and more.");
+  c.report.findings.back().id = "AQ307";
+  c.report.findings.back().cause = {
+      .kind = diagnose::CauseKind::kClient, .share = 0.98, .detail = {}};
+  c.find(Severity::kNotice, std::string(200, 'y') + " are deferred.");
+  c.report.findings.back().id = "AQ206";
+  const std::string full = c.text({});
+  const std::string shorter = full.substr(full.find("/run/bad.sock"));
+  EXPECT_LE(lines_of(shorter), 14U) << full;
+  EXPECT_NE(shorter.find("nginx waits for its clients"), std::string::npos) << full;
+  EXPECT_NE(shorter.find(" 98 %\n"), std::string::npos) << full;
+  EXPECT_NE(shorter.find("412 packets"), std::string::npos) << full;
+  EXPECT_NE(shorter.find("AQ206"), std::string::npos) << full;
+  EXPECT_EQ(shorter.find("are deferred"), std::string::npos) << full;
+  EXPECT_NE(shorter.find("1. Do this first."), std::string::npos) << full;
 }
 
 TEST(ListenerBlock, SaysWhatOneIsAndWhatIsOnlyRepeated) {
