@@ -17,7 +17,7 @@ import subprocess
 import time
 
 ACCEPTQ = os.environ.get("ACCEPTQ", "build-bench/acceptq")
-NAMESPACES = 500
+NAMESPACES = int(os.environ.get("NAMESPACES", "500"))
 LISTENERS = 10
 ASKED = 25  # namespaces in which ss is really run
 CLONE_NEWNET = 0x40000000
