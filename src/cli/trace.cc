@@ -176,7 +176,7 @@ class Trace {
   [[nodiscard]] std::vector<facts::DeadSyn> silent(std::vector<facts::DeadSyn> syns) const {
     const std::set<NetnsId> meant = selected_namespaces(before_);
     std::erase_if(syns, [&](const facts::DeadSyn& syn) {
-      return syn.reason == facts::kNoSocket ||
+      return syn.after_syn || syn.reason == facts::kNoSocket ||
              (!command_.selectors.empty() && !meant.contains(syn.netns));
     });
     return syns;

@@ -10,10 +10,10 @@ namespace acceptq::collect {
 std::optional<std::vector<facts::DeadSyn>> dead_syns_between(const Books& base, const Books& books,
                                                              const AddressesOf& local_addresses) {
   if (!books.dead_syns) return std::nullopt;
-  using Key = std::tuple<NetnsId, facts::IpAddress, std::uint16_t, std::string, bool>;
+  using Key = std::tuple<NetnsId, facts::IpAddress, std::uint16_t, std::string, bool, bool>;
   const auto key_of = [](const bpf::DeadSynCount& count) {
     const facts::DeadSyn& syn = count.syn;
-    return Key(syn.netns, syn.address, syn.port, syn.reason, count.is_routed);
+    return Key(syn.netns, syn.address, syn.port, syn.reason, syn.after_syn, count.is_routed);
   };
   std::map<Key, std::uint64_t> earlier;
   if (base.dead_syns) {
@@ -41,8 +41,8 @@ std::optional<std::vector<facts::DeadSyn>> dead_syns_between(const Books& base, 
     syns.push_back(std::move(count.syn));
   }
   std::ranges::sort(syns, [](const facts::DeadSyn& a, const facts::DeadSyn& b) {
-    return std::tie(a.netns, a.port, a.address, a.reason) <
-           std::tie(b.netns, b.port, b.address, b.reason);
+    return std::tie(a.netns, a.port, a.address, a.reason, a.after_syn) <
+           std::tie(b.netns, b.port, b.address, b.reason, b.after_syn);
   });
   return syns;
 }

@@ -66,12 +66,6 @@ ListenerState* served_by(const facts::DeadSyn& syn, std::vector<ListenerState>& 
   return found;
 }
 
-std::uint64_t total(const std::map<std::string, std::uint64_t>& by_reason) {
-  std::uint64_t packets = 0;
-  for (const auto& [reason, count] : by_reason) packets += count;
-  return packets;
-}
-
 Severity severity_of(const ListenerState& state, std::uint64_t packets, std::uint64_t arrived) {
   // Whom a rule shuts out it does not tell: where most come through, it is for strangers.
   const auto filtered = state.dead_syns.find("NETFILTER_DROP");
@@ -92,18 +86,11 @@ constexpr const char* kForFiltered =
     "rejects, the client is told at once, usually \"connection refused\".";
 
 void add_dead(const ListenerState& state, Finding& finding) {
-  const std::uint64_t packets = total(state.dead_syns);
+  const std::uint64_t packets = packets_of(state.dead_syns);
   const std::uint64_t arrived =
       state.ledger != nullptr ? (*state.ledger)[facts::LedgerTerm::kSynReceived].value_or(0) : 0;
   finding.severity = severity_of(state, packets, arrived);
-  std::string how;
-  for (const auto& [reason, count] : state.dead_syns) {
-    how += fmt::format("{}{} {}", how.empty() ? "" : ", ", count, saying(reason));
-    finding.evidence.push_back({.name = "drop_reason." + reason,
-                                .delta = static_cast<std::int64_t>(count),
-                                .unit = "packets",
-                                .source = "kfree_skb"});
-  }
+  const std::string how = add_drop_reasons(state.dead_syns, finding);
   finding.explanation = fmt::format(
       "In {:.1f} s this host dropped {} to {} before the listener saw them: {}. {} The "
       "listener's queues have no part in it.",
@@ -135,8 +122,27 @@ void add_unanswered(const ListenerState& state, Finding& finding) {
 
 }  // namespace
 
+std::uint64_t packets_of(const std::map<std::string, std::uint64_t>& by_reason) {
+  std::uint64_t packets = 0;
+  for (const auto& [reason, count] : by_reason) packets += count;
+  return packets;
+}
+
+std::string add_drop_reasons(const std::map<std::string, std::uint64_t>& by_reason,
+                             Finding& finding) {
+  std::string how;
+  for (const auto& [reason, count] : by_reason) {
+    how += fmt::format("{}{} {}", how.empty() ? "" : ", ", count, saying(reason));
+    finding.evidence.push_back({.name = "drop_reason." + reason,
+                                .delta = static_cast<std::int64_t>(count),
+                                .unit = "packets",
+                                .source = "kfree_skb"});
+  }
+  return how;
+}
+
 bool dies_elsewhere(const ListenerState& state) {
-  return total(state.dead_syns) >= kFewest || state.syns_lost >= kFewest;
+  return packets_of(state.dead_syns) >= kFewest || state.syns_lost >= kFewest;
 }
 
 void attribute_dead_syns(const facts::Observation& observation,
@@ -146,7 +152,9 @@ void attribute_dead_syns(const facts::Observation& observation,
   for (const facts::DeadSyn& syn : *observation.dead_syns) {
     // That a RST goes back is an answer.
     if (syn.reason == facts::kNoSocket) continue;
-    if (ListenerState* state = served_by(syn, states)) state->dead_syns[syn.reason] += syn.packets;
+    ListenerState* state = served_by(syn, states);
+    if (state == nullptr) continue;
+    (syn.after_syn ? state->dead_acks : state->dead_syns)[syn.reason] += syn.packets;
   }
 }
 

@@ -32,10 +32,12 @@ struct ListenerState {
   bool by_accept_queue = false;
   bool by_syn_queue = false;
   bool by_other = false;
-  std::optional<std::uint64_t> cookies_sent;       // where they were its own
-  std::optional<double> seconds;                   // that it was watched
-  bool only_listener = false;                      // for TCP in its namespace, then and now
-  std::map<std::string, std::uint64_t> dead_syns;  // by the kernel's reason; attribute_dead_syns()
+  std::optional<std::uint64_t> cookies_sent;  // where they were its own
+  std::optional<double> seconds;              // that it was watched
+  bool only_listener = false;                 // for TCP in its namespace, then and now
+  // Dropped by this host, by the kernel's reason; attribute_dead_syns().
+  std::map<std::string, std::uint64_t> dead_syns;
+  std::map<std::string, std::uint64_t> dead_acks;  // and what came behind these
   // SYNs without an answer beyond all that its namespace's counters refused, and all that came; by
   // packets, and 0 where the kernel told why SYNs die.
   std::uint64_t syns_lost = 0;

@@ -1,6 +1,7 @@
 // The rules: each looks at one listener or one namespace and adds the findings that hold.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -60,6 +61,11 @@ void add_waiting_client_findings(const facts::Observation& observation,
 void attribute_dead_syns(const facts::Observation& observation, std::vector<ListenerState>& states);
 // More of them than a stray client sends.
 [[nodiscard]] bool dies_elsewhere(const ListenerState& state);
+[[nodiscard]] std::uint64_t packets_of(const std::map<std::string, std::uint64_t>& by_reason);
+// "12 by the packet filter or by connection tracking (NETFILTER_DROP)": packets that this host
+// dropped, by the kernel's reason, which also become evidence.
+[[nodiscard]] std::string add_drop_reasons(const std::map<std::string, std::uint64_t>& by_reason,
+                                           Finding& finding);
 // AQ401.
 void add_elsewhere_findings(const ListenerState& state, std::vector<Finding>& findings);
 

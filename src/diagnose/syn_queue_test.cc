@@ -19,6 +19,7 @@ struct Given {
   // Handshakes of the ledger, where there is one.
   std::optional<std::uint64_t> begun;
   std::uint64_t completed = 0;
+  std::vector<facts::DeadSyn> dead;
 };
 
 Report run(const Given& given) {
@@ -49,6 +50,7 @@ Report run(const Given& given) {
     ledger.set(kAckQueued, given.completed);
     ledger.set(kSynackRetransmitted, given.synacks_repeated.value_or(0));
     observation.ledgers = {ledger};
+    observation.dead_syns = given.dead;
   }
   return report_of(observation);
 }
@@ -133,6 +135,30 @@ TEST(SynQueue, HandshakesThatNobodyCompletesAreSaid) {
   const Report few = run({.unanswered = 12, .begun = 9});
   ASSERT_NE(find(few, "AQ405"), nullptr);
   EXPECT_EQ(find(few, "AQ405")->severity, Severity::kNotice);
+}
+
+// The kernel says which packets it drops, and why.
+TEST(SynQueue, DroppedAcksSayWhyHandshakesAreNotCompleted) {
+  const auto dropped = [](std::uint64_t packets) {
+    return facts::DeadSyn{.netns = kPod,
+                          .address = *facts::IpAddress::parse("10.0.0.5"),
+                          .port = 80,
+                          .reason = "NETFILTER_DROP",
+                          .packets = packets,
+                          .after_syn = true};
+  };
+  const Given given{.unanswered = 12, .begun = 50, .dead = {dropped(120)}};
+  const Report report = run(given);
+  EXPECT_TRUE(says(find(report, "AQ405"),
+                   "later packets to the listener, as the final ACKs are: "
+                   "120 by the packet filter"));
+  ASSERT_NE(find(report, "AQ405"), nullptr);
+  EXPECT_EQ(find(report, "AQ405")->evidence[0].name, "drop_reason.NETFILTER_DROP");
+  EXPECT_EQ(find(report, "AQ401"), nullptr);
+  // Of a stray client; and where handshakes are completed, these are others'.
+  EXPECT_TRUE(says(find(run({.unanswered = 12, .begun = 50, .dead = {dropped(4)}}), "AQ405"),
+                   "either the final ACKs"));
+  EXPECT_TRUE(run({.begun = 50, .completed = 50, .dead = {dropped(120)}}).findings.empty());
 }
 
 TEST(SynQueue, HandshakesThatStayForAnotherReasonAreNotLeftByTheirClients) {

@@ -23,6 +23,9 @@ constexpr double kCompleted = 0.25;
 // Fewer SYNs in a second are what scanners send to any address.
 constexpr double kManyPerSecond = 1;
 
+// Fewer packets that this host dropped are a stray client's.
+constexpr std::uint64_t kFewestDead = 5;
+
 // New requests of the watch, and final ACKs, of requests of any time.
 struct Handshakes {
   std::uint64_t begun = 0;
@@ -119,19 +122,28 @@ void add_unanswered_findings(const ListenerState& state, std::vector<Finding>& f
   const bool many = seen.begun >= kFewestUnanswered &&
                     static_cast<double>(seen.begun) >= kManyPerSecond * state.seconds.value_or(0);
   if (!many) finding.severity = Severity::kNotice;
-  finding.confidence = 0.8;
-  finding.explanation = fmt::format(
-      "{} {} begun and {} completed; {}. The listener's queues have room: either the final ACKs "
-      "(the third "
-      "packets) do not arrive, dropped by a rule on this host or lost on the way, or the "
-      "SYN-ACKs do not reach the clients, or these are no clients: a scanner, or forged "
-      "addresses. A client that got its SYN-ACK believes that it is connected.",
-      in_that_time(state.seconds), counted(seen.begun, "handshake was", "handshakes were"),
-      seen.completed, signs_of(unanswered));
-  finding.evidence.push_back({.name = "handshakes_unanswered",
-                              .delta = static_cast<std::int64_t>(unanswered.handshakes()),
-                              .unit = "handshakes",
-                              .source = "ledger"});
+  finding.explanation =
+      fmt::format("{} {} begun and {} completed; {}. ", in_that_time(state.seconds),
+                  counted(seen.begun, "handshake was", "handshakes were"), seen.completed,
+                  signs_of(unanswered));
+  if (packets_of(state.dead_acks) >= kFewestDead) {
+    finding.confidence = 0.95;
+    finding.explanation += fmt::format(
+        "In that time this host dropped later packets to the listener, as the final ACKs are: {}. "
+        "The client believes that it is connected.",
+        add_drop_reasons(state.dead_acks, finding));
+  } else {
+    finding.confidence = 0.8;
+    finding.explanation +=
+        "The listener's queues have room: either the final ACKs (the third packets) do not arrive, "
+        "dropped by a rule on this host or lost on the way, or the SYN-ACKs do not reach the "
+        "clients, or these are no clients: a scanner, or forged addresses. A client that got its "
+        "SYN-ACK believes that it is connected.";
+    finding.evidence.push_back({.name = "handshakes_unanswered",
+                                .delta = static_cast<std::int64_t>(unanswered.handshakes()),
+                                .unit = "handshakes",
+                                .source = "ledger"});
+  }
   findings.push_back(std::move(finding));
 }
 

@@ -218,6 +218,8 @@ DeadSyn read_dead_syn(const Value& value) {
   get(value, "port", syn.port);
   get(value, "reason", syn.reason);
   value.member("packets").read_count(syn.packets);
+  // Recordings of before these were counted have none.
+  if (value.has("after_syn")) get(value, "after_syn", syn.after_syn);
   return syn;
 }
 

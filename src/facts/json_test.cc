@@ -110,7 +110,8 @@ Observation sample() {
                             .address = *IpAddress::parse("10.0.0.5"),
                             .port = 443,
                             .reason = "NETFILTER_DROP",
-                            .packets = 7}};
+                            .packets = 7,
+                            .after_syn = true}};
   observation.incident = Incident{.at_ns = 1'000'000'007, .waited_seconds = 3600.5};
   observation.timeline["tcp:1:[::1]:443#bae1"] = {
       {.at_ns = 1'000'000'000, .length = QueueLength(3)},

@@ -143,7 +143,8 @@ Json write(const DeadSyn& syn) {
           {"address", syn.address.to_string()},
           {"port", syn.port},
           {"reason", escape_bytes(syn.reason)},
-          {"packets", syn.packets}};
+          {"packets", syn.packets},
+          {"after_syn", syn.after_syn}};
 }
 
 template <typename T>

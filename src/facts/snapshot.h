@@ -70,13 +70,15 @@ struct QueuePoint {
   friend bool operator==(const QueuePoint&, const QueuePoint&) = default;
 };
 
-// SYNs to one port of a namespace that this host dropped before a listener saw them.
+// SYNs to one port of a namespace that this host dropped before a listener saw them, or packets
+// that clients sent behind them, as the final ACKs are.
 struct DeadSyn {
   NetnsId netns;
   IpAddress address;
   std::uint16_t port = 0;
   std::string reason;  // the kernel's: "NETFILTER_DROP" (enum skb_drop_reason without its prefix)
   std::uint64_t packets = 0;
+  bool after_syn = false;
 
   friend bool operator==(const DeadSyn&, const DeadSyn&) = default;
 };

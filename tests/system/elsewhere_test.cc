@@ -116,6 +116,29 @@ TEST_P(ElsewhereTest, DroppedBeforeRouting) {
   EXPECT_EQ(report.at("verdict"), "dropped_elsewhere");
 }
 
+// It lets SYNs through and drops what comes behind them: no queue is full, and nobody gets through.
+TEST_P(ElsewhereTest, AFilterOfTheThirdPackets) {
+  if (run_program({"nft", "--version"}).exit_code != 0) GTEST_SKIP() << "needs nft";
+  nft({"add", "table", "inet", "f"});
+  nft({"add", "chain", "inet", "f", "in", "{ type filter hook input priority 0; }"});
+  nft({"add", "rule", "inet", "f", "in", "tcp", "dport", std::to_string(kPort), "tcp", "flags", "&",
+       "(syn|ack)", "==", "ack", "drop"});
+  // Room for all of them; the first have waited for over a second when the watch begins.
+  listener_ = UniqueFd();
+  ns_.run([this] { listener_ = listen_tcp(GetParam(), kPort, 4000); });
+  const SteadyClients clients(ns_.fd(), GetParam(), kPort);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  json report;
+  check(1, report);
+  if (IsSkipped() || HasFatalFailure()) return;
+  EXPECT_EQ(report.at("verdict"), "failing");
+  ASSERT_EQ(report.at("findings").size(), 1U) << report.at("findings").dump(1);
+  const json& finding = report.at("findings").front();
+  EXPECT_EQ(finding.at("id"), "AQ405");
+  EXPECT_EQ(finding.at("evidence").front().at("name"), "drop_reason.NETFILTER_DROP");
+  EXPECT_GE(finding.at("evidence").front().at("delta"), 5);
+}
+
 // Clients of a port where nothing listens get a RST: nothing is wrong with the listener.
 TEST_P(ElsewhereTest, AClosedPortIsNoAlarm) {
   const SteadyClients clients(ns_.fd(), GetParam(), kPort + 1);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "collect/bpf/kernel_btf.h"
+#include "facts/snapshot.h"
 
 namespace acceptq::collect::bpf {
 namespace {
@@ -65,7 +66,12 @@ std::map<std::uint32_t, std::string> dead_reasons(const btf* types) {
 
 void choose_dead_reasons(const btf* types, __u8 (&reasons)[AQ_DROP_REASONS], bpf_program& program) {
   const auto names = dead_reasons(types);
-  for (const auto& [number, name] : names) reasons[number] = 1;
+  // Packets behind a SYN find no socket wherever a connection has ended.
+  constexpr __u8 kSynsOnly = 1;
+  constexpr __u8 kLaterPackets = 2;
+  for (const auto& [number, name] : names) {
+    reasons[number] = name == facts::kNoSocket ? kSynsOnly : kLaterPackets;
+  }
   bpf_program__set_autoload(&program, !names.empty());
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /* SYNs that this host drops before a listener sees them: a packet filter, the reverse path filter,
- * a checksum, no listener at that port. The tracepoint kfree_skb tells the reason (enum
+ * a checksum, no listener at that port. So too the packets behind them, of which the first completes
+ * the handshake. The tracepoint kfree_skb tells the reason (enum
  * skb_drop_reason, from 5.17 on; seen on 6.12 and 6.18). A SYN that a listener refuses is freed by
  * consume_skb(), and is not among them.
  *
@@ -9,7 +10,9 @@
  * whether the address is one of the namespace's. */
 #pragma once
 
-/* The reasons that count, by their numbers on the running kernel. */
+/* The reasons that count, by their numbers on the running kernel: for SYNs, or for later packets as
+ * well. */
+enum { DEAD_SYNS = 1, DEAD_PACKETS = 2 };
 const volatile __u8 dead_reasons[AQ_DROP_REASONS] = {};
 
 struct {
@@ -51,12 +54,15 @@ static __noinline __u32 tcp_offset(struct sk_buff *skb, struct aq_dead_syn *key)
   return at + IPV6_HEADER;
 }
 
-static __always_inline bool is_syn(struct sk_buff *skb, struct aq_dead_syn *key) {
+/* A SYN, or a packet that a client sends behind it. */
+static __always_inline bool is_of_client(struct sk_buff *skb, struct aq_dead_syn *key) {
   const __u32 at = tcp_offset(skb, key);
   if (!at || at + TCP_FLAGS_END > BPF_CORE_READ(skb, tail)) return false;
   __u8 tcp[TCP_FLAGS_END] = {};
   if (bpf_probe_read_kernel(tcp, sizeof tcp, BPF_CORE_READ(skb, head) + at)) return false;
-  if ((tcp[13] & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != TH_SYN) return false;
+  const __u8 flags = tcp[13] & (TH_SYN | TH_ACK | TH_RST | TH_FIN);
+  if (flags != TH_SYN && flags != TH_ACK) return false;
+  key->after_syn = flags == TH_ACK;
   key->port = tcp[2] << 8 | tcp[3];
   return true;
 }
@@ -84,7 +90,8 @@ int on_dead_syn(__u64 *ctx) {
   if (reason >= AQ_DROP_REASONS || !dead_reasons[reason]) return 0;
   struct sk_buff *skb = (struct sk_buff *)ctx[0];
   struct aq_dead_syn key = {.reason = reason};
-  if (!is_syn(skb, &key)) return 0;
+  if (!is_of_client(skb, &key)) return 0;
+  if (key.after_syn && dead_reasons[reason] != DEAD_PACKETS) return 0;
   struct net *net = destination_of(skb, &key);
   if (!net) return 0;
   key.netns = BPF_CORE_READ(net, ns.inum);

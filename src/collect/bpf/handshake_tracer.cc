@@ -172,7 +172,8 @@ class HandshakeTracer::Impl {
                                     .address = address_of(key.family, key.address),
                                     .port = key.port,
                                     .reason = reason->second,
-                                    .packets = packets},
+                                    .packets = packets,
+                                    .after_syn = key.after_syn != 0},
                             .is_routed = key.is_routed != 0});
         });
     if (!walked) return fail(walked.error());
