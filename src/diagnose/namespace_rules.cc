@@ -160,9 +160,26 @@ class NamespaceRules {
     findings_.push_back(std::move(finding));
   }
 
+  // Of the whole namespace, by its counters. A request that an ICMP error ended counts as a drop
+  // (tcp_req_err), though no packet was refused.
+  [[nodiscard]] Refusals refusals_here() const {
+    Refusals here = refusals_of(ns_, rules_);
+    std::uint64_t ended = 0;
+    for (const ListenerState* state : states_) {
+      if (state->ledger == nullptr) continue;
+      ended += (*state->ledger)[facts::LedgerTerm::kRequestUnreachable].value_or(0);
+    }
+    for (std::uint64_t* rest : {&here.other, &here.reserve}) {
+      const std::uint64_t part = std::min(*rest, ended);
+      *rest -= part;
+      ended -= part;
+    }
+    return here;
+  }
+
   // Refusals of a kind that no open listener accounts for.
   void add_unexplained() {
-    const Refusals here = refusals_of(ns_, rules_);
+    const Refusals here = refusals_here();
     const auto add = [&](const char* id, std::uint64_t packets, Counters counters,
                          std::string_view what) {
       Finding finding = finding_here(id, nullptr, counters);
@@ -271,7 +288,7 @@ class NamespaceRules {
   // answer nobody acknowledges, does.
   void add_flood_without_cookies() {
     if (sysctl_value(ns_.after(), facts::kSyncookies) != 0 || defers()) return;
-    const std::uint64_t refused = refusals_of(ns_, rules_).total();
+    const std::uint64_t refused = refusals_here().total();
     const Unanswered silent = unanswered();
     const std::uint64_t clients = silent.handshakes();
     const std::uint64_t completed = ns_.grew(kPassiveOpens) + silent.acked;

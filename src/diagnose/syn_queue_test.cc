@@ -137,6 +137,28 @@ TEST(SynQueue, HandshakesThatNobodyCompletesAreSaid) {
   EXPECT_EQ(find(few, "AQ405")->severity, Severity::kNotice);
 }
 
+// A scanner without an address of its own: the SYN-ACKs come back as ICMP errors, which end the
+// requests. The kernel counts these as drops.
+TEST(SynQueue, RequestsThatAnIcmpErrorEndedWereNotRefused) {
+  const Listener listener = make_listener(80, 0, 511, 0);
+  facts::Observation observation = observe(
+      {listener}, make_namespace(kPod, 4096), {listener},
+      make_namespace(kPod, 4096, {{"TcpExtListenDrops", 65}, {"TcpPassiveOpens", 211}}));
+  observation.tracing = facts::Source::kTracepoints;
+  facts::Ledger ledger = make_ledger(listener, 0, 0);
+  using enum facts::LedgerTerm;
+  ledger.set(kRequestUnreachable, 65);
+  ledger.set(kAckQueued, 211);
+  ledger.set(kAccepted, 211);
+  observation.ledgers = {ledger};
+  const Report report = report_of(observation);
+  EXPECT_TRUE(report.findings.empty());
+  EXPECT_EQ(report.verdict, Verdict::kHealthy);
+  // What is left is refused.
+  observation.ledgers[0].set(kRequestUnreachable, 60);
+  EXPECT_NE(find(report_of(observation), "AQ107"), nullptr);
+}
+
 // The kernel says which packets it drops, and why.
 TEST(SynQueue, DroppedAcksSayWhyHandshakesAreNotCompleted) {
   const auto dropped = [](std::uint64_t packets) {

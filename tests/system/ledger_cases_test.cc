@@ -136,7 +136,8 @@ TEST_P(LedgerCases, StrayPacketsAreNoRefusals) {
   EXPECT_EQ(facts::refused_at_syn(seen), kRefused);
   EXPECT_EQ(facts::refused_at_ack(seen), 0U);
   EXPECT_EQ(counters_of(ns_).at("TcpExtListenDrops"), kRefused + 1);
-  if (by_tracepoints()) return;  // they do not count the error
+  EXPECT_EQ(seen[kRequestUnreachable], 1U);
+  if (by_tracepoints()) return;
   expect_terms({{kSynReceived, kServed + 1 + kCapacity + kRefused},
                 {kSynQueued, kServed + 1 + kCapacity},
                 {kSynackSent, kServed + 1 + kCapacity},

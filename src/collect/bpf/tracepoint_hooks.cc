@@ -95,7 +95,7 @@ class TracepointHooks final : public LedgerPrograms {
         kSynReceived,       kSynCookie,         kSynBothFull,          kSynRefusedAcceptFull,
         kSynRefusedSynFull, kSynRefusedReserve, kSynRefusedOther,      kSynackRetransmitted,
         kAckRefusedFull,    kAckRefusedOther,   kCookieAckRefusedFull, kCookieAckRefusedOther,
-        kAckReset,          kClosedWaiting,     kAttemptsRefused};
+        kAckReset,          kClosedWaiting,     kAttemptsRefused,      kRequestUnreachable};
     // These take the insertions.
     constexpr std::array kOfQueue{kAckQueued, kAccepted, kAcceptedUntimed, kAttemptsRecovered};
     const auto contains = [](const auto& terms, facts::LedgerTerm term) {

@@ -86,6 +86,45 @@ static __always_inline enum aq_term why_refused(struct sock *sk, const struct se
   return AQ_SYN_REFUSED_OTHER;
 }
 
+/* Where the packet came from that an ICMP error quotes: from a listener, whose SYN-ACK did not
+ * arrive. */
+static __noinline int read_quoted(struct sk_buff *skb, struct aq_attempt_key *key) {
+  enum { ICMP_HEADER = 8, IPV6_BYTES = 40 };
+  if (!key) return 0;
+  const unsigned char *head = BPF_CORE_READ(skb, head);
+  const unsigned char *ip = head + BPF_CORE_READ(skb, transport_header) + ICMP_HEADER;
+  __u8 first = 0;
+  __u32 length = IPV6_BYTES;
+  bpf_probe_read_kernel(&first, sizeof first, ip);
+  if (first >> 4 == 4) {
+    key->family = AF_INET;
+    length = (first & 15) * 4;
+    bpf_probe_read_kernel(key->address, 4, ip + 12);
+  } else {
+    key->family = AF_INET6;
+    bpf_probe_read_kernel(key->address, 16, ip + 8);
+  }
+  __be16 port = 0;
+  bpf_probe_read_kernel(&port, sizeof port, ip + length);
+  key->port = __builtin_bswap16(port);
+  return 0;
+}
+
+/* An ICMP error that ended a request is a drop (tcp_req_err), and no packet's that was refused. */
+static __noinline int on_error(struct sk_buff *skb, struct net *net) {
+  struct seen grown = {};
+  if (!net || !look_at_counters(net, &grown) || !grown.count[SEEN_DROPS]) return 0;
+  if (state.armed != AQ_COUNTING) return 0;
+  struct aq_attempt_key key = {.netns = BPF_CORE_READ(net, ns.inum)};
+  read_quoted(skb, &key);
+  struct suspect suspect = {};
+  find_suspect(&key, &suspect);
+  lose_others(&grown);
+  struct aq_ledger *ledger = suspect.members ? ledger_of((struct sock *)suspect.sk) : 0;
+  if (ledger) count(ledger, AQ_REQUEST_UNREACHABLE);
+  return 0;
+}
+
 SEC("tp_btf/consume_skb")
 int on_consume(__u64 *ctx) {
   const __u64 location = ctx[1];
@@ -93,12 +132,8 @@ int on_consume(__u64 *ctx) {
   if ((!is_error && !is_inside(&syn_place, location)) || !this_call()) return 0;
   struct sk_buff *skb = (struct sk_buff *)ctx[0];
   struct net *net = net_of(skb);
+  if (is_error) return on_error(skb, net);
   struct seen grown = {};
-  if (is_error) {
-    /* An ICMP error that ended a request is a drop (tcp_req_err), and no SYN's. */
-    if (net) look_at_counters(net, &grown);
-    return 0;
-  }
   const __u8 flags = flags_of(skb);
   if (!net || (flags & (TH_SYN | TH_ACK | TH_RST)) != TH_SYN) return 0;
   const bool is_known = look_at_counters(net, &grown);
