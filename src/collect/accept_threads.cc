@@ -15,6 +15,24 @@ using facts::Wait;
 // Different places of one thread that are kept; beyond, only calls are told apart.
 constexpr std::size_t kMostPlaces = 48;
 
+bool is_client_of(const facts::Listener& listener, const facts::FileTarget& socket) {
+  return listener.protocol == facts::Protocol::kTcp && socket.local_port == listener.port;
+}
+
+// What an event loop waits for that holds no client of the listener: a connection to another
+// server. Null where it has none, or so many that those of clients may not have been reached.
+const facts::FileTarget* other_server(const facts::Listener& listener,
+                                      const std::vector<facts::FileTarget>& sockets) {
+  constexpr std::size_t kMost = 100;
+  const auto is_own = [&](const facts::FileTarget& socket) {
+    return is_client_of(listener, socket);
+  };
+  if (sockets.size() > kMost || std::ranges::any_of(sockets, is_own)) return nullptr;
+  const auto found = std::ranges::find_if(
+      sockets, [](const facts::FileTarget& socket) { return socket.peer.has_value(); });
+  return found != sockets.end() ? &*found : nullptr;
+}
+
 // Whether two descriptors of one kind of call are the same for a diagnosis: two files of one file
 // system are, two clients of this listener as well.
 bool same_target(const facts::Listener& listener, const std::optional<facts::FileTarget>& a,
@@ -23,10 +41,8 @@ bool same_target(const facts::Listener& listener, const std::optional<facts::Fil
   if (a->type != b->type || a->device != b->device || a->source != b->source) return false;
   if (a->type == "pipefs") return a->inode == b->inode;
   if (!a->peer || !b->peer) return a->peer == b->peer;
-  const auto is_of_listener = [&](const facts::FileTarget& target) {
-    return listener.protocol == facts::Protocol::kTcp && target.local_port == listener.port;
-  };
-  if (is_of_listener(*a) || is_of_listener(*b)) return is_of_listener(*a) && is_of_listener(*b);
+  const bool is_client = is_client_of(listener, *a);
+  if (is_client || is_client_of(listener, *b)) return is_client && is_client_of(listener, *b);
   return a->peer == b->peer && a->peer_port == b->peer_port;
 }
 
@@ -115,8 +131,8 @@ void AcceptThreads::add_waiters(const facts::Listener& listener, const ThreadsSe
 }
 
 void AcceptThreads::add_thread(std::int64_t at_ns, const facts::Listener& listener,
-                               const ThreadLook& look, const std::map<Pid, AcceptLink>& links,
-                               Book& book) {
+                               const ThreadLook& look, bool is_alone,
+                               const std::map<Pid, AcceptLink>& links, Book& book) {
   Known& known = book.threads[{look.pid, look.tid}];
   facts::ThreadWatch& watch = known.watch;
   if (watch.looks == 0) {
@@ -134,20 +150,27 @@ void AcceptThreads::add_thread(std::int64_t at_ns, const facts::Listener& listen
   } else if (is_in_accept(listener, look)) {
     watch.link = AcceptLink::kAccept;
   }
-  known.last_place = add_wait(listener, part_of(at_ns, book), look.wait, watch.waits);
+  Wait wait = look.wait;
+  if (is_alone && watch.link == AcceptLink::kOwner) {
+    if (const auto* server = other_server(listener, look.sockets)) wait.target = *server;
+  }
+  known.last_place = add_wait(listener, part_of(at_ns, book), std::move(wait), watch.waits);
   if (watch.looks == 1) known.first_place = known.last_place;
   known.on_core = look.on_core;
 }
 
 void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> listeners,
                         const ThreadsSeen& seen) {
+  std::map<Pid, std::size_t> threads;
+  for (const ThreadLook& look : seen.threads) ++threads[look.pid];
   for (const facts::Listener& listener : listeners) {
     Book& book = books_[facts::listener_key(listener)];
     if (listener.protocol == facts::Protocol::kTcp) book.port = listener.port;
     std::map<Pid, AcceptLink> links;
     add_waiters(listener, seen, book, links);
     for (const ThreadLook& look : seen.threads) {
-      if (is_held_by(listener, look.pid)) add_thread(at_ns, listener, look, links, book);
+      if (!is_held_by(listener, look.pid)) continue;
+      add_thread(at_ns, listener, look, threads[look.pid] == 1, links, book);
     }
     book.acceptors.threads_left_out = std::max(book.acceptors.threads_left_out, seen.left_out);
   }

@@ -43,9 +43,10 @@ class AcceptThreads {
   [[nodiscard]] static std::size_t part_of(std::int64_t at_ns, Book& book);
   static void add_waiters(const facts::Listener& listener, const ThreadsSeen& seen, Book& book,
                           std::map<Pid, facts::AcceptLink>& links);
+  // `is_alone`: the only thread of its process.
   static void add_thread(std::int64_t at_ns, const facts::Listener& listener,
-                         const ThreadLook& look, const std::map<Pid, facts::AcceptLink>& links,
-                         Book& book);
+                         const ThreadLook& look, bool is_alone,
+                         const std::map<Pid, facts::AcceptLink>& links, Book& book);
 
   std::map<std::string, Book> books_;
 };

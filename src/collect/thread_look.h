@@ -17,8 +17,8 @@ namespace acceptq::collect {
 struct WatchedProcess {
   Pid pid;
   std::vector<std::int32_t> listener_fds;
-  // A thread of it was in poll() or select() before: which socket it waits for is looked up, which
-  // takes a look at each of its descriptors.
+  // A thread of it was in poll() or select() before, or its only one in an epoll that does not hold
+  // a listener: which sockets it waits for is looked up, which takes a look at each descriptor.
   bool has_polling_threads = false;
 };
 
@@ -27,7 +27,9 @@ struct ThreadLook {
   Pid pid;
   Pid tid;
   std::string comm;
-  facts::Wait wait;          // with `looks` 1; without `target` where it is not a descriptor's call
+  facts::Wait wait;  // with `looks` 1; without `target` where it is not a descriptor's call
+  // Connections that it waits for in one call, where they are several, or an epoll's.
+  std::vector<facts::FileTarget> sockets;
   facts::ThreadTimes times;  // since the thread began
   // By the iterator: the kernel's own number of it (that of the first PID namespace), and whether
   // it was on a core.

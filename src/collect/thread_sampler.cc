@@ -156,6 +156,20 @@ void ThreadSampler::count_time(std::int64_t now_ns, const ThreadsSeen& seen) {
   if (!is_restless_) threads_.count_time(seen.threads);
 }
 
+void ThreadSampler::note_polling(const ThreadsSeen& seen) {
+  std::set<Pid> in_epoll;
+  for (const WaiterLook& listener : seen.listeners) {
+    if (listener.epolls > 0) in_epoll.insert(listener.pid);
+  }
+  std::map<Pid, std::size_t> threads;
+  for (const ThreadLook& look : seen.threads) ++threads[look.pid];
+  for (const ThreadLook& look : seen.threads) {
+    const bool of_epoll = facts::waits_by_epoll(look.wait) && threads[look.pid] == 1 &&
+                          !seen.listeners.empty() && !in_epoll.contains(look.pid);
+    if (of_epoll || facts::is_polling(look.wait)) polling_.insert(look.pid);
+  }
+}
+
 void ThreadSampler::tend(std::int64_t now_ns) {
   if (queues_.newest_ns() > judged_ns_) {
     judged_ns_ = queues_.newest_ns();
@@ -176,9 +190,7 @@ void ThreadSampler::tend(std::int64_t now_ns) {
     process.has_polling_threads = polling_.contains(process.pid);
   }
   const ThreadsSeen seen = threads_.look(processes, kMostThreads);
-  for (const ThreadLook& look : seen.threads) {
-    if (facts::is_polling(look.wait)) polling_.insert(look.pid);
-  }
+  note_polling(seen);
   seen_.add(now_ns, listeners, seen);
   count_time(now_ns, seen);
   // The first look loads what all others need: it says nothing of what they cost.

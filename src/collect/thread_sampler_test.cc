@@ -207,5 +207,38 @@ TEST_F(ThreadSamplerTest, PutsClientsTogetherAndServersApart) {
   EXPECT_EQ(observation.accept_evidence.acceptors.begin()->second.threads[0].waits.size(), 3U);
 }
 
+// A handler that has an event loop of its own waits for the server that the loop is connected to.
+TEST_F(ThreadSamplerTest, AnEpollWithoutClientsIsAboutTheOtherServer) {
+  const auto connection = [](std::uint16_t local_port, std::uint16_t peer_port) {
+    facts::FileTarget socket{.type = "sockfs"};
+    socket.local_port = local_port;
+    socket.peer = facts::IpAddress::parse("10.0.0.9");
+    socket.peer_port = peer_port;
+    return socket;
+  };
+  const auto target_of = [&](std::vector<facts::FileTarget> sockets, bool has_other_threads) {
+    wait_in_queue(64);
+    ThreadLook waits = look("S", "epoll_wait");
+    waits.wait.target = facts::FileTarget{.type = "anon_inodefs"};
+    waits.sockets = std::move(sockets);
+    threads_.seen.threads = {waits};
+    if (has_other_threads) {
+      threads_.seen.threads.push_back(look("S", "futex"));
+      threads_.seen.threads[1].tid = Pid(101);
+    }
+    threads_.seen.listeners[0] = {.pid = kServer, .fd = 6, .epolls = 0, .waiters = {}};
+    const facts::Observation observation = watch(1);
+    const auto& threads = observation.accept_evidence.acceptors.begin()->second.threads;
+    return threads.at(0).waits.at(0).target->peer_port;
+  };
+  facts::FileTarget pair{.type = "sockfs"};  // of Unix sockets, by which it is woken
+  EXPECT_EQ(target_of({pair, connection(50001, 9090)}, false), 9090);
+  EXPECT_EQ(target_of({pair}, false), std::nullopt);
+  // A loop that holds clients has taken the listener out.
+  EXPECT_EQ(target_of({connection(80, 4242), connection(50001, 9090)}, false), std::nullopt);
+  // It may be a pool's, and another thread the one that accepts.
+  EXPECT_EQ(target_of({connection(50001, 9090)}, true), std::nullopt);
+}
+
 }  // namespace
 }  // namespace acceptq::collect

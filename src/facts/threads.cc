@@ -37,6 +37,10 @@ bool is_polling(const Wait& wait) {
   return wait.syscall && std::ranges::find(kCalls, *wait.syscall) != kCalls.end();
 }
 
+bool waits_by_epoll(const Wait& wait) {
+  return wait.syscall && wait.syscall->starts_with("epoll_");
+}
+
 void add_blocked(BlockedTime more, ExactTime& time) {
   const auto known = std::ranges::find_if(time.blocked, [&](const BlockedTime& each) {
     return each.state == more.state && each.syscall == more.syscall && each.stack == more.stack;

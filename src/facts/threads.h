@@ -70,6 +70,8 @@ void coarsen(std::vector<std::uint32_t>& when);
 
 // Whether it was in poll() or select(), which wait for any number of descriptors.
 [[nodiscard]] bool is_polling(const Wait& wait);
+// In epoll_wait() or one of its kind.
+[[nodiscard]] bool waits_by_epoll(const Wait& wait);
 
 // What a thread used and suffered while it was looked at; empty where the kernel does not tell.
 struct ThreadTimes {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /* SYNs that this host drops before a listener sees them: a packet filter, the reverse path filter,
- * a checksum, no listener at that port. So too the packets behind them, of which the first completes
- * the handshake. The tracepoint kfree_skb tells the reason (enum
- * skb_drop_reason, from 5.17 on; seen on 6.12 and 6.18). A SYN that a listener refuses is freed by
- * consume_skb(), and is not among them.
+ * a checksum, no listener at that port. So too the packets behind them, of which the first
+ * completes the handshake. The tracepoint kfree_skb tells the reason (enum skb_drop_reason,
+ * from 5.17 on; seen on 6.12 and 6.18). A SYN that a listener refuses is freed by consume_skb(),
+ * and is not among them.
  *
  * Only what was on its way to this host counts. With a route that is what the route says; before
  * there is one (the reverse path filter, chains of the prerouting hook, XDP), user space asks

@@ -125,15 +125,15 @@ struct aq_client {
   aq_u64 attempts;
 };
 
-/* SYNs, or what comes behind them, that die before they reach a listener: where they were going, and
- * why. */
+/* SYNs, or what comes behind them, that die before they reach a listener: where they were going,
+ * and why. */
 struct aq_dead_syn {
   aq_u32 netns;
   aq_u16 port; /* host byte order */
   aq_u16 family;
-  aq_u16 reason;    /* enum skb_drop_reason of the running kernel */
-  aq_u8 is_routed;  /* 0: dropped before it was known whether they were for this host */
-  aq_u8 after_syn;  /* final ACKs, and what follows them */
+  aq_u16 reason;   /* enum skb_drop_reason of the running kernel */
+  aq_u8 is_routed; /* 0: dropped before it was known whether they were for this host */
+  aq_u8 after_syn; /* final ACKs, and what follows them */
   aq_u8 address[16];
 };
 

@@ -353,6 +353,35 @@ TEST_F(ThreadIteratorTest, AThreadThatPollsOneConnectionAndOneThatPollsTwo) {
   EXPECT_EQ(wait.target->local_port, ntohs(address.sin_port));
   EXPECT_EQ(wait.target->peer, facts::IpAddress::parse("127.0.0.1"));
   EXPECT_EQ(find(seen, both.tid())->wait.target, std::nullopt);
+  EXPECT_EQ(find(seen, both.tid())->sockets.size(), 2U);
+}
+
+TEST_F(ThreadIteratorTest, AThreadThatWaitsByAnEpoll) {
+  const UniqueFd fd = listener();
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  std::vector<UniqueFd> clients = test::connect_many("127.0.0.1", ntohs(address.sin_port), 1);
+  const UniqueFd connection(::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  for (const int each : {connection.get(), clients[0].get()}) {
+    epoll_event wanted{.events = EPOLLRDHUP, .data = {}};
+    ASSERT_EQ(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, each, &wanted), 0);
+  }
+  const Waiting thread(
+      [&] {
+        epoll_event event{};
+        ::epoll_wait(epoll.get(), &event, 1, -1);
+      },
+      [&] { ::shutdown(connection.get(), SHUT_RDWR); });
+  ASSERT_TRUE(seen_in(thread.tid(), "epoll_wait"));
+  WatchedProcess process{own_pid(), {fd.get()}};
+  process.has_polling_threads = true;
+  const ThreadsSeen seen = look(process);
+  const ThreadLook* waits = find(seen, thread.tid());
+  ASSERT_NE(waits, nullptr);
+  EXPECT_EQ(waits->sockets.size(), 2U);
+  EXPECT_EQ(seen.listeners.at(0).epolls, 0U);
 }
 
 TEST_F(ThreadIteratorTest, AThreadThatComputes) {

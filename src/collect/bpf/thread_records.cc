@@ -174,7 +174,7 @@ class Collector {
   }
 
   ThreadsSeen finish() && {
-    for (ThreadLook& look : seen_.threads) take_only_polled(look);
+    for (ThreadLook& look : seen_.threads) take_polled_of(look);
     std::ranges::sort(seen_.threads, {},
                       [](const ThreadLook& look) { return std::pair(look.pid, look.tid); });
     for (auto& [key, queue] : queues_) {
@@ -236,11 +236,15 @@ class Collector {
 
   // A call that waits for one socket is about it; one that waits for several, as an event loop
   // does, is not about any.
-  void take_only_polled(ThreadLook& look) const {
+  void take_polled_of(ThreadLook& look) const {
     const auto sockets = polled_.find(look.tid);
-    if (sockets == polled_.end() || sockets->second.size() != 1 || look.wait.target) return;
-    look.wait.fd = sockets->second.front().first;
-    look.wait.target = sockets->second.front().second;
+    if (sockets == polled_.end()) return;
+    if (sockets->second.size() == 1 && !look.wait.target) {
+      look.wait.fd = sockets->second.front().first;
+      look.wait.target = sockets->second.front().second;
+      return;
+    }
+    for (const auto& [fd, target] : sockets->second) look.sockets.push_back(target);
   }
 
   const AddressNames& names_;

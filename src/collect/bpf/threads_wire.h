@@ -24,7 +24,7 @@ enum {
   AQ_TARGET = 2, /* what the call of the thread before it is about */
   AQ_WAITER = 3,
   AQ_QUEUE = 4,  /* a listener whose wait queue was read; behind its waiters */
-  AQ_POLLED = 5, /* a socket that a thread waits for in poll() or select() */
+  AQ_POLLED = 5, /* a socket that a thread waits for in poll(), select() or by an epoll */
 };
 
 /* Bits of an AQ_THREAD's `valid`. */

@@ -53,7 +53,7 @@ struct {
   __type(value, __u8);
 } steps SEC(".maps");
 
-enum queue_kind { OF_LISTENER, OF_EPOLL_WAIT, OF_EPOLL_FILE, OF_SOCKET };
+enum queue_kind { OF_LISTENER, OF_EPOLL_WAIT, OF_EPOLL_FILE, OF_SOCKET, OF_SOCKETS_EPOLL };
 
 struct queue {
   struct list_head *head;
@@ -174,16 +174,28 @@ static void read_ring(struct io_ring_ctx *ring) {
   }
 }
 
+static struct eventpoll *epoll_of(struct wait_queue_entry *entry) {
+  struct eppoll_entry *of_epoll = (void *)entry - bpf_core_field_offset(struct eppoll_entry, wait);
+  return BPF_CORE_READ(of_epoll, base, ep);
+}
+
 static void read_entry(struct wait_queue_entry *entry) {
   void *who = BPF_CORE_READ(entry, private);
   if (walk.kind == OF_EPOLL_WAIT) {
     note_waiter(who, AQ_BY_EPOLL);
     return;
   }
+  if (walk.kind == OF_SOCKETS_EPOLL) {
+    note_polled(who);
+    return;
+  }
   const __u32 meaning = meaning_of((__u64)BPF_CORE_READ(entry, func));
   if (walk.kind == OF_SOCKET) {
     if (meaning == AQ_WAKE_POLL) {
       note_polled(BPF_CORE_READ((struct poll_wqueues *)who, polling_task));
+    } else if (meaning == AQ_WAKE_EPOLL) {
+      struct eventpoll *epoll = epoll_of(entry);
+      if (epoll) add_queue(__builtin_preserve_access_index(&epoll->wq.head), OF_SOCKETS_EPOLL);
     }
     return;
   }
@@ -193,9 +205,7 @@ static void read_entry(struct wait_queue_entry *entry) {
     note_waiter(BPF_CORE_READ((struct poll_wqueues *)who, polling_task),
                 walk.kind == OF_LISTENER ? AQ_BY_POLL : AQ_BY_EPOLL);
   } else if (meaning == AQ_WAKE_EPOLL) {
-    struct eppoll_entry *of_epoll =
-        (void *)entry - bpf_core_field_offset(struct eppoll_entry, wait);
-    struct eventpoll *epoll = BPF_CORE_READ(of_epoll, base, ep);
+    struct eventpoll *epoll = epoll_of(entry);
     if (!epoll) return;
     ++walk.epolls;
     add_queue(__builtin_preserve_access_index(&epoll->wq.head), OF_EPOLL_WAIT);
@@ -243,6 +253,8 @@ static long begin_socket(void) {
   if (!waiting) return 0;
   walk.fd = fd;
   walk.sk = sk;
+  walk.queues = 0;
+  walk.next_queue = 0;
   open_queue(__builtin_preserve_access_index(&waiting->wait.head), OF_SOCKET);
   return 0;
 }
@@ -261,6 +273,8 @@ static void begin_walk(struct task_struct *task, __u32 tgid, const struct aq_wat
     walk.fds_end = most < MOST_DESCRIPTORS ? most : MOST_DESCRIPTORS;
   }
   walk.open = false;
+  walk.queues = 0;
+  walk.next_queue = 0;
   walk.cursor = 0;
 }
 
@@ -281,7 +295,7 @@ static long walk_step(struct bpf_map *map, __u32 *key, __u8 *value, void *contex
   }
   walk.cursor = 0;
   const __u32 index = walk.next_queue;
-  if (walk.open && index < walk.queues && index < MOST_QUEUES) {
+  if (index < walk.queues && index < MOST_QUEUES) {
     walk.next_queue = index + 1;
     open_queue(queues[index].head, queues[index].kind);
     return 0;

@@ -235,6 +235,45 @@ TEST(Causes, WhoIsAtTheOtherEnd) {
   EXPECT_EQ(find(report, "AQ307")->cause->kind, CauseKind::kUpstream);
 }
 
+TEST(Causes, AnEventLoopThatWaitsForAnotherServerAlone) {
+  Wait wait = in_call("S", "epoll_wait");
+  wait.target = facts::FileTarget{.type = "sockfs"};
+  wait.target->local = facts::IpAddress::parse("10.0.0.1");
+  wait.target->local_port = 51234;
+  wait.target->peer = facts::IpAddress::parse("10.0.0.3");
+  wait.target->peer_port = 9090;
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kOwner, wait, 1))), Kinds{"upstream"});
+}
+
+// Of a ring that does not hold the listener nothing tells what is in it.
+TEST(Causes, ARingMayHoldAnything) {
+  const Wait wait = in_call("S", "io_uring_enter", {"io_cqring_wait"});
+  Observation observation = full(thread(3985, 3985, AcceptLink::kOwner, wait, 1));
+  observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// An event that is missed as a thread leaves its core makes all that follows time on it.
+TEST(Causes, TimeOnACoreThatNothingElseConfirms) {
+  ThreadWatch master = thread(3985, 3985, AcceptLink::kOwner, in_call("S", "select"), 1);
+  master.times.user_ns = 0;
+  master.times.system_ns = 0;
+  master.exact = facts::ExactTime{.counted_ns = 1'300'000'000, .on_core_ns = 680'000'000};
+  EXPECT_NE(kinds(full(master)), Kinds{"cpu.busy"});
+}
+
+// A server that sends has to wait for a client that does not read.
+TEST(Causes, AClientThatDoesNotRead) {
+  Wait wait = in_call("S", "sendfile");
+  wait.target = facts::FileTarget{.type = "sockfs"};
+  wait.target->local = facts::IpAddress::parse("10.0.0.1");
+  wait.target->local_port = 80;
+  wait.target->peer = facts::IpAddress::parse("10.0.0.3");
+  wait.target->peer_port = 4242;
+  const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
+  EXPECT_TRUE(says(find(report, "AQ307"), "does not read what it is sent"));
+}
+
 TEST(Causes, ASocketOfWhichNothingIsKnownIsNobodys) {
   Wait wait = in_call("S", "recvfrom");
   wait.target = facts::FileTarget{.type = "sockfs", .inode = 7, .path = "socket:[7]"};
