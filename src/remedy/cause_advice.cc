@@ -107,11 +107,17 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
       advise_fuse(cause, remedy);
       break;
     case CauseKind::kClient:
-      remedy.summary =
-          "Bound how long a client may send nothing, by the server's time-outs for requests and "
-          "for "
-          "connections that are kept alive; or have an event loop in front, a proxy, hold idle "
-          "connections.";
+      remedy.summary = detail(cause, "waits_for") == "room"
+                           ? "Bound how long a client may leave unread what it is sent, by the "
+                             "server's time-out "
+                             "for sending; or have a proxy in front take whole answers and wait "
+                             "for slow clients."
+                           : "Bound how long a client may send nothing, by the server's time-outs "
+                             "for requests and "
+                             "for "
+                             "connections that are kept alive; or have an event loop in front, a "
+                             "proxy, hold idle "
+                             "connections.";
       break;
     case CauseKind::kNotAccepting:
       if (const Server* server = subject.server.server; server != nullptr && !server->cap.empty()) {

@@ -24,10 +24,13 @@ std::string holders_text(const Subject& subject) {
 
 // Nobody accepts, and none of the holders is known to be the server.
 Remedy find_the_server(const Subject& subject) {
+  const facts::Process* only = subject.holders.one_program();
   Remedy remedy{.form = "cause",
-                .summary =
-                    "Find out who should accept: nobody did while acceptq watched, and a "
-                    "longer queue does not help then.",
+                .summary = fmt::format(
+                    "Find out {}: nobody did while acceptq watched, and a longer queue does not "
+                    "help then.",
+                    only != nullptr ? fmt::format("what keeps {} from accepting", only->comm)
+                                    : "who should accept"),
                 .takes_effect = "now"};
   if (subject.holders.servers.empty()) {
     remedy.content =

@@ -83,10 +83,26 @@ ClassShares by_count(const ThreadWatch& thread, const ExactTime& exact,
   return shares;
 }
 
+// Whether the thread's own times and the looks at it allow what was counted. An event that is
+// missed as it leaves its core makes all that follows time on it.
+bool is_credible(const ThreadWatch& thread, const ExactTime& exact) {
+  constexpr std::uint64_t kManyTicksNs = 100'000'000;
+  constexpr double kFewestLooks = 5;  // that should have met it there
+  if (!thread.times.user_ns || !thread.times.system_ns) return true;
+  const std::uint64_t own = *thread.times.user_ns + *thread.times.system_ns;
+  if (exact.on_core_ns <= kManyTicksNs + 4 * own) return true;
+  const bool met = std::ranges::any_of(
+      thread.waits, [](const Wait& wait) { return wait.state == "R" && wait.looks > 0; });
+  const double share =
+      static_cast<double>(exact.on_core_ns) / static_cast<double>(exact.counted_ns);
+  return met || share * thread.looks < kFewestLooks;
+}
+
 }  // namespace
 
 const ExactTime* exact_time(const ThreadWatch& thread) {
-  return thread.exact && thread.exact->counted_ns > 0 ? &*thread.exact : nullptr;
+  const bool counted = thread.exact && thread.exact->counted_ns > 0;
+  return counted && is_credible(thread, *thread.exact) ? &*thread.exact : nullptr;
 }
 
 double watched_ns(const ThreadWatch& thread) {

@@ -31,6 +31,22 @@ double may_be_for_one(const Scene& scene) {
   return share / static_cast<double>(scene.time.threads.size());
 }
 
+// The share of time in io_uring_enter() of threads whose ring does not hold the listener: what they
+// wait for is in the ring, and anything may be.
+double may_be_for_anything(const Scene& scene) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  if (acceptors != nullptr && acceptors->in_epoll > 0) return 0;
+  double share = 0;
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    for (const facts::Wait& wait : thread->waits) {
+      if (wait.syscall == "io_uring_enter") {
+        share += static_cast<double>(wait.looks) / thread->looks;
+      }
+    }
+  }
+  return share / static_cast<double>(scene.time.threads.size());
+}
+
 // Of threads of which any may be the one that accepts, one is not idle.
 bool one_may_be_busy(const Scene& scene) {
   return scene.time.certainty == Certainty::kGroup &&
@@ -61,7 +77,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   const AcceptTime& time = scene.time;
   const double idle = sleeps_for_good(scene) && !is_in_epoll(scene)
                           ? time.of(WaitClass::kSleep).share
-                          : time.idle() - may_be_for_one(scene);
+                          : time.idle() - may_be_for_one(scene) - may_be_for_anything(scene);
   // It may be counted later than looked at.
   const double seconds = std::max(time.seconds, time.watched_seconds);
   if (!time.has_shares() || seconds < kLongEnough || idle < kIdle || !does_not_empty(scene.state) ||
@@ -73,8 +89,8 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
       .confidence = 0.75,
       .words = "has time, and does not call accept()",
       .consequence =
-          "It may have as many connections as it wants or may have, or nothing in it is "
-          "there to accept them."};
+          "It may have as many connections as it wants or may have, wait for something else in an "
+          "event loop of its own, or nothing in it is there to accept them."};
   if (time.of(WaitClass::kProcesses).share >= kIdle) {
     judged.confidence = 0.9;
     judged.words = "waits for its child processes, and does not call accept()";

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "diagnose/causes/judges.h"
 #include "facts/holders.h"
@@ -101,16 +103,24 @@ std::optional<JudgedCause> judge_pipe(const Scene& scene) {
 std::optional<JudgedCause> judge_client(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kClient, WaitClass::kClient);
   if (!judged) return std::nullopt;
-  const std::string peer = name_peer(*scene.time.of(WaitClass::kClient).most_seen, judged->cause);
+  const facts::Wait& wait = *scene.time.of(WaitClass::kClient).most_seen;
+  const std::string peer = name_peer(wait, judged->cause);
   const std::size_t threads = scene.time.threads.size();
   judged->words = threads > 1 ? fmt::format(
                                     "waits for clients, one in each of its {} threads that accept "
                                     "(now {} in one)",
                                     threads, peer)
                               : fmt::format("waits for one client at a time (now {})", peer);
+  // It sends, and there is no room until the client has read (sk_stream_wait_memory).
+  constexpr std::array<std::string_view, 7> kThatSend = {
+      "write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"};
+  const bool sends = wait.syscall && std::ranges::find(kThatSend, *wait.syscall) != kThatSend.end();
+  judged->cause.detail["waits_for"] = sends ? "room" : "data";
   judged->consequence =
-      "A client that sends nothing, on a connection that is kept alive, in a TLS handshake or over "
-      "a slow line, holds up all that wait behind it.";
+      sends ? "A client that does not read what it is sent, or reads it slowly, holds up all that "
+              "wait behind it."
+            : "A client that sends nothing, on a connection that is kept alive, in a TLS handshake "
+              "or over a slow line, holds up all that wait behind it.";
   return judged;
 }
 
