@@ -141,9 +141,9 @@ TEST(SynQueue, HandshakesThatNobodyCompletesAreSaid) {
 // requests. The kernel counts these as drops.
 TEST(SynQueue, RequestsThatAnIcmpErrorEndedWereNotRefused) {
   const Listener listener = make_listener(80, 0, 511, 0);
-  facts::Observation observation = observe(
-      {listener}, make_namespace(kPod, 4096), {listener},
-      make_namespace(kPod, 4096, {{"TcpExtListenDrops", 65}, {"TcpPassiveOpens", 211}}));
+  facts::Observation observation =
+      observe({listener}, make_namespace(kPod, 4096), {listener},
+              make_namespace(kPod, 4096, {{"TcpExtListenDrops", 65}, {"TcpPassiveOpens", 211}}));
   observation.tracing = facts::Source::kTracepoints;
   facts::Ledger ledger = make_ledger(listener, 0, 0);
   using enum facts::LedgerTerm;

@@ -139,12 +139,9 @@ Json write(const Process& process) {
 }
 
 Json write(const DeadSyn& syn) {
-  return {{"netns", syn.netns.value()},
-          {"address", syn.address.to_string()},
-          {"port", syn.port},
-          {"reason", escape_bytes(syn.reason)},
-          {"packets", syn.packets},
-          {"after_syn", syn.after_syn}};
+  return {{"netns", syn.netns.value()}, {"address", syn.address.to_string()},
+          {"port", syn.port},           {"reason", escape_bytes(syn.reason)},
+          {"packets", syn.packets},     {"after_syn", syn.after_syn}};
 }
 
 template <typename T>

@@ -77,8 +77,7 @@ std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& re
     const bool fits = lines_of(text + summary) < lines;
     if (shown > 0 && !fits) break;
     if (!fits && remedies.size() > 1) {
-      text += row(style, "what to do",
-                  "1. " + printable(first_sentence(remedies.front().summary)));
+      text += row(style, "what to do", "1. " + printable(first_sentence(remedies.front().summary)));
       ++shown;
       break;
     }

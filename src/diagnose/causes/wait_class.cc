@@ -99,7 +99,8 @@ WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& list
 WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
   const string_view call = wait.syscall ? string_view(*wait.syscall) : string_view();
   const bool for_one_socket = wait.target && wait.target->type == "sockfs";
-  if (for_one_socket && (facts::is_polling(wait) || facts::waits_by_epoll(wait))) return of_socket(*wait.target, listener);
+  if (for_one_socket && (facts::is_polling(wait) || facts::waits_by_epoll(wait)))
+    return of_socket(*wait.target, listener);
   if (facts::is_polling(wait) || has(kForConnections, call)) return WaitClass::kConnections;
   if (has(kForProcesses, call)) return WaitClass::kProcesses;
   // The runtimes of Java and .NET sleep so, too (pthread_cond_timedwait).
