@@ -215,13 +215,19 @@ TEST(Causes, BusyByItsOwnTimes) {
   EXPECT_EQ(kinds(full(busy)), Kinds{"unknown"});
 }
 
-TEST(Causes, WhoIsAtTheOtherEnd) {
-  Wait wait = in_call("S", "recvfrom");
+// A wait for a connection between this server, at its port, and a peer.
+Wait on_socket(const char* call, std::uint16_t local_port, std::uint16_t peer_port) {
+  Wait wait = in_call("S", call);
   wait.target = facts::FileTarget{.type = "sockfs"};
   wait.target->local = facts::IpAddress::parse("10.0.0.1");
-  wait.target->local_port = 80;
+  wait.target->local_port = local_port;
   wait.target->peer = facts::IpAddress::parse("10.0.0.3");
-  wait.target->peer_port = 4242;
+  wait.target->peer_port = peer_port;
+  return wait;
+}
+
+TEST(Causes, WhoIsAtTheOtherEnd) {
+  Wait wait = on_socket("recvfrom", 80, 4242);
   const ThreadWatch one = thread(3985, 3985, AcceptLink::kAccept, wait, 0.95);
   EXPECT_TRUE(says(find(report_of(full(one)), "AQ307"),
                    "nginx waits for one client at a time (now 10.0.0.3:4242): 95 %"));
@@ -236,12 +242,7 @@ TEST(Causes, WhoIsAtTheOtherEnd) {
 }
 
 TEST(Causes, AnEventLoopThatWaitsForAnotherServerAlone) {
-  Wait wait = in_call("S", "epoll_wait");
-  wait.target = facts::FileTarget{.type = "sockfs"};
-  wait.target->local = facts::IpAddress::parse("10.0.0.1");
-  wait.target->local_port = 51234;
-  wait.target->peer = facts::IpAddress::parse("10.0.0.3");
-  wait.target->peer_port = 9090;
+  const Wait wait = on_socket("epoll_wait", 51234, 9090);
   EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kOwner, wait, 1))), Kinds{"upstream"});
 }
 
@@ -264,12 +265,7 @@ TEST(Causes, TimeOnACoreThatNothingElseConfirms) {
 
 // A server that sends has to wait for a client that does not read.
 TEST(Causes, AClientThatDoesNotRead) {
-  Wait wait = in_call("S", "sendfile");
-  wait.target = facts::FileTarget{.type = "sockfs"};
-  wait.target->local = facts::IpAddress::parse("10.0.0.1");
-  wait.target->local_port = 80;
-  wait.target->peer = facts::IpAddress::parse("10.0.0.3");
-  wait.target->peer_port = 4242;
+  const Wait wait = on_socket("sendfile", 80, 4242);
   const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
   EXPECT_TRUE(says(find(report, "AQ307"), "does not read what it is sent"));
 }
@@ -451,12 +447,7 @@ TEST(Causes, GarbageIsCollectedWhileTheyWait) {
 TEST(Causes, AThreadThatWaitsForOrdersIsNotBusy) {
   Wait orders = in_call("S", "read", {"anon_pipe_read"});
   orders.target = facts::FileTarget{.type = "pipefs"};
-  Wait reads = in_call("S", "recvfrom");
-  reads.target = facts::FileTarget{.type = "sockfs"};
-  reads.target->local = facts::IpAddress::parse("10.0.0.1");
-  reads.target->local_port = 80;
-  reads.target->peer = facts::IpAddress::parse("10.0.0.3");
-  reads.target->peer_port = 4242;
+  const Wait reads = on_socket("recvfrom", 80, 4242);
   EXPECT_EQ(kinds(full({still(3985, orders), still(3986, reads), still(3987, reads)})),
             Kinds{"client"});
 }

@@ -17,18 +17,24 @@ const facts::Acceptors* acceptors_of(const Scene& scene) {
   return it != all.end() ? &it->second : nullptr;
 }
 
+// The share of the looks at all threads for which `is` holds.
+template <typename Is>
+double share_of_looks(const Scene& scene, Is is) {
+  double share = 0;
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    for (const facts::Wait& wait : thread->waits) {
+      if (is(wait)) share += static_cast<double>(wait.looks) / thread->looks;
+    }
+  }
+  return share / static_cast<double>(scene.time.threads.size());
+}
+
 // The share of time in poll() of which it is not known whether that was for one connection, of a
 // client say: only wait queues tell.
 double may_be_for_one(const Scene& scene) {
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors != nullptr && acceptors->queue_looks > 0) return 0;
-  double share = 0;
-  for (const facts::ThreadWatch* thread : scene.time.threads) {
-    for (const facts::Wait& wait : thread->waits) {
-      if (facts::is_polling(wait)) share += static_cast<double>(wait.looks) / thread->looks;
-    }
-  }
-  return share / static_cast<double>(scene.time.threads.size());
+  return share_of_looks(scene, facts::is_polling);
 }
 
 // The share of time in io_uring_enter() of threads whose ring does not hold the listener: what they
@@ -36,15 +42,8 @@ double may_be_for_one(const Scene& scene) {
 double may_be_for_anything(const Scene& scene) {
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors != nullptr && acceptors->in_epoll > 0) return 0;
-  double share = 0;
-  for (const facts::ThreadWatch* thread : scene.time.threads) {
-    for (const facts::Wait& wait : thread->waits) {
-      if (wait.syscall == "io_uring_enter") {
-        share += static_cast<double>(wait.looks) / thread->looks;
-      }
-    }
-  }
-  return share / static_cast<double>(scene.time.threads.size());
+  return share_of_looks(scene,
+                        [](const facts::Wait& wait) { return wait.syscall == "io_uring_enter"; });
 }
 
 // Of threads of which any may be the one that accepts, one is not idle.
