@@ -210,8 +210,9 @@ def test_quota():
     if lack:
         return lack
     outer, inner = group_in_group("throttled", ["cpu"])
-    (outer / "cpu.max").write_text("5000 100000")
     with Servers(python(8003, COMPUTE), 8003, inner):
+        # Once it listens: with so little of an emulated processor Python would take minutes to start.
+        (outer / "cpu.max").write_text("5000 100000")
         expect(why(8003), "cpu.throttled", "its control group /throttled has used up its CPU quota",
                cgroup="/throttled", quota_us="5000")
     return None
