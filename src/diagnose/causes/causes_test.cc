@@ -263,6 +263,19 @@ TEST(Causes, TimeOnACoreThatNothingElseConfirms) {
   EXPECT_NE(kinds(full(master)), Kinds{"cpu.busy"});
 }
 
+TEST(Causes, WhatIsWrittenIntoHasNoReader) {
+  const auto why = [](const char* call, std::vector<std::string> stack) {
+    const Wait wait = in_call("S", call, std::move(stack));
+    const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
+    const Finding* finding = find(report, "AQ306");
+    return finding != nullptr ? finding->explanation : "no AQ306";
+  };
+  EXPECT_TRUE(why("openat", {"wait_for_partner", "fifo_open"})
+                  .starts_with("nginx waits for the other end of a FIFO to be opened: 95 %"));
+  EXPECT_TRUE(why("write", {"wait_woken", "n_tty_write", "file_tty_write.isra.0"})
+                  .starts_with("nginx waits for room in a terminal: 95 %"));
+}
+
 // A server that sends has to wait for a client that does not read.
 TEST(Causes, AClientThatDoesNotRead) {
   const Wait wait = on_socket("sendfile", 80, 4242);

@@ -49,6 +49,19 @@ std::string name_server(const Scene& scene, const facts::Wait& wait, Cause& caus
   return fmt::format(" ({}, pid {})", server->comm, server->pid.value());
 }
 
+bool is_below(const facts::Wait& wait, std::string_view function) {
+  return std::ranges::any_of(wait.stack,
+                             [&](const std::string& each) { return each.starts_with(function); });
+}
+
+std::string_view words_of_pipe(const facts::Wait& wait) {
+  if (is_below(wait, "wait_for_partner")) return "waits for the other end of a FIFO to be opened";
+  if (is_below(wait, "n_tty_write") || is_below(wait, "file_tty_write")) {
+    return "waits for room in a terminal";
+  }
+  return "waits for room in a full pipe";
+}
+
 }  // namespace
 
 std::optional<JudgedCause> judge_lock(const Scene& scene) {
@@ -89,14 +102,15 @@ std::optional<JudgedCause> judge_pipe(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kPipe, WaitClass::kPipe);
   if (!judged) return std::nullopt;
   const facts::Wait& wait = *scene.time.of(WaitClass::kPipe).most_seen;
-  judged->words = "waits for room in a full pipe";
+  judged->words = words_of_pipe(wait);
   if (wait.fd) {
     judged->cause.detail["fd"] = std::to_string(*wait.fd);
     judged->words += fmt::format(" (descriptor {})", *wait.fd);
   }
   if (wait.target && wait.target->path) judged->cause.detail["path"] = *wait.target->path;
   judged->consequence =
-      "Whoever reads from the pipe, often what collects its log, has stopped or is slow.";
+      "Whoever is to read from it, often what collects its log, has stopped, is slow or is not "
+      "there.";
   return judged;
 }
 

@@ -43,6 +43,13 @@ constexpr Below kBelow[] = {
     {"__mem_cgroup_handle_over_high", WaitClass::kReclaim},
     {"mem_cgroup_out_of_memory", WaitClass::kReclaim},
     {"throttle_direct_reclaim", WaitClass::kReclaim},
+    // Version 1, with memory.oom_control: until memory is freed, or the limit raised.
+    {"mem_cgroup_oom_synchronize", WaitClass::kReclaim},
+    // fs/pipe.c (fifo_open): for somebody at the other end.
+    {"wait_for_partner", WaitClass::kPipe},
+    // drivers/tty/n_tty.c, tty_io.c: for room in a terminal, or behind another that waits for it.
+    {"n_tty_write", WaitClass::kPipe},
+    {"file_tty_write", WaitClass::kPipe},
 };
 
 // Where a thread waits for a page or a block, of whatever file system: mm/filemap.c, fs/buffer.c,
