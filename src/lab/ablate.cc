@@ -96,10 +96,16 @@ void remove_stacks(Observation& observation) {
   for_each_blocked(observation, [](facts::BlockedTime& blocked) { blocked.stack.clear(); });
 }
 
-// Of calls that have a descriptor; what poll() waits for is seen in wait queues.
+// What poll(), select() and epolls wait for.
+bool is_seen_in_wait_queues(const Wait& wait) {
+  return facts::is_polling(wait) ||
+         (facts::waits_by_epoll(wait) && wait.target && wait.target->type == "sockfs");
+}
+
+// Of calls that have a descriptor.
 void remove_files(Observation& observation) {
   for_each_wait(observation, [](Wait& wait) {
-    if (facts::is_polling(wait)) return;
+    if (is_seen_in_wait_queues(wait)) return;
     wait.fd.reset();
     wait.target.reset();
   });
@@ -163,7 +169,7 @@ void remove_wait_queues(Observation& observation) {
     if (thread.link != facts::AcceptLink::kAccept) thread.link = facts::AcceptLink::kOwner;
   });
   for_each_wait(observation, [](Wait& wait) {
-    if (facts::is_polling(wait)) wait.target.reset();
+    if (is_seen_in_wait_queues(wait)) wait.target.reset();
   });
 }
 
