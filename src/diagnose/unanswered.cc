@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/text.h"
-#include "diagnose/catalogue.h"
 #include "diagnose/rules.h"
 
 namespace acceptq::diagnose {

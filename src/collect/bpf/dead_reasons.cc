@@ -67,10 +67,8 @@ std::map<std::uint32_t, std::string> dead_reasons(const btf* types) {
 void choose_dead_reasons(const btf* types, __u8 (&reasons)[AQ_DROP_REASONS], bpf_program& program) {
   const auto names = dead_reasons(types);
   // Packets behind a SYN find no socket wherever a connection has ended.
-  constexpr __u8 kSynsOnly = 1;
-  constexpr __u8 kLaterPackets = 2;
   for (const auto& [number, name] : names) {
-    reasons[number] = name == facts::kNoSocket ? kSynsOnly : kLaterPackets;
+    reasons[number] = name == facts::kNoSocket ? AQ_DEAD_SYNS : AQ_DEAD_PACKETS;
   }
   bpf_program__set_autoload(&program, !names.empty());
 }

@@ -10,9 +10,7 @@
  * whether the address is one of the namespace's. */
 #pragma once
 
-/* The reasons that count, by their numbers on the running kernel: for SYNs, or for later packets as
- * well. */
-enum { DEAD_SYNS = 1, DEAD_PACKETS = 2 };
+/* What each reason counts for (enum aq_dead_of), by its number on the running kernel. */
 const volatile __u8 dead_reasons[AQ_DROP_REASONS] = {};
 
 struct {
@@ -91,7 +89,7 @@ int on_dead_syn(__u64 *ctx) {
   struct sk_buff *skb = (struct sk_buff *)ctx[0];
   struct aq_dead_syn key = {.reason = reason};
   if (!is_of_client(skb, &key)) return 0;
-  if (key.after_syn && dead_reasons[reason] != DEAD_PACKETS) return 0;
+  if (key.after_syn && dead_reasons[reason] != AQ_DEAD_PACKETS) return 0;
   struct net *net = destination_of(skb, &key);
   if (!net) return 0;
   key.netns = BPF_CORE_READ(net, ns.inum);

@@ -139,6 +139,9 @@ struct aq_dead_syn {
 
 enum { AQ_DROP_REASONS = 256 };
 
+/* What a drop reason counts for: SYNs, or packets behind them as well. */
+enum aq_dead_of { AQ_DEAD_SYNS = 1, AQ_DEAD_PACKETS = 2 };
+
 enum aq_event_kind {
   AQ_EVENT_REFUSED = 1,
   AQ_EVENT_LEDGER = 2, /* the last state of a closed listener whose place another took */
