@@ -100,6 +100,12 @@ bool is_in_accept(const facts::Listener& listener, const ThreadLook& look) {
 
 }  // namespace
 
+std::map<Pid, std::size_t> threads_by_process(const ThreadsSeen& seen) {
+  std::map<Pid, std::size_t> threads;
+  for (const ThreadLook& look : seen.threads) ++threads[look.pid];
+  return threads;
+}
+
 std::size_t AcceptThreads::part_of(std::int64_t at_ns, Book& book) {
   std::optional<facts::LookParts>& parts = book.acceptors.parts;
   if (!parts) parts = facts::LookParts{.begin_ns = at_ns};
@@ -161,8 +167,7 @@ void AcceptThreads::add_thread(std::int64_t at_ns, const facts::Listener& listen
 
 void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> listeners,
                         const ThreadsSeen& seen) {
-  std::map<Pid, std::size_t> threads;
-  for (const ThreadLook& look : seen.threads) ++threads[look.pid];
+  std::map<Pid, std::size_t> threads = threads_by_process(seen);
   for (const facts::Listener& listener : listeners) {
     Book& book = books_[facts::listener_key(listener)];
     if (listener.protocol == facts::Protocol::kTcp) book.port = listener.port;

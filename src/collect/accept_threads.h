@@ -16,6 +16,8 @@
 
 namespace acceptq::collect {
 
+[[nodiscard]] std::map<Pid, std::size_t> threads_by_process(const ThreadsSeen& seen);
+
 class AcceptThreads {
  public:
   // What of `seen` belongs to one of these listeners.

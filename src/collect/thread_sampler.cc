@@ -161,8 +161,7 @@ void ThreadSampler::note_polling(const ThreadsSeen& seen) {
   for (const WaiterLook& listener : seen.listeners) {
     if (listener.epolls > 0) in_epoll.insert(listener.pid);
   }
-  std::map<Pid, std::size_t> threads;
-  for (const ThreadLook& look : seen.threads) ++threads[look.pid];
+  std::map<Pid, std::size_t> threads = threads_by_process(seen);
   for (const ThreadLook& look : seen.threads) {
     const bool of_epoll = facts::waits_by_epoll(look.wait) && threads[look.pid] == 1 &&
                           !seen.listeners.empty() && !in_epoll.contains(look.pid);

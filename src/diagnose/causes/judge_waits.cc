@@ -49,11 +49,6 @@ std::string name_server(const Scene& scene, const facts::Wait& wait, Cause& caus
   return fmt::format(" ({}, pid {})", server->comm, server->pid.value());
 }
 
-bool is_below(const facts::Wait& wait, std::string_view function) {
-  return std::ranges::any_of(wait.stack,
-                             [&](const std::string& each) { return each.starts_with(function); });
-}
-
 std::string_view words_of_pipe(const facts::Wait& wait) {
   if (is_below(wait, "wait_for_partner")) return "waits for the other end of a FIFO to be opened";
   if (is_below(wait, "n_tty_write") || is_below(wait, "file_tty_write")) {

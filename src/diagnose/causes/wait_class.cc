@@ -85,11 +85,6 @@ bool has(std::span<const string_view> names, string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-bool is_below(const Wait& wait, string_view prefix) {
-  return std::ranges::any_of(
-      wait.stack, [&](const std::string& function) { return function.starts_with(prefix); });
-}
-
 WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& listener) {
   // Without ends it is no connection of TCP; unless it was seen by the name of its descriptor
   // alone, which tells nothing of it. Of a Unix socket nothing tells which end it is.
@@ -150,6 +145,11 @@ std::size_t index_of(WaitClass what) { return static_cast<std::size_t>(what); }
 std::string_view wait_class_name(WaitClass what) { return kWords.at(index_of(what)).name; }
 
 std::string_view wait_class_words(WaitClass what) { return kWords.at(index_of(what)).words; }
+
+bool is_below(const Wait& wait, string_view prefix) {
+  return std::ranges::any_of(
+      wait.stack, [&](const std::string& function) { return function.starts_with(prefix); });
+}
 
 WaitClass classify(const Wait& wait, const facts::Listener& listener) {
   if (wait.state == "T" || wait.state == "t") return WaitClass::kStopped;
