@@ -27,8 +27,8 @@ Remedy find_the_server(const Subject& subject) {
   const facts::Process* only = subject.holders.one_program();
   Remedy remedy{.form = "cause",
                 .summary = fmt::format(
-                    "Find out {}: nobody did while acceptq watched, and a longer queue does not "
-                    "help then.",
+                    "Find out {}: nothing was taken while acceptq watched, and a longer queue does "
+                    "not help then.",
                     only != nullptr ? fmt::format("what keeps {} from accepting", only->comm)
                                     : "who should accept"),
                 .takes_effect = "now"};
