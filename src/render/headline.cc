@@ -17,14 +17,25 @@ using diagnose::Verdict;
 
 // The listeners that have the report's verdict, and of which a finding says so that is as bad as
 // the worst: one whose clients all came through at their first retry loses nothing.
-std::size_t count_of_worst(const Report& report, Severity worst) {
+std::set<std::string_view> worst_listeners(const Report& report, Severity worst) {
   std::set<std::string_view> keys;
   for (const Finding& finding : report.findings) {
     const bool counts = finding.listener && finding.severity == worst &&
                         diagnose::verdict_of_finding(finding.id) == report.verdict;
     if (counts) keys.insert(*finding.listener);
   }
-  return keys.size();
+  return keys;
+}
+
+// Whether none of them is there any more.
+bool are_closed(const std::set<std::string_view>& keys, const Report& report,
+                const facts::Observation& observation) {
+  for (std::size_t i = 0; i < report.listeners.size(); ++i) {
+    if (keys.contains(report.listeners[i].key) && !observation.after.listeners[i].closed) {
+      return false;
+    }
+  }
+  return !keys.empty();
 }
 
 // The worst that a finding of the report's own verdict says: what only explains it is left out.
@@ -153,7 +164,13 @@ Headline headline(const Report& report, const facts::Observation& observation) {
   }
   if (!words.one.empty()) {
     constexpr Ink kInks[] = {Ink::kPlain, Ink::kYellow, Ink::kRed};
-    const std::size_t count = count_of_worst(report, severity);
+    const std::set<std::string_view> worst = worst_listeners(report, severity);
+    const std::size_t count = worst.size();
+    if (report.verdict == Verdict::kOverflowing && severity == Severity::kCritical &&
+        !is_flood(report) && are_closed(worst, report, observation)) {
+      words = {"listener was losing connections until it was closed",
+               "listeners were losing connections until they were closed", ""};
+    }
     return {
         .text = count > 0 ? counted(count, words.one, words.many) : std::string(words.of_namespace),
         .ink = kInks[static_cast<std::size_t>(severity)]};

@@ -155,8 +155,9 @@ std::vector<Row> ledger_rows(const Ledger& ledger, const facts::Listener* listen
 std::string ledger_text(const TermStyle& style, const Ledger& ledger,
                         const facts::Snapshot& snapshot) {
   const facts::Listener* listener = facts::find_listener(snapshot, ledger);
+  const std::string place = listener != nullptr ? Twins(snapshot).where(*listener) : "";
   std::string text = "\n" + ink(style, Ink::kBold, endpoint(ledger.address, ledger.port)) + "  " +
-                     printable(whose(snapshot, listener)) +
+                     printable(whose(snapshot, listener)) + (place.empty() ? "" : "  " + place) +
                      (ledger.closed_at_ns ? "  (closed)" : "") + "\n";
   for (const Row& row : ledger_rows(ledger, listener)) text += row_text(style, row);
   return text;

@@ -280,7 +280,8 @@ ListenerTitle title_of(const facts::Observation& observation, const facts::Liste
   return {.name = named_twice ? holders : workload,
           .holders = named_twice ? "" : holders,
           .endpoint = endpoint,
-          .netns = owner.empty() && !is_here && workload != netns ? netns : ""};
+          .netns = owner.empty() && !is_here && workload != netns ? netns
+                                                                  : Twins(after).where(listener)};
 }
 
 std::vector<Row> listener_facts(const TermStyle& style, const facts::Observation& observation,

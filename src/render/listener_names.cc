@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "base/bytes.h"
@@ -109,6 +110,31 @@ std::string namespace_name(const facts::Snapshot& snapshot, NetnsId id) {
   if (ns != nullptr && ns->pasted) return printable(ns->pasted->label);
   if (ns != nullptr && !ns->mount_path.empty()) return "netns:" + printable(ns->mount_path);
   return fmt::format("netns:{}", id.value());
+}
+
+Twins::Twins(const facts::Snapshot& snapshot) : snapshot_(snapshot) {
+  std::map<std::uint16_t, NetnsId> first;
+  for (const facts::Listener& listener : snapshot.listeners) {
+    if (listener.protocol != facts::Protocol::kTcp) continue;
+    const auto known = first.emplace(listener.port, listener.netns).first;
+    if (known->second != listener.netns) shared_.insert(listener.port);
+  }
+}
+
+std::string Twins::where(const facts::Listener& listener) const {
+  if (listener.protocol != facts::Protocol::kTcp || !shared_.contains(listener.port)) return "";
+  const facts::Process* process = first_owner(snapshot_, listener);
+  if (process != nullptr && (process->pod || process->container)) return "";
+  const std::string name = namespace_name(snapshot_, listener.netns);
+  return name != render::workload_name(snapshot_, listener) ? name : "";
+}
+
+std::string Twins::workload_name(const facts::Listener& listener) const {
+  const std::string name = render::workload_name(snapshot_, listener);
+  const std::string place = where(listener);
+  if (place.empty()) return name;
+  const facts::Namespace* ns = facts::find_namespace(snapshot_, listener.netns);
+  return fmt::format("{} ({})", name, ns != nullptr && ns->is_host == true ? "host" : place);
 }
 
 std::string namespace_owner(const facts::Snapshot& snapshot, const facts::Listener& listener) {

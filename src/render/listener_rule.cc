@@ -80,13 +80,14 @@ std::string syn_rule(const facts::Listener& listener, const ListenerReport& repo
 
 std::string listener_rules(const TermStyle& style, const diagnose::Report& report,
                            const facts::Observation& observation) {
+  const Twins twins(observation.after);
   std::string text;
   for (std::size_t i = 0; i < report.listeners.size(); ++i) {
     const facts::Listener& listener = observation.after.listeners[i];
     const ListenerReport& rules = report.listeners[i];
     if (!text.empty()) text += "\n";
     text += ink(style, Ink::kBold, printable(facts::listener_endpoint(listener))) + "   " +
-            workload_name(observation.after, listener) + "\n";
+            twins.workload_name(listener) + "\n";
     for (const std::string& sentence :
          {accept_rule(listener), limit_rule(listener, rules), syn_rule(listener, rules)}) {
       if (!sentence.empty()) text += wrap(style, 2, sentence);

@@ -43,6 +43,7 @@ class Pages {
       : report_(report),
         observation_(observation),
         options_(options),
+        twins_(observation.after),
         by_listener_(findings_by_listener(report)),
         ledgers_(facts::ledgers_of(observation)) {}
 
@@ -93,7 +94,7 @@ class Pages {
 
   void add_row(const facts::Listener& listener, const ListenerReport& report, Table& table) const {
     table.rows.push_back(
-        {facts::listener_endpoint(listener), workload_name(observation_.after, listener),
+        {facts::listener_endpoint(listener), twins_.workload_name(listener),
          name_of(report.verdict),
          listener.queue_seen ? std::to_string(listener.accept_queue_len.value()) : "?",
          listener.limit ? std::to_string(listener.limit->value()) : "?",
@@ -285,6 +286,7 @@ class Pages {
   const Report& report_;
   const facts::Observation& observation_;
   const DocumentOptions& options_;
+  Twins twins_;
   FindingsByListener by_listener_;
   std::vector<const facts::Ledger*> ledgers_;
   std::set<std::string> shown_;

@@ -39,7 +39,7 @@ std::string where_is(const Report& report, const facts::Observation& observation
     if (report.listeners[i].key != key) continue;
     const facts::Listener& listener = observation.after.listeners[i];
     return fmt::format("{} of {}", printable(facts::listener_endpoint(listener)),
-                       workload_name(observation.after, listener));
+                       Twins(observation.after).workload_name(listener));
   }
   return printable(key);
 }

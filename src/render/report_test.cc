@@ -195,6 +195,36 @@ TEST(ReportText, SaysInWhichNamespace) {
   }
 }
 
+TEST(ReportText, TellsNamespacesApartThatHaveOnePort) {
+  Case made;
+  made.observation.after.namespaces.push_back({.id = NetnsId(2), .is_host = false});
+  for (const std::uint64_t netns : {1, 2}) {
+    made.add("x", Verdict::kHealthy, 1);
+    facts::Listener& listener = made.observation.after.listeners.back();
+    listener.protocol = facts::Protocol::kTcp;
+    listener.netns = NetnsId(netns);
+    listener.port = 80;
+    made.report.listeners.back().key = facts::listener_key(listener);
+  }
+  std::string text = made.text({.width = 120});
+  EXPECT_NE(text.find("no process (host)\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("no process (netns:2)\n"), std::string::npos) << text;
+  made.observation.after.listeners.back().port = 81;
+  text = made.text({.width = 120});
+  EXPECT_EQ(text.find("netns:2"), std::string::npos) << text;
+}
+
+TEST(ReportText, WhatWasClosedIsLosingNothingNow) {
+  Case made;
+  made.add("a", Verdict::kOverflowing, 129);
+  made.find(Severity::kCritical, "It was full.");
+  made.observation.after.listeners.back().closed = true;
+  EXPECT_TRUE(made.text({}).starts_with("1 listener was losing connections until it was closed\n"));
+  made.add("b", Verdict::kOverflowing, 129);
+  made.find(Severity::kCritical, "It is full.");
+  EXPECT_TRUE(made.text({}).starts_with("2 listeners are losing connections\n"));
+}
+
 TEST(ReportText, OneIsNoPlural) {
   Case c;
   c.add("/run/a.sock", Verdict::kOverflowing, 129);

@@ -101,6 +101,7 @@ class Page {
     const auto [rows, unlisted] = other_listeners(report_, observation_, shown_, options_.all);
     std::string text;
     if (!rows.empty()) {
+      const Twins twins(observation_.after);
       constexpr int kNumbers = 38;  // the columns between the address and whose it is
       const int address = std::clamp(style_.width - 58, 22, 46);
       const int whose = std::max(style_.width - address - kNumbers, 12);
@@ -118,8 +119,7 @@ class Page {
             listener.queue_seen ? std::to_string(listener.accept_queue_len.value()) : "?",
             listener.limit ? std::to_string(listener.limit->value()) : "?",
             listener.queue_seen ? std::to_string(report.longest.value()) : "?",
-            name_of(report.verdict),
-            trim(shorten(workload_name(observation_.after, listener), whose)));
+            name_of(report.verdict), trim(shorten(twins.workload_name(listener), whose)));
       }
     }
     if (unlisted > 0) {

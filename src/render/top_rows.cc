@@ -49,11 +49,12 @@ auto rank(const TopRow& row, TopSort sort) {
   return Rank(0, 0, 0);
 }
 
-TopRow row_of(const facts::Observation& observation, const facts::Listener& listener,
-              const diagnose::ListenerReport& report, const TopHistory& history) {
+TopRow row_of(const facts::Observation& observation, const Twins& twins,
+              const facts::Listener& listener, const diagnose::ListenerReport& report,
+              const TopHistory& history) {
   TopRow row{.key = report.key,
              .endpoint = printable(facts::listener_endpoint(listener)),
-             .whose = printable(workload_name(observation.after, listener)),
+             .whose = printable(twins.workload_name(listener)),
              .verdict = report.verdict,
              .limit_set_by = report.limit_set_by,
              .length = listener.accept_queue_len.value(),
@@ -128,8 +129,10 @@ std::vector<TopRow> top_rows(const facts::Observation& observation, const diagno
   std::vector<TopRow> rows;
   const std::string wanted = lower(choice.filter);
   const auto kinds = kinds_by_listener(report);
+  const Twins twins(observation.after);
   for (std::size_t i = 0; i < report.listeners.size(); ++i) {
-    TopRow row = row_of(observation, observation.after.listeners[i], report.listeners[i], history);
+    TopRow row =
+        row_of(observation, twins, observation.after.listeners[i], report.listeners[i], history);
     if (!row.trend.empty()) row.longest = row.trend.back();
     if (const auto kind = kinds.find(row.key); kind != kinds.end()) row.why = kind->second;
     const bool is_wanted = lower(row.endpoint).find(wanted) != std::string::npos ||
