@@ -19,18 +19,32 @@ bool is_client_of(const facts::Listener& listener, const facts::FileTarget& sock
   return listener.protocol == facts::Protocol::kTcp && socket.local_port == listener.port;
 }
 
-// What an event loop waits for that holds no client of the listener: a connection to another
-// server. Null where it has none, or so many that those of clients may not have been reached.
-const facts::FileTarget* other_server(const facts::Listener& listener,
-                                      const std::vector<facts::FileTarget>& sockets) {
-  constexpr std::size_t kMost = 100;
-  const auto is_own = [&](const facts::FileTarget& socket) {
-    return is_client_of(listener, socket);
-  };
-  if (sockets.size() > kMost || std::ranges::any_of(sockets, is_own)) return nullptr;
-  const auto found = std::ranges::find_if(
-      sockets, [](const facts::FileTarget& socket) { return socket.peer.has_value(); });
-  return found != sockets.end() ? &*found : nullptr;
+bool is_held_at(const facts::Listener& listener, const facts::OwnerRef& place) {
+  return std::ranges::find(listener.owners, place) != listener.owners.end();
+}
+
+// Otherwise the target of an epoll's call is the epoll.
+bool is_about_socket(const Wait& wait) { return wait.target && wait.target->type == "sockfs"; }
+
+facts::Polled polled_kind(const facts::Listener& listener, Pid pid, const PolledLook& polled) {
+  if (is_held_at(listener, {pid, polled.client_of})) return facts::Polled::kClients;
+  if (polled.target.peer) return facts::Polled::kConnections;
+  return polled.target.type == "pipefs" ? facts::Polled::kPipes : facts::Polled::kNothing;
+}
+
+// Tells what a thread that does not wait for the listener waits for. Returns, of one that waits for
+// no client of it, the other end of a connection to another server; null where there is none.
+const facts::FileTarget* tell_polled(const facts::Listener& listener, const ThreadLook& look,
+                                     Wait& wait) {
+  if (!look.polled) return nullptr;
+  wait.polled = facts::Polled::kNothing;
+  const facts::FileTarget* server = nullptr;
+  for (const PolledLook& polled : *look.polled) {
+    const facts::Polled kind = polled_kind(listener, look.pid, polled);
+    wait.polled = std::max(*wait.polled, kind);
+    if (kind == facts::Polled::kConnections) server = &polled.target;
+  }
+  return wait.polled == facts::Polled::kConnections ? server : nullptr;
 }
 
 // Whether two descriptors of one kind of call are the same for a diagnosis: two files of one file
@@ -51,7 +65,7 @@ std::size_t add_wait(const facts::Listener& listener, std::size_t part, Wait wai
                      std::vector<Wait>& waits) {
   const auto is_same = [&](const Wait& known) {
     return known.state == wait.state && known.syscall == wait.syscall && known.lock == wait.lock &&
-           known.timed == wait.timed && known.stack == wait.stack &&
+           known.timed == wait.timed && known.polled == wait.polled && known.stack == wait.stack &&
            same_target(listener, known.target, wait.target);
   };
   auto place = std::ranges::find_if(waits, is_same);
@@ -93,9 +107,7 @@ bool is_held_by(const facts::Listener& listener, Pid pid) {
 // Without the wait queue: it is in accept() on a descriptor of the listener.
 bool is_in_accept(const facts::Listener& listener, const ThreadLook& look) {
   if (look.wait.syscall != "accept" && look.wait.syscall != "accept4") return false;
-  return look.wait.fd &&
-         std::ranges::find(listener.owners, facts::OwnerRef{look.pid, *look.wait.fd}) !=
-             listener.owners.end();
+  return look.wait.fd && is_held_at(listener, {look.pid, *look.wait.fd});
 }
 
 }  // namespace
@@ -104,6 +116,12 @@ std::map<Pid, std::size_t> threads_by_process(const ThreadsSeen& seen) {
   std::map<Pid, std::size_t> threads;
   for (const ThreadLook& look : seen.threads) ++threads[look.pid];
   return threads;
+}
+
+void AcceptThreads::Known::tell_server() {
+  for (Wait& wait : watch.waits) {
+    if (wait.polled == facts::Polled::kConnections && !is_about_socket(wait)) wait.target = server;
+  }
 }
 
 std::size_t AcceptThreads::part_of(std::int64_t at_ns, Book& book) {
@@ -126,13 +144,22 @@ void AcceptThreads::add_waiters(const facts::Listener& listener, const ThreadsSe
                                 Book& book, std::map<Pid, AcceptLink>& links) {
   // Each descriptor shows the one wait queue of the socket.
   for (const WaiterLook& look : seen.listeners) {
-    const facts::OwnerRef shown{look.pid, look.fd};
-    if (std::ranges::find(listener.owners, shown) == listener.owners.end()) continue;
+    if (!is_held_at(listener, {look.pid, look.fd})) continue;
     ++book.acceptors.queue_looks;
     if (look.epolls > 0) ++book.acceptors.in_epoll;
     if (!look.waiters.empty()) ++book.acceptors.waited_for;
     for (const WaiterLook::Waiter& waiter : look.waiters) links.emplace(waiter.tid, waiter.link);
     return;
+  }
+}
+
+void AcceptThreads::add_held(const facts::Listener& listener, const ThreadsSeen& seen, Book& book) {
+  for (const HeldLook& look : seen.held) {
+    for (const auto& [fd, connections] : look.connections) {
+      if (!is_held_at(listener, {look.pid, fd})) continue;
+      std::uint32_t& most = book.held[look.pid];
+      most = std::max(most, connections);
+    }
   }
 }
 
@@ -157,8 +184,10 @@ void AcceptThreads::add_thread(std::int64_t at_ns, const facts::Listener& listen
     watch.link = AcceptLink::kAccept;
   }
   Wait wait = look.wait;
-  if (is_alone && watch.link == AcceptLink::kOwner) {
-    if (const auto* server = other_server(listener, look.sockets)) wait.target = *server;
+  if (!links.contains(look.tid)) {
+    const facts::FileTarget* server = tell_polled(listener, look, wait);
+    if (server != nullptr) known.server = *server;
+    if (server != nullptr && is_alone && !is_about_socket(wait)) wait.target = *server;
   }
   known.last_place = add_wait(listener, part_of(at_ns, book), std::move(wait), watch.waits);
   if (watch.looks == 1) known.first_place = known.last_place;
@@ -173,6 +202,7 @@ void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> lis
     if (listener.protocol == facts::Protocol::kTcp) book.port = listener.port;
     std::map<Pid, AcceptLink> links;
     add_waiters(listener, seen, book, links);
+    add_held(listener, seen, book);
     for (const ThreadLook& look : seen.threads) {
       if (!is_held_by(listener, look.pid)) continue;
       add_thread(at_ns, listener, look, threads[look.pid] == 1, links, book);
@@ -187,6 +217,7 @@ std::map<std::string, facts::Acceptors> AcceptThreads::take(std::span<const Thre
   std::map<std::string, facts::Acceptors> all;
   for (auto& [key, book] : books_) {
     facts::Acceptors& acceptors = all[key] = std::move(book.acceptors);
+    for (const auto& [pid, most] : book.held) acceptors.held.push_back({.pid = pid, .most = most});
     for (auto& [id, known] : book.threads) {
       if (const auto time = by_thread.find(id); time != by_thread.end()) {
         const std::vector<Wait>& waits = known.watch.waits;
@@ -197,6 +228,7 @@ std::map<std::string, facts::Acceptors> AcceptThreads::take(std::span<const Thre
           known.watch.closed = of_port != closed->end() ? of_port->second : 0;
         }
       }
+      if (known.watch.closed.value_or(0) > 0) known.tell_server();
       std::ranges::stable_sort(known.watch.waits, std::ranges::greater{}, &Wait::looks);
       acceptors.threads.push_back(std::move(known.watch));
     }

@@ -34,17 +34,24 @@ class AcceptThreads {
     std::size_t first_place = 0;  // in `watch.waits`, at the first look and at the last
     std::size_t last_place = 0;
     bool on_core = false;  // at the last look
+    // The other end of a connection that it waited for with none of the listener's clients.
+    std::optional<facts::FileTarget> server;
+
+    // Beside idle connections of a pool of them, only whoever serves clients waits for an answer.
+    void tell_server();
   };
   struct Book {
     std::optional<std::uint16_t> port;  // of TCP
     facts::Acceptors acceptors;
     std::map<std::pair<Pid, Pid>, Known> threads;
+    std::map<Pid, std::uint32_t> held;  // connections at most
   };
 
   // The part of the time that a look of this moment is in; parts become longer where it takes that.
   [[nodiscard]] static std::size_t part_of(std::int64_t at_ns, Book& book);
   static void add_waiters(const facts::Listener& listener, const ThreadsSeen& seen, Book& book,
                           std::map<Pid, facts::AcceptLink>& links);
+  static void add_held(const facts::Listener& listener, const ThreadsSeen& seen, Book& book);
   // `is_alone`: the only thread of its process.
   static void add_thread(std::int64_t at_ns, const facts::Listener& listener,
                          const ThreadLook& look, bool is_alone,

@@ -61,6 +61,18 @@ std::optional<DescriptorArgument> descriptor_argument(long number) {
   return DescriptorArgument{.in_state_d = name->starts_with("sendfile") ? 1U : 0U};
 }
 
+void take_arguments(std::span<const std::uint64_t, 4> arguments, facts::Wait& wait) {
+  if (wait.syscall == "futex" || wait.syscall == "futex_wait") {
+    wait.lock = arguments[0];
+    // futex(address, operation, value, timeout): all operations that sleep have it there.
+    if (wait.syscall == "futex") wait.timed = arguments[3] != 0;
+  } else if (facts::is_polling(wait)) {
+    // poll(descriptors, count, …), select(highest + 1, …): without any, a sleep.
+    const bool is_poll = wait.syscall == "poll" || wait.syscall == "ppoll";
+    if (arguments[is_poll ? 1 : 0] == 0) wait.timed = true;
+  }
+}
+
 std::optional<std::string_view> syscall_of(std::span<const std::string> stack) {
   // SYSCALL_DEFINEx of arch/x86 and arch/arm64, include/asm/syscall_wrapper.h.
   constexpr std::array<std::string_view, 2> kPrefixes = {"__x64_sys_", "__arm64_sys_"};

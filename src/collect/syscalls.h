@@ -3,10 +3,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "facts/threads.h"
 
 namespace acceptq::collect {
 
@@ -20,6 +23,10 @@ struct DescriptorArgument {
   std::size_t in_state_d = 0;  // of sendfile(), the file: nothing waits for its socket in D
 };
 [[nodiscard]] std::optional<DescriptorArgument> descriptor_argument(long number);
+
+// What the first four arguments of the call tell of a wait, besides a descriptor: a lock, and that
+// nothing but time is waited for.
+void take_arguments(std::span<const std::uint64_t, 4> arguments, facts::Wait& wait);
 
 // The call that a kernel's stack is of, by its outermost function but for the entry's own; for
 // where the number cannot be read. Empty where none of them is a call's.

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
+#include <array>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
@@ -36,6 +38,23 @@ TEST(Syscalls, SomeAreAboutADescriptor) {
        {SYS_futex, SYS_ppoll, SYS_openat, SYS_wait4, SYS_clock_nanosleep, SYS_mmap}) {
     EXPECT_FALSE(descriptor_argument(number)) << number;
   }
+}
+
+TEST(Syscalls, ArgumentsTellOfLocksAndOfSleeps) {
+  const auto of = [](const char* call, std::array<std::uint64_t, 4> arguments) {
+    facts::Wait wait{.syscall = call};
+    take_arguments(arguments, wait);
+    return wait;
+  };
+  EXPECT_EQ(of("futex", {0x1000, 0x80, 2, 0}).lock, 0x1000U);
+  EXPECT_EQ(of("futex", {0x1000, 0x80, 2, 0}).timed, false);
+  EXPECT_EQ(of("futex", {0x1000, 0x89, 0, 0x7ff0}).timed, true);
+  // As Perl's select(undef, undef, undef, 0.33).
+  EXPECT_EQ(of("pselect6", {0, 0, 0, 0}).timed, true);
+  EXPECT_EQ(of("select", {5, 0x7ff0, 0, 0}).timed, std::nullopt);
+  EXPECT_EQ(of("poll", {0, 0, 300, 0}).timed, true);
+  EXPECT_EQ(of("ppoll", {0x7ff0, 1, 0, 0}).timed, std::nullopt);
+  EXPECT_EQ(of("read", {0, 0, 0, 0}).timed, std::nullopt);
 }
 
 // It waits for its file in D, and for its socket in S.

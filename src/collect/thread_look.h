@@ -17,9 +17,17 @@ namespace acceptq::collect {
 struct WatchedProcess {
   Pid pid;
   std::vector<std::int32_t> listener_fds;
-  // A thread of it was in poll() or select() before, or its only one in an epoll that does not hold
-  // a listener: which sockets it waits for is looked up, which takes a look at each descriptor.
-  bool has_polling_threads = false;
+  // No thread of it waited for the listener before, or one waited in poll(), select() or an epoll
+  // for something else: each of its descriptors is looked at, for what that is, and for
+  // connections.
+  bool wants_descriptors = false;
+};
+
+// What a thread waits for among others.
+struct PolledLook {
+  std::int32_t fd = -1;
+  facts::FileTarget target;
+  std::int32_t client_of = -1;  // the descriptor of the listener whose connection it is, or none
 };
 
 // One thread at one moment.
@@ -28,8 +36,9 @@ struct ThreadLook {
   Pid tid;
   std::string comm;
   facts::Wait wait;  // with `looks` 1; without `target` where it is not a descriptor's call
-  // Connections that it waits for in one call, where they are several, or an epoll's.
-  std::vector<facts::FileTarget> sockets;
+  // What else than a listener it waits for in poll(), select() or by an epoll: sockets, and pipes
+  // to read from; empty where not all of its process's descriptors were looked at.
+  std::optional<std::vector<PolledLook>> polled;
   facts::ThreadTimes times;  // since the thread began
   // By the iterator: the kernel's own number of it (that of the first PID namespace), and whether
   // it was on a core.
@@ -63,9 +72,16 @@ struct WaiterLook {
   std::vector<Waiter> waiters;
 };
 
+// How many connections of each of its listeners a process has open, by the listener's descriptor.
+struct HeldLook {
+  Pid pid;
+  std::map<std::int32_t, std::uint32_t> connections;
+};
+
 struct ThreadsSeen {
   std::vector<ThreadLook> threads;    // by process and thread
   std::vector<WaiterLook> listeners;  // empty where wait queues cannot be read (/proc)
+  std::vector<HeldLook> held;         // of processes whose descriptors were all looked at
   std::uint32_t left_out = 0;         // threads that there were too many of
   std::int64_t cost_ns = 0;           // that it is charged with
 };

@@ -88,7 +88,7 @@ void ThreadSampler::begin_anew() {
   static_cast<void>(threads_.nfs());
   facts::AcceptEvidence forgotten;
   threads_.disks({}, forgotten);
-  polling_.clear();
+  elsewhere_.clear();
   switches_.clear();
   is_restless_ = false;
   in_trouble_.clear();
@@ -156,16 +156,21 @@ void ThreadSampler::count_time(std::int64_t now_ns, const ThreadsSeen& seen) {
   if (!is_restless_) threads_.count_time(seen.threads);
 }
 
-void ThreadSampler::note_polling(const ThreadsSeen& seen) {
-  std::set<Pid> in_epoll;
+void ThreadSampler::note_elsewhere(const ThreadsSeen& seen) {
+  if (seen.listeners.empty()) return;
+  std::set<Pid> threads;
   for (const WaiterLook& listener : seen.listeners) {
-    if (listener.epolls > 0) in_epoll.insert(listener.pid);
+    for (const WaiterLook::Waiter& waiter : listener.waiters) threads.insert(waiter.tid);
   }
-  std::map<Pid, std::size_t> threads = threads_by_process(seen);
+  std::set<Pid> processes;
   for (const ThreadLook& look : seen.threads) {
-    const bool of_epoll = facts::waits_by_epoll(look.wait) && threads[look.pid] == 1 &&
-                          !seen.listeners.empty() && !in_epoll.contains(look.pid);
-    if (of_epoll || facts::is_polling(look.wait)) polling_.insert(look.pid);
+    if (threads.contains(look.tid)) processes.insert(look.pid);
+  }
+  for (const ThreadLook& look : seen.threads) {
+    const bool waits_for_any = facts::waits_by_epoll(look.wait) || facts::is_polling(look.wait);
+    if (!processes.contains(look.pid) || (waits_for_any && !threads.contains(look.tid))) {
+      elsewhere_.insert(look.pid);
+    }
   }
 }
 
@@ -186,10 +191,10 @@ void ThreadSampler::tend(std::int64_t now_ns) {
   for (const auto& [key, trouble] : in_trouble_) listeners.push_back(trouble.listener);
   std::vector<WatchedProcess> processes = processes_of(listeners);
   for (WatchedProcess& process : processes) {
-    process.has_polling_threads = polling_.contains(process.pid);
+    process.wants_descriptors = elsewhere_.contains(process.pid);
   }
   const ThreadsSeen seen = threads_.look(processes, kMostThreads);
-  note_polling(seen);
+  note_elsewhere(seen);
   seen_.add(now_ns, listeners, seen);
   count_time(now_ns, seen);
   // The first look loads what all others need: it says nothing of what they cost.

@@ -41,7 +41,7 @@ class ThreadSampler final : public Sampler {
 
   void look_for_trouble(std::int64_t now_ns, const std::vector<facts::Listener>& seen);
   void count_time(std::int64_t now_ns, const ThreadsSeen& seen);
-  void note_polling(const ThreadsSeen& seen);
+  void note_elsewhere(const ThreadsSeen& seen);
 
   const QueueSampler& queues_;
   ThreadLooks& threads_;
@@ -55,7 +55,7 @@ class ThreadSampler final : public Sampler {
   std::map<Pid, std::uint64_t> switches_;  // of each thread, at the last look
   std::int64_t looked_ns_ = 0;             // when that was
   bool is_restless_ = false;               // threads switch too often to be counted
-  std::set<Pid> polling_;                  // WatchedProcess::has_polling_threads
+  std::set<Pid> elsewhere_;                // WatchedProcess::wants_descriptors
 
   static constexpr std::uint32_t kFewestLooks = 10;
   // A look every 20 ms, for a hundredth of one core at most, or as few as six a second.

@@ -209,18 +209,17 @@ TEST_F(ThreadSamplerTest, PutsClientsTogetherAndServersApart) {
 
 // A handler that has an event loop of its own waits for the server that the loop is connected to.
 TEST_F(ThreadSamplerTest, AnEpollWithoutClientsIsAboutTheOtherServer) {
-  const auto connection = [](std::uint16_t local_port, std::uint16_t peer_port) {
-    facts::FileTarget socket{.type = "sockfs"};
-    socket.local_port = local_port;
-    socket.peer = facts::IpAddress::parse("10.0.0.9");
-    socket.peer_port = peer_port;
-    return socket;
+  const auto connection = [](std::int32_t client_of, std::uint16_t peer_port) {
+    PolledLook polled{.target = {.type = "sockfs"}, .client_of = client_of};
+    polled.target.peer = facts::IpAddress::parse("10.0.0.9");
+    polled.target.peer_port = peer_port;
+    return polled;
   };
-  const auto target_of = [&](std::vector<facts::FileTarget> sockets, bool has_other_threads) {
+  const auto wait_of = [&](std::vector<PolledLook> polled, bool has_other_threads) {
     wait_in_queue(64);
     ThreadLook waits = look("S", "epoll_wait");
     waits.wait.target = facts::FileTarget{.type = "anon_inodefs"};
-    waits.sockets = std::move(sockets);
+    waits.polled = std::move(polled);
     threads_.seen.threads = {waits};
     if (has_other_threads) {
       threads_.seen.threads.push_back(look("S", "futex"));
@@ -229,15 +228,25 @@ TEST_F(ThreadSamplerTest, AnEpollWithoutClientsIsAboutTheOtherServer) {
     threads_.seen.listeners[0] = {.pid = kServer, .fd = 6, .epolls = 0, .waiters = {}};
     const facts::Observation observation = watch(1);
     const auto& threads = observation.accept_evidence.acceptors.begin()->second.threads;
-    return threads.at(0).waits.at(0).target->peer_port;
+    return threads.at(0).waits.at(0);
   };
-  facts::FileTarget pair{.type = "sockfs"};  // of Unix sockets, by which it is woken
-  EXPECT_EQ(target_of({pair, connection(50001, 9090)}, false), 9090);
+  const auto target_of = [&](std::vector<PolledLook> polled, bool has_other_threads) {
+    return wait_of(std::move(polled), has_other_threads).target->peer_port;
+  };
+  const PolledLook pair{.target = {.type = "sockfs"}};  // of Unix sockets, by which it is woken
+  EXPECT_EQ(target_of({pair, connection(-1, 9090)}, false), 9090);
   EXPECT_EQ(target_of({pair}, false), std::nullopt);
   // A loop that holds clients has taken the listener out.
-  EXPECT_EQ(target_of({connection(80, 4242), connection(50001, 9090)}, false), std::nullopt);
+  EXPECT_EQ(target_of({connection(6, 4242), connection(-1, 9090)}, false), std::nullopt);
   // It may be a pool's, and another thread the one that accepts.
-  EXPECT_EQ(target_of({connection(50001, 9090)}, true), std::nullopt);
+  EXPECT_EQ(target_of({connection(-1, 9090)}, true), std::nullopt);
+  using facts::Polled;
+  const PolledLook pipe{.target = {.type = "pipefs"}};
+  EXPECT_EQ(wait_of({}, true).polled, Polled::kNothing);
+  EXPECT_EQ(wait_of({pair}, true).polled, Polled::kNothing);
+  EXPECT_EQ(wait_of({pair, pipe}, true).polled, Polled::kPipes);
+  EXPECT_EQ(wait_of({connection(-1, 9090), pipe}, true).polled, Polled::kConnections);
+  EXPECT_EQ(wait_of({connection(6, 4242), connection(-1, 9090)}, true).polled, Polled::kClients);
 }
 
 }  // namespace

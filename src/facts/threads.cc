@@ -11,6 +11,12 @@ std::string_view accept_link_name(AcceptLink link) {
   return kNames[static_cast<std::size_t>(link)];
 }
 
+std::string_view polled_name(Polled polled) {
+  static constexpr std::string_view kNames[kPolledKinds] = {"nothing", "pipes", "connections",
+                                                            "clients"};
+  return kNames[static_cast<std::size_t>(polled)];
+}
+
 bool has_names(std::string_view filesystem_type) {
   return filesystem_type != "sockfs" && filesystem_type != "pipefs" &&
          filesystem_type != "anon_inodefs";

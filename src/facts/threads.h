@@ -46,16 +46,31 @@ struct FileTarget {
 // Whether a file system of this type has files with names; sockets and pipes are on none.
 [[nodiscard]] bool has_names(std::string_view filesystem_type);
 
+// What else than the listener a thread waited for that waits for any number of descriptors; of
+// several, the last.
+enum class Polled {
+  kNothing,      // that tells anything: timers, events, other sockets
+  kPipes,        // to read from
+  kConnections,  // of others than the listener's clients
+  kClients,      // of the listener
+};
+inline constexpr std::size_t kPolledKinds = 4;
+// "nothing", "pipes", "connections", "clients".
+[[nodiscard]] std::string_view polled_name(Polled polled);
+
 // One place where a thread was seen. State "R" with an empty stack: it ran, or waited for a core.
 struct Wait {
   std::string state;                   // of /proc/PID/stat: "R", "S", "D", "T", "t" …
   std::optional<std::string> syscall;  // "accept4"; empty: in user space, or not known
   std::optional<std::int32_t> fd;      // the descriptor that the call is about
   std::optional<FileTarget> target;    // what that was
-  std::optional<std::uint64_t> lock;   // the address that futex() waits at
-  std::optional<bool> timed;           // whether a timer ends that wait, too
-  std::vector<std::string> stack;      // the kernel's functions, innermost first
-  std::uint32_t looks = 0;             // at which the thread was here
+  // Of poll(), select() and epoll_wait() of a thread that does not wait for the listener; empty:
+  // not known.
+  std::optional<Polled> polled;
+  std::optional<std::uint64_t> lock;  // the address that futex() waits at
+  std::optional<bool> timed;          // of it, or of no descriptor's poll(): ended by a timer, too
+  std::vector<std::string> stack;     // the kernel's functions, innermost first
+  std::uint32_t looks = 0;            // at which the thread was here
   // Of these, in each part of the time (Acceptors::parts), up to the last that has one; empty where
   // that was not told.
   std::vector<std::uint32_t> when;
@@ -137,6 +152,14 @@ struct LookParts {
 };
 inline constexpr std::size_t kMostLookParts = 32;
 
+// How many of the listener's connections a process had open, at most.
+struct HeldConnections {
+  Pid pid;
+  std::uint32_t most = 0;
+
+  friend bool operator==(const HeldConnections&, const HeldConnections&) = default;
+};
+
 // Who accepts for one listener, and where they were.
 struct Acceptors {
   // Looks at the listener's own wait queue (who waits for it, and which epolls hold it); 0: it
@@ -147,6 +170,7 @@ struct Acceptors {
   std::optional<LookParts> parts;      // of Wait::when
   std::vector<ThreadWatch> threads;    // by process and thread
   std::uint32_t threads_left_out = 0;  // of its processes, there being too many
+  std::vector<HeldConnections> held;   // by pid; of those that were looked into for that
 
   friend bool operator==(const Acceptors&, const Acceptors&) = default;
 };

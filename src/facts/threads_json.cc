@@ -14,6 +14,14 @@ static void read_name(const json::Value& value, AcceptLink& link) {
   link = static_cast<AcceptLink>(index);
 }
 
+static const char* name_of(Polled polled) { return polled_name(polled).data(); }
+
+static void read_name(const json::Value& value, Polled& polled) {
+  int index = 0;
+  value.read_name({"nothing", "pipes", "connections", "clients"}, index);
+  polled = static_cast<Polled>(index);
+}
+
 static void fields(auto& archive, FileTarget& target) {
   archive("type", target.type);
   archive("device", target.device);
@@ -31,6 +39,7 @@ static void fields(auto& archive, Wait& wait) {
   archive("syscall", wait.syscall);
   archive("fd", wait.fd);
   archive("target", wait.target);
+  archive("polled", wait.polled);
   archive("lock", wait.lock);
   archive("timed", wait.timed);
   archive("stack", wait.stack);
@@ -82,6 +91,11 @@ static void fields(auto& archive, ThreadWatch& thread) {
   archive("exact", thread.exact);
 }
 
+static void fields(auto& archive, HeldConnections& held) {
+  archive("pid", held.pid);
+  archive("most", held.most);
+}
+
 static void fields(auto& archive, Acceptors& acceptors) {
   archive("queue_looks", acceptors.queue_looks);
   archive("waited_for", acceptors.waited_for);
@@ -89,6 +103,7 @@ static void fields(auto& archive, Acceptors& acceptors) {
   archive("parts", acceptors.parts);
   archive("threads", acceptors.threads);
   archive("threads_left_out", acceptors.threads_left_out);
+  archive("held", acceptors.held);
 }
 
 static void fields(auto& archive, CpuGroup& group) {

@@ -114,7 +114,7 @@ void remove_files(Observation& observation) {
 void remove_locks(Observation& observation) {
   for_each_wait(observation, [](Wait& wait) {
     wait.lock.reset();
-    wait.timed.reset();
+    if (!facts::is_polling(wait)) wait.timed.reset();
   });
 }
 
@@ -164,12 +164,14 @@ void remove_switches(Observation& observation) {
 void remove_wait_queues(Observation& observation) {
   for (auto& [key, acceptors] : observation.accept_evidence.acceptors) {
     acceptors.queue_looks = acceptors.waited_for = acceptors.in_epoll = 0;
+    acceptors.held.clear();
   }
   for_each_thread(observation, [](ThreadWatch& thread) {
     if (thread.link != facts::AcceptLink::kAccept) thread.link = facts::AcceptLink::kOwner;
   });
   for_each_wait(observation, [](Wait& wait) {
     if (is_seen_in_wait_queues(wait)) wait.target.reset();
+    wait.polled.reset();
   });
 }
 

@@ -162,9 +162,13 @@ struct super_block {
   struct file_system_type *s_type;
 };
 
+struct pipe_inode_info;
+
 struct inode {
+  unsigned short i_mode;
   struct super_block *i_sb;
-  unsigned long i_ino; /* u64 in 7.x, which is as wide */
+  struct pipe_inode_info *i_pipe; /* in a union */
+  unsigned long i_ino;            /* u64 in 7.x, which is as wide */
 };
 
 struct vfsmount;
@@ -174,6 +178,7 @@ struct path {
 };
 
 struct file {
+  unsigned int f_mode;
   struct inode *f_inode;
   struct path f_path;
   void *private_data;

@@ -157,7 +157,7 @@ class ThreadIterator::Impl {
         if (used < AQ_LISTENER_FDS) fds[used++] = fd;
       }
       entry.listeners_end = used;
-      entry.wants_polled = process.has_polling_threads ? 1 : 0;
+      entry.wants_others = process.wants_descriptors ? 1 : 0;
       const auto pid = static_cast<__u32>(process.pid.value());
       const int map = bpf_map__fd(skeleton_->maps.watched);
       if (const int err = bpf_map_update_elem(map, &pid, &entry, BPF_ANY); err != 0) {

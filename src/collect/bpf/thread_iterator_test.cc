@@ -344,7 +344,7 @@ TEST_F(ThreadIteratorTest, AThreadThatPollsOneConnectionAndOneThatPollsTwo) {
   ASSERT_TRUE(seen_in(both.tid(), "poll"));
   WatchedProcess process{own_pid(), {fd.get()}};
   EXPECT_EQ(find(look(process), one.tid())->wait.target, std::nullopt);
-  process.has_polling_threads = true;
+  process.wants_descriptors = true;
   const ThreadsSeen seen = look(process);
   const facts::Wait& wait = find(seen, one.tid())->wait;
   EXPECT_EQ(wait.fd, first.get());
@@ -353,7 +353,41 @@ TEST_F(ThreadIteratorTest, AThreadThatPollsOneConnectionAndOneThatPollsTwo) {
   EXPECT_EQ(wait.target->local_port, ntohs(address.sin_port));
   EXPECT_EQ(wait.target->peer, facts::IpAddress::parse("127.0.0.1"));
   EXPECT_EQ(find(seen, both.tid())->wait.target, std::nullopt);
-  EXPECT_EQ(find(seen, both.tid())->sockets.size(), 2U);
+  ASSERT_TRUE(find(seen, both.tid())->polled.has_value());
+  EXPECT_EQ(find(seen, both.tid())->polled->size(), 2U);
+}
+
+// As a program does that reads what its child prints; a master, and some event loops, have a pipe
+// of their own by which they are woken.
+TEST_F(ThreadIteratorTest, AThreadThatPollsAPipe) {
+  const UniqueFd fd = listener();
+  Pipe pipe;
+  Pipe other;
+  const auto polls = [](std::vector<pollfd> wanted) { ::poll(wanted.data(), wanted.size(), -1); };
+  const auto wanted = [](int each) { return pollfd{.fd = each, .events = POLLIN, .revents = 0}; };
+  const auto end = [&] { pipe.end(); };
+  const Waiting one([&] { polls({wanted(pipe.out())}); }, end);
+  const Waiting both([&] { polls({wanted(pipe.out()), wanted(other.out())}); }, end);
+  const Waiting accepts([&] { polls({wanted(pipe.out()), wanted(fd.get())}); }, end);
+  for (const Waiting* thread : {&one, &both, &accepts}) {
+    ASSERT_TRUE(seen_in(thread->tid(), "poll"));
+  }
+  WatchedProcess process{own_pid(), {fd.get()}};
+  EXPECT_EQ(find(look(process), one.tid())->polled, std::nullopt);
+  process.wants_descriptors = true;
+  const ThreadsSeen seen = look(process);
+  const ThreadLook* waits = find(seen, one.tid());
+  ASSERT_TRUE(waits->wait.target.has_value());
+  EXPECT_EQ(waits->wait.target->type, "pipefs");
+  EXPECT_EQ(waits->wait.fd, pipe.out());
+  ASSERT_TRUE(waits->polled.has_value());
+  EXPECT_EQ(waits->polled->size(), 1U);
+  waits = find(seen, both.tid());
+  EXPECT_EQ(waits->wait.target, std::nullopt);
+  ASSERT_TRUE(waits->polled.has_value());
+  EXPECT_EQ(waits->polled->size(), 2U);
+  // The pipe is not what it is there for.
+  EXPECT_EQ(find(seen, accepts.tid())->wait.target, std::nullopt);
 }
 
 TEST_F(ThreadIteratorTest, AThreadThatWaitsByAnEpoll) {
@@ -376,11 +410,12 @@ TEST_F(ThreadIteratorTest, AThreadThatWaitsByAnEpoll) {
       [&] { ::shutdown(connection.get(), SHUT_RDWR); });
   ASSERT_TRUE(seen_in(thread.tid(), "epoll_wait"));
   WatchedProcess process{own_pid(), {fd.get()}};
-  process.has_polling_threads = true;
+  process.wants_descriptors = true;
   const ThreadsSeen seen = look(process);
   const ThreadLook* waits = find(seen, thread.tid());
   ASSERT_NE(waits, nullptr);
-  EXPECT_EQ(waits->sockets.size(), 2U);
+  ASSERT_TRUE(waits->polled.has_value());
+  EXPECT_EQ(waits->polled->size(), 2U);
   EXPECT_EQ(seen.listeners.at(0).epolls, 0U);
 }
 

@@ -30,6 +30,8 @@ std::size_t record_size(std::uint32_t kind) {
       return sizeof(aq_queue_record);
     case AQ_POLLED:
       return sizeof(aq_polled_record);
+    case AQ_HELD:
+      return sizeof(aq_held_record);
     default:
       return 0;
   }
@@ -80,11 +82,8 @@ void take_call(const aq_thread_record& record, facts::Wait& wait) {
   if (const auto descriptor = descriptor_argument(record.syscall)) {
     const std::size_t at = wait.state == "D" ? descriptor->in_state_d : descriptor->otherwise;
     wait.fd = static_cast<std::int32_t>(std::span(record.arguments)[at]);
-  } else if (*name == "futex" || *name == "futex_wait") {
-    wait.lock = record.arguments[0];
-    // futex(address, operation, value, timeout): all operations that sleep have it there.
-    if (*name == "futex") wait.timed = record.arguments[3] != 0;
   }
+  take_arguments(record.arguments, wait);
 }
 
 facts::ThreadTimes times_of(const aq_thread_record& record) {
@@ -170,6 +169,7 @@ class Collector {
       return take_target(copy_of<aq_target_record>(bytes));
     }
     if (kind == AQ_POLLED) return take_polled(copy_of<aq_polled_record>(bytes));
+    if (kind == AQ_HELD) return take_held(copy_of<aq_held_record>(bytes));
     return take_queue(copy_of<aq_queue_record>(bytes));
   }
 
@@ -185,6 +185,9 @@ class Collector {
       for (const auto& [tid, link] : queue.waiters) {
         look.waiters.push_back({.tid = tid, .link = link});
       }
+    }
+    for (auto& [pid, connections] : held_) {
+      seen_.held.push_back({.pid = pid, .connections = std::move(connections)});
     }
     return std::move(seen_);
   }
@@ -228,28 +231,46 @@ class Collector {
   }
 
   Status take_polled(const aq_polled_record& record) {
-    facts::FileTarget target{.type = "sockfs"};
+    if (record.what > AQ_OF_PIPE) {
+      return fail(ErrorCode::kMalformed,
+                  "thread record: unknown descriptor " + std::to_string(record.what));
+    }
+    facts::FileTarget target{.type = record.what == AQ_OF_PIPE ? "pipefs" : "sockfs"};
     if (const Status taken = take_addresses(record.addresses, target); !taken) return taken;
-    polled_[pid_of(record.tid)].emplace_back(record.fd, std::move(target));
+    polled_[pid_of(record.tid)].push_back(
+        {.fd = record.fd, .target = std::move(target), .client_of = record.client_of});
     return {};
   }
 
-  // A call that waits for one socket is about it; one that waits for several, as an event loop
-  // does, is not about any.
+  Status take_held(const aq_held_record& record) {
+    held_[pid_of(record.tgid)][record.fd] = record.connections;
+    return {};
+  }
+
+  bool waits_for_a_listener(Pid tid) const {
+    return std::ranges::any_of(
+        queues_, [&](const auto& queue) { return queue.second.waiters.contains(tid); });
+  }
+
+  // A call of poll() that waits for one socket or pipe is about it; one that waits for several, as
+  // an event loop does, is not about any.
   void take_polled_of(ThreadLook& look) const {
-    const auto sockets = polled_.find(look.tid);
-    if (sockets == polled_.end()) return;
-    if (sockets->second.size() == 1 && !look.wait.target) {
-      look.wait.fd = sockets->second.front().first;
-      look.wait.target = sockets->second.front().second;
-      return;
+    if (!facts::is_polling(look.wait) && !facts::waits_by_epoll(look.wait)) return;
+    const auto found = polled_.find(look.tid);
+    if (held_.contains(look.pid)) look.polled.emplace();
+    if (found == polled_.end() || waits_for_a_listener(look.tid)) return;
+    const auto& all = found->second;
+    if (all.size() == 1 && facts::is_polling(look.wait)) {
+      look.wait.fd = all.front().fd;
+      look.wait.target = all.front().target;
     }
-    for (const auto& [fd, target] : sockets->second) look.sockets.push_back(target);
+    if (look.polled) look.polled = all;
   }
 
   const AddressNames& names_;
   ThreadsSeen seen_;
-  std::map<Pid, std::vector<std::pair<std::int32_t, facts::FileTarget>>> polled_;  // by thread
+  std::map<Pid, std::vector<PolledLook>> polled_;              // by thread
+  std::map<Pid, std::map<std::int32_t, std::uint32_t>> held_;  // HeldLook
   std::map<std::pair<Pid, std::int32_t>, Queue> queues_;
   bool was_thread_ = false;
 };

@@ -50,6 +50,10 @@ struct eventpoll {
   struct wait_queue_head poll_wait;
 };
 
+struct pipe_inode_info {
+  struct wait_queue_head rd_wait;
+};
+
 struct epitem {
   struct eventpoll *ep;
 };

@@ -171,6 +171,10 @@ static __always_inline int look(struct bpf_iter__task *ctx, bool can_walk) {
         write_all(ctx, polled, walk.polled, MOST_POLLED, sizeof polled[0])) {
       return 0;
     }
+    if (process->wants_others && walk.done && !walk.cut &&
+        write_all(ctx, held, walk.marks, MOST_MARKS, sizeof held[0])) {
+      return 0;
+    }
     process->walked = 1;
   }
   if (process->seen < most_threads) {

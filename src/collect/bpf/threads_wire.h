@@ -24,7 +24,14 @@ enum {
   AQ_TARGET = 2, /* what the call of the thread before it is about */
   AQ_WAITER = 3,
   AQ_QUEUE = 4,  /* a listener whose wait queue was read; behind its waiters */
-  AQ_POLLED = 5, /* a socket that a thread waits for in poll(), select() or by an epoll */
+  AQ_POLLED = 5, /* what a thread waits for in poll(), select() or by an epoll */
+  AQ_HELD = 6,   /* connections; of processes whose descriptors were all looked at */
+};
+
+/* What an AQ_POLLED is of. */
+enum {
+  AQ_OF_SOCKET = 0,
+  AQ_OF_PIPE = 1, /* to read from */
 };
 
 /* Bits of an AQ_THREAD's `valid`. */
@@ -97,13 +104,23 @@ struct aq_queue_record {
   aq_u32 epolls; /* AQ_QUEUE: that hold the listener */
 };
 
-/* Of another socket than the process's listeners. */
+/* Of another descriptor than the process's listeners. */
 struct aq_polled_record {
   aq_u32 kind;
   aq_u32 tgid; /* this and the next: in the reader's PID namespace */
   aq_u32 tid;
   aq_s32 fd;
+  aq_u32 what;      /* AQ_OF_… */
+  aq_s32 client_of; /* the descriptor of the listener whose connection it is, or -1 */
   struct aq_addresses addresses;
+};
+
+/* How many connections of one of its listeners a process has open. */
+struct aq_held_record {
+  aq_u32 kind;
+  aq_u32 tgid;
+  aq_s32 fd; /* the listener's */
+  aq_u32 connections;
 };
 
 /* A process to look at. */
@@ -113,11 +130,12 @@ struct aq_watched {
   aq_u32 seen; /* threads, in this pass */
   aq_u32 left_out;
   aq_u32 walked;       /* whether its listeners' wait queues were read */
-  aq_u32 wants_polled; /* whether those of its other sockets are to be, too */
+  aq_u32 wants_others; /* whether its other descriptors are to be looked at, too */
 };
 
 AQ_WIRE_SIZE(struct aq_thread_record, 328);
 AQ_WIRE_SIZE(struct aq_target_record, 216);
 AQ_WIRE_SIZE(struct aq_queue_record, 24);
-AQ_WIRE_SIZE(struct aq_polled_record, 56);
+AQ_WIRE_SIZE(struct aq_polled_record, 64);
+AQ_WIRE_SIZE(struct aq_held_record, 16);
 AQ_WIRE_SIZE(struct aq_watched, 24);

@@ -13,6 +13,10 @@
 #pragma once
 
 #define SOCKFS_MAGIC 0x534F434B
+#define S_IFMT 0170000
+#define S_IFIFO 0010000
+#define FMODE_READ 1
+#define AF_UNIX 1
 #define TCP_LISTEN 10 /* Unix sockets have it, too */
 #define DEFER_TASKRUN (1u << 13)
 #define CQ_WAKE_FORCE 0x7fffffff /* it is being woken */
@@ -20,8 +24,9 @@
 #define MOST_ENTRIES 256         /* of one queue */
 #define MOST_QUEUES 256          /* behind a listener's own */
 #define MOST_FOUND 512        /* records of a process: 12 KB of the 32 KB that a visit may write */
-#define MOST_DESCRIPTORS 2048 /* that are looked at for sockets in poll() */
+#define MOST_DESCRIPTORS 2048 /* that are looked at for what else is waited for */
 #define MOST_POLLED 128       /* records of a process: 8 KB */
+#define MOST_MARKS 16         /* listeners of a process whose connections are counted */
 
 /* A struct that nothing else in the program needs whole, the compiler takes to pieces, whose types
  * the kernel then refuses. */
@@ -53,7 +58,7 @@ struct {
   __type(value, __u8);
 } steps SEC(".maps");
 
-enum queue_kind { OF_LISTENER, OF_EPOLL_WAIT, OF_EPOLL_FILE, OF_SOCKET, OF_SOCKETS_EPOLL };
+enum queue_kind { OF_LISTENER, OF_EPOLL_WAIT, OF_EPOLL_FILE, OF_OTHER, OF_OTHERS_EPOLL };
 
 struct queue {
   struct list_head *head;
@@ -66,11 +71,16 @@ struct walk {
   __u32 next_listener;
   __u32 listeners_end;
   __u32 found;
-  /* Descriptors of other sockets. */
+  /* Other descriptors. */
   __s32 next_fd;
   __s32 fds_end;
-  struct sock *sk;
+  __s32 fds;       /* that there are */
+  struct sock *sk; /* null: it is a pipe */
   __u32 polled;
+  __s32 client_of;
+  __u32 marks;
+  bool cut; /* not all of them were looked at, or fitted */
+  bool done;
   /* The listener. */
   bool open;
   __s32 fd;
@@ -88,6 +98,8 @@ static WHOLE struct walk walk;
 static WHOLE struct queue queues[MOST_QUEUES];
 static WHOLE struct aq_queue_record found[MOST_FOUND];
 static WHOLE struct aq_polled_record polled[MOST_POLLED];
+static WHOLE struct aq_held_record held[MOST_MARKS];
+__u64 marks[MOST_MARKS];
 
 /* Null where it is no socket. */
 static struct sock *socket_of(struct file *file) {
@@ -118,18 +130,27 @@ static void note_waiter(struct task_struct *task, __u32 link) {
   if (tid) note(AQ_WAITER, tid, link);
 }
 
-static void note_polled(struct task_struct *task) {
-  const __u32 tid = task ? pid_seen_by(&reader, task) : 0;
+static void add_polled(__u32 tid, __u32 what) {
   const __u32 index = walk.polled;
-  if (!tid || index >= MOST_POLLED) return;
+  if (index >= MOST_POLLED) {
+    walk.cut = true;
+    return;
+  }
   struct aq_polled_record *record = &polled[index];
   __builtin_memset(record, 0, sizeof *record);
   record->kind = AQ_POLLED;
   record->tgid = walk.tgid;
   record->tid = tid;
   record->fd = walk.fd;
-  read_addresses(walk.sk, &record->addresses);
+  record->what = what;
+  record->client_of = what == AQ_OF_SOCKET ? walk.client_of : -1;
+  if (what == AQ_OF_SOCKET) read_addresses(walk.sk, &record->addresses);
   walk.polled = index + 1;
+}
+
+static void note_polled(struct task_struct *task) {
+  const __u32 tid = task ? pid_seen_by(&reader, task) : 0;
+  if (tid) add_polled(tid, walk.sk ? AQ_OF_SOCKET : AQ_OF_PIPE);
 }
 
 static void add_queue(struct list_head *head, __u32 kind) {
@@ -185,17 +206,17 @@ static void read_entry(struct wait_queue_entry *entry) {
     note_waiter(who, AQ_BY_EPOLL);
     return;
   }
-  if (walk.kind == OF_SOCKETS_EPOLL) {
+  if (walk.kind == OF_OTHERS_EPOLL) {
     note_polled(who);
     return;
   }
   const __u32 meaning = meaning_of((__u64)BPF_CORE_READ(entry, func));
-  if (walk.kind == OF_SOCKET) {
+  if (walk.kind == OF_OTHER) {
     if (meaning == AQ_WAKE_POLL) {
       note_polled(BPF_CORE_READ((struct poll_wqueues *)who, polling_task));
     } else if (meaning == AQ_WAKE_EPOLL) {
       struct eventpoll *epoll = epoll_of(entry);
-      if (epoll) add_queue(__builtin_preserve_access_index(&epoll->wq.head), OF_SOCKETS_EPOLL);
+      if (epoll) add_queue(__builtin_preserve_access_index(&epoll->wq.head), OF_OTHERS_EPOLL);
     }
     return;
   }
@@ -224,6 +245,41 @@ static void end_listener(void) {
   walk.open = false;
 }
 
+/* What the connections of a listener have in common with it: its port, or, of a Unix socket, the
+ * address, which they share (unix_stream_connect, net/unix/af_unix.c). 0: nothing. */
+static __u64 mark_of(struct sock *sk) {
+  const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+  if (family == AF_UNIX) return (__u64)BPF_CORE_READ((struct unix_sock *)sk, addr);
+  if (family != AF_INET && family != AF_INET6) return 0;
+  return BPF_CORE_READ(sk, __sk_common.skc_num);
+}
+
+static void add_mark(struct sock *sk) {
+  const __u64 mark = mark_of(sk);
+  const __u32 index = walk.marks;
+  if (!mark || index >= MOST_MARKS) return;
+  marks[index] = mark;
+  held[index].kind = AQ_HELD;
+  held[index].tgid = walk.tgid;
+  held[index].fd = walk.fd;
+  held[index].connections = 0;
+  walk.marks = index + 1;
+}
+
+/* Counts it where it is a connection of one of the listeners, whose descriptor it returns; else -1.
+ */
+static __s32 count_client(struct sock *sk) {
+  const __u64 mark = mark_of(sk);
+  if (!mark) return -1;
+  for (__u32 i = 0; i < MOST_MARKS; ++i) {
+    if (i >= walk.marks) break;
+    if (marks[i] != mark) continue;
+    ++held[i].connections;
+    return held[i].fd;
+  }
+  return -1;
+}
+
 /* Nonzero: there is none. */
 static long begin_listener(void) {
   const __u32 index = walk.next_listener;
@@ -232,6 +288,7 @@ static long begin_listener(void) {
   walk.fd = listener_fds[index];
   struct sock *sk = socket_of(file_of(walk.task, walk.fd));
   if (!sk || !listens(sk)) return 0;
+  add_mark(sk);
   struct socket_wq *waiting = BPF_CORE_READ(sk, sk_wq);
   if (!waiting) return 0;
   walk.open = true;
@@ -242,20 +299,38 @@ static long begin_listener(void) {
   return 0;
 }
 
-/* The next socket that does not listen; nonzero: there is none. */
-static long begin_socket(void) {
+/* Null where it is no pipe to read from. */
+static struct pipe_inode_info *pipe_of(struct file *file) {
+  if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_READ)) return 0;
+  struct inode *inode = BPF_CORE_READ(file, f_inode);
+  if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFIFO) return 0;
+  return BPF_CORE_READ(inode, i_pipe);
+}
+
+/* The next socket that does not listen, or pipe; nonzero: there is none. */
+static long begin_other(void) {
   const __s32 fd = walk.next_fd;
-  if (fd >= walk.fds_end) return 1;
+  if (fd >= walk.fds_end) {
+    walk.cut = walk.cut || walk.fds_end < walk.fds;
+    walk.done = true;
+    return 1;
+  }
   walk.next_fd = fd + 1;
-  struct sock *sk = socket_of(file_of(walk.task, fd));
-  if (!sk || listens(sk)) return 0;
-  struct socket_wq *waiting = BPF_CORE_READ(sk, sk_wq);
-  if (!waiting) return 0;
   walk.fd = fd;
-  walk.sk = sk;
   walk.queues = 0;
   walk.next_queue = 0;
-  open_queue(__builtin_preserve_access_index(&waiting->wait.head), OF_SOCKET);
+  struct file *file = file_of(walk.task, fd);
+  struct sock *sk = socket_of(file); /* the program's own struct is not to be relocated */
+  walk.sk = sk;
+  if (sk) {
+    if (listens(sk)) return 0;
+    walk.client_of = count_client(sk);
+    struct socket_wq *waiting = BPF_CORE_READ(sk, sk_wq);
+    if (waiting) open_queue(__builtin_preserve_access_index(&waiting->wait.head), OF_OTHER);
+    return 0;
+  }
+  struct pipe_inode_info *pipe = pipe_of(file);
+  if (pipe) open_queue(__builtin_preserve_access_index(&pipe->rd_wait.head), OF_OTHER);
   return 0;
 }
 
@@ -266,11 +341,15 @@ static void begin_walk(struct task_struct *task, __u32 tgid, const struct aq_wat
   walk.listeners_end = process->listeners_end;
   walk.found = 0;
   walk.polled = 0;
+  walk.marks = 0;
+  walk.cut = false;
+  walk.done = false;
   walk.next_fd = 0;
   walk.fds_end = 0;
-  if (process->wants_polled) {
-    const __u32 most = BPF_CORE_READ(task, files, fdt, max_fds);
-    walk.fds_end = most < MOST_DESCRIPTORS ? most : MOST_DESCRIPTORS;
+  walk.fds = 0;
+  if (process->wants_others) {
+    walk.fds = BPF_CORE_READ(task, files, fdt, max_fds);
+    walk.fds_end = walk.fds < MOST_DESCRIPTORS ? walk.fds : MOST_DESCRIPTORS;
   }
   walk.open = false;
   walk.queues = 0;
@@ -301,5 +380,5 @@ static long walk_step(struct bpf_map *map, __u32 *key, __u8 *value, void *contex
     return 0;
   }
   end_listener();
-  return begin_listener() ? begin_socket() : 0;
+  return begin_listener() ? begin_other() : 0;
 }

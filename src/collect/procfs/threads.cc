@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -59,11 +60,10 @@ void take_call(const std::string& syscall, FileTargets& targets, facts::Wait& wa
     const std::size_t at = wait.state == "D" ? descriptor->in_state_d : descriptor->otherwise;
     wait.fd = static_cast<std::int32_t>(at == 0 ? line->first_argument : line->second_argument);
     wait.target = targets.of(*wait.fd);
-  } else if (*name == "futex" || *name == "futex_wait") {
-    wait.lock = line->first_argument;
-    // futex(address, operation, value, timeout): all operations that sleep have it there.
-    if (*name == "futex") wait.timed = line->fourth_argument != 0;
   }
+  const std::array arguments{line->first_argument, line->second_argument, std::uint64_t{0},
+                             line->fourth_argument};
+  take_arguments(arguments, wait);
 }
 
 std::vector<std::string> read_stack(const std::string& dir) {

@@ -73,6 +73,67 @@ bool wait_in_vain(const Threads& threads, const ListenerState& state) {
   return does_not_empty(state) && share / static_cast<double>(threads.size()) >= kHasTime;
 }
 
+bool has_closed(const Threads& threads) {
+  return std::ranges::any_of(
+      threads, [](const ThreadWatch* thread) { return thread->closed.value_or(0) > 0; });
+}
+
+// It begins workers and waits for what they, or whoever gives it orders, have to say: a server that
+// does not accept for the clients that it has would wait for these.
+bool is_master(const Threads& threads) {
+  constexpr double kAll = 0.95;
+  double looks = 0;
+  double at_orders = 0;
+  if (has_closed(threads)) return false;
+  for (const ThreadWatch* thread : threads) {
+    for (const facts::Wait& wait : thread->waits) {
+      looks += wait.looks;
+      const bool only_sleeps = facts::is_polling(wait) && wait.timed == true;
+      const bool has_none = only_sleeps || wait.polled == facts::Polled::kNothing ||
+                            wait.polled == facts::Polled::kPipes;
+      if (has_none) at_orders += wait.looks;
+    }
+  }
+  return looks > 0 && at_orders >= kAll * looks;
+}
+
+// Masters whose workers hold the listener, too, accept nothing themselves.
+void leave_out_masters(const facts::Observation& observation, const facts::Listener& listener,
+                       std::map<Pid, Threads>& others) {
+  for (const auto& [parent, children] : children_at(observation.after, owners_of(listener))) {
+    const auto found = others.find(parent);
+    if (found != others.end() && is_master(found->second)) others.erase(found);
+  }
+}
+
+// Processes that have none of the listener's clients, and let none go, where another has some: they
+// have the listener by inheritance alone.
+void leave_out_bystanders(const facts::Acceptors& acceptors, std::map<Pid, Threads>& others) {
+  const auto held = [&](Pid pid) { return held_connections(acceptors, pid); };
+  const bool one_serves = std::ranges::any_of(
+      others, [&](const auto& each) { return held(each.first).value_or(0) > 0; });
+  if (!one_serves) return;
+  std::erase_if(
+      others, [&](const auto& each) { return held(each.first) == 0U && !has_closed(each.second); });
+}
+
+// A child that its parent has not waited for.
+bool has_ended(const ThreadWatch& thread) {
+  return !thread.waits.empty() &&
+         (thread.waits.front().state == "Z" || thread.waits.front().state == "X");
+}
+
+// It accepts for another listener.
+bool accepts_elsewhere(const ThreadWatch& thread, const facts::Listener& listener) {
+  const auto is_elsewhere = [&](const facts::Wait& wait) {
+    const bool accepts = wait.syscall == "accept" || wait.syscall == "accept4";
+    return accepts && wait.fd &&
+           std::ranges::find(listener.owners, facts::OwnerRef{thread.pid, *wait.fd}) ==
+               listener.owners.end();
+  };
+  return !thread.waits.empty() && is_elsewhere(thread.waits.front());
+}
+
 void choose_threads(const facts::Observation& observation, const ListenerState& state,
                     const facts::Acceptors& acceptors, AcceptTime& time) {
   const facts::Listener& listener = *state.listener;
@@ -81,7 +142,7 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
   std::map<Pid, Threads> others;
   const std::set<Pid> forking = that_fork(observation, state);
   for (const ThreadWatch& thread : acceptors.threads) {
-    if (thread.looks == 0) continue;
+    if (thread.looks == 0 || has_ended(thread) || accepts_elsewhere(thread, listener)) continue;
     // Whoever was not seen at the listener is one of their children.
     if (!forking.empty() && thread.link == AcceptLink::kOwner && !forking.contains(thread.pid)) {
       continue;
@@ -108,6 +169,8 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
     }
     time.threads.insert(time.threads.end(), threads.begin(), threads.end());
   }
+  leave_out_masters(observation, listener, others);
+  leave_out_bystanders(acceptors, others);
   // Workers that were somewhere else all the time; not a master, which waits for its children.
   std::vector<Unseen> unseen;
   unseen.reserve(others.size());
@@ -121,9 +184,9 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
   const bool some_are_busy =
       std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });
   for (const Unseen& each : unseen) {
-    // Whoever closes its connections serves them, between whatever else it waits for.
-    const bool serves = std::ranges::any_of(
-        each.threads, [](const ThreadWatch* thread) { return thread->closed.value_or(0) > 0; });
+    // Whoever has its connections, or closes them, serves them, between whatever else it waits for.
+    const bool serves = has_closed(each.threads) ||
+                        held_connections(acceptors, each.threads.front()->pid).value_or(0) > 0;
     if (!each.busy && !serves && (some_are_busy || !seen.empty())) continue;
     time.threads.insert(time.threads.end(), each.threads.begin(), each.threads.end());
     time.certainty = std::max(time.certainty, each.certainty);
@@ -243,6 +306,11 @@ bool does_not_empty(const ListenerState& state) {
 
 bool has_no_waiter(const facts::Acceptors& acceptors) {
   return acceptors.queue_looks > 0 && acceptors.waited_for == 0 && acceptors.in_epoll == 0;
+}
+
+std::optional<std::uint32_t> held_connections(const facts::Acceptors& acceptors, Pid pid) {
+  const auto found = std::ranges::find(acceptors.held, pid, &facts::HeldConnections::pid);
+  return found != acceptors.held.end() ? std::optional(found->most) : std::nullopt;
 }
 
 bool AcceptTime::has_shares() const {

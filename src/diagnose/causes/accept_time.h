@@ -53,6 +53,11 @@ inline constexpr double kHasTime = 0.3;
 // Neither a thread nor an epoll waited for the listener whenever its wait queue was looked at.
 [[nodiscard]] bool has_no_waiter(const facts::Acceptors& acceptors);
 
+// How many of the listener's connections the process had open, at most; empty where that is not
+// known.
+[[nodiscard]] std::optional<std::uint32_t> held_connections(const facts::Acceptors& acceptors,
+                                                            Pid pid);
+
 // Nothing where no thread was looked at. Pointers go into `observation`.
 [[nodiscard]] std::optional<AcceptTime> accept_time(const facts::Observation& observation,
                                                     const ListenerState& state);

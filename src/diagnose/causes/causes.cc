@@ -90,7 +90,13 @@ std::optional<JudgedCause> unknown_cause(const Scene& scene) {
                       .words = "is slow to accept for a reason that could not be told",
                       .consequence = {}};
   if (scene.time.has_shares()) {
-    unknown.consequence = fmt::format("Where its threads were: {}.", where_time_went(scene.time));
+    const facts::Acceptors* acceptors = acceptors_of(scene);
+    const bool nobody_waits = acceptors != nullptr && has_no_waiter(*acceptors);
+    unknown.consequence = fmt::format(
+        "Where its threads were: {}.{}", where_time_went(scene.time),
+        nobody_waits ? " None of them was seen to wait for this listener: it may have as many "
+                       "connections as it may have, or wait for something else."
+                     : "");
     return unknown;
   }
   // One look was all that was asked for.
@@ -157,6 +163,13 @@ std::vector<JudgedCause> causes_of(const facts::Observation& observation,
       causes, CauseKind::kStopped, [](const JudgedCause& judged) { return judged.cause.kind; });
   constexpr double kAllTheTime = 0.9;
   if (stopped != causes.end() && weight(*stopped) >= kAllTheTime) causes = {*stopped};
+  // One whose accept() fails calls it in vain, and has time.
+  const auto is = [](CauseKind kind) {
+    return [kind](const JudgedCause& judged) { return judged.cause.kind == kind; };
+  };
+  if (std::ranges::any_of(causes, is(CauseKind::kFdLimit))) {
+    std::erase_if(causes, is(CauseKind::kNotAccepting));
+  }
   // What takes less than what nothing explains is not why.
   if (causes.empty() || unexplained(time, causes) > weight(causes.front())) {
     if (auto unknown = unknown_cause(scene)) causes = {std::move(*unknown)};
@@ -173,7 +186,10 @@ void add_cause_findings(const facts::Observation& observation, const ListenerSta
   for (const Finding& finding : findings) {
     if (finding.listener == state.report.key) severity = std::max(severity, finding.severity);
   }
-  for (const JudgedCause& judged : causes_of(observation, state, *time)) {
+  for (JudgedCause& judged : causes_of(observation, state, *time)) {
+    // Nothing has to be told of one that suffers from nothing.
+    if (judged.cause.kind == CauseKind::kUnknown && severity == Severity::kNotice) continue;
+    if (time->certainty == Certainty::kServe) judged.cause.detail["threads"] = "serving";
     const Family& family = family_of(judged.cause.kind);
     Finding finding = finding_about(family.id, state);
     if (family.title != nullptr) finding.title = family.title;

@@ -35,33 +35,6 @@ TEST(Causes, FuseByDescriptorWithItsDaemon) {
   EXPECT_TRUE(says(find(report_of(observation), "AQ310"), "/mnt/a"));
 }
 
-// A process for each connection: they sleep, and it is their parent that is to accept.
-TEST(Causes, ChildrenThatComeAndGoDoNotAccept) {
-  const auto sleeps = in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"});
-  facts::Observation observation =
-      full({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "wait4", {"do_wait"}), 1),
-            thread(3990, 3990, AcceptLink::kOwner, sleeps, 1),
-            thread(3991, 3991, AcceptLink::kOwner, sleeps, 1)});
-  const facts::Process parent = observation.after.processes[0];
-  const auto own = [&](facts::Snapshot& snapshot, const std::vector<int>& children) {
-    snapshot.processes = {parent};
-    for (const int pid : children) {
-      snapshot.processes.push_back({.pid = Pid(pid), .parent = Pid(3985), .comm = "nginx"});
-      snapshot.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 6});
-    }
-  };
-  // Workers that stay are those that sleep.
-  facts::Observation pool = observation;
-  own(pool.before, {3990, 3991});
-  own(pool.after, {3990, 3991});
-  EXPECT_EQ(kinds(pool), Kinds{"sleep"});
-  own(observation.before, {3990});
-  own(observation.after, {3991});
-  const Report report = report_of(observation);
-  EXPECT_TRUE(says(find(report, "AQ312"), "nginx waits for its child processes"));
-  EXPECT_EQ(find(report, "AQ308"), nullptr);
-}
-
 // Neither the kernel's functions nor the descriptor alone is needed.
 TEST(Causes, FuseByEitherSign) {
   Wait by_stack = in_fuse();
@@ -233,7 +206,7 @@ TEST(Causes, WhoIsAtTheOtherEnd) {
                    "nginx waits for one client at a time (now 10.0.0.3:4242): 95 %"));
   const ThreadWatch other = thread(3985, 3986, AcceptLink::kAccept, wait, 0.95);
   EXPECT_TRUE(says(find(report_of(full({one, other})), "AQ307"),
-                   "nginx waits for clients, one in each of its 2 threads that accept"));
+                   "nginx waits for clients, one in each of 2 threads that accept"));
   wait.target->local_port = 51234;
   wait.target->peer_port = 3306;
   const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
@@ -330,48 +303,6 @@ TEST(Causes, PipeLockAndSleep) {
   EXPECT_EQ(
       kinds(full(thread(3985, 3985, AcceptLink::kAccept, in_call("S", "clock_nanosleep"), 0.95))),
       Kinds{"sleep"});
-}
-
-// A process that inherited a listener, and knows nothing of it.
-TEST(Causes, SleepersThatNeverAcceptAreNoServers) {
-  Observation observation =
-      full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1));
-  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
-  auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
-  acceptors.in_epoll = 0;
-  EXPECT_EQ(kinds(observation), Kinds{"sleep"});  // it wakes now and then
-  acceptors.threads[0].times.voluntary = 0;
-  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
-}
-
-// A master waits for its children and accepts nothing; its workers were in no call that tells.
-TEST(Causes, MastersAndIdleThreadsDoNotCount) {
-  const Observation observation =
-      full({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "rt_sigsuspend"), 1),
-            thread(3986, 3986, AcceptLink::kOwner, in_fuse(), 1),
-            thread(3987, 3987, AcceptLink::kOwner, in_fuse(), 1)});
-  const Report report = report_of(observation);
-  ASSERT_NE(find(report, "AQ310"), nullptr);
-  EXPECT_DOUBLE_EQ(*find(report, "AQ310")->cause->share, 1);
-  // An event loop beside a pool of threads that have nothing to do.
-  const Observation loop = full({thread(3985, 3985, AcceptLink::kOwner, in_fuse(), 1),
-                                 thread(3985, 3990, AcceptLink::kOwner, in_call("S", "futex"), 1),
-                                 thread(3985, 3991, AcceptLink::kOwner, in_call("S", "futex"), 1)});
-  EXPECT_EQ(kinds(loop), Kinds{"io.fuse"});
-}
-
-// One worker hangs for good, and the other makes all of what is accepted.
-TEST(Causes, AWorkerThatServesCountsBesideOneThatHangs) {
-  Wait reads = in_call("S", "recvfrom");
-  reads.target = facts::FileTarget{.type = "sockfs"};
-  reads.target->local = reads.target->peer = facts::IpAddress::parse("127.0.0.1");
-  reads.target->local_port = 51234;
-  reads.target->peer_port = 9000;
-  ThreadWatch hangs = thread(3985, 3985, AcceptLink::kOwner, reads, 1);
-  ThreadWatch serves = thread(3986, 3986, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1);
-  EXPECT_EQ(kinds(full({hangs, serves})), Kinds{"upstream"});
-  serves.closed = 10;
-  EXPECT_EQ(kinds(full({hangs, serves})), (Kinds{"upstream", "sleep"}));
 }
 
 Wait at_lock(bool timed) {
@@ -482,52 +413,22 @@ TEST(Causes, AreUnknownWhereMoreIsNotExplainedThanIs) {
   EXPECT_EQ(kinds(full(both)), Kinds{"unknown"});
 }
 
-TEST(Causes, NobodyAcceptsThoughAllHaveTime) {
-  Observation observation =
-      full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "poll", {"do_sys_poll"}), 1));
-  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
-  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
-  const double before = find(report_of(observation), "AQ312")->confidence;
-  acceptors.in_epoll = 0;
-  EXPECT_GT(find(report_of(observation), "AQ312")->confidence, before);
-  EXPECT_TRUE(says(find(report_of(observation), "AQ312"), "no thread or epoll of it waits"));
-  // The one connection that a thread polls is seen in its wait queue only.
-  acceptors.queue_looks = 0;
-  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
-  // Nor is it told by a master that waits for all that may come.
-  acceptors.threads.push_back(thread(3986, 3986, AcceptLink::kOwner, in_epoll(), 1));
-  observation.after.processes.push_back(observation.after.processes[0]);
-  observation.after.processes[1].pid = Pid(3986);
-  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
-  acceptors.threads.pop_back();
-  acceptors.threads[0].waits[0] = in_epoll();
-  acceptors.threads[0].waits[0].looks = kLooks;
-  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
-  // It may lack descriptors.
-  observation.after.processes[0].open_files.reset();
-  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
-}
-
-TEST(Causes, BurstsOfAQueueThatDrains) {
-  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, in_epoll(), 1));
-  observation.samples.begin()->second.full = 6;
-  observation.after.listeners[0].accept_queue_len = QueueLength(0);
-  observation.before.listeners[0].accept_queue_len = QueueLength(0);
-  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 4000;
-  EXPECT_EQ(kinds(observation), Kinds{"burst"});
-  // A thread that is never idle does not keep up.
-  auto& waits = observation.accept_evidence.acceptors.begin()->second.threads[0].waits;
-  waits = {in_call("S", "read", {"something_else"})};
-  waits[0].looks = kLooks;
-  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
-}
-
 TEST(Causes, SayNothingOfHealthyListeners) {
   Observation observation = full(thread(3985, 3985, AcceptLink::kOwner, in_call("T", "read"), 1));
   observation.before = observation.after;
   observation.after.listeners[0].accept_queue_len = QueueLength(3);
   observation.before.listeners[0].accept_queue_len = QueueLength(3);
   observation.samples.clear();
+  EXPECT_EQ(kinds(observation), Kinds{});
+  // Its queue was full for a moment, and nobody was refused: what could not be told is nothing.
+  observation.after.listeners[0].limit = QueueLimit(1);
+  observation.after.listeners[0].accept_queue_len = QueueLength(0);
+  observation.before.listeners[0] = observation.after.listeners[0];
+  const std::string key = facts::listener_key(observation.after.listeners[0]);
+  observation.samples[key] = {.count = 40, .full = 1, .longest = QueueLength(1)};
+  facts::ThreadWatch& thread = observation.accept_evidence.acceptors.begin()->second.threads[0];
+  thread.waits[0].state = "S";
+  thread.looks = 1;
   EXPECT_EQ(kinds(observation), Kinds{});
 }
 

@@ -47,7 +47,8 @@ bool add_by_looks(const ThreadWatch& thread, const facts::Listener& listener, do
 // What a call waits for is told by its descriptor, of poll() by the socket that it was found to
 // wait for, or, of a lock, by whether a timer ends the wait.
 bool is_half_known(const Wait& place, WaitClass by_place) {
-  return by_place == WaitClass::kOther || by_place == WaitClass::kLock || facts::is_polling(place);
+  return by_place == WaitClass::kOther || by_place == WaitClass::kLock ||
+         facts::is_polling(place) || facts::waits_by_epoll(place);
 }
 
 void add_blocked(const ThreadWatch& thread, const facts::Listener& listener,

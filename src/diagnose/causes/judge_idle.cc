@@ -11,12 +11,6 @@ namespace {
 
 constexpr double kIdle = 0.8;
 
-const facts::Acceptors* acceptors_of(const Scene& scene) {
-  const auto& all = scene.observation.accept_evidence.acceptors;
-  const auto it = all.find(scene.state.report.key);
-  return it != all.end() ? &it->second : nullptr;
-}
-
 // The share of the looks at all threads for which `is` holds.
 template <typename Is>
 double share_of_looks(const Scene& scene, Is is) {
@@ -54,27 +48,54 @@ bool one_may_be_busy(const Scene& scene) {
          });
 }
 
+// Of all, or of any, of the processes it is known that they have some of the listener's
+// connections.
+enum class Serves : std::uint8_t { kNobody, kSomebody, kUnknown };
+
+Serves serves(const Scene& scene) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  Serves all = Serves::kNobody;
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    const auto held = acceptors != nullptr ? held_connections(*acceptors, thread->pid)
+                                           : std::optional<std::uint32_t>();
+    if (held.value_or(0) > 0) return Serves::kSomebody;
+    if (!held) all = Serves::kUnknown;
+  }
+  return all;
+}
+
+// It only sleeps, and is known to serve nobody, or slept by one timer all the time.
+bool has_nothing_to_do(const Scene& scene) {
+  const bool moved = std::ranges::any_of(scene.time.threads, [](const facts::ThreadWatch* thread) {
+    return thread->times.voluntary.value_or(1) > 0;
+  });
+  return only_sleeps(scene) && (!moved || serves(scene) == Serves::kNobody);
+}
+
 }  // namespace
+
+const facts::Acceptors* acceptors_of(const Scene& scene) {
+  const auto& all = scene.observation.accept_evidence.acceptors;
+  const auto it = all.find(scene.state.report.key);
+  return it != all.end() ? &it->second : nullptr;
+}
 
 bool is_in_epoll(const Scene& scene) {
   const facts::Acceptors* acceptors = acceptors_of(scene);
   return acceptors != nullptr && acceptors->in_epoll > 0;
 }
 
-bool sleeps_for_good(const Scene& scene) {
+bool only_sleeps(const Scene& scene) {
   constexpr double kAlways = 0.99;
-  const AcceptTime& time = scene.time;
-  const bool moved = std::ranges::any_of(time.threads, [](const facts::ThreadWatch* thread) {
-    return thread->times.voluntary.value_or(1) > 0;
-  });
-  return time.of(WaitClass::kSleep).share >= kAlways && !moved &&
-         scene.state.report.left_queue.value_or(0) == 0;
+  return scene.time.of(WaitClass::kSleep).share >= kAlways &&
+         scene.state.report.left_queue.value_or(0) == 0 && serves(scene) != Serves::kSomebody &&
+         !is_in_epoll(scene);
 }
 
 std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   constexpr double kLongEnough = 1;  // seconds
   const AcceptTime& time = scene.time;
-  const double idle = sleeps_for_good(scene) && !is_in_epoll(scene)
+  const double idle = has_nothing_to_do(scene)
                           ? time.of(WaitClass::kSleep).share
                           : time.idle() - may_be_for_one(scene) - may_be_for_anything(scene);
   // It may be counted later than looked at.

@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 
+#include "diagnose/causes/class_shares.h"
 #include "diagnose/causes/judges.h"
 #include "facts/holders.h"
 
@@ -47,6 +48,14 @@ std::string name_server(const Scene& scene, const facts::Wait& wait, Cause& caus
   cause.detail["server"] = server->comm;
   cause.detail["server_pid"] = std::to_string(server->pid.value());
   return fmt::format(" ({}, pid {})", server->comm, server->pid.value());
+}
+
+// Of the threads, those that were seen to wait so.
+std::size_t count_of(const Scene& scene, WaitClass what) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(scene.time.threads, [&](const facts::ThreadWatch* thread) {
+        return class_shares(*thread, *scene.state.listener).at(static_cast<std::size_t>(what)) > 0;
+      }));
 }
 
 std::string_view words_of_pipe(const facts::Wait& wait) {
@@ -114,9 +123,9 @@ std::optional<JudgedCause> judge_client(const Scene& scene) {
   if (!judged) return std::nullopt;
   const facts::Wait& wait = *scene.time.of(WaitClass::kClient).most_seen;
   const std::string peer = name_peer(wait, judged->cause);
-  const std::size_t threads = scene.time.threads.size();
+  const std::size_t threads = count_of(scene, WaitClass::kClient);
   judged->words = threads > 1 ? fmt::format(
-                                    "waits for clients, one in each of its {} threads that accept "
+                                    "waits for clients, one in each of {} threads that accept "
                                     "(now {} in one)",
                                     threads, peer)
                               : fmt::format("waits for one client at a time (now {})", peer);
@@ -149,9 +158,7 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
 std::optional<JudgedCause> judge_sleep(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kSleep, WaitClass::kSleep);
   if (!judged || scene.time.certainty == Certainty::kGroup) return std::nullopt;
-  // One that only sleeps need have nothing to do with the listener, unless it has an event loop
-  // for it.
-  if (sleeps_for_good(scene) && !is_in_epoll(scene)) return std::nullopt;
+  if (only_sleeps(scene)) return std::nullopt;
   judged->words = "sleeps, by a timer that it set itself";
   judged->consequence = "While it sleeps it takes nothing from the queue.";
   return judged;

@@ -72,11 +72,15 @@ void add_file(const ClassTime& time, Cause& cause);
 // A detail of a cause; null where it has none of that name.
 [[nodiscard]] const std::string* find_detail(const Cause& cause, const char* name);
 
-// All of the threads slept by one timer all the time, and nothing was taken from the queue.
-[[nodiscard]] bool sleeps_for_good(const Scene& scene);
+// The threads slept all the time, nothing was taken from the queue, and it is not known that they
+// serve anybody: they need have nothing to do with the listener.
+[[nodiscard]] bool only_sleeps(const Scene& scene);
 
 // Nothing tells whether accept() fails for want of descriptors.
 [[nodiscard]] bool may_lack_descriptors(const Scene& scene);
+
+// Null where nobody looked at who accepts.
+[[nodiscard]] const facts::Acceptors* acceptors_of(const Scene& scene);
 
 // An epoll holds the listener.
 [[nodiscard]] bool is_in_epoll(const Scene& scene);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "diagnose/causes/runtimes.h"
@@ -22,7 +23,8 @@ WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
 bool reads_a_pipe(const ThreadWatch& thread) {
   if (thread.waits.empty()) return false;
   const facts::Wait& wait = thread.waits.front();
-  return wait.state == "S" && wait.target && wait.target->type == "pipefs";
+  return wait.polled == facts::Polled::kPipes ||
+         (wait.state == "S" && wait.target && wait.target->type == "pipefs");
 }
 
 // In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
@@ -145,6 +147,78 @@ bool take_turns(const Threads& threads, const facts::Listener& listener) {
   return threads.size() > 1 && run >= kLeast && run <= kMost;
 }
 
+double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& thread) {
+  constexpr double kNsPerSecond = 1e9;
+  if (!count || thread.watched_ns <= 0) return 0;
+  return static_cast<double>(*count) * kNsPerSecond / static_cast<double>(thread.watched_ns);
+}
+
+// Threads of which one runs at a time, handing on what lets it run many times a second, as under an
+// interpreter's lock. Those beside them have nothing to do.
+Unseen that_take_turns(const Threads& all, const facts::Listener& listener) {
+  constexpr double kOften = 30;  // times a second
+  Threads turning;
+  bool one_waits = false;
+  for (const ThreadWatch* thread : all) {
+    const WaitClass what = mostly(*thread, listener);
+    const bool waits = what == WaitClass::kLock || what == WaitClass::kTimedLock;
+    if (what == WaitClass::kRuns ||
+        (waits && per_second(thread->times.voluntary, *thread) >= kOften)) {
+      turning.push_back(thread);
+      one_waits = one_waits || waits;
+    } else if (!may_have_nothing_to_do(*thread, listener)) {
+      return {};
+    }
+  }
+  const ThreadWatch* main = main_thread(turning);
+  if (main == nullptr || !one_waits || !take_turns(turning, listener)) return {};
+  return {turning, Certainty::kRest, true, true};
+}
+
+// The addresses of futexes at which it was seen to wait without a timer.
+std::set<std::uint64_t> locks_of(const ThreadWatch& thread) {
+  std::set<std::uint64_t> locks;
+  for (const facts::Wait& wait : thread.waits) {
+    if (wait.lock && wait.timed == false) locks.insert(*wait.lock);
+  }
+  return locks;
+}
+
+// The share of its time at work, on a core or not.
+double share_at_work(const ThreadWatch& thread, const facts::Listener& listener) {
+  const ClassShares shares = class_shares(thread, listener);
+  double share = 0;
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    if (is_at_work(static_cast<WaitClass>(i))) share += shares.at(i);
+  }
+  return share;
+}
+
+// Threads that hand one lock around and work while they have it, where nobody else can have given
+// them work: all but a first thread that never moved.
+Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener) {
+  constexpr std::size_t kFewest = 3;
+  constexpr double kWorks = 0.05;
+  constexpr double kAll = 0.9;
+  Threads sharing;
+  std::set<std::uint64_t> common;
+  std::size_t work = 0;
+  for (const ThreadWatch* thread : all) {
+    if (thread->pid == thread->tid && thread->times.voluntary == 0U) continue;
+    const std::set<std::uint64_t> locks = locks_of(*thread);
+    const double works = share_at_work(*thread, listener);
+    const double waits =
+        class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kLock));
+    if (sharing.empty()) common = locks;
+    std::erase_if(common, [&](std::uint64_t lock) { return !locks.contains(lock); });
+    if (common.empty() || works + waits < kAll) return {};
+    if (works >= kWorks) ++work;
+    sharing.push_back(thread);
+  }
+  if (sharing.size() < kFewest || work < 2) return {};
+  return {sharing, Certainty::kOnly, true};
+}
+
 // Those that serve connections do one thing, and no time of theirs is left.
 Unseen pool_that_serves(const Threads& closers, const facts::Listener& listener) {
   const ClassShares shares = mean_at_work(closers, listener);
@@ -265,6 +339,9 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
   });
   if (alike) return {all, Certainty::kOnly, is_busy(all.front())};
   if (Unseen pool = exhausted_pool(all, listener); !pool.threads.empty()) return pool;
+  for (const auto find : {that_take_turns, that_share_a_lock}) {
+    if (Unseen group = find(all, listener); !group.threads.empty()) return group;
+  }
   const ThreadWatch* main = main_thread(all);
   if (main != nullptr && is_busy(main)) return {{main}, Certainty::kMain, true};
   const ThreadWatch* acceptor = acceptor_beside_a_free_pool(all, listener, clues);

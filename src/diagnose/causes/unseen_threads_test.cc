@@ -139,6 +139,47 @@ TEST(UnseenThreads, ThreadsThatTakeTurnsFillACoreTogether) {
   EXPECT_EQ(kinds(pool(0.1)), Kinds{"unknown"});
 }
 
+// As in Python: the first thread is to accept, and has the lock of the interpreter too seldom.
+TEST(UnseenThreads, WhoComputesUnderTheLockOfTheOthersKeepsThem) {
+  ThreadWatch main = still(kPid, at_lock(true));
+  main.times.voluntary = 400;
+  ThreadWatch computes = still(3990, running());
+  computes.times.user_ns = 1'950'000'000;
+  Observation observation = full({main, computes, still(3991, at_lock(false))});
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.busy"});
+  // Nobody hands it anything: it may wait for anybody.
+  observation.accept_evidence.acceptors.begin()->second.threads[0].times.voluntary = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// Threads that accept, each, and ask one database by one connection.
+TEST(UnseenThreads, ALockThatIsHandedAroundKeepsThoseThatWorkUnderIt) {
+  Wait reads = in_call("S", "read", {"wait_woken", "tcp_recvmsg"});
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
+  reads.target->peer_port = 5432;
+  const auto shares = [&](int tid, std::uint64_t lock, double works) {
+    Wait waits = at_lock(false);
+    waits.lock = lock;
+    ThreadWatch thread = still(tid, waits);
+    thread.times.voluntary = 3;
+    thread.waits[0].looks = static_cast<std::uint32_t>((1 - works) * kLooks);
+    if (works > 0) {
+      thread.waits.push_back(reads);
+      thread.waits[1].looks = kLooks - thread.waits[0].looks;
+    }
+    return thread;
+  };
+  const auto of = [&](std::uint64_t last_lock) {
+    return kinds(
+        full({still(kPid, at_lock(false)), shares(3990, 0x10, 0.3), shares(3991, 0x10, 0.2),
+              shares(3992, 0x10, 0), shares(3993, last_lock, 0)}));
+  };
+  EXPECT_EQ(of(0x10), Kinds{"lock"});
+  EXPECT_EQ(of(0x20), Kinds{"unknown"});  // one that has nothing to do with it
+}
+
 // As in Go: another thread went on with what the first one did.
 TEST(UnseenThreads, TheFirstThreadThatWasPutAsideWaitsForNoLock) {
   ThreadWatch main = thread(kPid, kPid, AcceptLink::kOwner, at_lock(false), 0.43);

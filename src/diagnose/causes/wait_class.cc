@@ -101,6 +101,13 @@ WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& list
 WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
   const string_view call = wait.syscall ? string_view(*wait.syscall) : string_view();
   const bool for_one_socket = wait.target && wait.target->type == "sockfs";
+  // For what another process writes, or for others than clients, with nothing that tells whether
+  // that keeps it from them.
+  if (wait.polled == facts::Polled::kPipes ||
+      (wait.polled == facts::Polled::kConnections && !for_one_socket)) {
+    return WaitClass::kOther;
+  }
+  if (facts::is_polling(wait) && wait.timed == true) return WaitClass::kSleep;
   if (for_one_socket && (facts::is_polling(wait) || facts::waits_by_epoll(wait)))
     return of_socket(*wait.target, listener);
   if (facts::is_polling(wait) || has(kForConnections, call)) return WaitClass::kConnections;

@@ -1,0 +1,106 @@
+// Threads that have time while connections wait.
+#include <gtest/gtest.h>
+
+#include "diagnose/causes/causes_test_support.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+// A process that inherited a listener, and knows nothing of it.
+TEST(JudgeIdle, SleepersThatNeverAcceptAreNoServers) {
+  Observation observation =
+      full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1));
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
+  auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});  // it wakes now and then, and may serve somebody
+  acceptors.threads[0].times.voluntary = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+}
+
+TEST(JudgeIdle, NobodyAcceptsThoughAllHaveTime) {
+  Observation observation =
+      full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "poll", {"do_sys_poll"}), 1));
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  const double before = find(report_of(observation), "AQ312")->confidence;
+  acceptors.in_epoll = 0;
+  EXPECT_GT(find(report_of(observation), "AQ312")->confidence, before);
+  EXPECT_TRUE(says(find(report_of(observation), "AQ312"), "no thread or epoll of it waits"));
+  // The one connection that a thread polls is seen in its wait queue only.
+  acceptors.queue_looks = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  // Nor is it told by a master that waits for all that may come.
+  acceptors.threads.push_back(thread(3986, 3986, AcceptLink::kOwner, in_epoll(), 1));
+  observation.after.processes.push_back(observation.after.processes[0]);
+  observation.after.processes[1].pid = Pid(3986);
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.threads.pop_back();
+  acceptors.threads[0].waits[0] = in_epoll();
+  acceptors.threads[0].waits[0].looks = kLooks;
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  // It may lack descriptors.
+  observation.after.processes[0].open_files.reset();
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+TEST(JudgeIdle, BurstsOfAQueueThatDrains) {
+  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, in_epoll(), 1));
+  observation.samples.begin()->second.full = 6;
+  observation.after.listeners[0].accept_queue_len = QueueLength(0);
+  observation.before.listeners[0].accept_queue_len = QueueLength(0);
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 4000;
+  EXPECT_EQ(kinds(observation), Kinds{"burst"});
+  // A thread that is never idle does not keep up.
+  auto& waits = observation.accept_evidence.acceptors.begin()->second.threads[0].waits;
+  waits = {in_call("S", "read", {"something_else"})};
+  waits[0].looks = kLooks;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// A process that inherited a listener, and looks now and then at something else (tail -f).
+TEST(JudgeIdle, ASleeperThatServesNobodyHasNothingToDo) {
+  Observation observation =
+      full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1));
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
+  auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  acceptors.held = {{.pid = Pid(3985), .most = 0}};
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  acceptors.held[0].most = 1;
+  EXPECT_EQ(kinds(observation), Kinds{"sleep"});
+  acceptors.threads[0].times.voluntary = 0;  // one sleep, as long as the watch
+  EXPECT_EQ(kinds(observation), Kinds{"sleep"});
+}
+
+// What a thread waits for in poll() or an epoll may be why it does not accept.
+TEST(JudgeIdle, WhatIsPolledMayBeWhatItIsThereFor) {
+  for (const char* call : {"poll", "epoll_wait"}) {
+    Wait wait = in_call("S", call);
+    const auto of = [&](facts::Polled polled) {
+      wait.polled = polled;
+      return kinds(full(thread(3985, 3985, AcceptLink::kOwner, wait, 1)));
+    };
+    EXPECT_EQ(of(facts::Polled::kNothing), Kinds{"not_accepting"});
+    EXPECT_EQ(of(facts::Polled::kClients), Kinds{"not_accepting"});
+    EXPECT_EQ(of(facts::Polled::kPipes), Kinds{"unknown"});        // of a child, say
+    EXPECT_EQ(of(facts::Polled::kConnections), Kinds{"unknown"});  // to a database, say
+  }
+}
+
+// select() without a descriptor is a sleep.
+TEST(JudgeIdle, WhoWaitsForNoDescriptorSleeps) {
+  Wait wait = in_call("S", "pselect6", {"do_select"});
+  wait.timed = true;
+  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kOwner, wait, 1))), Kinds{"sleep"});
+}
+
+// accept() fails, and is called again after a second.
+TEST(JudgeIdle, WhoLacksDescriptorsDoesNotAcceptForThatReason) {
+  Observation observation = full(thread(3985, 3985, AcceptLink::kOwner, in_epoll(), 1));
+  observation.after.processes[0].open_files = observation.after.processes[0].open_files_limit = 64;
+  EXPECT_EQ(kinds(observation), Kinds{"fd_limit"});
+}
+
+}  // namespace
+}  // namespace acceptq::diagnose
