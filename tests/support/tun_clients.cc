@@ -167,6 +167,10 @@ void TunClients::send_data(const TunClient& client) {
   send(client, TH_ACK | TH_PUSH, client.isn + 1, client.server_isn + 1, true);
 }
 
+void TunClients::send_fin(const TunClient& client) {
+  send(client, TH_ACK | TH_FIN, client.isn + 1, client.server_isn + 1);
+}
+
 void TunClients::send_stray_ack(const TunClient& client) {
   send(client, TH_ACK, client.isn + 1, client.server_isn + 0x5000);
 }

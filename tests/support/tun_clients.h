@@ -37,6 +37,7 @@ class TunClients {
   void repeat_syn(const TunClient& client);
   void send_ack(const TunClient& client);        // the final ACK
   void send_data(const TunClient& client);       // … with one byte
+  void send_fin(const TunClient& client);        // … of a client that hangs up
   void send_stray_ack(const TunClient& client);  // one with a wrong number
   void send_reset(const TunClient& client);
   void send_stray_reset(const TunClient& client);  // out of the window of its request

@@ -6,7 +6,12 @@
 
 enum bpf_func_id { BPF_FUNC_get_func_ret = 184 }; /* the number is the running kernel's */
 enum { AF_INET = 2, AF_INET6 = 10 };
-enum { TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_LISTEN = 10 }; /* include/net/tcp_states.h */
+enum {
+  TCP_SYN_RECV = 3,
+  TCP_CLOSE = 7,
+  TCP_CLOSE_WAIT = 8,
+  TCP_LISTEN = 10
+}; /* include/net/tcp_states.h */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

@@ -4,7 +4,9 @@
 
 static __always_inline int child_created(__u64 sk, __u64 req, __u64 skb, __u64 a4) {
   struct aq_call *call = this_call();
-  if (call) call->created_for = req;
+  if (!call) return 0;
+  call->created_for = req;
+  call->hung_up = (flags_of((struct sk_buff *)skb) & TH_FIN) != 0;
   return 0;
 }
 

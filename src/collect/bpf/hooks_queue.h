@@ -34,7 +34,9 @@ static __always_inline void enters_queue(struct sock *sk, struct request_sock *r
   const __u32 length = accept_length(sk) + 1;
   if (length > ledger->longest) ledger->longest = length;
   count_bucket(ledger->depth, log2_of(length), AQ_DEPTH_BUCKETS - 1);
-  if (state.attempts_inserted != state.attempts_removed) {
+  const struct aq_call *call = this_call();
+  const bool hung_up = call && call->hung_up;
+  if (state.attempts_inserted != state.attempts_removed && !hung_up) {
     struct aq_attempt_key key = {};
     attempt_of_request(sk, req, &key);
     note_recovery(&key, ledger);

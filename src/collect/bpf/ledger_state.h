@@ -76,6 +76,8 @@ struct aq_call {
   __u32 cookie_made;
   __u32 cookie_checked; /* 1: invalid, 2: valid */
   __u32 synack;         /* 1: built, 2: failed */
+  __u32 hung_up;        /* the child was created for a FIN */
+  __u32 pad;
 };
 
 struct {
@@ -340,7 +342,8 @@ static __noinline int note_refusal(struct refusal_of *what, struct aq_attempt_ke
   return 0;
 }
 
-/* A refused attempt that is in the accept queue after all. */
+/* A refused attempt that is in the accept queue after all. Where its client has hung up meanwhile,
+ * and only its FIN is let in, it has not come through. */
 static __noinline int note_recovery(struct aq_attempt_key *key, struct aq_ledger *ledger) {
   const __u64 now = bpf_ktime_get_ns();
   struct aq_attempt *attempt = open_attempt(key, now);

@@ -84,7 +84,11 @@ int on_data_ready(__u64 *ctx) {
   count_bucket(ledger->depth, log2_of(length), AQ_DEPTH_BUCKETS - 1);
   const __u32 zero = 0;
   const __u64 *child = bpf_map_lookup_elem(&newborn, &zero);
-  if (child && *child && state.attempts_inserted != state.attempts_removed) {
+  if (!child || !*child) return 0;
+  /* The packet that made it is dealt with by now (tcp_child_process). */
+  struct sock *born = (struct sock *)*child;
+  const bool hung_up = BPF_CORE_READ(born, __sk_common.skc_state) == TCP_CLOSE_WAIT;
+  if (state.attempts_inserted != state.attempts_removed && !hung_up) {
     struct aq_attempt_key key = {};
     attempt_of_peer(sk, (struct request_sock *)*child, &key);
     note_recovery(&key, ledger);
