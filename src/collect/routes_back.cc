@@ -22,7 +22,8 @@ bool is_link_local(const facts::IpAddress& address) {
 void look_up(facts::Ledger& ledger) {
   for (facts::RefusedClient& client : ledger.clients) {
     if (ledger.ifindex == 0 && is_link_local(client.address)) continue;
-    const auto route = netlink::look_up_route(client.address, ledger.address, ledger.ifindex);
+    const auto route =
+        netlink::look_up_route(client.address, ledger.address, ledger.port, ledger.ifindex);
     if (route) client.route = *route;
   }
 }

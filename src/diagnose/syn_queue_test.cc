@@ -137,6 +137,35 @@ TEST(SynQueue, HandshakesThatNobodyCompletesAreSaid) {
   EXPECT_EQ(find(few, "AQ405")->severity, Severity::kNotice);
 }
 
+// A rule drops what the listener answers: the kernel ends such a request at its first time-out, and
+// none ever gets old.
+TEST(SynQueue, RequestsWhoseAnswerCannotBeSentAreSaid) {
+  const auto of = [](std::uint32_t in_queue, std::uint64_t resets) {
+    Listener listener = make_listener(80, 0, 511, 0);
+    listener.syn_queue_len = listener.syn_queue_young = in_queue;
+    listener.defer_accept = 0;
+    facts::Observation observation =
+        observe({listener}, make_namespace(kPod, 4096), {listener}, make_namespace(kPod, 4096));
+    observation.tracing = facts::Source::kTracepoints;
+    facts::Ledger ledger = make_ledger(listener, 0, 0);
+    using enum facts::LedgerTerm;
+    ledger.set(kSynReceived, 160);
+    ledger.set(kAckQueued, 0);
+    ledger.set(kSynackRetransmitted, 0);
+    if (resets > 0) ledger.set(kRequestReset, resets);
+    observation.ledgers = {ledger};
+    return report_of(observation);
+  };
+  const Report report = of(82, 0);
+  EXPECT_EQ(report.verdict, Verdict::kFailing);
+  ASSERT_NE(find(report, "AQ405"), nullptr);
+  EXPECT_TRUE(says(find(report, "AQ405"), "160 requests ended after a second"));
+  EXPECT_TRUE(says(find(report, "AQ405"), "cannot send the SYN-ACK again"));
+  // A scanner resets them at once, so that none is there for long.
+  EXPECT_EQ(find(of(0, 0), "AQ405"), nullptr);
+  EXPECT_EQ(find(of(82, 155), "AQ405"), nullptr);
+}
+
 // A scanner without an address of its own: the SYN-ACKs come back as ICMP errors, which end the
 // requests. The kernel counts these as drops.
 TEST(SynQueue, RequestsThatAnIcmpErrorEndedWereNotRefused) {

@@ -56,6 +56,31 @@ bool is_crowded(const ListenerState& state) {
   return state.by_syn_queue || answers_by_cookies(state);
 }
 
+// Requests that were there for about a second and went with neither an ACK, a reset nor an error.
+// The kernel ends one at its first time-out, after a second, where it cannot send the SYN-ACK again
+// (reqsk_timer_handler: inet_rtx_syn_ack fails); one that it could send stays for a minute, and one
+// that the client resets goes at once.
+std::uint64_t unsent_of(const ListenerState& state) {
+  constexpr double kShortest = 2;  // seconds
+  constexpr double kLived = 0.5;   // of a second
+  const auto seen = handshakes_of(state);
+  const auto& now = state.listener->syn_queue_len;
+  if (!seen || !now || state.before == nullptr || !state.before->syn_queue_len ||
+      state.seconds.value_or(0) < kShortest || is_crowded(state)) {
+    return 0;
+  }
+  const facts::Ledger& ledger = *state.ledger;
+  if (ledger[kSynackRetransmitted].value_or(0) > 0 || state.listener->syn_queue_young != now)
+    return 0;
+  if (*now < kLived * static_cast<double>(seen->begun) / *state.seconds) return 0;
+  const std::uint64_t known = seen->completed + *now + ledger[kRequestReset].value_or(0) +
+                              ledger[kRequestUnreachable].value_or(0) +
+                              ledger[kRequestExpired].value_or(0) + ledger[kSynCookie].value_or(0) +
+                              ledger[kSynDuplicate].value_or(0);
+  const std::uint64_t all = seen->begun + *state.before->syn_queue_len;
+  return all - std::min(all, known);
+}
+
 }  // namespace
 
 bool comes_to_nothing(std::uint64_t completed, std::uint64_t all) {
@@ -66,6 +91,7 @@ Unanswered& Unanswered::operator+=(const Unanswered& other) {
   waiting += other.waiting;
   repeated += other.repeated;
   expired += other.expired;
+  unsent += other.unsent;
   acked += other.acked;
   return *this;
 }
@@ -74,7 +100,7 @@ std::uint64_t Unanswered::handshakes() const {
   // Where the SYN queue cannot be looked into, repeated SYN-ACKs tell of those that wait in it: a
   // request repeats its own after 1, 3, 7 s …, so hardly more than twice in a short watch.
   constexpr std::uint64_t kRepeatsOfOne = 2;
-  return std::max(waiting, repeated / kRepeatsOfOne) + expired;
+  return std::max(waiting, repeated / kRepeatsOfOne) + expired + unsent;
 }
 
 Unanswered unanswered_of(const ListenerState& state) {
@@ -85,6 +111,7 @@ Unanswered unanswered_of(const ListenerState& state) {
   found.repeated = (*state.ledger)[kSynackRetransmitted].value_or(0);
   found.expired = (*state.ledger)[kRequestExpired].value_or(0);
   found.acked = (*state.ledger)[kAckRefusedFull].value_or(0);
+  found.unsent = unsent_of(state);
   return found;
 }
 
@@ -99,6 +126,10 @@ std::string signs_of(const Unanswered& unanswered) {
   }
   if (unanswered.expired > 0) {
     signs.push_back(counted(unanswered.expired, "request", "requests") + " expired");
+  }
+  if (unanswered.unsent > 0) {
+    signs.push_back(counted(unanswered.unsent, "request", "requests") +
+                    " ended after a second, without an answer of the client");
   }
   return fmt::format("{}", fmt::join(signs, ", "));
 }
@@ -131,6 +162,16 @@ void add_unanswered_findings(const ListenerState& state, std::vector<Finding>& f
         "In that time this host dropped later packets to the listener, as the final ACKs are: {}. "
         "The client believes that it is connected.",
         add_drop_reasons(state.dead_acks, finding));
+  } else if (unanswered.unsent >= kFewestUnanswered) {
+    finding.confidence = 0.8;
+    finding.explanation +=
+        "The kernel ends a request so early where it cannot send the SYN-ACK again: a rule of this "
+        "host for what it sends (nft or iptables, OUTPUT or POSTROUTING), or no route back to the "
+        "client. The client gets no answer.";
+    finding.evidence.push_back({.name = "synacks_unsent",
+                                .delta = static_cast<std::int64_t>(unanswered.unsent),
+                                .unit = "handshakes",
+                                .source = "ledger"});
   } else {
     finding.confidence = 0.8;
     finding.explanation +=

@@ -21,7 +21,8 @@ struct Unanswered {
   std::uint64_t waiting = 0;   // in SYN queues now
   std::uint64_t repeated = 0;  // SYN-ACKs
   std::uint64_t expired = 0;
-  std::uint64_t acked = 0;  // final ACKs came, and were refused: such requests stay, too
+  std::uint64_t unsent = 0;  // ended at their first time-out: their SYN-ACK could not be sent
+  std::uint64_t acked = 0;   // final ACKs came, and were refused: such requests stay, too
 
   Unanswered& operator+=(const Unanswered& other);
   // At least so many handshakes.

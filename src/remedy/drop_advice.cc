@@ -28,11 +28,11 @@ struct Advice {
 constexpr std::string_view kCapture =
     "tcpdump -c 30 -ni any 'tcp port {port}'\n"
     "nft -a list ruleset\n"
-    "iptables-save -c\n"
+    "iptables-save -c\nip6tables-save -c\n"
     "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max";
 constexpr std::string_view kRules =
     "nft -a list ruleset\n"
-    "iptables-save -c\n"
+    "iptables-save -c\nip6tables-save -c\n"
     "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max";
 
 // Reasons: enum skb_drop_reason (include/net/dropreason-core.h).
@@ -76,6 +76,10 @@ constexpr Advice kAdvice[] = {
      "See whether the third packets arrive. If they do, find the rule that drops them; if not, the "
      "route back to the clients and the filters on the way.",
      kCapture},
+    {"synacks_unsent",
+     "Find the rule for what this host sends (chains output and postrouting, OUTPUT, POSTROUTING) "
+     "that drops its SYN-ACKs, or the route that its clients lack (ip rule: also by port).",
+     "nft -a list ruleset\niptables-save -c\nip6tables-save -c\nip rule show\nip route"},
 };
 
 std::string prefixed(std::string_view prefix, std::string_view lines, std::uint16_t port) {

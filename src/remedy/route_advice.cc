@@ -48,8 +48,9 @@ std::vector<Remedy> route_remedies(const std::vector<facts::RefusedClient>& clie
   }
   if (remedies.empty() && !diagnose::clients_by_route(clients, RouteBack::kFound).empty()) {
     remedies.push_back({.form = "cause",
-                        .summary = "Look at the memory of the host, and at the log of the security "
-                                   "module: there is a route back.",
+                        .summary = "Look at the memory of the host, at the log of the security "
+                                   "module, and at routing rules for marks or users (ip rule "
+                                   "show): there is a route back otherwise.",
                         .takes_effect = "now"});
   }
   return remedies;

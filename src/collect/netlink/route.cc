@@ -82,7 +82,16 @@ bool put(nl_msg* message, int type, const IpAddress& address) {
   return nla_put(message, type, static_cast<int>(bytes.size()), bytes.data()) == 0;
 }
 
-Result<RouteBack> ask(const IpAddress& to, const IpAddress& from, std::uint32_t ifindex) {
+// Rules may be for one protocol and port (fib_rules, Linux 4.17); earlier kernels ignore these.
+bool put_flow(nl_msg* message, std::uint16_t from_port) {
+  constexpr std::uint8_t kTcp = IPPROTO_TCP;
+  const std::uint16_t port = htons(from_port);
+  return nla_put(message, RTA_IP_PROTO, sizeof kTcp, &kTcp) == 0 &&
+         nla_put(message, RTA_SPORT, sizeof port, &port) == 0;
+}
+
+Result<RouteBack> ask(const IpAddress& to, const IpAddress& from, std::uint16_t from_port,
+                      std::uint32_t ifindex) {
   const std::unique_ptr<nl_sock, FreeSocket> socket(nl_socket_alloc());
   const std::unique_ptr<nl_msg, FreeMessage> message(nlmsg_alloc_simple(RTM_GETROUTE, 0));
   if (!socket || !message) return fail(ErrorCode::kIo, "no memory for a lookup of a route");
@@ -98,6 +107,7 @@ Result<RouteBack> ask(const IpAddress& to, const IpAddress& from, std::uint32_t 
   if (has_from) request.rtm_src_len = request.rtm_dst_len;
   if (nlmsg_append(message.get(), &request, sizeof request, NLMSG_ALIGNTO) < 0 ||
       !put(message.get(), RTA_DST, to) || (has_from && !put(message.get(), RTA_SRC, from)) ||
+      !put_flow(message.get(), from_port) ||
       (ifindex != 0 && nla_put(message.get(), RTA_OIF, sizeof ifindex, &ifindex) != 0)) {
     return fail(ErrorCode::kIo, "no memory for a lookup of a route");
   }
@@ -130,13 +140,15 @@ std::optional<RouteBack> route_by_error(int error) {
   }
 }
 
-Result<RouteBack> look_up_route(const IpAddress& to, const IpAddress& from, std::uint32_t ifindex) {
+Result<RouteBack> look_up_route(const IpAddress& to, const IpAddress& from, std::uint16_t from_port,
+                                std::uint32_t ifindex) {
   const IpAddress nowhere;
-  Result<RouteBack> route = ask(to, from.is_v6() == to.is_v6() ? from : nowhere, ifindex);
+  Result<RouteBack> route =
+      ask(to, from.is_v6() == to.is_v6() ? from : nowhere, from_port, ifindex);
   if (!route || *route != RouteBack::kBlackhole || from.is_unspecified()) return route;
   // EINVAL is also the answer where `from` is no address of this host's (a listener with
   // IP_TRANSPARENT or IP_FREEBIND; ip_route_output_key_hash_rcu): then nothing is known.
-  const Result<RouteBack> without = ask(to, nowhere, ifindex);
+  const Result<RouteBack> without = ask(to, nowhere, from_port, ifindex);
   if (without && *without == RouteBack::kBlackhole) return route;
   return fail(ErrorCode::kUnsupported, "the listener's address is none of the host's");
 }
