@@ -88,8 +88,8 @@ const Listener* choose(std::span<const Listener* const> listeners, SocketCookie 
     if (cookie.value() != 0 && listener.cookie.value() != 0) continue;  // known to be another
     if (!serves_address(listener, address)) continue;
     // The kernel asks those bound to the address first (__inet_lookup_listener).
-    const bool is_bound = listener.address == address;
-    const bool was_bound = found != nullptr && found->address == address;
+    const bool is_bound = !listener.address.is_unspecified();
+    const bool was_bound = found != nullptr && !found->address.is_unspecified();
     if (found != nullptr && is_bound == was_bound) is_ambiguous = true;
     if (found != nullptr && (was_bound || !is_bound)) continue;
     is_ambiguous = false;

@@ -74,6 +74,10 @@ TEST(FindListener, PrefersTheOneBoundToTheAddress) {
   EXPECT_EQ(find_listener(snapshot, wanted), nullptr) << "a group shares the port";
   snapshot.listeners = {any, any};
   EXPECT_EQ(find_listener(snapshot, wanted), nullptr);
+  // A socket of IPv6, bound to an address of IPv4.
+  bound.address = *IpAddress::parse("::ffff:10.0.0.1");
+  snapshot.listeners = {any, bound};
+  EXPECT_EQ(find_listener(snapshot, wanted), &snapshot.listeners[1]);
 }
 
 TEST(LedgerGrowth, IsOfTheIntervalInEveryPart) {

@@ -77,7 +77,8 @@ std::string listener_endpoint(const Listener& listener) {
 }
 
 bool serves_address(const Listener& listener, const IpAddress& address) {
-  if (listener.address == address) return true;
+  // A socket for both families may be bound to one address of IPv4.
+  if (listener.address.unmapped() == address.unmapped()) return true;
   if (!listener.address.is_unspecified()) return false;
   return listener.address.is_v6() ? address.is_v6() || listener.v6only != true : !address.is_v6();
 }
