@@ -210,6 +210,12 @@ std::vector<Main> main_files(const Invocation& invocation) {
           {"/etc/apache2/httpd.conf", "/var/www"}};
 }
 
+// apachectl tests the usual file, and knows what the system's service has in its environment.
+std::vector<std::string> check_of(const Invocation& invocation, const Main& main) {
+  if (!option_value(invocation.arguments, {"-f"})) return {"apachectl", "configtest"};
+  return {invocation.program, "-t", "-d", main.server_root, "-f", main.file};
+}
+
 // Names are compared without case, as Apache does.
 bool is(const Directive& directive, std::string_view name) {
   return directive.words.size() > 1 && lower(directive.words[0].value) == name;
@@ -282,7 +288,7 @@ Result<Edit> edit_apache(const Invocation& invocation, const Wish& wish, const R
     if (config.files().empty()) continue;
     Result<Edit> edit = edit_config(config, wish);
     if (!edit) return edit;
-    edit->check = {"apachectl", "configtest"};
+    edit->check = check_of(invocation, main);
     if (wish.setting == Setting::kConnections && edit->note.empty()) {
       edit->note = fmt::format("ServerLimit times ThreadsPerChild must be {} at least", wish.value);
     }

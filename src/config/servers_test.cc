@@ -187,6 +187,20 @@ TEST(Apache, EditsListenBacklog) {
                 "mpm_prefork_module>\nMaxRequestWorkers 1\n</IfModule>\n");
 }
 
+TEST(Apache, IsCheckedByTheFileThatItWasStartedWith) {
+  const Tree tree{{"/etc/apache2/apache2.conf", "Listen 80\n"}, {"/srv/a.conf", "Listen 80\n"}};
+  const auto check_of = [&](std::vector<std::string> arguments) {
+    const auto edit = plan_edit({"/usr/sbin/apache2", std::move(arguments), "/"},
+                                wish_for("::", 80, 9), test::reader_of(tree));
+    EXPECT_TRUE(edit.has_value());
+    return edit ? edit->check : std::vector<std::string>();
+  };
+  EXPECT_EQ(check_of({"apache2"}), (std::vector<std::string>{"apachectl", "configtest"}));
+  EXPECT_EQ(
+      check_of({"apache2", "-d", "/srv", "-f", "a.conf"}),
+      (std::vector<std::string>{"/usr/sbin/apache2", "-t", "-d", "/srv", "-f", "/srv/a.conf"}));
+}
+
 TEST(PhpFpm, EditsThePoolOfTheListener) {
   const Invocation how{
       "/usr/sbin/php-fpm8.2", {"php-fpm: master process (/etc/php/8.2/fpm/php-fpm.conf)"}, "/"};

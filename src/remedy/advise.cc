@@ -31,8 +31,10 @@ using diagnose::Remedy;
 constexpr std::array<std::string_view, 9> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105", "AQ108",
                                                       "AQ110", "AQ111", "AQ113", "AQ202"};
 
-// Whether a longer queue would change nothing at all: nobody is known to take anything from it.
+// Whether a longer queue would serve nobody: nobody is known to take anything from it, or so little
+// that those who wait give up.
 bool is_longer_of_no_use(const Subject& subject) {
+  if (is_long_enough(subject)) return true;
   return is_full_all_the_time(subject) && subject.accepts == Accepts::kNo &&
          subject.acceptor == nullptr && subject.holders.first() != nullptr;
 }

@@ -63,7 +63,10 @@ std::optional<double> attempts_per_s(const diagnose::ListenerReport& report, dou
   const diagnose::Refused& refused = report.refused;
   if (!report.arrivals_per_s || !refused.total || seconds <= 0) return std::nullopt;
   if (*refused.total == 0) return report.arrivals_per_s;
-  if (!refused.attempts || refused.at_least) return std::nullopt;
+  // An attempt that began before the watch looks like a new one when its client tries again: after
+  // 1, 2, 4 and 8 s (TCP_TIMEOUT_INIT, doubled).
+  constexpr double kLongEnough = 15;
+  if (!refused.attempts || refused.at_least || seconds < kLongEnough) return std::nullopt;
   // Each refused packet is an arrival, and one that came through later is another.
   const double attempts = *report.arrivals_per_s * seconds - static_cast<double>(*refused.total) +
                           static_cast<double>(*refused.attempts) -

@@ -71,13 +71,12 @@ void advise_fuse(const Cause& cause, Remedy& remedy) {
       detail(cause, "daemon"), pid);
 }
 
-// At the present rate.
-void add_wait(const Subject& subject, Remedy& remedy) {
-  const double accepted = subject.report.accepts_per_s.value_or(0);
-  if (accepted <= 0 || !remedy.content.empty() || !is_full_all_the_time(subject)) return;
-  remedy.content = fmt::format(
-      "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
-      accepted, subject.wanted, subject.wanted / accepted);
+// How long the queue is to wait in, with the length that it has after the advice.
+void add_wait(const diagnose::Finding& finding, const Subject& subject, Remedy& remedy) {
+  if (!remedy.content.empty() || !subject.listener.limit) return;
+  const bool stays = makes_length_useless(finding) || is_long_enough(subject);
+  remedy.content =
+      wait_when_full(subject, stays ? subject.listener.limit->value() : subject.wanted);
 }
 
 }  // namespace
@@ -119,6 +118,13 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
                              "proxy, hold idle "
                              "connections.";
       break;
+    case CauseKind::kUpstream:
+      if (detail(cause, "threads") == "serving") {
+        remedy.summary =
+            "See why that peer is slow, and bound how long it is waited for; more threads that "
+            "serve, and more connections to it, let more clients in where it can serve them.";
+      }
+      break;
     case CauseKind::kNotAccepting:
       if (const Server* server = subject.server.server; server != nullptr && !server->cap.empty()) {
         remedy.summary = fmt::format("See whether {} is at its own limit, {}. {}", server->name,
@@ -128,7 +134,7 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
     default:
       break;
   }
-  add_wait(subject, remedy);
+  add_wait(finding, subject, remedy);
   return remedy;
 }
 

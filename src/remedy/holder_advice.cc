@@ -82,11 +82,9 @@ Remedy cause_first(const Subject& subject) {
         fmt::format(" See first whether {} is at its own limit, {}: then it accepts nothing more.",
                     server->name, server->cap);
   }
-  const double accepted = subject.report.accepts_per_s.value_or(0);
-  if (subject.accepts == Accepts::kYes && full) {
-    remedy.content = fmt::format(
-        "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
-        accepted, subject.wanted, subject.wanted / accepted);
+  if (subject.accepts == Accepts::kYes && subject.listener.limit) {
+    remedy.content = wait_when_full(
+        subject, is_long_enough(subject) ? subject.listener.limit->value() : subject.wanted);
   }
   return remedy;
 }
@@ -126,17 +124,26 @@ void add_descriptor_hint(const Subject& subject, std::vector<Remedy>& remedies) 
   const facts::Process* process = without_descriptors(subject);
   if (process == nullptr) return;  // the others of its program have the same limit
   const std::uint32_t more = descriptors_wanted(*process);
-  remedies.push_back(
-      {.form = "limits",
-       .summary = fmt::format("See whether {} (pid {}) has run out of descriptors: {} of {} are "
-                              "in use, and accept() fails when none is left, however long "
-                              "the queue is.",
-                              process->comm, process->pid.value(), *process->open_files,
-                              *process->open_files_limit),
-       .content = fmt::format("prlimit --pid {} --nofile={}:{}\n"
-                              "# to make it permanent: LimitNOFILE= of its unit, or ulimit -n",
-                              process->pid.value(), more, more),
-       .takes_effect = "now"});
+  Remedy remedy{.form = "limits",
+                .summary = fmt::format("See whether {} (pid {}) has run out of descriptors: {} of "
+                                       "{} are in use, and accept() fails when none is left, "
+                                       "however long the queue is.",
+                                       process->comm, process->pid.value(), *process->open_files,
+                                       *process->open_files_limit),
+                .content = fmt::format("prlimit --pid {} --nofile={}:{}\n"
+                                       "# to make it permanent: LimitNOFILE= of its unit, or "
+                                       "ulimit -n",
+                                       process->pid.value(), more, more),
+                .takes_effect = "now"};
+  if (const Server* server = find_server(*process, {}).server;
+      server != nullptr && server->descriptors_at_start) {
+    remedy.content = fmt::format(
+        "Start it with a higher limit (LimitNOFILE= of its unit, or ulimit -n {}): {} sizes its "
+        "tables by the one that it is started with.",
+        more, server->name);
+    remedy.takes_effect = "restart";
+  }
+  remedies.push_back(std::move(remedy));
 }
 
 }  // namespace acceptq::remedy

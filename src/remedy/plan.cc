@@ -36,7 +36,7 @@ std::vector<Way> others(const std::vector<const Finding*>& findings, const Subje
       ways.push_back({.remedy = remedy});
       if (is_said) ways.back().remedy.content.clear();
       const facts::Process* process = without_descriptors(subject);
-      if (remedy.form == "limits" && process != nullptr) {
+      if (remedy.form == "limits" && remedy.takes_effect == "now" && process != nullptr) {
         ways.back().descriptors = descriptors_wanted(*process);
       }
       if (remedy.form == "cap") {
@@ -65,6 +65,11 @@ std::string why_no_change(const Subject& subject, const std::vector<Way>& first)
     return "the kernel itself listens here, with a limit of its own that no sysctl bounds";
   }
   if (!subject.listener.limit) return "its limit is not known";
+  if (is_long_enough(subject)) {
+    return fmt::format("the {} places that it has mean a wait of {:.0f} s already",
+                       subject.listener.limit->value(),
+                       subject.listener.limit->value() / *subject.report.accepts_per_s);
+  }
   if (!first.empty()) return "nothing that was seen asks for one";
   return fmt::format("nothing is wrong with it (at most {} waited where {} fit)",
                      subject.report.longest.value(),
@@ -144,7 +149,8 @@ void add_notes(const Subject& subject, const facts::Observation& observation, Pl
         "Nothing was accepted while acceptq watched: a longer queue only fills.");
   } else if (is_slow_to_accept(subject) && arrivals > accepts) {
     plan.notes.push_back(fmt::format(
-        "{:.0f} connections a second come, those that try again included, and {:.3g} are accepted: "
+        "{:.0f} connections a second come, those that try again included, and accept() takes "
+        "{:.3g}: "
         "a longer queue fills, too{}.",
         arrivals, accepts,
         plan.target->given ? fmt::format(", and {} places mean a wait of {:.0f} s at that pace",

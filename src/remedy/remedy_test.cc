@@ -18,101 +18,6 @@ facts::Process process(const char* comm, const char* exe = nullptr) {
   return p;
 }
 
-TEST(KnownServers, EveryRowIsUsable) {
-  EXPECT_GT(known_servers().size(), 100U);
-  for (const Server& server : known_servers()) {
-    EXPECT_FALSE(server.name.empty());
-    EXPECT_FALSE(server.source.empty()) << server.name;
-    EXPECT_TRUE(!server.key.empty() || server.example.empty()) << server.name;
-  }
-}
-
-facts::Process running(const char* program, const char* comm, const char* exe) {
-  facts::Process p = process(comm, exe);
-  p.program = program;
-  return p;
-}
-
-TEST(FindServer, GoesByTheProgramThenByTheProcessThenByItsFile) {
-  const auto name = [](const facts::Process& owner, std::uint32_t limit) {
-    const Server* server = find_server(owner, limit).server;
-    return server != nullptr ? server->name : "none";
-  };
-  EXPECT_EQ(name(process("nginx"), 511), "nginx");
-  EXPECT_EQ(name(process("redis-server"), 128), "Redis");
-  EXPECT_EQ(name(process("x", "/usr/sbin/nginx (deleted)"), 511), "nginx");
-  EXPECT_EQ(name(process("my-own"), 511), "none");
-  EXPECT_TRUE(find_server(process("nginx"), 511).alike.empty());
-  const char* python = "/usr/bin/python3.11";
-  EXPECT_EQ(name(process("gunicorn", python), 128), "Gunicorn");
-  EXPECT_EQ(name(running("gunicorn", "python3", python), 128), "Gunicorn");
-  EXPECT_EQ(name(running("uvicorn", "python3", python), 100), "Uvicorn");
-  EXPECT_EQ(name(running("hypercorn", "python3", python), 100), "Hypercorn");
-  EXPECT_EQ(name(running("waitress", "python3", python), 5), "Waitress");
-  EXPECT_EQ(name(running("sanic", "python3", python), 5), "Sanic");
-  EXPECT_EQ(name(running("org.apache.catalina.startup.Bootstrap", "java", "/opt/jdk/bin/java"), 7),
-            "Apache Tomcat");
-}
-
-TEST(FindServer, BusyboxHasManyNames) {
-  const facts::Process httpd = running("httpd", "busybox", "/bin/busybox");
-  EXPECT_EQ(find_server(httpd, 9).server->name, "busybox httpd");
-  EXPECT_EQ(find_server(process("httpd", "/bin/busybox"), 9).server->name, "busybox httpd");
-  EXPECT_EQ(find_server(process("httpd", "/usr/sbin/httpd"), 511).server->name, "Apache httpd");
-  EXPECT_EQ(find_server(running("nc", "busybox", "/bin/busybox"), 9).server, nullptr);
-}
-
-// A number is no name: python with 10 is not Django, and nginx with 16384 not Kong.
-TEST(FindServer, AnInterpreterWithANumberIsAGuess) {
-  const ServerMatch django = find_server(process("python3", "/usr/bin/python3.11"), 10);
-  EXPECT_EQ(django.server, nullptr);
-  ASSERT_EQ(django.alike.size(), 1U);
-  EXPECT_EQ(django.alike[0]->name, "Django runserver");
-  const ServerMatch kong = find_server(process("nginx"), 16384);
-  EXPECT_EQ(kong.server->name, "nginx");
-  ASSERT_EQ(kong.alike.size(), 1U);
-  EXPECT_EQ(kong.alike[0]->name, "Kong Gateway");
-  EXPECT_EQ(find_server(running("serve.py", "python3", "/usr/bin/python3"), 1024).server, nullptr);
-  EXPECT_GE(find_server(process("java"), 100).alike.size(), 2U);
-  EXPECT_TRUE(find_server(process("python3"), 77).alike.empty());
-}
-
-TEST(FindServer, PhpFpmAsksForSomaxconnFrom82On) {
-  EXPECT_TRUE(find_server(process("php-fpm8.2"), 4096).server->asks_somaxconn);
-  const ServerMatch old = find_server(process("php-fpm7.4"), 511);
-  EXPECT_FALSE(old.server->asks_somaxconn);
-  EXPECT_EQ(old.server->default_backlog, std::nullopt);
-}
-
-TEST(FillExample, UsesTheListenersOwnValues) {
-  const Server* nginx = find_server(process("nginx"), {}).server;
-  EXPECT_EQ(fill_example(*nginx, {.endpoint = "[::]:8443", .port = 8443, .backlog = 8192}),
-            "listen [::]:8443 backlog=8192;");
-  const Server* node = find_server(process("node"), {}).server;
-  EXPECT_EQ(fill_example(*node, {.endpoint = "unix:/x", .port = {}, .backlog = 8192}), "");
-  for (const Server& server : known_servers()) {
-    EXPECT_EQ(server.example.find("\\n"), std::string::npos) << server.name;
-    EXPECT_EQ(server.example.find("default_server"), std::string::npos) << server.name;
-  }
-}
-
-TEST(ParseServers, SaysWhichLineIsWrong) {
-  const std::string head =
-      "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,apply,source,verified\n";
-  EXPECT_TRUE(
-      parse_servers(head + "a,b|c*,somaxconn,k,\"x \"\"y\"\", z\",,,0,reload,s,no\n").has_value());
-  for (const char* bad :
-       {"a,b,5,k,e,,,,reload,s\n", "a,b,x,k,e,,,,reload,s,no\n", "a,b,5,k,e,,,x,reload,s,no\n",
-        "a,b,5,k,e,,,,sometimes,s,no\n", "a,b,5,k,\"e,,,,reload,s,no\n",
-        "a,b,5,k,e,,,,reload,s,maybe\n", "a,b,5,k,e,c,,,reload,s,no\n",
-        "a,b,5,k,e,,workers,,reload,s,no\n", "a,b,5,k,e,c,many,,reload,s,no\n"}) {
-    const auto parsed = parse_servers(head + bad);
-    ASSERT_FALSE(parsed.has_value()) << bad;
-    EXPECT_NE(parsed.error().context.find("line 2"), std::string::npos);
-  }
-  EXPECT_FALSE(parse_servers("who,what\n").has_value());
-}
-
 struct Case {
   facts::Observation observation;
   diagnose::Report report;
@@ -289,7 +194,7 @@ TEST(Advise, ASocketUnitIsConfiguredThere) {
   // The service has called listen() again, with its own default.
   Case node = listener_of(process("node"), 511, 4096, true, diagnose::LimitSetBy::kApplication, 1);
   add_holder(node, process("systemd", "/usr/lib/systemd/systemd"), Pid(1));
-  watched(node, 2.0, 3);
+  watched(node, 2.0, 30);
   EXPECT_NE(advice(node).find("Raise Node.js's own backlog (511 is its default)"),
             std::string::npos)
       << advice(node);
@@ -379,6 +284,9 @@ TEST(Advise, NamesWhatElseBoundsTheServer) {
   const Case c = listener_of(haproxy, 1024, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
   EXPECT_EQ(forms(c), (std::vector<std::string>{"cause", "limits", "application"}));
   EXPECT_NE(advice(c).find("64 of 64 are in use"), std::string::npos) << advice(c);
+  // What it is given later it does not use.
+  EXPECT_EQ(advice(c).find("prlimit"), std::string::npos) << advice(c);
+  EXPECT_NE(advice(c).find("Start it with a higher limit"), std::string::npos) << advice(c);
   EXPECT_NE(advice(c).find("whether HAProxy is at its own limit, maxconn"), std::string::npos)
       << advice(c);
   EXPECT_NE(advice(c).find("It helps against bursts, once accept() keeps up."), std::string::npos)
@@ -387,6 +295,18 @@ TEST(Advise, NamesWhatElseBoundsTheServer) {
   const Case bursts =
       listener_of(process("haproxy"), 1024, 4096, true, diagnose::LimitSetBy::kApplication, 0.1);
   EXPECT_EQ(advice(bursts).find("once accept() keeps up"), std::string::npos) << advice(bursts);
+}
+
+// Those who wait have given up before their turn comes.
+TEST(Advise, NoLongerQueueWhereThePresentOneIsTooLongToWaitIn) {
+  Case c =
+      listener_of(process("gunicorn"), 16, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
+  watched(c, 2.0, 0.5);
+  EXPECT_EQ(forms(c), std::vector<std::string>{"cause"});
+  EXPECT_NE(advice(c).find("a full queue of 16 means a wait of 32 s"), std::string::npos)
+      << advice(c);
+  watched(c, 2.0, 5);
+  EXPECT_EQ(forms(c), (std::vector<std::string>{"cause", "application"}));
 }
 
 // Neither the limit that there is nor less than was seen.
@@ -486,6 +406,7 @@ TEST(DropRemedies, GoByTheReasonOfMostPackets) {
   ASSERT_EQ(forms(in_a_pod), (std::vector<std::string>{"inspect", "inspect"}));
   EXPECT_EQ(in_a_pod[0].content,
             "nsenter -t 3985 -n nft -a list ruleset\nnsenter -t 3985 -n iptables-save -c\n"
+            "nsenter -t 3985 -n ip6tables-save -c\n"
             "nsenter -t 3985 -n sysctl net.netfilter.nf_conntrack_count "
             "net.netfilter.nf_conntrack_max");
   // The input queue of a CPU is the host's.
@@ -497,6 +418,8 @@ TEST(DropRemedies, GoByTheReasonOfMostPackets) {
 
 TEST(DropRemedies, HandshakesThatNobodyCompletesAreLookedForOnTheirPort) {
   diagnose::Finding finding = finding_of("AQ405");
+  finding.evidence = {{.name = "synacks_unsent", .delta = 30}};
+  EXPECT_TRUE(drop_remedies(finding, nullptr, nullptr, 80)[0].content.starts_with("nft "));
   finding.evidence = {{.name = "handshakes_unanswered", .delta = 30}};
   const auto remedies = drop_remedies(finding, nullptr, nullptr, 8080);
   ASSERT_EQ(remedies.size(), 1U);

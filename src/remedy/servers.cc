@@ -13,8 +13,9 @@ namespace acceptq::remedy {
 namespace {
 
 constexpr std::string_view kHeader =
-    "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,apply,source,verified";
-constexpr std::size_t kColumns = 11;
+    "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,descriptors,apply,source,"
+    "verified";
+constexpr std::size_t kColumns = 12;
 
 // One line of CSV (RFC 4180, without newlines inside quotes).
 std::optional<std::vector<std::string>> split_csv(std::string_view line) {
@@ -72,14 +73,16 @@ std::optional<Server> parse_row(std::vector<std::string> fields) {
   }
   if (server.cap_counts.has_value() == server.cap.empty()) return std::nullopt;
   if (!parse_optional(fields[7], server.limit_at_cap)) return std::nullopt;
-  if (fields[8] == "reload") {
+  if (!fields[8].empty() && fields[8] != "at_start") return std::nullopt;
+  server.descriptors_at_start = !fields[8].empty();
+  if (fields[9] == "reload") {
     server.apply = ApplyBy::kReload;
-  } else if (fields[8] != "restart") {
+  } else if (fields[9] != "restart") {
     return std::nullopt;
   }
-  server.source = std::move(fields[9]);
-  if (fields[10] != "yes" && fields[10] != "no") return std::nullopt;
-  server.verified = fields[10] == "yes";
+  server.source = std::move(fields[10]);
+  if (fields[11] != "yes" && fields[11] != "no") return std::nullopt;
+  server.verified = fields[11] == "yes";
   return server;
 }
 
@@ -123,7 +126,8 @@ Result<std::vector<Server>> parse_servers(std::string_view csv) {
     if (!fields) return malformed("a quote is not closed");
     if (fields->size() != kColumns) return malformed("the number of columns is wrong");
     std::optional<Server> server = parse_row(std::move(*fields));
-    if (!server) return malformed("a number, cap_counts, apply or verified is not understood");
+    if (!server)
+      return malformed("a number, cap_counts, descriptors, apply or verified is not understood");
     servers.push_back(std::move(*server));
   }
   return servers;

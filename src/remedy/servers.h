@@ -30,6 +30,9 @@ struct Server {
   std::string cap;
   std::optional<CapCounts> cap_counts;        // empty without a cap
   std::optional<std::uint32_t> limit_at_cap;  // its listener's then, where it changes that
+  // It sizes its tables by the limit of descriptors that it is started with: a higher one that it
+  // is given later does not help, or lets it write past their end (memcached 1.6).
+  bool descriptors_at_start = false;
   ApplyBy apply = ApplyBy::kRestart;
   std::string source;     // where the facts are from
   bool verified = false;  // the default was seen in a test of this project

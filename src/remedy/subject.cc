@@ -129,6 +129,21 @@ bool is_slow_to_accept(const Subject& subject) {
   return !is_burst(subject) && (subject.cause != nullptr || is_full_all_the_time(subject));
 }
 
+bool is_long_enough(const Subject& subject) {
+  constexpr double kSeconds = 30;
+  const double accepted = subject.report.accepts_per_s.value_or(0);
+  return is_full_all_the_time(subject) && accepted > 0 && subject.listener.limit &&
+         subject.listener.limit->value() >= kSeconds * accepted;
+}
+
+std::string wait_when_full(const Subject& subject, std::uint32_t limit) {
+  const double accepted = subject.report.accepts_per_s.value_or(0);
+  if (!is_full_all_the_time(subject) || accepted <= 0) return "";
+  return fmt::format(
+      "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
+      accepted, limit, limit / accepted);
+}
+
 bool is_full_all_the_time(const Subject& subject) {
   constexpr double kShare = 0.5;
   return subject.report.full_fraction.value_or(0) >= kShare;

@@ -55,6 +55,14 @@ struct Subject {
 // Whether the queue is full in so many samples that bursts do not explain it.
 [[nodiscard]] bool is_full_all_the_time(const Subject& subject);
 
+// Whether it is full all the time, and its places mean so long a wait already that clients give up
+// before their turn comes.
+[[nodiscard]] bool is_long_enough(const Subject& subject);
+
+// What the places of a full queue, `limit` of them, mean at the present rate; empty where it is not
+// full all the time, or nothing is accepted.
+[[nodiscard]] std::string wait_when_full(const Subject& subject, std::uint32_t limit);
+
 // Whether accept() does not keep pace: a cause is known, other than a burst, or the queue is full
 // all the time.
 [[nodiscard]] bool is_slow_to_accept(const Subject& subject);

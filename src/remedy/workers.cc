@@ -47,7 +47,8 @@ std::optional<WorkersWanted> workers_wanted(const Workers& workers) {
   };
   lacks(!workers.number, "how many there are");
   lacks(workers.accepts_per_s.value_or(0) <= 0, "how long one takes for a connection");
-  lacks(!workers.attempts_per_s, "how many clients come");
+  lacks(!workers.attempts_per_s,
+        "how many clients come (those that try again look like new ones for 15 s)");
   if (!missing.empty()) {
     return WorkersWanted{.number = {},
                          .why =
@@ -66,10 +67,12 @@ std::optional<WorkersWanted> workers_wanted(const Workers& workers) {
   }
   return WorkersWanted{
       .number = static_cast<std::uint32_t>(wanted),
-      .why = fmt::format(
-          "{} are busy all the time and take {:.3g} connections a second, so one takes {:.2g} s "
-          "for each, and up to {:.3g} clients a second come",
-          *workers.number, *workers.accepts_per_s, seconds, *workers.attempts_per_s)};
+      .why = fmt::format("{} busy all the time and {} {:.3g} connections a second, so one takes "
+                         "{:.2g} s for each, "
+                         "and up to {:.3g} clients a second come",
+                         *workers.number == 1 ? "1 is" : fmt::format("{} are", *workers.number),
+                         *workers.number == 1 ? "takes" : "take", *workers.accepts_per_s, seconds,
+                         *workers.attempts_per_s)};
 }
 
 }  // namespace acceptq::remedy

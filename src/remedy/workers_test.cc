@@ -31,6 +31,9 @@ TEST(WorkersWanted, FollowLittlesLaw) {
   EXPECT_EQ(workers_wanted(busy(CauseKind::kSleep, 5, 10, 40))->why,
             "5 are busy all the time and take 10 connections a second, so one takes 0.5 s for "
             "each, and up to 40 clients a second come");
+  EXPECT_EQ(workers_wanted(busy(CauseKind::kSleep, 1, 2, 4))->why,
+            "1 is busy all the time and takes 2 connections a second, so one takes 0.5 s for each, "
+            "and up to 4 clients a second come");
 }
 
 TEST(WorkersWanted, AreNoNumberWhereOneOfTheThreeWasNotSeen) {
@@ -43,8 +46,11 @@ TEST(WorkersWanted, AreNoNumberWhereOneOfTheThreeWasNotSeen) {
   EXPECT_EQ(why(busy(CauseKind::kClient, {}, 10, 40)), head + "how many there are");
   EXPECT_EQ(why(busy(CauseKind::kClient, 5, {}, 40)), head + "how long one takes for a connection");
   EXPECT_EQ(why(busy(CauseKind::kClient, 5, 0, 40)), head + "how long one takes for a connection");
-  EXPECT_EQ(why(busy(CauseKind::kClient, {}, 10, {})),
-            head + "how many there are, how many clients come");
+  EXPECT_EQ(
+      why(busy(CauseKind::kClient, {}, 10, {})),
+      head +
+          "how many there are, how many clients come (those that try again look like new ones "
+          "for 15 s)");
   EXPECT_EQ(why(busy(CauseKind::kClient, 5000, 0.1, 5000)),
             "250000000 would be needed, which is no number of workers");
 }
