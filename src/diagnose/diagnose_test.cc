@@ -198,6 +198,20 @@ TEST(Limits, WhatAcceptqSetIsItsOwn) {
   }
 }
 
+TEST(Limits, OneThatWasSetAnewIsSaid) {
+  const auto before = [](std::uint32_t limit, bool by_acceptq) {
+    Listener later = make_listener(80, 0, 511, 0);
+    if (by_acceptq) later.resized_from = QueueLimit{10};
+    const Namespace pod = make_namespace(kPod, 4096);
+    return report_of(observe({make_listener(80, 0, limit, 0)}, pod, {later}, pod))
+        .listeners[0]
+        .limit_before;
+  };
+  EXPECT_EQ(before(10, false), QueueLimit{10});
+  EXPECT_EQ(before(511, false), std::nullopt);
+  EXPECT_EQ(before(10, true), std::nullopt);
+}
+
 TEST(Limits, StaleWhereTheChangeWasSeen) {
   const Listener listener = make_listener(80, 129, 128, 0);
   const Report report = report_of(

@@ -394,6 +394,10 @@ std::vector<ListenerState> listener_states(const facts::Observation& observation
     ListenerState state{.listener = &listener, .ns = namespace_delta(observation, listener.netns)};
     state.report.key = facts::listener_key(listener);
     if (state.ns.comparable()) state.before = earlier.find(listener);
+    if (state.before != nullptr && state.before->limit && listener.limit &&
+        state.before->limit != listener.limit && !listener.resized_from) {
+      state.report.limit_before = state.before->limit;
+    }
     state.kernel_owned = listener.owners.empty() && listener.owners_complete;
     describe_queue(observation, state);
     describe_syn_queue(rules, state);

@@ -264,7 +264,7 @@ void add_abort(const ListenerState& state, std::vector<Finding>& findings) {
   const std::uint64_t at_ack = state.report.refused.at_ack.value_or(0);
   const std::uint64_t of_cookies =
       state.ledger != nullptr ? (*state.ledger)[kCookieAckRefusedFull].value_or(0) : 0;
-  if (reset && state.report.refused.at_ack && !state.report.refused.at_least) {
+  if (reset && at_ack > 0 && !state.report.refused.at_least) {
     finding.explanation += fmt::format(
         "Of {} that {} refused, {} answered by a reset", counted(at_ack, "final ACK", "final ACKs"),
         at_ack == 1 ? "was" : "were", *reset == 0 ? "none was" : counted(*reset, "was", "were"));

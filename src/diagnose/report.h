@@ -120,8 +120,10 @@ struct TimeInQueue {
 struct ListenerReport {
   std::string key;
   Verdict verdict = Verdict::kUnknown;
-  QueueLength longest;                  // of all samples and both snapshots
-  std::optional<double> full_fraction;  // of the samples, 0…1
+  QueueLength longest;                     // of all samples and both snapshots
+  std::optional<double> full_fraction;     // of the samples, 0…1
+  bool full_between_samples = false;       // it refused for a full accept queue, and none shows it
+  std::optional<QueueLimit> limit_before;  // at the beginning, where it was another
   LimitSetBy limit_set_by = LimitSetBy::kUnknown;
   std::optional<bool> stale;
   std::optional<std::uint64_t> syn_queue_capacity;  // 0…; with cookies "off" the ¾ rule included

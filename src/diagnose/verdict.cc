@@ -169,6 +169,7 @@ void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerS
       conclude_refusals(rules, some_was_full[state.listener->netns],
                         seen_full[state.listener->netns] == 1, state);
     }
+    state.report.full_between_samples = state.by_accept_queue && !was_full(state);
     state.report.verdict = judge_tcp(state);
   }
 }

@@ -22,8 +22,10 @@ std::string whose(const facts::Snapshot& snapshot, const facts::Listener* listen
   if (listener == nullptr) return "?";
   const std::string workload = workload_name(snapshot, *listener);
   const std::string owner = owner_name(snapshot, *listener);
-  if (owner.empty() || owner.starts_with(workload)) return owner.empty() ? workload : owner;
-  return workload + " " + owner;
+  const std::string program = program_name(snapshot, *listener);
+  if (owner.empty()) return workload;
+  return workload.starts_with(program) && owner.starts_with(program) ? owner
+                                                                     : workload + " " + owner;
 }
 
 namespace {

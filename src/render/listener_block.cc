@@ -269,7 +269,8 @@ ListenerTitle title_of(const facts::Observation& observation, const facts::Liste
   const std::string workload = workload_name(after, listener);
   const std::string owner = owner_name(after, listener);
   // A plain process is called by its own name, which the owner says again, with the pid.
-  const bool named_twice = owner.starts_with(workload + " (");
+  const std::string program = program_name(after, listener);
+  const bool named_twice = workload.starts_with(program) && owner.starts_with(program + " (");
   const std::string holders = owner.empty() || is_known_to_accept(observation, listener, report)
                                   ? owner
                                   : (listener.closed ? "was held by " : "held by ") + owner;

@@ -65,7 +65,17 @@ std::string workload_name(const facts::Snapshot& snapshot, const facts::Listener
     if (!process->container->name) return "container " + id;
     return fmt::format("container {} ({})", id, printable(*process->container->name));
   }
-  return printable(process->comm);
+  // Nothing tells which of several programs is the server.
+  std::string names = printable(process->comm);
+  std::size_t others = 0;
+  for (const Group& group : groups_of(facts::holders_of(snapshot, listener))) {
+    const bool is_named = group.first == process || facts::is_socket_manager(*group.first) ||
+                          group.first->comm == process->comm;
+    if (is_named) continue;
+    if (others++ == 0) names += ", " + printable(group.first->comm);
+  }
+  if (others > 1) names += fmt::format(" and {} more", others - 1);
+  return names;
 }
 
 std::string program_name(const facts::Snapshot& snapshot, const facts::Listener& listener) {

@@ -9,7 +9,8 @@
 
 namespace acceptq::render {
 
-// "default/tcpbench-6484d4b457-847gl", "container 49b4135534da (web)", "nginx", "the kernel", "?".
+// "default/tcpbench-6484d4b457-847gl", "container 49b4135534da (web)", "nginx"; "node, sleep" where
+// several programs hold the socket; "no process".
 [[nodiscard]] std::string workload_name(const facts::Snapshot& snapshot,
                                         const facts::Listener& listener);
 

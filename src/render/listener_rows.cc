@@ -22,6 +22,9 @@ namespace {
 std::string fullness(const ListenerReport& report, bool shows_timeline) {
   const auto& share = report.full_fraction;
   if (!share) return "";
+  if (report.full_between_samples && !shows_timeline) {
+    return fmt::format("{} at most in the samples, full between them", report.longest.value());
+  }
   if (shows_timeline || *share <= 0) {
     return fmt::format("{} at most", report.longest.value());
   }
@@ -111,8 +114,9 @@ std::string refused_text(const facts::Observation& observation, const facts::Lis
   std::string text =
       (more ? "at least " : "") + counted(*report.refused.total, "packet", "packets");
   if (const auto seconds = facts::seconds_of(observation, listener.netns)) {
-    text += fmt::format(" in {:.1f} s ({}/s)", *seconds,
-                        rate_text(static_cast<double>(*report.refused.total) / *seconds));
+    text += fmt::format(" in {:.1f} s", *seconds);
+    const double rate = static_cast<double>(*report.refused.total) / *seconds;
+    if (!more) text += fmt::format(" ({}/s)", rate_text(rate));
   } else {
     text += " between the two samples";
   }
@@ -208,7 +212,9 @@ std::string first_sentence(std::string_view text) {
   return std::string(text.substr(0, end == std::string_view::npos ? end : end + 1));
 }
 
-std::string limit_text(const facts::Observation& observation, const facts::Listener& listener,
+namespace {
+
+std::string who_set_it(const facts::Observation& observation, const facts::Listener& listener,
                        const ListenerReport& report) {
   const facts::Snapshot& after = observation.after;
   const std::string whose = namespace_owner(after, listener);
@@ -250,8 +256,22 @@ std::string limit_text(const facts::Observation& observation, const facts::Liste
   return fmt::format("not certain: the application, or an older somaxconn ({} now)", somaxconn);
 }
 
+}  // namespace
+
+std::string limit_text(const facts::Observation& observation, const facts::Listener& listener,
+                       const ListenerReport& report) {
+  std::string text = who_set_it(observation, listener, report);
+  if (report.limit_before) {
+    text += fmt::format("; it was {} when the watch began, and listen() was called again since",
+                        report.limit_before->value());
+  }
+  return text;
+}
+
 std::string rates_text(const ListenerReport& report) {
-  if (!report.arrivals_per_s || !report.accepts_per_s) return "";
+  // Of those that arrive the refused ones are a part.
+  const bool some_missed = report.refused.at_least && report.refused.total.value_or(0) > 0;
+  if (!report.arrivals_per_s || !report.accepts_per_s || some_missed) return "";
   const std::string accepted = rate_text(*report.accepts_per_s);
   const std::string arrived = rate_text(*report.arrivals_per_s);
   // Handshakes that are never completed are in no rate, be there ever so many.

@@ -29,7 +29,8 @@ bool warns_of(const Report& report, std::string_view family) {
 bool warns_of_accept_queue(const Report& report) {
   return std::ranges::any_of(report.findings, [](const Finding& finding) {
     return finding.severity > Severity::kNotice && finding.id.starts_with("AQ1") &&
-           finding.id != "AQ110" && finding.listener && finding.listener->starts_with("tcp:");
+           finding.id != "AQ110" && finding.id != "AQ107" && finding.listener &&
+           finding.listener->starts_with("tcp:");
   });
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "render/listener_names.h"
 #include "render/listener_rows.h"
 #include "render/listener_rule.h"
 #include "render/report_json.h"
@@ -223,6 +224,63 @@ TEST(ReportText, WhatWasClosedIsLosingNothingNow) {
   made.add("b", Verdict::kOverflowing, 129);
   made.find(Severity::kCritical, "It is full.");
   EXPECT_TRUE(made.text({}).starts_with("2 listeners are losing connections\n"));
+}
+
+TEST(ListenerNames, OfSeveralProgramsAllAreNamed) {
+  Case made;
+  made.add("a", Verdict::kHealthy, 1);
+  facts::Snapshot& after = made.observation.after;
+  const auto holds = [&](int pid, const char* comm) {
+    after.processes.push_back({.pid = Pid(pid), .comm = comm});
+    after.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 3});
+  };
+  holds(10, "python3");
+  holds(11, "python3");
+  EXPECT_EQ(workload_name(after, after.listeners[0]), "python3");
+  holds(12, "node");
+  holds(13, "systemd");
+  EXPECT_EQ(workload_name(after, after.listeners[0]), "python3, node");
+  made.find(Severity::kWarning, "It was full.");
+  EXPECT_NE(made.text({.width = 200}).find("python3 (pid 10 and 1 more), node (pid 12), systemd"),
+            std::string::npos)
+      << made.text({.width = 200});
+  holds(14, "sleep");
+  EXPECT_EQ(workload_name(after, after.listeners[0]), "python3, node and 1 more");
+}
+
+TEST(QueueText, FullBetweenTheSamples) {
+  Case made;
+  made.add("a", Verdict::kOverflowing, 2);
+  diagnose::ListenerReport& report = made.report.listeners[0];
+  report.full_fraction = 0;
+  const auto text = [&] {
+    return queue_text({}, made.observation.after.listeners[0], report, false);
+  };
+  EXPECT_TRUE(text().ends_with("2 at most")) << text();
+  report.full_between_samples = true;
+  EXPECT_TRUE(text().ends_with("2 at most in the samples, full between them")) << text();
+}
+
+TEST(LimitText, SaysThatItWasAnother) {
+  Case made;
+  made.add("a", Verdict::kHealthy, 1);
+  made.report.listeners[0].limit_before = QueueLimit(10);
+  EXPECT_TRUE(
+      limit_text(made.observation, made.observation.after.listeners[0], made.report.listeners[0])
+          .ends_with("; it was 10 when the watch began, and listen() was called again since"));
+}
+
+// Of those that tracing could not tell, some are this listener's.
+TEST(RatesText, AreNoneWhereSomeWereMissed) {
+  Case made;
+  made.add("a", Verdict::kOverflowing, 1);
+  diagnose::ListenerReport& report = made.report.listeners[0];
+  report.arrivals_per_s = 46;
+  report.accepts_per_s = 1;
+  report.refused.total = 91;
+  EXPECT_EQ(rates_text(report), "1 connections/s of 46/s that arrive, retries included");
+  report.refused.at_least = true;
+  EXPECT_EQ(rates_text(report), "");
 }
 
 TEST(ReportText, OneIsNoPlural) {
