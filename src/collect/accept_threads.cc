@@ -27,7 +27,10 @@ bool is_held_at(const facts::Listener& listener, const facts::OwnerRef& place) {
 bool is_about_socket(const Wait& wait) { return wait.target && wait.target->type == "sockfs"; }
 
 facts::Polled polled_kind(const facts::Listener& listener, Pid pid, const PolledLook& polled) {
-  if (is_held_at(listener, {pid, polled.client_of})) return facts::Polled::kClients;
+  // Several listeners may have one port.
+  if (is_held_at(listener, {pid, polled.client_of}) || is_client_of(listener, polled.target)) {
+    return facts::Polled::kClients;
+  }
   if (polled.target.peer) return facts::Polled::kConnections;
   return polled.target.type == "pipefs" ? facts::Polled::kPipes : facts::Polled::kNothing;
 }

@@ -27,7 +27,7 @@ struct WatchedProcess {
 struct PolledLook {
   std::int32_t fd = -1;
   facts::FileTarget target;
-  std::int32_t client_of = -1;  // the descriptor of the listener whose connection it is, or none
+  std::int32_t client_of = -1;  // the descriptor of a listener whose connection it may be, or none
 };
 
 // One thread at one moment.

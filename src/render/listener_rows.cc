@@ -272,6 +272,7 @@ std::string rates_text(const ListenerReport& report) {
   // Of those that arrive the refused ones are a part.
   const bool some_missed = report.refused.at_least && report.refused.total.value_or(0) > 0;
   if (!report.arrivals_per_s || !report.accepts_per_s || some_missed) return "";
+  if (*report.arrivals_per_s <= 0 && *report.accepts_per_s <= 0) return "";
   const std::string accepted = rate_text(*report.accepts_per_s);
   const std::string arrived = rate_text(*report.arrivals_per_s);
   // Handshakes that are never completed are in no rate, be there ever so many.

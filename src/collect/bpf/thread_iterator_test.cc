@@ -22,6 +22,7 @@
 #include <atomic>
 #include <csignal>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -417,6 +418,35 @@ TEST_F(ThreadIteratorTest, AThreadThatWaitsByAnEpoll) {
   ASSERT_TRUE(waits->polled.has_value());
   EXPECT_EQ(waits->polled->size(), 2U);
   EXPECT_EQ(seen.listeners.at(0).epolls, 0U);
+}
+
+TEST_F(ThreadIteratorTest, ConnectionsOfEachListenerAreCounted) {
+  const UniqueFd fd = listener();
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::uint16_t port = ntohs(address.sin_port);
+  const std::string path = "/tmp/acceptq-held-" + std::to_string(::getpid()) + ".sock";
+  const UniqueFd same_port = test::listen_tcp("127.0.0.2", port, 5);
+  const UniqueFd lonely = test::listen_tcp("127.0.0.1", 0, 5);
+  const UniqueFd local = test::listen_unix(path, 5);
+  const auto of_tcp = test::connect_many("127.0.0.1", port, 2);
+  const auto of_unix = test::connect_many_unix(path, 1);
+  ::unlink(path.c_str());
+  const UniqueFd first(::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const UniqueFd second(::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const UniqueFd third(::accept4(local.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  ASSERT_TRUE(second.valid() && third.valid());
+  WatchedProcess process{own_pid(), {fd.get(), same_port.get(), lonely.get(), local.get()}};
+  EXPECT_THAT(look(process).held, IsEmpty());
+  process.wants_descriptors = true;
+  const ThreadsSeen seen = look(process);
+  ASSERT_EQ(seen.held.size(), 1U);
+  EXPECT_EQ(seen.held[0].pid, own_pid());
+  // Of two with one port it may be either's.
+  EXPECT_EQ(seen.held[0].connections,
+            (std::map<std::int32_t, std::uint32_t>{
+                {fd.get(), 2}, {same_port.get(), 2}, {lonely.get(), 0}, {local.get(), 1}}));
 }
 
 TEST_F(ThreadIteratorTest, AThreadThatComputes) {

@@ -111,7 +111,7 @@ struct aq_polled_record {
   aq_u32 tid;
   aq_s32 fd;
   aq_u32 what;      /* AQ_OF_… */
-  aq_s32 client_of; /* the descriptor of the listener whose connection it is, or -1 */
+  aq_s32 client_of; /* the descriptor of a listener whose connection it may be, or -1 */
   struct aq_addresses addresses;
 };
 

@@ -266,18 +266,19 @@ static void add_mark(struct sock *sk) {
   walk.marks = index + 1;
 }
 
-/* Counts it where it is a connection of one of the listeners, whose descriptor it returns; else -1.
- */
+/* Counts it for each listener whose connection it may be; of several that have one port, nothing here
+ * tells them apart. Returns the descriptor of one of them, or -1. */
 static __s32 count_client(struct sock *sk) {
   const __u64 mark = mark_of(sk);
-  if (!mark) return -1;
+  __s32 client_of = -1;
+  if (!mark) return client_of;
   for (__u32 i = 0; i < MOST_MARKS; ++i) {
     if (i >= walk.marks) break;
     if (marks[i] != mark) continue;
     ++held[i].connections;
-    return held[i].fd;
+    client_of = held[i].fd;
   }
-  return -1;
+  return client_of;
 }
 
 /* Nonzero: there is none. */

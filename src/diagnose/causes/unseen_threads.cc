@@ -198,7 +198,7 @@ double share_at_work(const ThreadWatch& thread, const facts::Listener& listener)
 // them work: all but a first thread that never moved.
 Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener) {
   constexpr std::size_t kFewest = 3;
-  constexpr double kWorks = 0.05;
+  constexpr double kWorks = 0.02;
   constexpr double kAll = 0.9;
   Threads sharing;
   std::set<std::uint64_t> common;
@@ -212,7 +212,7 @@ Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener) {
     if (sharing.empty()) common = locks;
     std::erase_if(common, [&](std::uint64_t lock) { return !locks.contains(lock); });
     if (common.empty() || works + waits < kAll) return {};
-    if (works >= kWorks) ++work;
+    if (works >= kWorks || has_closed(*thread)) ++work;
     sharing.push_back(thread);
   }
   if (sharing.size() < kFewest || work < 2) return {};
