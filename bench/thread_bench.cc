@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -97,6 +98,22 @@ void pass_by_iterator(benchmark::State& state) {
   }
 }
 
+// What is added where no thread waits for the listener: each descriptor is looked at.
+void pass_over_descriptors(benchmark::State& state) {
+  std::optional<ThreadIterator> iterator = iterator_for(state);
+  if (!iterator) return;
+  std::vector<UniqueFd> sockets;
+  while (std::ssize(sockets) < state.range(0)) {
+    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!sockets.back().valid()) return state.SkipWithError("too few descriptors: ulimit -n");
+  }
+  std::array process = own_process();
+  process[0].wants_descriptors = true;
+  for (auto _ : state) {
+    if (!iterator->look(process, kAll)) std::abort();
+  }
+}
+
 void pass_by_procfs(benchmark::State& state) {
   acceptq::collect::procfs::ThreadReader reader("/proc");
   const Readers readers(static_cast<std::size_t>(state.range(0)));
@@ -148,6 +165,13 @@ void round_trip(benchmark::State& state) {
 BENCHMARK(pass_by_iterator)
     ->Arg(200)
     ->Arg(10'000)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(pass_over_descriptors)
+    ->Arg(0)
+    ->Arg(100)
+    ->Arg(1'000)
     ->MeasureProcessCPUTime()
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);

@@ -31,7 +31,7 @@ facts::Polled polled_kind(const facts::Listener& listener, Pid pid, const Polled
   if (is_held_at(listener, {pid, polled.client_of}) || is_client_of(listener, polled.target)) {
     return facts::Polled::kClients;
   }
-  if (polled.target.peer) return facts::Polled::kConnections;
+  if (polled.target.peer && polled.is_asking) return facts::Polled::kConnections;
   return polled.target.type == "pipefs" ? facts::Polled::kPipes : facts::Polled::kNothing;
 }
 
@@ -214,12 +214,31 @@ void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> lis
   }
 }
 
+void AcceptThreads::forget_servers_of_loops(Book& book) {
+  const auto has_clients = [](const auto& thread) {
+    return std::ranges::any_of(thread.second.watch.waits, [](const Wait& wait) {
+      return wait.polled == facts::Polled::kClients;
+    });
+  };
+  std::set<Pid> loops;
+  for (const auto& thread : book.threads) {
+    if (has_clients(thread)) loops.insert(thread.first.first);
+  }
+  for (auto& [id, known] : book.threads) {
+    if (!loops.contains(id.first)) continue;
+    for (Wait& wait : known.watch.waits) {
+      if (wait.polled == facts::Polled::kConnections && !is_about_socket(wait)) wait.polled.reset();
+    }
+  }
+}
+
 std::map<std::string, facts::Acceptors> AcceptThreads::take(std::span<const ThreadTime> counted) {
   std::map<std::pair<Pid, Pid>, const ThreadTime*> by_thread;
   for (const ThreadTime& time : counted) by_thread[{time.pid, time.tid}] = &time;
   std::map<std::string, facts::Acceptors> all;
   for (auto& [key, book] : books_) {
     facts::Acceptors& acceptors = all[key] = std::move(book.acceptors);
+    forget_servers_of_loops(book);
     for (const auto& [pid, most] : book.held) acceptors.held.push_back({.pid = pid, .most = most});
     for (auto& [id, known] : book.threads) {
       if (const auto time = by_thread.find(id); time != by_thread.end()) {

@@ -52,6 +52,9 @@ class AcceptThreads {
   static void add_waiters(const facts::Listener& listener, const ThreadsSeen& seen, Book& book,
                           std::map<Pid, facts::AcceptLink>& links);
   static void add_held(const facts::Listener& listener, const ThreadsSeen& seen, Book& book);
+  // An event loop that serves clients waits for others on their behalf: what it waits for without
+  // any of them is not known to keep it from accepting.
+  static void forget_servers_of_loops(Book& book);
   // `is_alone`: the only thread of its process.
   static void add_thread(std::int64_t at_ns, const facts::Listener& listener,
                          const ThreadLook& look, bool is_alone,

@@ -28,6 +28,7 @@ struct PolledLook {
   std::int32_t fd = -1;
   facts::FileTarget target;
   std::int32_t client_of = -1;  // the descriptor of a listener whose connection it may be, or none
+  bool is_asking = false;       // of a connection: an answer is due, as far as is known
 };
 
 // One thread at one moment.

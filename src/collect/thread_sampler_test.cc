@@ -207,14 +207,15 @@ TEST_F(ThreadSamplerTest, PutsClientsTogetherAndServersApart) {
   EXPECT_EQ(observation.accept_evidence.acceptors.begin()->second.threads[0].waits.size(), 3U);
 }
 
+PolledLook connection(std::int32_t client_of, std::uint16_t peer_port) {
+  PolledLook polled{.target = {.type = "sockfs"}, .client_of = client_of, .is_asking = true};
+  polled.target.peer = facts::IpAddress::parse("10.0.0.9");
+  polled.target.peer_port = peer_port;
+  return polled;
+}
+
 // A handler that has an event loop of its own waits for the server that the loop is connected to.
 TEST_F(ThreadSamplerTest, AnEpollWithoutClientsIsAboutTheOtherServer) {
-  const auto connection = [](std::int32_t client_of, std::uint16_t peer_port) {
-    PolledLook polled{.target = {.type = "sockfs"}, .client_of = client_of};
-    polled.target.peer = facts::IpAddress::parse("10.0.0.9");
-    polled.target.peer_port = peer_port;
-    return polled;
-  };
   const auto wait_of = [&](std::vector<PolledLook> polled, bool has_other_threads) {
     wait_in_queue(64);
     ThreadLook waits = look("S", "epoll_wait");
@@ -247,6 +248,24 @@ TEST_F(ThreadSamplerTest, AnEpollWithoutClientsIsAboutTheOtherServer) {
   EXPECT_EQ(wait_of({pair, pipe}, true).polled, Polled::kPipes);
   EXPECT_EQ(wait_of({connection(-1, 9090), pipe}, true).polled, Polled::kConnections);
   EXPECT_EQ(wait_of({connection(6, 4242), connection(-1, 9090)}, true).polled, Polled::kClients);
+  PolledLook idle = connection(-1, 9090);
+  idle.is_asking = false;
+  EXPECT_EQ(wait_of({idle}, true).polled, Polled::kNothing);
+  EXPECT_EQ(target_of({idle}, false), std::nullopt);
+}
+
+// As in HAProxy at its limit: of its threads one may happen to have servers alone.
+TEST_F(ThreadSamplerTest, AnEventLoopWaitsForServersOnBehalfOfItsClients) {
+  wait_in_queue(64);
+  threads_.seen.threads = {look("S", "epoll_wait"), look("S", "epoll_wait")};
+  threads_.seen.threads[0].polled = std::vector{connection(-1, 9090)};
+  threads_.seen.threads[1].tid = Pid(101);
+  threads_.seen.threads[1].polled = std::vector{connection(6, 4242)};
+  threads_.seen.listeners[0] = {.pid = kServer, .fd = 6, .epolls = 0, .waiters = {}};
+  const facts::Observation observation = watch(1);
+  const auto& threads = observation.accept_evidence.acceptors.begin()->second.threads;
+  EXPECT_EQ(threads.at(0).waits.at(0).polled, std::nullopt);
+  EXPECT_EQ(threads.at(1).waits.at(0).polled, facts::Polled::kClients);
 }
 
 }  // namespace

@@ -168,7 +168,8 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
                   outcome(state, refusals, refusals.accept_queue), exclusion(state));
   finding.explanation += hung_up(state);
   if (nobody_accepts(state)) {
-    finding.explanation += " Nobody calls accept(): none of those that wait was taken.";
+    finding.explanation +=
+        " None of those that wait was taken: nobody calls accept(), or it fails.";
   }
   if (state.listener->closed) finding.explanation += " It was closed while acceptq watched.";
   add_counter_evidence(state, finding);

@@ -49,9 +49,9 @@ struct FileTarget {
 // What else than the listener a thread waited for that waits for any number of descriptors; of
 // several, the last.
 enum class Polled {
-  kNothing,      // that tells anything: timers, events, other sockets
+  kNothing,      // that tells anything: timers, events, idle connections
   kPipes,        // to read from
-  kConnections,  // of others than the listener's clients
+  kConnections,  // to others than the listener's clients, of whom an answer is due
   kClients,      // of the listener
 };
 inline constexpr std::size_t kPolledKinds = 4;

@@ -20,7 +20,7 @@ std::string endpoint(const facts::IpAddress& address, std::uint16_t port) {
 
 std::string whose(const facts::Snapshot& snapshot, const facts::Listener* listener) {
   if (listener == nullptr) return "?";
-  const std::string workload = workload_name(snapshot, *listener);
+  std::string workload = workload_name(snapshot, *listener);
   const std::string owner = owner_name(snapshot, *listener);
   const std::string program = program_name(snapshot, *listener);
   if (owner.empty()) return workload;
@@ -158,7 +158,9 @@ std::string ledger_text(const TermStyle& style, const Ledger& ledger,
                         const facts::Snapshot& snapshot) {
   const facts::Listener* listener = facts::find_listener(snapshot, ledger);
   const std::string place = listener != nullptr ? Twins(snapshot).where(*listener) : "";
-  std::string text = "\n" + ink(style, Ink::kBold, endpoint(ledger.address, ledger.port)) + "  " +
+  const std::string where = listener != nullptr ? printable(facts::listener_endpoint(*listener))
+                                                : endpoint(ledger.address, ledger.port);
+  std::string text = "\n" + ink(style, Ink::kBold, where) + "  " +
                      printable(whose(snapshot, listener)) + (place.empty() ? "" : "  " + place) +
                      (ledger.closed_at_ns ? "  (closed)" : "") + "\n";
   for (const Row& row : ledger_rows(ledger, listener)) text += row_text(style, row);

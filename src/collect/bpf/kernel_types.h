@@ -290,6 +290,9 @@ struct request_sock_queue {
 
 struct inet_connection_sock {
   struct request_sock_queue icsk_accept_queue;
+  struct {
+    __u32 lrcvtime; /* in jiffies: when data came */
+  } icsk_ack;
 };
 
 struct mptcp_sock {

@@ -231,14 +231,17 @@ class Collector {
   }
 
   Status take_polled(const aq_polled_record& record) {
-    if (record.what > AQ_OF_PIPE) {
+    if (record.what > AQ_OF_ASKING) {
       return fail(ErrorCode::kMalformed,
                   "thread record: unknown descriptor " + std::to_string(record.what));
     }
     facts::FileTarget target{.type = record.what == AQ_OF_PIPE ? "pipefs" : "sockfs"};
     if (const Status taken = take_addresses(record.addresses, target); !taken) return taken;
     polled_[pid_of(record.tid)].push_back(
-        {.fd = record.fd, .target = std::move(target), .client_of = record.client_of});
+        {.fd = record.fd,
+         .target = std::move(target),
+         .client_of = record.client_of,
+         .is_asking = record.what == AQ_OF_ASKING});
     return {};
   }
 

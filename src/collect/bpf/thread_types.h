@@ -24,6 +24,7 @@ struct pt_regs {
 /* include/net/tcp_states.h */
 enum {
   TCP_ESTABLISHED = 1,
+  TCP_SYN_SENT = 2,
   TCP_FIN_WAIT1 = 4,
   TCP_CLOSE_WAIT = 8,
   TCP_LAST_ACK = 9,
@@ -48,6 +49,10 @@ struct poll_wqueues {
 struct eventpoll {
   struct wait_queue_head wq;
   struct wait_queue_head poll_wait;
+};
+
+struct tcp_sock {
+  __u32 lsndtime; /* in jiffies: when data was sent */
 };
 
 struct pipe_inode_info {

@@ -31,7 +31,8 @@ enum {
 /* What an AQ_POLLED is of. */
 enum {
   AQ_OF_SOCKET = 0,
-  AQ_OF_PIPE = 1, /* to read from */
+  AQ_OF_PIPE = 1,   /* to read from */
+  AQ_OF_ASKING = 2, /* a socket at which an answer is due */
 };
 
 /* Bits of an AQ_THREAD's `valid`. */

@@ -17,6 +17,7 @@
 #define S_IFIFO 0010000
 #define FMODE_READ 1
 #define AF_UNIX 1
+#define IPPROTO_TCP 6
 #define TCP_LISTEN 10 /* Unix sockets have it, too */
 #define DEFER_TASKRUN (1u << 13)
 #define CQ_WAKE_FORCE 0x7fffffff /* it is being woken */
@@ -130,6 +131,16 @@ static void note_waiter(struct task_struct *task, __u32 link) {
   if (tid) note(AQ_WAITER, tid, link);
 }
 
+/* Whether the other end is to say something: what was said last was said from here. Idle connections
+ * of a pool have their answers. Of other protocols than TCP nothing tells. */
+static bool is_asking(struct sock *sk) {
+  if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) != IPPROTO_TCP) return true;
+  if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT) return true;
+  const __u32 sent = BPF_CORE_READ((struct tcp_sock *)sk, lsndtime);
+  const __u32 received = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ack.lrcvtime);
+  return (__s32)(sent - received) > 0; /* jiffies */
+}
+
 static void add_polled(__u32 tid, __u32 what) {
   const __u32 index = walk.polled;
   if (index >= MOST_POLLED) {
@@ -143,14 +154,15 @@ static void add_polled(__u32 tid, __u32 what) {
   record->tid = tid;
   record->fd = walk.fd;
   record->what = what;
-  record->client_of = what == AQ_OF_SOCKET ? walk.client_of : -1;
-  if (what == AQ_OF_SOCKET) read_addresses(walk.sk, &record->addresses);
+  record->client_of = what == AQ_OF_PIPE ? -1 : walk.client_of;
+  if (what != AQ_OF_PIPE) read_addresses(walk.sk, &record->addresses);
   walk.polled = index + 1;
 }
 
 static void note_polled(struct task_struct *task) {
   const __u32 tid = task ? pid_seen_by(&reader, task) : 0;
-  if (tid) add_polled(tid, walk.sk ? AQ_OF_SOCKET : AQ_OF_PIPE);
+  struct sock *sk = walk.sk; /* the program's own struct is not to be relocated */
+  if (tid) add_polled(tid, !sk ? AQ_OF_PIPE : is_asking(sk) ? AQ_OF_ASKING : AQ_OF_SOCKET);
 }
 
 static void add_queue(struct list_head *head, __u32 kind) {
@@ -266,8 +278,8 @@ static void add_mark(struct sock *sk) {
   walk.marks = index + 1;
 }
 
-/* Counts it for each listener whose connection it may be; of several that have one port, nothing here
- * tells them apart. Returns the descriptor of one of them, or -1. */
+/* Counts it for each listener whose connection it may be; of several that have one port, nothing
+ * here tells them apart. Returns the descriptor of one of them, or -1. */
 static __s32 count_client(struct sock *sk) {
   const __u64 mark = mark_of(sk);
   __s32 client_of = -1;

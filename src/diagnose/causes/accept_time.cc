@@ -97,24 +97,20 @@ bool is_master(const Threads& threads) {
   return looks > 0 && at_orders >= kAll * looks;
 }
 
-// Masters whose workers hold the listener, too, accept nothing themselves.
-void leave_out_masters(const facts::Observation& observation, const facts::Listener& listener,
-                       std::map<Pid, Threads>& others) {
-  for (const auto& [parent, children] : children_at(observation.after, owners_of(listener))) {
-    const auto found = others.find(parent);
-    if (found != others.end() && is_master(found->second)) others.erase(found);
-  }
-}
-
-// Processes that have none of the listener's clients, and let none go, where another has some: they
-// have the listener by inheritance alone.
-void leave_out_bystanders(const facts::Acceptors& acceptors, std::map<Pid, Threads>& others) {
+// Those that have the listener and do not accept from it: masters of workers that have it, too, and
+// whoever has none of its clients, and lets none go, where another has some. A parent may be the
+// one that accepts and gives each client to a child.
+void leave_out_bystanders(const facts::Observation& observation, const facts::Listener& listener,
+                          const facts::Acceptors& acceptors, std::map<Pid, Threads>& others) {
+  const auto parents = children_at(observation.after, owners_of(listener));
   const auto held = [&](Pid pid) { return held_connections(acceptors, pid); };
   const bool one_serves = std::ranges::any_of(
       others, [&](const auto& each) { return held(each.first).value_or(0) > 0; });
-  if (!one_serves) return;
-  std::erase_if(
-      others, [&](const auto& each) { return held(each.first) == 0U && !has_closed(each.second); });
+  std::erase_if(others, [&](const auto& each) {
+    const auto& [pid, threads] = each;
+    if (parents.contains(pid)) return is_master(threads);
+    return one_serves && held(pid) == 0U && !has_closed(threads);
+  });
 }
 
 // A child that its parent has not waited for.
@@ -169,8 +165,7 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
     }
     time.threads.insert(time.threads.end(), threads.begin(), threads.end());
   }
-  leave_out_masters(observation, listener, others);
-  leave_out_bystanders(acceptors, others);
+  leave_out_bystanders(observation, listener, acceptors, others);
   // Workers that were somewhere else all the time; not a master, which waits for its children.
   std::vector<Unseen> unseen;
   unseen.reserve(others.size());

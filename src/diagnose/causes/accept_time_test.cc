@@ -98,6 +98,15 @@ TEST(AcceptTime, WhoHasNoClientsIsABystander) {
   EXPECT_EQ(kinds(observation), Kinds{"io.fuse"});
   acceptors.held = {{.pid = Pid(3985), .most = 0}, {.pid = Pid(3986), .most = 1}};
   EXPECT_EQ(kinds(observation), Kinds{"sleep"});
+  // It is the parent that accepts, and its child has the client.
+  acceptors.threads[0].waits[0] = in_call("S", "wait4", {"do_wait"});
+  acceptors.threads[0].waits[0].looks = kLooks;
+  observation.after.processes.push_back({.pid = Pid(3986), .parent = Pid(3985), .comm = "nginx"});
+  observation.after.listeners[0].owners.push_back({.pid = Pid(3986), .fd = 6});
+  EXPECT_EQ(find(report_of(observation), "AQ308")->cause->share, 0.5);
+  observation.after.processes.back().parent = Pid(1);
+  acceptors.threads[0].waits[0] = in_fuse();
+  acceptors.threads[0].waits[0].looks = kLooks;
   // One that lets clients go serves them, whatever a look shows.
   acceptors.threads[0].closed = 3;
   EXPECT_EQ(kinds(observation), (Kinds{"sleep", "io.fuse"}));
