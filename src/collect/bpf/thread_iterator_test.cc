@@ -362,31 +362,35 @@ TEST_F(ThreadIteratorTest, AThreadThatPollsOneConnectionAndOneThatPollsTwo) {
 // of their own by which they are woken.
 TEST_F(ThreadIteratorTest, AThreadThatPollsAPipe) {
   const UniqueFd fd = listener();
-  Pipe pipe;
-  Pipe other;
+  Pipe own;
+  Pipe printed;
+  auto child = std::make_unique<test::Forked>([] { ::pause(); });
+  printed.end();  // only the child has it now
   const auto polls = [](std::vector<pollfd> wanted) { ::poll(wanted.data(), wanted.size(), -1); };
   const auto wanted = [](int each) { return pollfd{.fd = each, .events = POLLIN, .revents = 0}; };
-  const auto end = [&] { pipe.end(); };
-  const Waiting one([&] { polls({wanted(pipe.out())}); }, end);
-  const Waiting both([&] { polls({wanted(pipe.out()), wanted(other.out())}); }, end);
-  const Waiting accepts([&] { polls({wanted(pipe.out()), wanted(fd.get())}); }, end);
-  for (const Waiting* thread : {&one, &both, &accepts}) {
+  const auto end = [&] { child.reset(); };
+  const Waiting self([&] { polls({wanted(own.out())}); }, [&] { own.end(); });
+  const Waiting one([&] { polls({wanted(printed.out())}); }, end);
+  const Waiting both([&] { polls({wanted(printed.out()), wanted(own.out())}); }, end);
+  const Waiting accepts([&] { polls({wanted(printed.out()), wanted(fd.get())}); }, end);
+  for (const Waiting* thread : {&self, &one, &both, &accepts}) {
     ASSERT_TRUE(seen_in(thread->tid(), "poll"));
   }
   WatchedProcess process{own_pid(), {fd.get()}};
   EXPECT_EQ(find(look(process), one.tid())->polled, std::nullopt);
   process.wants_descriptors = true;
   const ThreadsSeen seen = look(process);
-  const ThreadLook* waits = find(seen, one.tid());
-  ASSERT_TRUE(waits->wait.target.has_value());
-  EXPECT_EQ(waits->wait.target->type, "pipefs");
-  EXPECT_EQ(waits->wait.fd, pipe.out());
-  ASSERT_TRUE(waits->polled.has_value());
-  EXPECT_EQ(waits->polled->size(), 1U);
-  waits = find(seen, both.tid());
-  EXPECT_EQ(waits->wait.target, std::nullopt);
-  ASSERT_TRUE(waits->polled.has_value());
-  EXPECT_EQ(waits->polled->size(), 2U);
+  for (const Waiting* thread : {&one, &both}) {
+    const ThreadLook* waits = find(seen, thread->tid());
+    ASSERT_TRUE(waits->wait.target.has_value());
+    EXPECT_EQ(waits->wait.target->type, "pipefs");
+    EXPECT_EQ(waits->wait.fd, printed.out());
+    ASSERT_TRUE(waits->polled.has_value());
+    EXPECT_EQ(waits->polled->size(), 1U);
+  }
+  EXPECT_EQ(find(seen, self.tid())->wait.target, std::nullopt);
+  ASSERT_TRUE(find(seen, self.tid())->polled.has_value());
+  EXPECT_THAT(*find(seen, self.tid())->polled, IsEmpty());
   // The pipe is not what it is there for.
   EXPECT_EQ(find(seen, accepts.tid())->wait.target, std::nullopt);
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <unordered_set>
 #include <utility>
@@ -231,17 +232,21 @@ class Collector {
   }
 
   Status take_polled(const aq_polled_record& record) {
+    if (record.what == AQ_OF_WRITER) {
+      writers_.emplace(pid_of(record.tgid), record.inode);
+      return {};
+    }
     if (record.what > AQ_OF_ASKING) {
       return fail(ErrorCode::kMalformed,
                   "thread record: unknown descriptor " + std::to_string(record.what));
     }
-    facts::FileTarget target{.type = record.what == AQ_OF_PIPE ? "pipefs" : "sockfs"};
+    facts::FileTarget target{.type = record.what == AQ_OF_PIPE ? "pipefs" : "sockfs",
+                             .inode = record.inode};
     if (const Status taken = take_addresses(record.addresses, target); !taken) return taken;
-    polled_[pid_of(record.tid)].push_back(
-        {.fd = record.fd,
-         .target = std::move(target),
-         .client_of = record.client_of,
-         .is_asking = record.what == AQ_OF_ASKING});
+    polled_[pid_of(record.tid)].push_back({.fd = record.fd,
+                                           .target = std::move(target),
+                                           .client_of = record.client_of,
+                                           .is_asking = record.what == AQ_OF_ASKING});
     return {};
   }
 
@@ -255,6 +260,11 @@ class Collector {
         queues_, [&](const auto& queue) { return queue.second.waiters.contains(tid); });
   }
 
+  // By a pipe of its own a process wakes itself.
+  bool is_own_pipe(Pid pid, const PolledLook& polled) const {
+    return polled.target.type == "pipefs" && writers_.contains({pid, polled.target.inode});
+  }
+
   // A call of poll() that waits for one socket or pipe is about it; one that waits for several, as
   // an event loop does, is not about any.
   void take_polled_of(ThreadLook& look) const {
@@ -262,17 +272,19 @@ class Collector {
     const auto found = polled_.find(look.tid);
     if (held_.contains(look.pid)) look.polled.emplace();
     if (found == polled_.end() || waits_for_a_listener(look.tid)) return;
-    const auto& all = found->second;
+    std::vector<PolledLook> all = found->second;
+    std::erase_if(all, [&](const PolledLook& each) { return is_own_pipe(look.pid, each); });
     if (all.size() == 1 && facts::is_polling(look.wait)) {
       look.wait.fd = all.front().fd;
       look.wait.target = all.front().target;
     }
-    if (look.polled) look.polled = all;
+    if (look.polled) look.polled = std::move(all);
   }
 
   const AddressNames& names_;
   ThreadsSeen seen_;
   std::map<Pid, std::vector<PolledLook>> polled_;              // by thread
+  std::set<std::pair<Pid, std::uint64_t>> writers_;            // of pipes, by process and inode
   std::map<Pid, std::map<std::int32_t, std::uint32_t>> held_;  // HeldLook
   std::map<std::pair<Pid, std::int32_t>, Queue> queues_;
   bool was_thread_ = false;

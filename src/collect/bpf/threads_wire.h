@@ -33,6 +33,7 @@ enum {
   AQ_OF_SOCKET = 0,
   AQ_OF_PIPE = 1,   /* to read from */
   AQ_OF_ASKING = 2, /* a socket at which an answer is due */
+  AQ_OF_WRITER = 3, /* of no thread: the process has the end of a pipe to write to */
 };
 
 /* Bits of an AQ_THREAD's `valid`. */
@@ -113,6 +114,7 @@ struct aq_polled_record {
   aq_s32 fd;
   aq_u32 what;      /* AQ_OF_… */
   aq_s32 client_of; /* the descriptor of a listener whose connection it may be, or -1 */
+  aq_u64 inode;     /* of a pipe */
   struct aq_addresses addresses;
 };
 
@@ -137,6 +139,6 @@ struct aq_watched {
 AQ_WIRE_SIZE(struct aq_thread_record, 328);
 AQ_WIRE_SIZE(struct aq_target_record, 216);
 AQ_WIRE_SIZE(struct aq_queue_record, 24);
-AQ_WIRE_SIZE(struct aq_polled_record, 64);
+AQ_WIRE_SIZE(struct aq_polled_record, 72);
 AQ_WIRE_SIZE(struct aq_held_record, 16);
 AQ_WIRE_SIZE(struct aq_watched, 24);

@@ -16,6 +16,7 @@
 #define S_IFMT 0170000
 #define S_IFIFO 0010000
 #define FMODE_READ 1
+#define FMODE_WRITE 2
 #define AF_UNIX 1
 #define IPPROTO_TCP 6
 #define TCP_LISTEN 10 /* Unix sockets have it, too */
@@ -26,7 +27,7 @@
 #define MOST_QUEUES 256          /* behind a listener's own */
 #define MOST_FOUND 512        /* records of a process: 12 KB of the 32 KB that a visit may write */
 #define MOST_DESCRIPTORS 2048 /* that are looked at for what else is waited for */
-#define MOST_POLLED 128       /* records of a process: 8 KB */
+#define MOST_POLLED 128       /* records of a process: 9 KB */
 #define MOST_MARKS 16         /* listeners of a process whose connections are counted */
 
 /* A struct that nothing else in the program needs whole, the compiler takes to pieces, whose types
@@ -77,6 +78,7 @@ struct walk {
   __s32 fds_end;
   __s32 fds;       /* that there are */
   struct sock *sk; /* null: it is a pipe */
+  __u64 inode;     /* of the pipe */
   __u32 polled;
   __s32 client_of;
   __u32 marks;
@@ -131,8 +133,8 @@ static void note_waiter(struct task_struct *task, __u32 link) {
   if (tid) note(AQ_WAITER, tid, link);
 }
 
-/* Whether the other end is to say something: what was said last was said from here. Idle connections
- * of a pool have their answers. Of other protocols than TCP nothing tells. */
+/* Whether the other end is to say something: what was said last was said from here. Idle
+ * connections of a pool have their answers. Of other protocols than TCP nothing tells. */
 static bool is_asking(struct sock *sk) {
   if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) != IPPROTO_TCP) return true;
   if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT) return true;
@@ -154,8 +156,10 @@ static void add_polled(__u32 tid, __u32 what) {
   record->tid = tid;
   record->fd = walk.fd;
   record->what = what;
-  record->client_of = what == AQ_OF_PIPE ? -1 : walk.client_of;
-  if (what != AQ_OF_PIPE) read_addresses(walk.sk, &record->addresses);
+  const bool is_pipe = what == AQ_OF_PIPE || what == AQ_OF_WRITER;
+  record->client_of = is_pipe ? -1 : walk.client_of;
+  record->inode = is_pipe ? walk.inode : 0;
+  if (!is_pipe) read_addresses(walk.sk, &record->addresses);
   walk.polled = index + 1;
 }
 
@@ -312,12 +316,11 @@ static long begin_listener(void) {
   return 0;
 }
 
-/* Null where it is no pipe to read from. */
-static struct pipe_inode_info *pipe_of(struct file *file) {
-  if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_READ)) return 0;
+/* Null where it is no pipe. */
+static struct inode *pipe_of(struct file *file) {
+  if (!file) return 0;
   struct inode *inode = BPF_CORE_READ(file, f_inode);
-  if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFIFO) return 0;
-  return BPF_CORE_READ(inode, i_pipe);
+  return (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFIFO ? inode : 0;
 }
 
 /* The next socket that does not listen, or pipe; nonzero: there is none. */
@@ -342,8 +345,15 @@ static long begin_other(void) {
     if (waiting) open_queue(__builtin_preserve_access_index(&waiting->wait.head), OF_OTHER);
     return 0;
   }
-  struct pipe_inode_info *pipe = pipe_of(file);
-  if (pipe) open_queue(__builtin_preserve_access_index(&pipe->rd_wait.head), OF_OTHER);
+  struct inode *inode = pipe_of(file);
+  if (!inode) return 0;
+  const unsigned int mode = BPF_CORE_READ(file, f_mode);
+  walk.inode = READ_FIELD(inode, i_ino);
+  if (mode & FMODE_WRITE) add_polled(0, AQ_OF_WRITER);
+  struct pipe_inode_info *pipe = BPF_CORE_READ(inode, i_pipe);
+  if (mode & FMODE_READ && pipe) {
+    open_queue(__builtin_preserve_access_index(&pipe->rd_wait.head), OF_OTHER);
+  }
   return 0;
 }
 
