@@ -118,6 +118,14 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
                              "proxy, hold idle "
                              "connections.";
       break;
+    case CauseKind::kCpuBusy:
+      remedy.summary =
+          "See what it computes (perf record -t, a profiler of the language), take that out of the "
+          "thread that accepts, or let more workers accept, if there are cores for them.";
+      break;
+    case CauseKind::kGc:
+      remedy.summary = "Give it a larger heap, or less to clear away.";
+      break;
     case CauseKind::kUpstream:
       if (detail(cause, "threads") == "serving") {
         remedy.summary =

@@ -81,6 +81,16 @@ TEST(CauseAdvice, DescriptorsAreRaisedOnce) {
   EXPECT_TRUE(says(remedies[0], "prlimit --pid 3985"));
 }
 
+TEST(CauseAdvice, FitsWhatWasSeen) {
+  const auto advice_of = [](CauseKind kind, std::map<std::string, std::string> detail = {}) {
+    return advice_for({.kind = kind, .share = 0.9, .detail = std::move(detail)})[0];
+  };
+  EXPECT_FALSE(says(advice_of(CauseKind::kCpuBusy), "heap"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kGc), "larger heap"));
+  EXPECT_TRUE(
+      says(advice_of(CauseKind::kUpstream, {{"threads", "serving"}}), "more threads that serve"));
+}
+
 TEST(CauseAdvice, WhatIsNotKnownWellEnoughIsToBeFoundOut) {
   for (const auto& remedies :
        {advice_for({.kind = CauseKind::kUnknown, .share = {}, .detail = {}}, 0),

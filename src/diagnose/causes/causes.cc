@@ -186,10 +186,9 @@ void add_cause_findings(const facts::Observation& observation, const ListenerSta
   for (const Finding& finding : findings) {
     if (finding.listener == state.report.key) severity = std::max(severity, finding.severity);
   }
-  for (JudgedCause& judged : causes_of(observation, state, *time)) {
+  for (const JudgedCause& judged : causes_of(observation, state, *time)) {
     // Nothing has to be told of one that suffers from nothing.
     if (judged.cause.kind == CauseKind::kUnknown && severity == Severity::kNotice) continue;
-    if (time->certainty == Certainty::kServe) judged.cause.detail["threads"] = "serving";
     const Family& family = family_of(judged.cause.kind);
     Finding finding = finding_about(family.id, state);
     if (family.title != nullptr) finding.title = family.title;

@@ -151,7 +151,11 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
                                : fmt::format("waits for an answer of {}{}", peer,
                                              name_server(scene, wait, judged->cause));
   if (peer.empty()) judged->confidence = std::min(judged->confidence, 0.7);
-  judged->consequence = "While it waits it takes nothing from the queue.";
+  const bool is_pool = scene.time.certainty >= Certainty::kServe && scene.time.threads.size() > 1;
+  if (is_pool) judged->cause.detail["threads"] = "serving";
+  judged->consequence = is_pool ? "While they wait, whoever accepts has none to give the next "
+                                  "connection to."
+                                : "While it waits it takes nothing from the queue.";
   return judged;
 }
 

@@ -99,6 +99,18 @@ TEST(UnseenThreads, APoolThatHangsClosesNothing) {
   EXPECT_EQ(kinds(full(threads)), Kinds{"unknown"});
 }
 
+// The one that accepts is not among them.
+TEST(UnseenThreads, APoolThatWaitsForAServerKeepsWhoeverAccepts) {
+  Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
+  reads.target->peer_port = 5432;
+  const Report report =
+      report_of(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)}));
+  EXPECT_TRUE(says(find(report, "AQ307"), "whoever accepts has none to give"));
+  EXPECT_EQ(find(report, "AQ307")->cause->detail.at("threads"), "serving");
+}
+
 TEST(UnseenThreads, ManyThatComputeAndNoneBesideThem) {
   const auto computes = [](int tid) {
     ThreadWatch thread = still(tid, running());
