@@ -67,9 +67,15 @@ void take_arguments(std::span<const std::uint64_t, 4> arguments, facts::Wait& wa
     // futex(address, operation, value, timeout): all operations that sleep have it there.
     if (wait.syscall == "futex") wait.timed = arguments[3] != 0;
   } else if (facts::is_polling(wait)) {
-    // poll(descriptors, count, …), select(highest + 1, …): without any, a sleep.
+    // poll(descriptors, count, milliseconds), ppoll(…, …, time), select(highest + 1, …), whose time
+    // is the fifth.
     const bool is_poll = wait.syscall == "poll" || wait.syscall == "ppoll";
-    if (arguments[is_poll ? 1 : 0] == 0) wait.timed = true;
+    const auto milliseconds = static_cast<std::int32_t>(arguments[2]);
+    if (wait.syscall == "poll") wait.timed = milliseconds >= 0;
+    if (wait.syscall == "ppoll") wait.timed = arguments[2] != 0;
+    if (arguments[is_poll ? 1 : 0] != 0) return;
+    wait.polled = facts::Polled::kNothing;
+    wait.timed = wait.timed.value_or(true);
   }
 }
 

@@ -24,8 +24,8 @@ struct DescriptorArgument {
 };
 [[nodiscard]] std::optional<DescriptorArgument> descriptor_argument(long number);
 
-// What the first four arguments of the call tell of a wait, besides a descriptor: a lock, and that
-// nothing but time is waited for.
+// What the first four arguments of the call tell of a wait, besides a descriptor: a lock, a timer,
+// and that no descriptor is waited for.
 void take_arguments(std::span<const std::uint64_t, 4> arguments, facts::Wait& wait);
 
 // The call that a kernel's stack is of, by its outermost function but for the entry's own; for

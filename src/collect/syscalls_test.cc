@@ -51,9 +51,15 @@ TEST(Syscalls, ArgumentsTellOfLocksAndOfSleeps) {
   EXPECT_EQ(of("futex", {0x1000, 0x89, 0, 0x7ff0}).timed, true);
   // As Perl's select(undef, undef, undef, 0.33).
   EXPECT_EQ(of("pselect6", {0, 0, 0, 0}).timed, true);
+  EXPECT_EQ(of("pselect6", {0, 0, 0, 0}).polled, facts::Polled::kNothing);
   EXPECT_EQ(of("select", {5, 0x7ff0, 0, 0}).timed, std::nullopt);
-  EXPECT_EQ(of("poll", {0, 0, 300, 0}).timed, true);
-  EXPECT_EQ(of("ppoll", {0x7ff0, 1, 0, 0}).timed, std::nullopt);
+  EXPECT_EQ(of("select", {5, 0x7ff0, 0, 0}).polled, std::nullopt);
+  EXPECT_EQ(of("poll", {0, 0, 300, 0}).polled, facts::Polled::kNothing);
+  EXPECT_EQ(of("poll", {0x7ff0, 1, 300, 0}).timed, true);
+  EXPECT_EQ(of("poll", {0x7ff0, 1, 0xffffffff, 0}).timed, false);
+  EXPECT_EQ(of("ppoll", {0x7ff0, 1, 0, 0}).timed, false);
+  EXPECT_EQ(of("ppoll", {0x7ff0, 1, 0x7ff8, 0}).timed, true);
+  EXPECT_EQ(of("ppoll", {0x7ff0, 1, 0x7ff8, 0}).polled, std::nullopt);
   EXPECT_EQ(of("read", {0, 0, 0, 0}).timed, std::nullopt);
 }
 

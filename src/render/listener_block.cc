@@ -190,7 +190,8 @@ std::string findings_row(const TermStyle& style, const std::vector<const Finding
   for (const Finding* finding : findings) {
     const bool is_short =
         notices == Notices::kById && finding->severity == Severity::kNotice && findings.size() > 1;
-    if (is_of_packets(*finding)) {
+    const bool is_looked_for = finding->id == "AQ314" && notices == Notices::kInWords;
+    if (is_of_packets(*finding) || is_looked_for) {
       text += row(style, finding->id, printable(finding->explanation));
     } else if (is_short || diagnose::says_why(*finding) ||
                std::ranges::find(kToldByRows, finding->id) != kToldByRows.end()) {

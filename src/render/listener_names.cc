@@ -140,7 +140,7 @@ std::string Twins::where(const facts::Listener& listener) const {
 }
 
 std::string Twins::workload_name(const facts::Listener& listener) const {
-  const std::string name = render::workload_name(snapshot_, listener);
+  std::string name = render::workload_name(snapshot_, listener);
   const std::string place = where(listener);
   if (place.empty()) return name;
   const facts::Namespace* ns = facts::find_namespace(snapshot_, listener.netns);

@@ -188,7 +188,7 @@ TEST(ThreadRecords, AFutexIsALockAndOtherCallsAreNoDescriptors) {
   record.syscall = SYS_ppoll;
   EXPECT_EQ(wait_of(record).syscall, "ppoll");
   EXPECT_EQ(wait_of(record).lock, std::nullopt);
-  EXPECT_EQ(wait_of(record).timed, std::nullopt);
+  EXPECT_EQ(wait_of(record).timed, false);  // the third argument is its time
   EXPECT_EQ(wait_of(record).fd, std::nullopt);
   record.syscall = 0x40000000;  // x32
   EXPECT_EQ(wait_of(record).syscall, std::nullopt);

@@ -53,6 +53,7 @@ struct eventpoll {
 
 struct tcp_sock {
   __u32 lsndtime; /* in jiffies: when data was sent */
+  __u64 bytes_received;
 };
 
 struct pipe_inode_info {

@@ -138,6 +138,7 @@ static void note_waiter(struct task_struct *task, __u32 link) {
 static bool is_asking(struct sock *sk) {
   if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) != IPPROTO_TCP) return true;
   if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT) return true;
+  if (!BPF_CORE_READ((struct tcp_sock *)sk, bytes_received)) return true;
   const __u32 sent = BPF_CORE_READ((struct tcp_sock *)sk, lsndtime);
   const __u32 received = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ack.lrcvtime);
   return (__s32)(sent - received) > 0; /* jiffies */

@@ -28,19 +28,19 @@ std::optional<SyscallLine> parse_syscall(std::string_view text) {
   const std::vector<std::string_view> fields = split_blank(text);
   if (fields.size() != kFields) return std::nullopt;
   const auto number = parse_int<long>(fields[0]);
-  const auto first = parse_hex(fields[1]);
-  const auto second = parse_hex(fields[2]);
-  const auto fourth = parse_hex(fields[4]);
+  if (!number || *number < 0) return std::nullopt;
+  SyscallLine line{.number = *number};
+  for (std::size_t i = 0; i < line.arguments.size(); ++i) {
+    const auto argument = parse_hex(fields[i + 1]);
+    if (!argument) return std::nullopt;
+    line.arguments.at(i) = *argument;
+  }
   const auto stack = parse_hex(fields[kFields - 2]);
   const auto code = parse_hex(fields[kFields - 1]);
-  if (!number || *number < 0 || !first || !second || !fourth || !stack || !code)
-    return std::nullopt;
+  if (!stack || !code) return std::nullopt;
   const bool is_64_bit = *stack >= kEndOf32Bits || *code >= kEndOf32Bits;
   if (sizeof(long) == sizeof(std::uint64_t) && !is_64_bit) return std::nullopt;
-  return SyscallLine{.number = *number,
-                     .first_argument = *first,
-                     .second_argument = *second,
-                     .fourth_argument = *fourth};
+  return line;
 }
 
 bool is_running(std::string_view syscall) { return trim(syscall) == "running"; }

@@ -2,6 +2,7 @@
 // process.h.)
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,9 +18,7 @@ namespace acceptq::collect::procfs {
 // The call that a thread sleeps in.
 struct SyscallLine {
   long number = -1;
-  std::uint64_t first_argument = 0;
-  std::uint64_t second_argument = 0;
-  std::uint64_t fourth_argument = 0;
+  std::array<std::uint64_t, 4> arguments{};  // the first of six
 };
 
 // Of "0 0x6 0x7fef54550a40 … SP PC". Nothing for "running", for "-1 SP PC" (it sleeps, but not in a

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -58,12 +57,10 @@ void take_call(const std::string& syscall, FileTargets& targets, facts::Wait& wa
   wait.syscall = *name;
   if (const auto descriptor = descriptor_argument(line->number)) {
     const std::size_t at = wait.state == "D" ? descriptor->in_state_d : descriptor->otherwise;
-    wait.fd = static_cast<std::int32_t>(at == 0 ? line->first_argument : line->second_argument);
+    wait.fd = static_cast<std::int32_t>(line->arguments.at(at));
     wait.target = targets.of(*wait.fd);
   }
-  const std::array arguments{line->first_argument, line->second_argument, std::uint64_t{0},
-                             line->fourth_argument};
-  take_arguments(arguments, wait);
+  take_arguments(line->arguments, wait);
 }
 
 std::vector<std::string> read_stack(const std::string& dir) {

@@ -73,6 +73,15 @@ bool wait_in_vain(const Threads& threads, const ListenerState& state) {
   return does_not_empty(state) && share / static_cast<double>(threads.size()) >= kHasTime;
 }
 
+// One of them has gone on with what the one that waits began, or does something of its own.
+bool one_computes(const Threads& threads, const facts::Listener& listener) {
+  constexpr double kMostly = 0.6;
+  return std::ranges::any_of(threads, [&](const ThreadWatch* thread) {
+    return class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kRuns)) >=
+           kMostly;
+  });
+}
+
 bool has_closed(const Threads& threads) {
   return std::ranges::any_of(
       threads, [](const ThreadWatch* thread) { return thread->closed.value_or(0) > 0; });
@@ -88,10 +97,10 @@ bool is_master(const Threads& threads) {
   for (const ThreadWatch* thread : threads) {
     for (const facts::Wait& wait : thread->waits) {
       looks += wait.looks;
-      const bool only_sleeps = facts::is_polling(wait) && wait.timed == true;
-      const bool has_none = only_sleeps || wait.polled == facts::Polled::kNothing ||
-                            wait.polled == facts::Polled::kPipes;
-      if (has_none) at_orders += wait.looks;
+      const bool has_none =
+          wait.polled == facts::Polled::kNothing || wait.polled == facts::Polled::kPipes;
+      const bool is_about_socket = wait.target && wait.target->type == "sockfs";
+      if (has_none && !is_about_socket) at_orders += wait.looks;
     }
   }
   return looks > 0 && at_orders >= kAll * looks;
@@ -160,6 +169,11 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
         time.take_turns = pool.take_turns;
         time.threads.insert(time.threads.end(), pool.threads.begin(), pool.threads.end());
         time.certainty = std::max(time.certainty, pool.certainty);
+        continue;
+      }
+      if (one_computes(of_process, listener)) {
+        time.threads.insert(time.threads.end(), of_process.begin(), of_process.end());
+        time.certainty = Certainty::kGroup;
         continue;
       }
     }

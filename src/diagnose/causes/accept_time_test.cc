@@ -81,6 +81,12 @@ TEST(AcceptTime, AMasterThatWaitsForOrdersIsNotAWorker) {
   // A server that has as many clients as it may have waits for these.
   waits.polled = facts::Polled::kClients;
   EXPECT_DOUBLE_EQ(share(), 0.5);
+  // It waits for one server, and its child knows nothing of that.
+  waits.polled = facts::Polled::kNothing;
+  waits.target = facts::FileTarget{.type = "sockfs"};
+  waits.target->peer = facts::IpAddress::parse("10.0.0.9");
+  EXPECT_NE(find(report_of(observation), "AQ307"), nullptr);
+  waits.target.reset();
   // It is nobody's parent.
   waits.polled = facts::Polled::kPipes;
   observation.after.processes.back().parent = Pid(1);

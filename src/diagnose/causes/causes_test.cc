@@ -108,6 +108,28 @@ TEST(Causes, StoppedByASignalADebuggerOrTheFreezer) {
             Kinds{"stopped"});
 }
 
+// Children that inherited the listener, and are stopped; their parent waits for another server.
+TEST(Causes, StoppedHelpersAreNotWhy) {
+  Wait reads = in_call("S", "recvfrom");
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
+  reads.target->peer_port = 9090;
+  Observation observation = full({thread(3985, 3985, AcceptLink::kOwner, reads, 1),
+                                  thread(3986, 3986, AcceptLink::kOwner, in_call("T", "kill"), 1),
+                                  thread(3987, 3987, AcceptLink::kOwner, in_call("T", "kill"), 1)});
+  for (const int pid : {3986, 3987}) {
+    observation.after.processes.push_back({.pid = Pid(pid), .parent = Pid(3985), .comm = "nginx"});
+    observation.after.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 6});
+  }
+  auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.held = {{.pid = Pid(3985), .most = 1}, {.pid = Pid(3986)}, {.pid = Pid(3987)}};
+  EXPECT_EQ(kinds(observation), Kinds{"upstream"});
+  // Where nothing tells who has clients.
+  acceptors.held.clear();
+  acceptors.queue_looks = acceptors.in_epoll = 0;
+  EXPECT_EQ(find(report_of(observation), "AQ301"), nullptr);
+}
+
 TEST(Causes, OneLookTellsWhatSpeaksForItself) {
   ThreadWatch stopped = thread(3985, 3985, AcceptLink::kOwner, in_call("T", "read"), 1);
   stopped.looks = 1;

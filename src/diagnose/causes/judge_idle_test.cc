@@ -92,7 +92,10 @@ TEST(JudgeIdle, WhatIsPolledMayBeWhatItIsThereFor) {
 TEST(JudgeIdle, WhoWaitsForNoDescriptorSleeps) {
   Wait wait = in_call("S", "pselect6", {"do_select"});
   wait.timed = true;
-  EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kOwner, wait, 1))), Kinds{"sleep"});
+  const auto of = [&] { return kinds(full(thread(3985, 3985, AcceptLink::kOwner, wait, 1))); };
+  EXPECT_EQ(of(), Kinds{"not_accepting"});  // for what, is not known
+  wait.polled = facts::Polled::kNothing;
+  EXPECT_EQ(of(), Kinds{"sleep"});
 }
 
 // accept() fails, and is called again after a second.

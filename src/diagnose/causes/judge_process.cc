@@ -35,6 +35,23 @@ std::set<Pid> held_processes(const Scene& scene, double& share) {
   return held;
 }
 
+// Where nothing tells who serves clients: a parent of theirs has the listener, too, and is at work,
+// or may be, in poll().
+bool may_have_inherited(const Scene& scene, const std::set<Pid>& held) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  if (acceptors == nullptr || acceptors->queue_looks > 0) return false;
+  std::set<Pid> parents;
+  for (const Pid pid : held) {
+    const facts::Process* process = facts::find_process(scene.observation.after, pid);
+    if (process != nullptr && !held.contains(process->parent)) parents.insert(process->parent);
+  }
+  return std::ranges::any_of(acceptors->threads, [&](const facts::ThreadWatch& thread) {
+    if (!parents.contains(thread.pid) || thread.waits.empty()) return false;
+    const facts::Wait& wait = thread.waits.front();
+    return facts::is_polling(wait) || !is_idle(classify(wait, *scene.state.listener));
+  });
+}
+
 }  // namespace
 
 std::optional<JudgedCause> judge_stopped(const Scene& scene) {
@@ -42,9 +59,10 @@ std::optional<JudgedCause> judge_stopped(const Scene& scene) {
   const std::set<Pid> held = held_processes(scene, share);
   // A debugger that steps, or a signal that comes and goes, is told from its share.
   if (held.empty() || share < kNamedFrom) return std::nullopt;
+  if (may_have_inherited(scene, held)) return std::nullopt;
   JudgedCause judged{.cause = {.kind = CauseKind::kStopped, .share = {}, .detail = {}},
                      .confidence = 0.97,
-                     .words = "is stopped by a signal (SIGSTOP or SIGTSTP)",
+                     .words = "is stopped by a signal (SIGSTOP, SIGTSTP, or one of its terminal's)",
                      .consequence = kUntilItGoesOn};
   if (scene.time.has_shares()) judged.cause.share = share;
   auto& detail = judged.cause.detail;

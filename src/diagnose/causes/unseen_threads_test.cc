@@ -214,6 +214,15 @@ TEST(UnseenThreads, ThoseThatWaitForEventsInVainDoNotAccept) {
   EXPECT_EQ(kinds(full(threads)), Kinds{"unknown"});
 }
 
+// Any of its threads may go on with what the one in the event loop began.
+TEST(UnseenThreads, OneThatComputesBesideAnEventLoopMayBeWhy) {
+  ThreadWatch computes = still(kPid, running());
+  computes.times.user_ns = 1'900'000'000;
+  const ThreadWatch loop = thread(kPid, 3990, AcceptLink::kEpoll, in_epoll(), 1);
+  EXPECT_EQ(kinds(full({loop, still(3991, at_lock(false))})), Kinds{"not_accepting"});
+  EXPECT_NE(kinds(full({computes, loop})), Kinds{"not_accepting"});
+}
+
 // As in Java: the runtime's own threads, the first one, and one that works.
 TEST(UnseenThreads, TheOneThreadOfTheProgramThatLeftItsEventLoop) {
   Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});

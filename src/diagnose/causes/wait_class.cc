@@ -107,7 +107,8 @@ WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
       (wait.polled == facts::Polled::kConnections && !for_one_socket)) {
     return WaitClass::kOther;
   }
-  if (facts::is_polling(wait) && wait.timed == true) return WaitClass::kSleep;
+  const bool only_timer = wait.polled == facts::Polled::kNothing && wait.timed == true;
+  if (facts::is_polling(wait) && only_timer && !wait.target) return WaitClass::kSleep;
   if (for_one_socket && (facts::is_polling(wait) || facts::waits_by_epoll(wait)))
     return of_socket(*wait.target, listener);
   if (facts::is_polling(wait) || has(kForConnections, call)) return WaitClass::kConnections;
