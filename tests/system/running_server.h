@@ -21,6 +21,7 @@ struct ServerCase {
   const char* row;        // of the table of known servers
   const char* program;    // that must be there
   const char* etc;        // what of the host's /etc it needs, copied; "": nothing
+  const char* file = "";  // in it; other packages make the folder, too
   const char* prepare;    // in its mount namespace, before it starts
   const char* start;      // in the foreground
   std::uint16_t port;     // or

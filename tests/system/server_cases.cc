@@ -74,6 +74,7 @@ const ServerCase kMore[] = {
      .row = "Apache httpd",
      .program = "/usr/sbin/apache2",
      .etc = "apache2",
+     .file = "/apache2.conf",
      .prepare = "mkdir /var/log/apache2 /run/apache2; . /etc/apache2/envvars",
      .start = "apache2 -D FOREGROUND",
      .port = 80,

@@ -73,7 +73,9 @@ TEST_P(ServerConfigTest, IsEditedAndTakesEffectAsTold) {
   const ServerCase& server = GetParam();
   if (!may_unshare()) GTEST_SKIP() << "needs root, to make namespaces";
   const std::string etc = std::string("/etc/") + server.etc;
-  if (::access(etc.c_str(), F_OK) != 0) GTEST_SKIP() << etc << " is not there";
+  if (const std::string needed = etc + server.file; ::access(needed.c_str(), F_OK) != 0) {
+    GTEST_SKIP() << needed << " is not there";
+  }
   if (::access(server.program, F_OK) != 0) GTEST_SKIP() << server.program << " is not installed";
   expect_row(server.row, server.usual, server.effect);
   RunningServer running(server);
