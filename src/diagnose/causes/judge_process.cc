@@ -35,18 +35,13 @@ std::set<Pid> held_processes(const Scene& scene, double& share) {
   return held;
 }
 
-// Where nothing tells who serves clients: a parent of theirs has the listener, too, and is at work,
-// or may be, in poll().
+// Where nothing tells who serves clients: another process has the listener, too, and is at work, or
+// may be, in poll().
 bool may_have_inherited(const Scene& scene, const std::set<Pid>& held) {
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors == nullptr || acceptors->queue_looks > 0) return false;
-  std::set<Pid> parents;
-  for (const Pid pid : held) {
-    const facts::Process* process = facts::find_process(scene.observation.after, pid);
-    if (process != nullptr && !held.contains(process->parent)) parents.insert(process->parent);
-  }
   return std::ranges::any_of(acceptors->threads, [&](const facts::ThreadWatch& thread) {
-    if (!parents.contains(thread.pid) || thread.waits.empty()) return false;
+    if (held.contains(thread.pid) || thread.waits.empty()) return false;
     const facts::Wait& wait = thread.waits.front();
     return facts::is_polling(wait) || !is_idle(classify(wait, *scene.state.listener));
   });
