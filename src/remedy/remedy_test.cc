@@ -301,9 +301,9 @@ TEST(Advise, NamesWhatElseBoundsTheServer) {
 TEST(Advise, NoLongerQueueWhereThePresentOneIsTooLongToWaitIn) {
   Case c =
       listener_of(process("gunicorn"), 16, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
-  watched(c, 2.0, 0.5);
+  watched(c, 2.0, 0.25);
   EXPECT_EQ(forms(c), std::vector<std::string>{"cause"});
-  EXPECT_NE(advice(c).find("a full queue of 16 means a wait of 32 s"), std::string::npos)
+  EXPECT_NE(advice(c).find("a full queue of 16 means a wait of 64 s"), std::string::npos)
       << advice(c);
   watched(c, 2.0, 5);
   EXPECT_EQ(forms(c), (std::vector<std::string>{"cause", "application"}));

@@ -130,7 +130,7 @@ bool is_slow_to_accept(const Subject& subject) {
 }
 
 bool is_long_enough(const Subject& subject) {
-  constexpr double kSeconds = 30;
+  constexpr double kSeconds = 60;
   const double accepted = subject.report.accepts_per_s.value_or(0);
   return is_full_all_the_time(subject) && accepted > 0 && subject.listener.limit &&
          subject.listener.limit->value() >= kSeconds * accepted;
