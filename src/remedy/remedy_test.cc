@@ -3,20 +3,13 @@
 #include "remedy/advise.h"
 #include "remedy/combine.h"
 #include "remedy/drop_advice.h"
+#include "remedy/remedy_test_support.h"
 #include "remedy/route_advice.h"
 #include "remedy/servers.h"
 #include "remedy/syn_advise.h"
 
 namespace acceptq::remedy {
 namespace {
-
-facts::Process process(const char* comm, const char* exe = nullptr) {
-  facts::Process p;
-  p.pid = Pid(3985);
-  p.comm = comm;
-  if (exe != nullptr) p.exe = exe;
-  return p;
-}
 
 struct Case {
   facts::Observation observation;

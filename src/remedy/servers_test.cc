@@ -3,16 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "remedy/remedy_test_support.h"
+
 namespace acceptq::remedy {
 namespace {
-
-facts::Process process(const char* comm, const char* exe = nullptr) {
-  facts::Process p;
-  p.pid = Pid(3985);
-  p.comm = comm;
-  if (exe != nullptr) p.exe = exe;
-  return p;
-}
 
 TEST(KnownServers, EveryRowIsUsable) {
   EXPECT_GT(known_servers().size(), 100U);
