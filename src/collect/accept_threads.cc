@@ -115,12 +115,6 @@ bool is_in_accept(const facts::Listener& listener, const ThreadLook& look) {
 
 }  // namespace
 
-std::map<Pid, std::size_t> threads_by_process(const ThreadsSeen& seen) {
-  std::map<Pid, std::size_t> threads;
-  for (const ThreadLook& look : seen.threads) ++threads[look.pid];
-  return threads;
-}
-
 void AcceptThreads::Known::tell_server() {
   for (Wait& wait : watch.waits) {
     if (wait.polled == facts::Polled::kConnections && !is_about_socket(wait)) wait.target = server;
@@ -199,7 +193,8 @@ void AcceptThreads::add_thread(std::int64_t at_ns, const facts::Listener& listen
 
 void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> listeners,
                         const ThreadsSeen& seen) {
-  std::map<Pid, std::size_t> threads = threads_by_process(seen);
+  std::map<Pid, std::size_t> threads;
+  for (const ThreadLook& look : seen.threads) ++threads[look.pid];
   for (const facts::Listener& listener : listeners) {
     Book& book = books_[facts::listener_key(listener)];
     if (listener.protocol == facts::Protocol::kTcp) book.port = listener.port;

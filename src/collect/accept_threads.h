@@ -16,8 +16,6 @@
 
 namespace acceptq::collect {
 
-[[nodiscard]] std::map<Pid, std::size_t> threads_by_process(const ThreadsSeen& seen);
-
 class AcceptThreads {
  public:
   // What of `seen` belongs to one of these listeners.
