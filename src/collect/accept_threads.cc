@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "collect/counted_times.h"
 
@@ -18,13 +19,6 @@ constexpr std::size_t kMostPlaces = 48;
 bool is_client_of(const facts::Listener& listener, const facts::FileTarget& socket) {
   return listener.protocol == facts::Protocol::kTcp && socket.local_port == listener.port;
 }
-
-bool is_held_at(const facts::Listener& listener, const facts::OwnerRef& place) {
-  return std::ranges::find(listener.owners, place) != listener.owners.end();
-}
-
-// Otherwise the target of an epoll's call is the epoll.
-bool is_about_socket(const Wait& wait) { return wait.target && wait.target->type == "sockfs"; }
 
 facts::Polled polled_kind(const facts::Listener& listener, Pid pid, const PolledLook& polled) {
   // Several listeners may have one port.
@@ -84,6 +78,9 @@ std::size_t add_wait(const facts::Listener& listener, std::size_t part, Wait wai
   }
   facts::add_when(part, wait.looks, place->when);
   place->looks += wait.looks;
+  if (wait.target && wait.target->answer_due == true && place->target) {
+    place->target->answer_due = true;
+  }
   return static_cast<std::size_t>(place - waits.begin());
 }
 
@@ -197,6 +194,7 @@ void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> lis
   for (const ThreadLook& look : seen.threads) ++threads[look.pid];
   for (const facts::Listener& listener : listeners) {
     Book& book = books_[facts::listener_key(listener)];
+    book.latest_ns = at_ns;
     if (listener.protocol == facts::Protocol::kTcp) book.port = listener.port;
     std::map<Pid, AcceptLink> links;
     add_waiters(listener, seen, book, links);
@@ -207,6 +205,15 @@ void AcceptThreads::add(std::int64_t at_ns, std::span<const facts::Listener> lis
     }
     book.acceptors.threads_left_out = std::max(book.acceptors.threads_left_out, seen.left_out);
   }
+}
+
+bool AcceptThreads::can_be_its_time(const Book& book, const Known& known,
+                                    const facts::ExactTime& exact) {
+  // Looks are that far apart, and counting begins before the first.
+  constexpr std::uint64_t kUnseenNs = 500'000'000;
+  const auto watched = static_cast<std::uint64_t>(known.watch.watched_ns);
+  const bool is_gone = known.first_ns + known.watch.watched_ns < book.latest_ns;
+  return !is_gone || exact.counted_ns <= watched + kUnseenNs;
 }
 
 void AcceptThreads::forget_servers_of_loops(Book& book) {
@@ -238,8 +245,9 @@ std::map<std::string, facts::Acceptors> AcceptThreads::take(std::span<const Thre
     for (auto& [id, known] : book.threads) {
       if (const auto time = by_thread.find(id); time != by_thread.end()) {
         const std::vector<Wait>& waits = known.watch.waits;
-        known.watch.exact =
+        facts::ExactTime exact =
             placed(*time->second, waits[known.first_place], waits[known.last_place], known.on_core);
+        if (can_be_its_time(book, known, exact)) known.watch.exact = std::move(exact);
         if (const auto& closed = time->second->closed; closed && book.port) {
           const auto of_port = closed->find(*book.port);
           known.watch.closed = of_port != closed->end() ? of_port->second : 0;

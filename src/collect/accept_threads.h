@@ -43,7 +43,12 @@ class AcceptThreads {
     facts::Acceptors acceptors;
     std::map<std::pair<Pid, Pid>, Known> threads;
     std::map<Pid, std::uint32_t> held;  // connections at most
+    std::int64_t latest_ns = 0;         // the last look
   };
+  // Whether so much can be this thread's time: one that was gone at the last look ended at some
+  // time after it was seen for the last time, though nobody may have told.
+  [[nodiscard]] static bool can_be_its_time(const Book& book, const Known& known,
+                                            const facts::ExactTime& exact);
 
   // The part of the time that a look of this moment is in; parts become longer where it takes that.
   [[nodiscard]] static std::size_t part_of(std::int64_t at_ns, Book& book);

@@ -41,6 +41,15 @@ std::vector<const Listener*> answering(const std::vector<const Listener*>& on_po
   return exact.empty() ? wild : exact;
 }
 
+// By socket.
+std::map<SocketInode, const Listener*> unix_listeners(const facts::Observation& observation) {
+  std::map<SocketInode, const Listener*> listeners;
+  for (const Listener& listener : observation.after.listeners) {
+    if (listener.protocol == facts::Protocol::kUnix) listeners[listener.inode] = &listener;
+  }
+  return listeners;
+}
+
 bool was_looked_at(const facts::Observation& observation, const Listener& listener) {
   return observation.accept_evidence.acceptors.contains(facts::listener_key(listener));
 }
@@ -54,17 +63,26 @@ std::map<std::string, std::vector<facts::LocalClient>> clients_by_listener(
   for (const Listener& listener : observation.after.listeners) {
     if (listener.protocol == facts::Protocol::kTcp) by_port[listener.port].push_back(&listener);
   }
+  const std::map<SocketInode, const Listener*> by_inode = unix_listeners(observation);
   std::map<std::string, std::map<Pid, facts::LocalClient>> found;
+  const auto add = [&](const Listener& listener, const bpf::ClientSeen& client) {
+    if (!was_looked_at(observation, listener)) return;
+    facts::LocalClient& known = found[facts::listener_key(listener)][client.pid];
+    known.pid = client.pid;
+    known.comm = client.comm;
+    known.address = client.peer;
+    ++(client.connecting ? known.connecting : known.connected);
+  };
   for (const bpf::ClientSeen& client : clients) {
+    if (client.unix_listener) {
+      const auto listener = by_inode.find(*client.unix_listener);
+      if (listener != by_inode.end()) add(*listener->second, client);
+      continue;
+    }
     const std::optional<NetnsId> netns = destination(client, addresses);
     if (!netns) continue;
     for (const Listener* listener : answering(by_port[client.peer_port], *netns, client.peer)) {
-      if (!was_looked_at(observation, *listener)) continue;
-      facts::LocalClient& known = found[facts::listener_key(*listener)][client.pid];
-      known.pid = client.pid;
-      known.comm = client.comm;
-      known.address = client.peer;
-      ++(client.connecting ? known.connecting : known.connected);
+      add(*listener, client);
     }
   }
   std::map<std::string, std::vector<facts::LocalClient>> result;
@@ -76,16 +94,22 @@ std::map<std::string, std::vector<facts::LocalClient>> clients_by_listener(
 
 void find_local_clients(const Scanner& scanner, facts::Observation& observation) {
   std::set<std::uint16_t> ports;
+  bool with_unix = false;
   for (const Listener& listener : observation.after.listeners) {
-    if (listener.protocol == facts::Protocol::kTcp && was_looked_at(observation, listener)) {
+    if (!was_looked_at(observation, listener)) continue;
+    if (listener.protocol == facts::Protocol::kUnix) {
+      with_unix = true;
+    } else {
       ports.insert(listener.port);
     }
   }
-  if (ports.empty()) return;
-  const Result<bpf::ClientsSeen> seen = bpf::find_clients(ports);
+  if (ports.empty() && !with_unix) return;
+  const Result<bpf::ClientsSeen> seen = bpf::find_clients(ports, with_unix);
   if (!seen || seen->clients.empty()) return;
   std::set<NetnsId> namespaces;
-  for (const bpf::ClientSeen& client : seen->clients) namespaces.insert(client.netns);
+  for (const bpf::ClientSeen& client : seen->clients) {
+    if (!client.unix_listener) namespaces.insert(client.netns);
+  }
   for (const Listener& listener : observation.after.listeners) {
     if (listener.protocol == facts::Protocol::kTcp && ports.contains(listener.port)) {
       namespaces.insert(listener.netns);

@@ -14,7 +14,7 @@ namespace acceptq::collect {
 
 using AddressesByNamespace = std::map<NetnsId, std::set<facts::IpAddress>>;
 
-// Of TCP listeners whose threads were looked at; nothing where the connections of processes cannot
+// Of listeners whose threads were looked at; nothing where the connections of processes cannot
 // be seen. An address that several namespaces have, none of them the client's own, tells nothing:
 // neither does that of a service which is translated on the way.
 void find_local_clients(const Scanner& scanner, facts::Observation& observation);

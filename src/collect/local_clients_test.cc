@@ -65,6 +65,22 @@ TEST(LocalClients, GoToTheNamespaceThatHasTheAddress) {
                                             .connected = 1}));
 }
 
+TEST(LocalClients, OfAUnixSocketAreThoseInItsQueue) {
+  facts::Listener fpm;
+  fpm.protocol = facts::Protocol::kUnix;
+  fpm.path = "/run/php/fpm.sock";
+  fpm.inode = SocketInode(48213);
+  const facts::Observation observation = with({fpm, listener(kHost, "0.0.0.0", 80)});
+  bpf::ClientSeen proxy{.pid = kProxy, .comm = "nginx", .connecting = true};
+  proxy.unix_listener = fpm.inode;
+  bpf::ClientSeen of_another = proxy;
+  of_another.unix_listener = SocketInode(5);
+  const auto found = clients_by_listener(observation, {proxy, proxy, of_another}, kAddresses);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found.begin()->first, facts::listener_key(fpm));
+  EXPECT_EQ(found.begin()->second.at(0).connecting, 2U);
+}
+
 TEST(LocalClients, LoopbackStaysInItsNamespace) {
   const facts::Observation observation =
       with({listener(kHost, "127.0.0.1", 80), listener(kPod, "127.0.0.1", 80)});

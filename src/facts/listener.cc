@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -81,6 +82,15 @@ bool serves_address(const Listener& listener, const IpAddress& address) {
   if (listener.address.unmapped() == address.unmapped()) return true;
   if (!listener.address.is_unspecified()) return false;
   return listener.address.is_v6() ? address.is_v6() || listener.v6only != true : !address.is_v6();
+}
+
+bool listens_on(const Listener& listener, NetnsId netns, std::uint16_t port) {
+  return listener.protocol == Protocol::kTcp && !listener.closed && listener.netns == netns &&
+         listener.port == port;
+}
+
+bool is_held_at(const Listener& listener, const OwnerRef& place) {
+  return std::ranges::find(listener.owners, place) != listener.owners.end();
 }
 
 std::string reuseport_key(const Listener& listener) {

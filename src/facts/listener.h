@@ -99,6 +99,10 @@ struct Listener {
 // Whether it takes connections to `address`: its own, or any for a wildcard; an IPv6 wildcard
 // serves IPv4 as well, unless IPV6_V6ONLY is known to be set.
 [[nodiscard]] bool serves_address(const Listener& listener, const IpAddress& address);
+// Whether it is open there, for TCP, at whichever address.
+[[nodiscard]] bool listens_on(const Listener& listener, NetnsId netns, std::uint16_t port);
+// Whether that descriptor is it.
+[[nodiscard]] bool is_held_at(const Listener& listener, const OwnerRef& place);
 
 // The group of SO_REUSEPORT that the listener can belong to: equal for two sockets that share
 // namespace, address, port and device. Empty for Unix sockets.

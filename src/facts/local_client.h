@@ -13,9 +13,10 @@ namespace acceptq::facts {
 struct LocalClient {
   Pid pid;
   std::string comm;
-  IpAddress address;             // by which it calls the listener
-  std::uint32_t connecting = 0;  // in SYN_SENT: nothing has answered them
-  std::uint32_t connected = 0;   // whether accept() took them, this end does not know
+  IpAddress address;  // by which it calls the listener; of a Unix socket 0.0.0.0
+  // In SYN_SENT: nothing has answered them. Of a Unix socket: in its accept queue.
+  std::uint32_t connecting = 0;
+  std::uint32_t connected = 0;  // whether accept() took them, this end does not know
 
   friend bool operator==(const LocalClient&, const LocalClient&) = default;
 };

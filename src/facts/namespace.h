@@ -39,6 +39,10 @@ inline constexpr const char* kFastopen = "net.ipv4.tcp_fastopen";
 inline constexpr const char* kListenSysctls[] = {kSomaxconn,       kMaxSynBacklog, kSyncookies,
                                                  kAbortOnOverflow, kSynackRetries, kFastopen};
 
+// How full the table of connection tracking is, and may be; only where that was asked for.
+inline constexpr const char* kConntrackCount = "net.netfilter.nf_conntrack_count";
+inline constexpr const char* kConntrackMax = "net.netfilter.nf_conntrack_max";
+
 // What keeps the namespace alive.
 enum class HeldBy { kProcess, kMount, kDescriptor, kUnknown };
 

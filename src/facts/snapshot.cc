@@ -56,6 +56,21 @@ const Process* find_process(const Snapshot& snapshot, Pid pid) {
   return find_sorted(snapshot.processes, pid, &Process::pid);
 }
 
+std::vector<DeadSyn> reset_syns(const Observation& observation) {
+  std::vector<DeadSyn> syns;
+  if (!observation.dead_syns) return syns;
+  for (const DeadSyn& syn : *observation.dead_syns) {
+    const auto serves = [&](const Listener& listener) {
+      return listens_on(listener, syn.netns, syn.port) && serves_address(listener, syn.address);
+    };
+    if (syn.reason == kNoSocket && !syn.after_syn &&
+        std::ranges::none_of(observation.after.listeners, serves)) {
+      syns.push_back(syn);
+    }
+  }
+  return syns;
+}
+
 std::vector<const Ledger*> ledgers_of(const Observation& observation) {
   const std::vector<Listener>& listeners = observation.after.listeners;
   std::vector<const Ledger*> found(listeners.size());

@@ -84,6 +84,8 @@ struct DeadSyn {
 };
 // The reason of a SYN to a port where nothing listens: it is answered, by a RST.
 inline constexpr const char* kNoSocket = "NO_SOCKET";
+// Of one that a rule of the packet filter dropped or rejected, or connection tracking dropped.
+inline constexpr const char* kNetfilterDrop = "NETFILTER_DROP";
 
 // What an armed observation waited for.
 struct Incident {
@@ -114,6 +116,8 @@ struct Observation {
 
 [[nodiscard]] const Namespace* find_namespace(const Snapshot& snapshot, NetnsId id);
 [[nodiscard]] const Process* find_process(const Snapshot& snapshot, Pid pid);
+// SYNs that were answered by a reset, as no listener serves their address.
+[[nodiscard]] std::vector<DeadSyn> reset_syns(const Observation& observation);
 // What tracing counted for each listener of the later snapshot, in its order; null where it saw
 // nothing of one.
 [[nodiscard]] std::vector<const Ledger*> ledgers_of(const Observation& observation);

@@ -47,6 +47,8 @@ bool waits_by_epoll(const Wait& wait) {
   return wait.syscall && wait.syscall->starts_with("epoll_");
 }
 
+bool is_about_socket(const Wait& wait) { return wait.target && wait.target->type == "sockfs"; }
+
 void add_blocked(BlockedTime more, ExactTime& time) {
   const auto known = std::ranges::find_if(time.blocked, [&](const BlockedTime& each) {
     return each.state == more.state && each.syscall == more.syscall && each.stack == more.stack;

@@ -39,6 +39,9 @@ struct FileTarget {
   std::optional<std::uint16_t> local_port;
   std::optional<IpAddress> peer;
   std::optional<std::uint16_t> peer_port;
+  // The other end is to say something, since what was said last was said from here; of UDP always,
+  // and empty where it is not known. Who is told of events, or has half an answer, waits without.
+  std::optional<bool> answer_due;
 
   friend bool operator==(const FileTarget&, const FileTarget&) = default;
 };
@@ -87,6 +90,8 @@ void coarsen(std::vector<std::uint32_t>& when);
 [[nodiscard]] bool is_polling(const Wait& wait);
 // In epoll_wait() or one of its kind.
 [[nodiscard]] bool waits_by_epoll(const Wait& wait);
+// The descriptor of its call was a socket, or one socket is all that it polled.
+[[nodiscard]] bool is_about_socket(const Wait& wait);
 
 // What a thread used and suffered while it was looked at; empty where the kernel does not tell.
 struct ThreadTimes {

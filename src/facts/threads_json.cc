@@ -32,6 +32,7 @@ static void fields(auto& archive, FileTarget& target) {
   archive("local_port", target.local_port);
   archive("peer", target.peer);
   archive("peer_port", target.peer_port);
+  archive("answer_due", target.answer_due);
 }
 
 static void fields(auto& archive, Wait& wait) {

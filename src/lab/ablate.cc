@@ -98,8 +98,7 @@ void remove_stacks(Observation& observation) {
 
 // What poll(), select() and epolls wait for.
 bool is_seen_in_wait_queues(const Wait& wait) {
-  return facts::is_polling(wait) ||
-         (facts::waits_by_epoll(wait) && wait.target && wait.target->type == "sockfs");
+  return facts::is_polling(wait) || (facts::waits_by_epoll(wait) && facts::is_about_socket(wait));
 }
 
 // Of calls that have a descriptor.

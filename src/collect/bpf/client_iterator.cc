@@ -31,10 +31,11 @@ Error why_not(int err, const LibbpfLog& log) {
 
 }  // namespace
 
-Result<ClientsSeen> find_clients(const std::set<std::uint16_t>& ports) {
+Result<ClientsSeen> find_clients(const std::set<std::uint16_t>& ports, bool with_unix) {
   const LibbpfLog log;
   const Skeleton skeleton(clients__open_and_load());
   if (!skeleton) return fail(why_not(errno, log));
+  skeleton->bss->with_unix = with_unix ? 1 : 0;
   std::size_t chosen = 0;
   for (const __u32 port : ports) {
     if (chosen++ >= AQ_CLIENT_PORTS) break;

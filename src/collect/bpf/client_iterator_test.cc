@@ -4,9 +4,13 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -43,11 +47,11 @@ TEST(ClientIterator, TellsWhoIsConnectedAndWhoWaitsForAnAnswer) {
   std::vector<UniqueFd> clients;
   clients.reserve(kClients);
   for (int i = 0; i < kClients; ++i) clients.push_back(connect_to(port));
-  const Result<ClientsSeen> first = find_clients({port});
+  const Result<ClientsSeen> first = find_clients({port}, false);
   if (!first) GTEST_SKIP() << first.error().message();
 
   EXPECT_TRUE(test::eventually([&] {
-    const Result<ClientsSeen> seen = find_clients({port});
+    const Result<ClientsSeen> seen = find_clients({port}, false);
     if (!seen || seen->clients.size() != kClients) return false;
     const auto connecting = std::ranges::count(seen->clients, true, &ClientSeen::connecting);
     return connecting >= 1 && connecting < kClients;
@@ -57,6 +61,40 @@ TEST(ClientIterator, TellsWhoIsConnectedAndWhoWaitsForAnAnswer) {
     EXPECT_EQ(client.peer, facts::IpAddress::parse("127.0.0.1"));
     EXPECT_EQ(client.peer_port, port);
   }
+}
+
+UniqueFd connect_to(const sockaddr_un& address) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  static_cast<void>(
+      ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
+  return fd;
+}
+
+TEST(ClientIterator, TellsWhoWaitsForAUnixListener) {
+  if (::geteuid() != 0) GTEST_SKIP() << "loading BPF programs needs root";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = "acceptq-clients-" + std::to_string(::getpid());
+  std::ranges::copy(name, address.sun_path + 1);  // abstract
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener.get(), 8), 0);
+  struct stat status{};
+  ASSERT_EQ(::fstat(listener.get(), &status), 0);
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(connect_to(address));
+  // One is taken, one is taken and has been closed since.
+  const UniqueFd taken(::accept(listener.get(), nullptr, nullptr));
+  UniqueFd closed(::accept(listener.get(), nullptr, nullptr));
+  closed = UniqueFd();
+  const Result<ClientsSeen> seen = find_clients({}, true);
+  if (!seen) GTEST_SKIP() << seen.error().message();
+  const auto waits = [&](const ClientSeen& client) {
+    return client.pid == Pid(::getpid()) && client.unix_listener == SocketInode(status.st_ino);
+  };
+  EXPECT_EQ(std::ranges::count_if(seen->clients, waits), 2);
+  const Result<ClientsSeen> without = find_clients({}, false);
+  EXPECT_TRUE(without && without->clients.empty());
 }
 
 }  // namespace

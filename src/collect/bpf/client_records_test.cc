@@ -55,8 +55,19 @@ TEST(ClientRecords, ASocketOfTwoDescriptorsIsOne) {
   EXPECT_EQ(clients->size(), 1U);
 }
 
+TEST(ClientRecords, SayWhichUnixListenerIsWaitedFor) {
+  std::array records{record(AF_UNIX, {}, 1), record(AF_UNIX, {}, 2), record(AF_UNIX, {}, 3)};
+  records[0].queue = records[1].queue = 77;
+  records[1].state = TCP_LISTEN;
+  records[2].queue = 78;  // its listener is of no process
+  const auto clients = parse(records);
+  ASSERT_TRUE(clients.has_value());
+  ASSERT_EQ(clients->size(), 1U);
+  EXPECT_EQ((*clients)[0].unix_listener, SocketInode(2));
+}
+
 TEST(ClientRecords, RefusesWhatTheProgramDoesNotWrite) {
-  const std::array records{record(AF_UNIX, {}, 1)};
+  const std::array records{record(AF_PACKET, {}, 1)};
   EXPECT_EQ(parse(records).error().code, ErrorCode::kMalformed);
   const auto bytes = std::as_bytes(std::span(records));
   EXPECT_EQ(parse_client_records(bytes.first(bytes.size() - 1)).error().code,

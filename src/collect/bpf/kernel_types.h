@@ -261,6 +261,7 @@ struct sock {
   struct sock_common __sk_common;
   atomic_t sk_drops;
   struct sk_buff_head sk_receive_queue;
+  struct socket *sk_socket;
   __u16 sk_type;
   __u16 sk_protocol; /* a bit field up to 5.5 */
   __u32 sk_ack_backlog;
@@ -310,6 +311,7 @@ struct unix_address {
 
 struct unix_sock {
   struct unix_address *addr;
+  struct sock *peer;
 };
 
 struct socket {

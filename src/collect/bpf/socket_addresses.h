@@ -2,6 +2,7 @@
 /* The two ends of a connected socket. After addresses_wire.h and libbpf's headers. */
 #pragma once
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 

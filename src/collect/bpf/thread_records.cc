@@ -153,6 +153,9 @@ Result<facts::FileTarget> target_of(const aq_target_record& record) {
   if (!source.empty()) target.source = std::move(source);
   if (const Status taken = take_addresses(record.addresses, target); !taken)
     return fail(taken.error());
+  if (record.answer_due != AQ_ANSWER_UNKNOWN) {
+    target.answer_due = record.answer_due == AQ_ANSWER_DUE;
+  }
   return target;
 }
 
@@ -243,6 +246,7 @@ class Collector {
     facts::FileTarget target{.type = record.what == AQ_OF_PIPE ? "pipefs" : "sockfs",
                              .inode = record.inode};
     if (const Status taken = take_addresses(record.addresses, target); !taken) return taken;
+    if (target.peer) target.answer_due = record.what == AQ_OF_ASKING;
     polled_[pid_of(record.tid)].push_back({.fd = record.fd,
                                            .target = std::move(target),
                                            .client_of = record.client_of,

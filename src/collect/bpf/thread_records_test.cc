@@ -163,6 +163,7 @@ TEST(ThreadRecords, ConnectionsHaveAddresses) {
   set(v4.type, "sockfs");
   aq_target_record v6 = v4;
   v6.addresses.family = AF_INET6;
+  v6.answer_due = AQ_ANSWER_GIVEN;
   const ThreadsSeen seen =
       parsed(Bytes().add(reading_thread()).add(v4).add(reading_thread()).add(v6));
   ASSERT_THAT(seen.threads, SizeIs(2));
@@ -172,7 +173,9 @@ TEST(ThreadRecords, ConnectionsHaveAddresses) {
   EXPECT_EQ(target.peer, facts::IpAddress::parse("10.0.0.2"));
   EXPECT_EQ(target.peer_port, 40000);
   EXPECT_EQ(target.source, std::nullopt);
+  EXPECT_EQ(target.answer_due, std::nullopt);
   EXPECT_TRUE(seen.threads[1].wait.target.value().peer.value().is_v6());
+  EXPECT_EQ(seen.threads[1].wait.target.value().answer_due, false);
 }
 
 TEST(ThreadRecords, AFutexIsALockAndOtherCallsAreNoDescriptors) {

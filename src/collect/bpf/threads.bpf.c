@@ -90,7 +90,10 @@ static bool read_target(struct task_struct *task, __s32 fd, struct aq_target_rec
                             BPF_CORE_READ(mount, mnt_devname));
   if (BPF_CORE_READ(fs, s_magic) == SOCKFS_MAGIC) {
     struct socket *socket = BPF_CORE_READ(file, private_data);
-    read_addresses(BPF_CORE_READ(socket, sk), &record->addresses);
+    struct sock *sk = BPF_CORE_READ(socket, sk);
+    if (read_addresses(sk, &record->addresses)) {
+      record->answer_due = is_asking(sk) ? AQ_ANSWER_DUE : AQ_ANSWER_GIVEN;
+    }
   }
   return true;
 }

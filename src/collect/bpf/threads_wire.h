@@ -65,6 +65,13 @@ enum {
   AQ_ON_SECOND_IN_D = 2, /* in state D; else the first */
 };
 
+/* Whether the other end of a connection is to say something. */
+enum {
+  AQ_ANSWER_UNKNOWN = 0,
+  AQ_ANSWER_DUE = 1,
+  AQ_ANSWER_GIVEN = 2,
+};
+
 struct aq_thread_record {
   aq_u32 kind;
   aq_u32 valid;
@@ -92,6 +99,8 @@ struct aq_target_record {
   aq_u32 device; /* major << 20 | minor */
   aq_u64 inode;
   struct aq_addresses addresses;
+  aq_u32 answer_due; /* of a connected socket: AQ_ANSWER_… */
+  aq_u32 pad;
   char type[AQ_TYPE_LEN];     /* of the file system; ends with a NUL */
   char source[AQ_SOURCE_LEN]; /* what is mounted; ends with a NUL */
 };
@@ -137,7 +146,7 @@ struct aq_watched {
 };
 
 AQ_WIRE_SIZE(struct aq_thread_record, 328);
-AQ_WIRE_SIZE(struct aq_target_record, 216);
+AQ_WIRE_SIZE(struct aq_target_record, 224);
 AQ_WIRE_SIZE(struct aq_queue_record, 24);
 AQ_WIRE_SIZE(struct aq_polled_record, 72);
 AQ_WIRE_SIZE(struct aq_held_record, 16);

@@ -17,7 +17,6 @@
 #define S_IFIFO 0010000
 #define FMODE_READ 1
 #define FMODE_WRITE 2
-#define AF_UNIX 1
 #define IPPROTO_TCP 6
 #define TCP_LISTEN 10 /* Unix sockets have it, too */
 #define DEFER_TASKRUN (1u << 13)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -45,6 +46,14 @@ Sysctls read_listen_sysctls(const Sysctls* host) {
   Sysctls sysctls;
   for (const char* name : facts::kListenSysctls) sysctls.emplace(name, read_one(name, host));
   return sysctls;
+}
+
+void add_conntrack_sysctls(Sysctls& sysctls) {
+  for (const char* name : {facts::kConntrackCount, facts::kConntrackMax}) {
+    facts::Sysctl sysctl = read_one(name, nullptr);
+    if (sysctl.state == facts::SysctlState::kValue)
+      sysctls.insert_or_assign(name, std::move(sysctl));
+  }
 }
 
 std::optional<std::uint64_t> netns_cookie() {

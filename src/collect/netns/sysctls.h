@@ -19,6 +19,9 @@ using Sysctls = std::map<std::string, facts::Sysctl>;
 // namespaces of non-initial user namespaces up to Linux 6.2, where it is kUnreadable.
 [[nodiscard]] Sysctls read_listen_sysctls(const Sysctls* host);
 
+// facts::kConntrackCount and kConntrackMax of the calling thread's namespace, where it has them.
+void add_conntrack_sysctls(Sysctls& sysctls);
+
 // SO_NETNS_COOKIE (Linux 5.14): tells a namespace from a later one with the same inode.
 [[nodiscard]] std::optional<std::uint64_t> netns_cookie();
 
