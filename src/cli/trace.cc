@@ -156,7 +156,7 @@ class Trace {
         {"accept() calls whose listener could not be told", lost.accepts},
         {"SYNs whose listener could not be told", lost.packets},
         {"kinds of SYNs dropped before a listener that were forgotten", lost.dead_syns},
-        {"refused packets that the kernel counted and tracing did not see", lost.refusals},
+        {"refusals, of these remainders, that no packet was seen for", lost.refusals},
         {"events not looked at, as they interrupted the look at another", lost.runs}};
     const facts::Snapshot known = with_the_gone(std::move(*after));
     return finish(command_.json ? render::trace_summary_json(summary, known)
@@ -206,6 +206,7 @@ class Trace {
   std::vector<diagnose::NamespaceBook> books(const std::vector<facts::Ledger>& ledgers,
                                              const facts::Snapshot& after) const {
     std::vector<diagnose::NamespaceBook> books = diagnose::balance_books(ledgers, before_, after);
+    diagnose::add_unattributed(before_, after, books);
     if (command_.selectors.empty()) return books;
     std::set<NetnsId> meant = selected_namespaces(before_);
     meant.merge(selected_namespaces(after));

@@ -36,6 +36,22 @@ std::vector<NamespaceBook> balance_books(std::span<const facts::Ledger> ledgers,
   return books;
 }
 
+void add_unattributed(const facts::Snapshot& before, const facts::Snapshot& after,
+                      std::vector<NamespaceBook>& books) {
+  for (const facts::Namespace& now : after.namespaces) {
+    if (std::ranges::find(books, now.id, &NamespaceBook::netns) != books.end()) continue;
+    const NamespaceDelta delta(facts::find_namespace(before, now.id), &now);
+    if (!delta.comparable()) continue;
+    NamespaceBook book{.netns = now.id};
+    for (const char* name : {"TcpExtListenDrops", "TcpExtListenOverflows"}) {
+      if (delta.grew(name) == 0) continue;
+      book.lines.push_back({.counter = name, .kernel = delta.grew(name), .attributed = 0});
+    }
+    if (!book.lines.empty()) books.push_back(std::move(book));
+  }
+  std::ranges::sort(books, {}, &NamespaceBook::netns);
+}
+
 const NamespaceBook* book_of(const Report& report, NetnsId netns) {
   const auto it = std::ranges::lower_bound(report.books, netns, {}, &NamespaceBook::netns);
   return it != report.books.end() && it->netns == netns ? &*it : nullptr;

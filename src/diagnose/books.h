@@ -17,6 +17,11 @@ namespace acceptq::diagnose {
                                                        const facts::Snapshot& before,
                                                        const facts::Snapshot& after);
 
+// Adds the namespaces that have no ledger, though their counters say that packets were refused:
+// tracing could not tell to which listener they came.
+void add_unattributed(const facts::Snapshot& before, const facts::Snapshot& after,
+                      std::vector<NamespaceBook>& books);
+
 // The book of a namespace; null where nothing was traced there.
 [[nodiscard]] const NamespaceBook* book_of(const Report& report, NetnsId netns);
 

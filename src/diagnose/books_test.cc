@@ -57,5 +57,15 @@ TEST(Books, AreNotKeptOfPackets) {
   EXPECT_TRUE(balance_books(observation.ledgers, observation.before, observation.after).empty());
 }
 
+// A proxy's listener that is reached by another port than its own.
+TEST(Books, HaveALineForRefusalsThatNoLedgerHas) {
+  facts::Observation observation = refused_ten_of_twelve();
+  std::vector<NamespaceBook> books;
+  add_unattributed(observation.before, observation.after, books);
+  EXPECT_EQ(shown(books), "pod: TcpExtListenDrops 12/0/12 TcpExtListenOverflows 9/0/9\n");
+  add_unattributed(observation.before, observation.after, books);
+  EXPECT_EQ(books.size(), 1U);
+}
+
 }  // namespace
 }  // namespace acceptq::diagnose

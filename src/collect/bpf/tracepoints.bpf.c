@@ -66,8 +66,11 @@ struct tracker {
   __u64 inserted; /* entries of the accept queue ever, with those that were there at first sight */
   __u64 taken;    /* of them, the ones that have left it */
   __u64 looked_ns;
-  __u32 drops; /* sk_drops at the last packet */
+  __u64 dropped;     /* packets of those that it dropped that were put to it */
+  __u32 first_drops; /* sk_drops at first sight */
+  __u32 drops;       /* and at the last packet */
   __u32 has_endpoint;
+  __u32 pad;
 };
 
 struct {

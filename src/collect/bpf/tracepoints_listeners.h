@@ -64,8 +64,9 @@ static __noinline struct tracker *meet(struct sock *sk, __u32 queued) {
   struct tracker *tracker = bpf_map_lookup_elem(&trackers, &key);
   if (!tracker) {
     meet_namespace(BPF_CORE_READ(sk, __sk_common.skc_net.net));
+    const __u32 drops = drops_of(sk);
     const struct tracker fresh = {
-        .inserted = queued, .looked_ns = bpf_ktime_get_ns(), .drops = drops_of(sk)};
+        .inserted = queued, .looked_ns = bpf_ktime_get_ns(), .first_drops = drops, .drops = drops};
     bpf_map_update_elem(&trackers, &key, &fresh, BPF_NOEXIST);
     tracker = bpf_map_lookup_elem(&trackers, &key);
   }

@@ -74,6 +74,20 @@ static __always_inline void lose_others(const struct seen *grown) {
   if (refused > 1) __sync_fetch_and_add(&state.losses[AQ_LOST_REFUSALS], refused - 1);
 }
 
+/* Puts one dropped packet to the listener. False where the listener itself has not dropped so many:
+ * then it was another's, whose look was missed. Each drop is counted at the socket before it is at
+ * the namespace (tcp_listendrop); other packets raise that count as well. */
+static __always_inline bool has_dropped(struct sock *sk) {
+  const __u64 key = (__u64)sk;
+  struct tracker *tracker = bpf_map_lookup_elem(&trackers, &key);
+  if (!tracker) return true;
+  const __u32 most = drops_of(sk) - tracker->first_drops;
+  if (__sync_fetch_and_add(&tracker->dropped, 1) < most) return true;
+  __sync_fetch_and_add(&tracker->dropped, -1);
+  lose(AQ_LOST_REFUSALS);
+  return false;
+}
+
 /* Why a SYN was refused, by what the kernel counted: the tests of tcp_conn_request() in their
  * order. Only for the last quarter of the SYN queue it has no counter of its own. */
 static __always_inline enum aq_term why_refused(struct sock *sk, const struct seen *grown) {
@@ -121,7 +135,7 @@ static __noinline int on_error(struct sk_buff *skb, struct net *net) {
   find_suspect(&key, &suspect);
   lose_others(&grown);
   struct aq_ledger *ledger = suspect.members ? ledger_of((struct sock *)suspect.sk) : 0;
-  if (ledger) count(ledger, AQ_REQUEST_UNREACHABLE);
+  if (ledger && has_dropped((struct sock *)suspect.sk)) count(ledger, AQ_REQUEST_UNREACHABLE);
   return 0;
 }
 
@@ -155,7 +169,7 @@ int on_consume(__u64 *ctx) {
   const __u32 length = syn_length(sk);
   if (length > ledger->syn_longest) ledger->syn_longest = length;
   if (grown.count[SEEN_COOKIE_SENT]) count(ledger, AQ_SYN_COOKIE);
-  if (!is_refused) return 0;
+  if (!is_refused || !has_dropped(sk)) return 0;
   if (grown.count[SEEN_DO_COOKIES]) count(ledger, AQ_SYN_BOTH_FULL);
   struct refusal_of refusal = {.sk = sk, .ledger = ledger, .stage = AQ_STAGE_SYN};
   refusal.term = why_refused(sk, &grown);
@@ -197,7 +211,7 @@ int on_drop(__u64 *ctx) {
   }
   struct sock *sk = (struct sock *)suspect.sk;
   struct aq_ledger *ledger = ledger_of(sk);
-  if (!ledger) return 0;
+  if (!ledger || !has_dropped(sk)) return 0;
   const bool full = grown.count[SEEN_OVERFLOWS] != 0;
   struct refusal_of refusal = {.sk = sk, .ledger = ledger};
   if (by_cookie) {
