@@ -1,10 +1,13 @@
 #include "answer/answer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <set>
 #include <utility>
 
+#include "base/text.h"
 #include "diagnose/diagnose.h"
 #include "remedy/advise.h"
 
@@ -65,6 +68,25 @@ void narrow_report(const select::Selection& selection, diagnose::Report& report)
   report.verdict = diagnose::overall_verdict(report);
 }
 
+// What there is of clients where nothing listens: "20 SYNs to 10.0.0.5:81 were answered by a
+// reset".
+std::vector<std::string> reset_where_selected(const std::vector<select::Selector>& selectors,
+                                              const facts::Observation& observation) {
+  std::vector<std::string> sentences;
+  for (const facts::DeadSyn& syn : facts::reset_syns(observation)) {
+    const bool is_meant = std::ranges::any_of(selectors, [&](const select::Selector& selector) {
+      return selector.kind == select::Selector::Kind::kPort && selector.port == syn.port &&
+             (!selector.address || selector.address->unmapped() == syn.address.unmapped());
+    });
+    if (!is_meant) continue;
+    sentences.push_back(fmt::format(
+        "in {:.1f} s {} to {} {} answered by a reset (\"connection refused\")", observation.seconds,
+        counted(syn.packets, "SYN", "SYNs"), facts::host_and_port(syn.address, syn.port),
+        syn.packets == 1 ? "was" : "were"));
+  }
+  return sentences;
+}
+
 }  // namespace
 
 Answer answer(facts::Observation observation) {
@@ -81,7 +103,12 @@ Status narrow(const std::vector<select::Selector>& selectors, const select::IsPr
   if (selectors.empty()) return {};
   facts::Snapshot& after = answer.observation.after;
   Result<select::Selection> selection = select::select(selectors, after, is_process);
-  if (!selection) return fail(std::move(selection.error()));
+  if (!selection) {
+    const auto resets = reset_where_selected(selectors, answer.observation);
+    if (resets.empty()) return fail(std::move(selection.error()));
+    return fail(selection.error().code,
+                fmt::format("{}; {}", selection.error().context, fmt::join(resets, "; ")));
+  }
   follow_causes(answer.report, after, *selection);
   narrow_snapshot(*selection, after);
   narrow_report(*selection, answer.report);

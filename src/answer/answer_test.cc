@@ -116,6 +116,21 @@ TEST(Narrow, FailsWhereNothingCanMatch) {
   EXPECT_NE(port.error().context.find("0.0.0.0:22"), std::string::npos) << port.error().context;
 }
 
+TEST(Narrow, SaysThatClientsAreTurnedAwayWhereNothingListens) {
+  Seen seen;
+  seen.observation.after.blind_spots.clear();
+  facts::DeadSyn syn;
+  syn.port = 81;
+  syn.reason = facts::kNoSocket;
+  syn.packets = 40;
+  seen.observation.dead_syns = {syn};
+  const auto port = seen.narrow_to(":81");
+  ASSERT_FALSE(port);
+  EXPECT_NE(port.error().context.find("40 SYNs to 0.0.0.0:81 were answered by a reset"),
+            std::string::npos)
+      << port.error().context;
+}
+
 TEST(Narrow, WarnsOfOneOfSeveralThatMatchesNothing) {
   Seen seen;
   seen.observation.after.blind_spots.clear();

@@ -47,10 +47,11 @@ Result<std::optional<answer::Answer>> baseline_of(const CheckOptions& options,
   return std::optional(std::move(all));
 }
 
-int exit_code(const answer::Answer& answer, FailOn fail_on) {
-  if (fails(answer.report, fail_on)) return kExitFindings;
-  const bool blind =
-      std::ranges::any_of(answer.observation.after.blind_spots, &facts::BlindSpot::unobserved);
+int exit_code(const answer::Answer& answer, const CheckOptions& options) {
+  if (fails(answer.report, options.fail_on)) return kExitFindings;
+  const bool nothing_listens = !options.selectors.empty() && answer.report.listeners.empty();
+  const bool blind = nothing_listens || std::ranges::any_of(answer.observation.after.blind_spots,
+                                                            &facts::BlindSpot::unobserved);
   return blind ? kExitBlind : kExitNothingWrong;
 }
 
@@ -150,7 +151,7 @@ int run_check(const CheckOptions& options) {
     comparison = diagnose::compare({(*before)->observation, (*before)->report},
                                    {answer->observation, answer->report});
   }
-  const int code = lost ? kExitUsage : exit_code(*answer, options.fail_on);
+  const int code = lost ? kExitUsage : exit_code(*answer, options);
   // One of the two only can have standard output, and a recording must be alone there.
   const bool aside = save && save->is_stdout();
   const render::TermStyle style = style_of(aside ? STDERR_FILENO : STDOUT_FILENO, options.color);

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "collect/conntrack.h"
 #include "collect/local_addresses.h"
 #include "collect/local_clients.h"
 #include "collect/routes_back.h"
@@ -43,6 +44,7 @@ std::map<NetnsId, std::set<facts::IpAddress>> HostSource::local_addresses(
 void HostSource::describe_troubled(facts::Observation& observation, bool is_last) {
   if (is_last) {
     look_up_routes_back(scanner_, observation);
+    look_at_conntrack(scanner_, observation);
     find_local_clients(scanner_, observation);
   }
   describe_troubled_owners(options_, observation);

@@ -41,6 +41,13 @@ bool may_be_unseen(const facts::Snapshot& snapshot, NetnsId netns) {
   });
 }
 
+bool has_no_listener(const facts::Snapshot& snapshot, NetnsId netns) {
+  return !may_be_unseen(snapshot, netns) &&
+         std::ranges::none_of(snapshot.listeners, [&](const facts::Listener& listener) {
+           return listener.netns == netns;
+         });
+}
+
 Error nothing_selected(const Selector& selector, const facts::Snapshot& snapshot, bool gone) {
   if (gone) {
     return {ErrorCode::kNotFound, 0, fmt::format("there is no process {}", selector.name)};
@@ -81,6 +88,10 @@ Result<Selection> select(const std::vector<Selector>& selectors, const facts::Sn
       if (!selects_namespace(selector, ns.id)) continue;
       found = true;
       selection.namespaces.insert(ns.id);
+      if (has_no_listener(snapshot, ns.id)) {
+        selection.warnings.push_back(
+            fmt::format("nothing listens in the network namespace of \"{}\"", selector.text));
+      }
     }
     if (found) continue;
     const bool gone = is_gone(selector, is_process);

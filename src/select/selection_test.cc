@@ -57,5 +57,21 @@ TEST(KeepTheEnded, DoesNotTakeTheUnseenForEnded) {
   EXPECT_EQ(observation.after.listeners.size(), 2U);
 }
 
+TEST(Select, WarnsOfANamespaceInWhichNothingListens) {
+  facts::Observation observation = observe_nothing_new();
+  facts::Snapshot& snapshot = observation.after;
+  const std::vector<Selector> pod = {*parse_selector("netns:7")};
+  ASSERT_EQ(snapshot.namespaces[1].id, NetnsId(7));
+  EXPECT_TRUE(select(pod, snapshot, {})->warnings.empty());
+  snapshot.listeners.pop_back();
+  const auto empty = select(pod, snapshot, {});
+  ASSERT_TRUE(empty.has_value());
+  ASSERT_EQ(empty->warnings.size(), 1U);
+  EXPECT_EQ(empty->warnings[0], "nothing listens in the network namespace of \"netns:7\"");
+  // What could not be looked into may have some.
+  snapshot.blind_spots = {{.id = "AQ602", .scope = "netns:7", .unobserved = true}};
+  EXPECT_TRUE(select(pod, snapshot, {})->warnings.empty());
+}
+
 }  // namespace
 }  // namespace acceptq::select

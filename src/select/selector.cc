@@ -106,6 +106,13 @@ bool any_owner(const facts::Snapshot& snapshot, const facts::Listener& listener,
   });
 }
 
+// Some programs fill an abstract name up with NULs, each of which is shown as an @.
+bool is_named(std::string_view path, std::string_view name) {
+  if (!path.starts_with(name)) return false;
+  const std::string_view rest = path.substr(name.size());
+  return rest.empty() || (name.starts_with('@') && rest.find_first_not_of('@') == rest.npos);
+}
+
 }  // namespace
 
 bool looks_like_selector(std::string_view text) {
@@ -155,7 +162,7 @@ bool matches(const Selector& selector, const facts::Snapshot& snapshot,
     case Kind::kNetnsPath:
       return false;
     case Kind::kUnix:
-      return !tcp && listener.path == selector.name;
+      return !tcp && is_named(listener.path, selector.name);
   }
   return false;
 }

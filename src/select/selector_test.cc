@@ -61,6 +61,16 @@ TEST(Matches, KnowsWildcardsAndOwners) {
   }
 }
 
+TEST(Matches, KnowsAbstractNamesThatWereFilledUp) {
+  facts::Listener listener;
+  listener.protocol = facts::Protocol::kUnix;
+  listener.path = "@app@@@@";
+  EXPECT_TRUE(matches(*parse_selector("unix:@app"), {}, listener));
+  EXPECT_FALSE(matches(*parse_selector("unix:@ap"), {}, listener));
+  listener.path = "/run/app@@";
+  EXPECT_FALSE(matches(*parse_selector("unix:/run/app"), {}, listener));
+}
+
 TEST(Matches, GoesByTheDeviceWhereItIsGiven) {
   facts::Listener listener;
   listener.port = 80;
