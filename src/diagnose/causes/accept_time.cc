@@ -5,6 +5,7 @@
 #include <set>
 
 #include "diagnose/causes/class_shares.h"
+#include "diagnose/causes/runtimes.h"
 #include "diagnose/rules.h"
 #include "facts/holders.h"
 
@@ -88,8 +89,9 @@ bool has_closed(const Threads& threads) {
 }
 
 // It begins workers and waits for what they, or whoever gives it orders, have to say: a server that
-// does not accept for the clients that it has would wait for these.
-bool is_master(const Threads& threads) {
+// does not accept for the clients that it has would wait for these. Of a single child it may wait
+// for what that does for it.
+bool is_master(const Threads& threads, std::size_t workers, const facts::Listener& listener) {
   constexpr double kAll = 0.95;
   double looks = 0;
   double at_orders = 0;
@@ -97,10 +99,10 @@ bool is_master(const Threads& threads) {
   for (const ThreadWatch* thread : threads) {
     for (const facts::Wait& wait : thread->waits) {
       looks += wait.looks;
-      const bool has_none =
-          wait.polled == facts::Polled::kNothing || wait.polled == facts::Polled::kPipes;
-      const bool is_about_socket = wait.target && wait.target->type == "sockfs";
-      if (has_none && !is_about_socket) at_orders += wait.looks;
+      const bool has_none = wait.polled == facts::Polled::kNothing ||
+                            wait.polled == facts::Polled::kPipes ||
+                            (workers > 1 && classify(wait, listener) == WaitClass::kProcesses);
+      if (has_none && !facts::is_about_socket(wait)) at_orders += wait.looks;
     }
   }
   return looks > 0 && at_orders >= kAll * looks;
@@ -115,9 +117,15 @@ void leave_out_bystanders(const facts::Observation& observation, const facts::Li
   const auto held = [&](Pid pid) { return held_connections(acceptors, pid); };
   const bool one_serves = std::ranges::any_of(
       others, [&](const auto& each) { return held(each.first).value_or(0) > 0; });
+  std::set<Pid> present;
+  for (const auto& each : others) present.insert(each.first);
   std::erase_if(others, [&](const auto& each) {
     const auto& [pid, threads] = each;
-    if (parents.contains(pid)) return is_master(threads);
+    if (const auto children = parents.find(pid); children != parents.end()) {
+      const auto is_here = [&](Pid child) { return present.contains(child); };
+      const auto workers = std::ranges::count_if(children->second, is_here);
+      return is_master(threads, static_cast<std::size_t>(workers), listener);
+    }
     return one_serves && held(pid) == 0U && !has_closed(threads);
   });
 }
@@ -132,9 +140,7 @@ bool has_ended(const ThreadWatch& thread) {
 bool accepts_elsewhere(const ThreadWatch& thread, const facts::Listener& listener) {
   const auto is_elsewhere = [&](const facts::Wait& wait) {
     const bool accepts = wait.syscall == "accept" || wait.syscall == "accept4";
-    return accepts && wait.fd &&
-           std::ranges::find(listener.owners, facts::OwnerRef{thread.pid, *wait.fd}) ==
-               listener.owners.end();
+    return accepts && wait.fd && !facts::is_held_at(listener, {thread.pid, *wait.fd});
   };
   return !thread.waits.empty() && is_elsewhere(thread.waits.front());
 }
@@ -206,19 +212,6 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
     return thread->pid == time.threads.front()->pid;
   };
   time.take_turns = time.take_turns && std::ranges::all_of(time.threads, of_one);
-}
-
-// What a thread waits for its turn in, another runs in.
-void add_turns(AcceptTime& time) {
-  const auto count = static_cast<double>(time.threads.size());
-  double& runs = time.classes.at(static_cast<std::size_t>(WaitClass::kRuns)).share;
-  const double together = std::min(runs * count, 1.0);
-  const double rest = runs < 1 ? (1 - together) / (1 - runs) : 0;
-  for (ClassTime& what : time.classes) what.share *= rest;
-  runs = together;
-  for (std::optional<double>* share : {&time.on_core, &time.user, &time.system, &time.delayed}) {
-    if (*share) **share = std::min(**share * count, 1.0);
-  }
 }
 
 void add_times(const facts::Listener& listener, AcceptTime& time) {
@@ -298,6 +291,54 @@ Share delayed(const ThreadWatch& thread) {
   return sampled(thread, thread.times.delay_ns);
 }
 
+// The same of threads of which one runs at a time, and which may come and go: of the time that one
+// of them was watched for at most. Empty where it is not known of most of that.
+template <typename Of>
+Share together(const AcceptTime& time, Of share_of) {
+  constexpr double kMost = 0.8;
+  double longest = 0;
+  double all = 0;
+  double known = 0;
+  double sum = 0;
+  for (const ThreadWatch* thread : time.threads) {
+    const double watched = watched_ns(*thread);
+    longest = std::max(longest, watched);
+    all += watched;
+    const Share share = share_of(*thread);
+    if (!share) continue;
+    known += watched;
+    sum += *share * watched;
+  }
+  if (longest <= 0 || known < kMost * all) return std::nullopt;
+  return std::min(sum / longest, 1.0);
+}
+
+void add_cpu(AcceptTime& time) {
+  const auto user = [](const ThreadWatch& thread) { return sampled(thread, thread.times.user_ns); };
+  const auto system = [](const ThreadWatch& thread) {
+    return sampled(thread, thread.times.system_ns);
+  };
+  const auto of = [&](auto share_of) {
+    return time.take_turns ? together(time, share_of) : mean(time, share_of);
+  };
+  time.on_core = of(on_core);
+  time.user = of(user);
+  time.system = of(system);
+  time.delayed = of(delayed);
+}
+
+// What a thread waits for its turn in, another runs in.
+void add_turns(const facts::Listener& listener, AcceptTime& time) {
+  constexpr auto kRuns = static_cast<std::size_t>(WaitClass::kRuns);
+  const Share run = together(time, [&](const ThreadWatch& thread) -> Share {
+    return class_shares(thread, listener).at(kRuns);
+  });
+  double& runs = time.classes.at(kRuns).share;
+  const double rest = runs < 1 ? (1 - run.value_or(runs)) / (1 - runs) : 0;
+  for (ClassTime& what : time.classes) what.share *= rest;
+  runs = run.value_or(runs);
+}
+
 }  // namespace
 
 double AcceptTime::idle() const {
@@ -335,17 +376,13 @@ std::optional<AcceptTime> accept_time(const facts::Observation& observation,
   const auto found = all.find(state.report.key);
   if (found == all.end()) return std::nullopt;
   AcceptTime time;
-  choose_threads(observation, state, found->second, time);
+  time.retold = with_parked_threads(observation.after, found->second);
+  choose_threads(observation, state, time.retold ? *time.retold : found->second, time);
   if (time.threads.empty()) return std::nullopt;
   add_times(listener, time);
   add_unseen_places(listener, time);
-  time.on_core = mean(time, on_core);
-  time.user =
-      mean(time, [](const ThreadWatch& thread) { return sampled(thread, thread.times.user_ns); });
-  time.system =
-      mean(time, [](const ThreadWatch& thread) { return sampled(thread, thread.times.system_ns); });
-  time.delayed = mean(time, delayed);
-  if (time.take_turns) add_turns(time);
+  add_cpu(time);
+  if (time.take_turns) add_turns(listener, time);
   return time;
 }
 

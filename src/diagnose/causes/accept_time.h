@@ -22,7 +22,8 @@ struct ClassTime {
 
 struct AcceptTime {
   Certainty certainty = Certainty::kGroup;
-  std::vector<const facts::ThreadWatch*> threads;
+  std::vector<const facts::ThreadWatch*> threads;  // of the observation, or of `retold`
+  std::optional<facts::Acceptors> retold;          // with_parked_threads()
   // One of them runs at a time: what follows is of the time of all together.
   bool take_turns = false;
   std::size_t exact_threads = 0;                // of these: whose time was counted without a gap
@@ -58,7 +59,7 @@ inline constexpr double kHasTime = 0.3;
 [[nodiscard]] std::optional<std::uint32_t> held_connections(const facts::Acceptors& acceptors,
                                                             Pid pid);
 
-// Nothing where no thread was looked at. Pointers go into `observation`.
+// Nothing where no thread was looked at. Pointers go into `observation` as well.
 [[nodiscard]] std::optional<AcceptTime> accept_time(const facts::Observation& observation,
                                                     const ListenerState& state);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "diagnose/causes/runtimes.h"
 #include "diagnose/rules.h"
 
 namespace acceptq::diagnose {
@@ -66,7 +67,8 @@ std::string where_time_went(const AcceptTime& time) {
   for (const ClassTime& part : time.classes) {
     if (part.share < kWorthSaying || !part.most_seen) continue;
     const facts::Wait& wait = *part.most_seen;
-    std::string place = wait.syscall ? *wait.syscall + "()" : std::string();
+    std::string place = wait.syscall ? *wait.syscall : std::string();
+    if (wait.syscall && *wait.syscall != kParked) place += "()";
     if (!wait.stack.empty()) place += (place.empty() ? "" : " in ") + wait.stack.front();
     if (place.empty()) place = wait.state == "R" ? "on a core or ready" : "state " + wait.state;
     const auto same = std::ranges::find(places, place, &std::pair<std::string, double>::first);
@@ -87,15 +89,17 @@ std::string where_time_went(const AcceptTime& time) {
 std::optional<JudgedCause> unknown_cause(const Scene& scene) {
   JudgedCause unknown{.cause = {.kind = CauseKind::kUnknown, .share = {}, .detail = {}},
                       .confidence = 0,
-                      .words = "is slow to accept for a reason that could not be told",
+                      .words = scene.state.report.left_queue == 0U
+                                   ? "accepts nothing, for a reason that could not be told"
+                                   : "is slow to accept for a reason that could not be told",
                       .consequence = {}};
   if (scene.time.has_shares()) {
     const facts::Acceptors* acceptors = acceptors_of(scene);
     const bool nobody_waits = acceptors != nullptr && has_no_waiter(*acceptors);
     unknown.consequence = fmt::format(
         "Where its threads were: {}.{}", where_time_went(scene.time),
-        nobody_waits ? " None of them was seen to wait for this listener: it may have as many "
-                       "connections as it may have, or wait for something else."
+        nobody_waits ? " None of them was seen to wait for this listener: it may be at its own "
+                       "limit of connections, or wait for something else."
                      : "");
     return unknown;
   }

@@ -163,6 +163,16 @@ TEST(Causes, DescriptorsThatHaveRunOut) {
   EXPECT_TRUE(says(find(report_of(observation), "AQ311"), "64 of 64 are open"));
 }
 
+// It is late each time that its timer wakes it, by less than anybody else could use.
+TEST(Causes, WhoNapsThousandsOfTimesIsNotStarved) {
+  ThreadWatch naps = thread(3985, 3985, AcceptLink::kEpoll, running(), 1);
+  naps.times.delay_ns = 900'000'000;
+  naps.times.voluntary = 20'000;
+  EXPECT_EQ(kinds(full(naps)), Kinds{"unknown"});
+  naps.times.voluntary = 200;
+  EXPECT_EQ(kinds(full(naps)), Kinds{"cpu.starved"});
+}
+
 TEST(Causes, ThrottledIsNotStarved) {
   ThreadWatch waiting = thread(3985, 3985, AcceptLink::kEpoll, running(), 1);
   waiting.times.user_ns = 100'000'000;

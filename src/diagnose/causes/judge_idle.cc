@@ -72,6 +72,31 @@ bool has_nothing_to_do(const Scene& scene) {
   return only_sleeps(scene) && (!moved || serves(scene) == Serves::kNobody);
 }
 
+// No connection of the listener, now or while it was watched, and nothing of it waits for one.
+bool has_taken_nothing(const Scene& scene) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  return acceptors != nullptr && has_no_waiter(*acceptors) && scene.state.report.left_queue == 0U &&
+         serves(scene) != Serves::kSomebody;
+}
+
+// How long the youngest of these processes has run, where it has not run for long; empty of others.
+std::optional<double> just_started(const Scene& scene) {
+  constexpr double kNsPerSecond = 1e9;
+  constexpr double kTicksPerSecond = 100;  // USER_HZ of every architecture that is built for
+  constexpr double kLong = 60;
+  const facts::Snapshot& after = scene.observation.after;
+  std::optional<double> youngest;
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    const facts::Process* process = facts::find_process(after, thread->pid);
+    if (process == nullptr || process->start_ticks == 0) continue;
+    const double age = static_cast<double>(after.monotonic_ns) / kNsPerSecond -
+                       static_cast<double>(process->start_ticks) / kTicksPerSecond;
+    if (age < 0 || age >= kLong) continue;
+    youngest = std::min(youngest.value_or(age), age);
+  }
+  return youngest;
+}
+
 }  // namespace
 
 const facts::Acceptors* acceptors_of(const Scene& scene) {
@@ -95,9 +120,9 @@ bool only_sleeps(const Scene& scene) {
 std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   constexpr double kLongEnough = 1;  // seconds
   const AcceptTime& time = scene.time;
-  const double idle = has_nothing_to_do(scene)
-                          ? time.of(WaitClass::kSleep).share
-                          : time.idle() - may_be_for_one(scene) - may_be_for_anything(scene);
+  const bool sleeps = has_nothing_to_do(scene);
+  const double idle = sleeps ? time.of(WaitClass::kSleep).share
+                             : time.idle() - may_be_for_one(scene) - may_be_for_anything(scene);
   // It may be counted later than looked at.
   const double seconds = std::max(time.seconds, time.watched_seconds);
   if (!time.has_shares() || seconds < kLongEnough || idle < kIdle || !does_not_empty(scene.state) ||
@@ -109,22 +134,30 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
       .confidence = 0.75,
       .words = "has time, and does not call accept()",
       .consequence =
-          "It may have as many connections as it wants or may have, wait for something else in an "
-          "event loop of its own, or nothing in it is there to accept them."};
+          "It may be at its own limit of connections, wait for something else in an event loop of "
+          "its own, or nothing in it is there to accept them."};
   if (time.of(WaitClass::kProcesses).share >= kIdle) {
     judged.confidence = 0.9;
     judged.words = "waits for its child processes, and does not call accept()";
     judged.consequence =
-        "It may have as many of them as it wants or may have: what they do decides when the next "
-        "connection is taken.";
+        "It may have as many of them as it may have: what they do decides when the next connection "
+        "is taken.";
     judged.cause.detail["waits_for"] = "children";
     return judged;
   }
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors != nullptr && has_no_waiter(*acceptors)) {
     judged.confidence = 0.95;
-    judged.words = "has time, and no thread or epoll of it waits for this listener";
+    judged.words = fmt::format("{}, and no thread or epoll of it waits for this listener",
+                               sleeps ? "sleeps" : "has time");
     judged.cause.detail["waiters"] = "0";
+  }
+  if (const auto age = just_started(scene); age && has_taken_nothing(scene)) {
+    judged.confidence = std::min(judged.confidence, 0.75);
+    judged.consequence =
+        fmt::format("It was started {:.0f} s ago, and may not have come to accept yet. {}", *age,
+                    judged.consequence);
+    judged.cause.detail["started_s_ago"] = fmt::format("{:.0f}", *age);
   }
   if (const auto& wait = time.of(WaitClass::kConnections).most_seen; wait && wait->syscall) {
     judged.cause.detail["syscall"] = *wait->syscall;

@@ -66,6 +66,14 @@ std::string_view words_of_pipe(const facts::Wait& wait) {
   return "waits for room in a full pipe";
 }
 
+// It sleeps again and again and takes nothing, as one does that tries again when accept() fails.
+bool may_try_again(const Scene& scene) {
+  if (!may_lack_descriptors(scene) || scene.state.report.left_queue.value_or(1) > 0) return false;
+  return std::ranges::any_of(scene.time.threads, [](const facts::ThreadWatch* thread) {
+    return thread->times.voluntary.value_or(0) > 1;
+  });
+}
+
 }  // namespace
 
 std::optional<JudgedCause> judge_lock(const Scene& scene) {
@@ -124,11 +132,12 @@ std::optional<JudgedCause> judge_client(const Scene& scene) {
   const facts::Wait& wait = *scene.time.of(WaitClass::kClient).most_seen;
   const std::string peer = name_peer(wait, judged->cause);
   const std::size_t threads = count_of(scene, WaitClass::kClient);
-  judged->words = threads > 1 ? fmt::format(
-                                    "waits for clients, one in each of {} threads that accept "
-                                    "(now {} in one)",
-                                    threads, peer)
-                              : fmt::format("waits for one client at a time (now {})", peer);
+  const bool serve = scene.time.certainty >= Certainty::kServe;
+  judged->words =
+      threads > 1
+          ? fmt::format("waits for clients, one in each of {} threads that {} (now {} in one)",
+                        threads, serve ? "serve them" : "accept", peer)
+          : fmt::format("waits for one client at a time (now {})", peer);
   // It sends, and there is no room until the client has read (sk_stream_wait_memory).
   constexpr std::array<std::string_view, 7> kThatSend = {
       "write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"};
@@ -146,6 +155,11 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kUpstream, WaitClass::kPeer);
   if (!judged) return std::nullopt;
   const facts::Wait& wait = *scene.time.of(WaitClass::kPeer).most_seen;
+  // Any of its threads may be the one that accepts, and this one is just told of events.
+  if (scene.time.certainty == Certainty::kGroup && wait.target &&
+      wait.target->answer_due == false) {
+    return std::nullopt;
+  }
   const std::string peer = name_peer(wait, judged->cause);
   judged->words = peer.empty() ? "waits for the other end of a socket"
                                : fmt::format("waits for an answer of {}{}", peer,
@@ -162,7 +176,7 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
 std::optional<JudgedCause> judge_sleep(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kSleep, WaitClass::kSleep);
   if (!judged || scene.time.certainty == Certainty::kGroup) return std::nullopt;
-  if (only_sleeps(scene)) return std::nullopt;
+  if (only_sleeps(scene) || may_try_again(scene)) return std::nullopt;
   judged->words = "sleeps, by a timer that it set itself";
   judged->consequence = "While it sleeps it takes nothing from the queue.";
   return judged;

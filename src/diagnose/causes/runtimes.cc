@@ -33,4 +33,26 @@ bool is_of_runtime(std::string_view thread_name) {
   return collects_garbage(thread_name) || begins_with_any(thread_name, kBeginnings);
 }
 
+std::optional<facts::Acceptors> with_parked_threads(const facts::Snapshot& snapshot,
+                                                    const facts::Acceptors& acceptors) {
+  const auto is_parked = [](const std::optional<std::string>& syscall) {
+    return syscall && *syscall == "futex";
+  };
+  std::optional<facts::Acceptors> told;
+  for (std::size_t i = 0; i < acceptors.threads.size(); ++i) {
+    const facts::Process* process = facts::find_process(snapshot, acceptors.threads[i].pid);
+    if (process == nullptr || process->language != "go") continue;
+    if (!told) told = acceptors;
+    facts::ThreadWatch& thread = told->threads[i];
+    for (facts::Wait& wait : thread.waits) {
+      if (is_parked(wait.syscall)) wait.syscall = kParked;
+    }
+    if (!thread.exact) continue;
+    for (facts::BlockedTime& blocked : thread.exact->blocked) {
+      if (is_parked(blocked.syscall)) blocked.syscall = kParked;
+    }
+  }
+  return told;
+}
+
 }  // namespace acceptq::diagnose

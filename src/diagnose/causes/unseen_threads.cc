@@ -27,6 +27,13 @@ bool reads_a_pipe(const ThreadWatch& thread) {
          (wait.state == "S" && wait.target && wait.target->type == "pipefs");
 }
 
+// It waits for another server to say something of itself, as one that is told of events does.
+bool waits_for_events_of_a_peer(const ThreadWatch& thread, const facts::Listener& listener) {
+  if (thread.waits.empty() || mostly(thread, listener) != WaitClass::kPeer) return false;
+  const auto& target = thread.waits.front().target;
+  return target && target->answer_due == false;
+}
+
 // In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
 // until there is work.
 bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& listener) {
@@ -43,6 +50,8 @@ bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
       return true;
     case WaitClass::kLock:
       return thread.times.voluntary == 0U;
+    case WaitClass::kPeer:
+      return waits_for_events_of_a_peer(thread, listener);
     default:
       return false;
   }
@@ -108,7 +117,9 @@ std::optional<WaitClass> blocked_at_work(const ThreadWatch& thread,
   const bool tells = what == WaitClass::kLock   ? is_for_file_lock(thread)
                      : what == WaitClass::kRuns ? !is_collector
                                                 : is_at_work(what) && what != WaitClass::kSleep;
-  if (!tells || share < kMostly) return std::nullopt;
+  if (!tells || share < kMostly || waits_for_events_of_a_peer(thread, listener)) {
+    return std::nullopt;
+  }
   return what;
 }
 
@@ -130,21 +141,34 @@ ClassShares mean_at_work(const Threads& threads, const facts::Listener& listener
   return mean;
 }
 
-// One of them runs at a time, and the others wait until they may: together they fill one core.
-bool take_turns(const Threads& threads, const facts::Listener& listener) {
+// How long a process was watched: its threads may come and go meanwhile.
+double longest_watch(const Threads& all) {
+  double longest = 0;
+  for (const ThreadWatch* thread : all) longest = std::max(longest, watched_ns(*thread));
+  return longest;
+}
+
+// One of them runs at a time, and the others wait until they may: together they fill one core
+// for that long.
+bool take_turns(const Threads& threads, double for_ns, const facts::Listener& listener) {
   constexpr double kAll = 0.9;
   constexpr double kLeast = 0.8;
   constexpr double kMost = 1.3;
+  double all = 0;
+  double known = 0;
   double run = 0;
   for (const ThreadWatch* thread : threads) {
     const ClassShares shares = class_shares(*thread, listener);
     const double runs = shares.at(static_cast<std::size_t>(WaitClass::kRuns));
     const double waits = shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
                          shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
-    if (runs + waits < kAll) return false;
-    run += runs;
+    const double time = watched_ns(*thread);
+    all += time;
+    known += (runs + waits) * time;
+    run += runs * time;
   }
-  return threads.size() > 1 && run >= kLeast && run <= kMost;
+  return threads.size() > 1 && known >= kAll * all && run >= kLeast * for_ns &&
+         run <= kMost * for_ns;
 }
 
 double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& thread) {
@@ -153,17 +177,20 @@ double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& 
   return static_cast<double>(*count) * kNsPerSecond / static_cast<double>(thread.watched_ns);
 }
 
+bool moves_often(const ThreadWatch& thread) {
+  constexpr double kOften = 30;  // times a second
+  return per_second(thread.times.voluntary, thread) >= kOften;
+}
+
 // Threads of which one runs at a time, handing on what lets it run many times a second, as under an
 // interpreter's lock. Those beside them have nothing to do.
 Unseen that_take_turns(const Threads& all, const facts::Listener& listener) {
-  constexpr double kOften = 30;  // times a second
   Threads turning;
   bool one_waits = false;
   for (const ThreadWatch* thread : all) {
     const WaitClass what = mostly(*thread, listener);
     const bool waits = what == WaitClass::kLock || what == WaitClass::kTimedLock;
-    if (what == WaitClass::kRuns ||
-        (waits && per_second(thread->times.voluntary, *thread) >= kOften)) {
+    if (what == WaitClass::kRuns || (waits && moves_often(*thread))) {
       turning.push_back(thread);
       one_waits = one_waits || waits;
     } else if (!may_have_nothing_to_do(*thread, listener)) {
@@ -171,7 +198,9 @@ Unseen that_take_turns(const Threads& all, const facts::Listener& listener) {
     }
   }
   const ThreadWatch* main = main_thread(turning);
-  if (main == nullptr || !one_waits || !take_turns(turning, listener)) return {};
+  if (main == nullptr || !one_waits || !take_turns(turning, longest_watch(all), listener)) {
+    return {};
+  }
   return {turning, Certainty::kRest, true, true};
 }
 
@@ -220,13 +249,24 @@ Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener) {
 }
 
 // Those that serve connections do one thing, and no time of theirs is left.
-Unseen pool_that_serves(const Threads& closers, const facts::Listener& listener) {
+Unseen pool_that_serves(const Threads& closers, const Threads& all,
+                        const facts::Listener& listener) {
   const ClassShares shares = mean_at_work(closers, listener);
+  constexpr double kAlmostAll = 0.8;  // of several kinds of work
+  double work = 0;
   for (std::size_t i = 0; i < kWaitClasses; ++i) {
-    if (shares.at(i) < kMostly || !is_at_work(static_cast<WaitClass>(i))) continue;
-    return {closers, Certainty::kServe, true};
+    if (!is_at_work(static_cast<WaitClass>(i))) continue;
+    work += shares.at(i);
+    if (shares.at(i) >= kMostly) return {closers, Certainty::kServe, true};
   }
-  if (take_turns(closers, listener)) return {closers, Certainty::kServe, true, true};
+  if (work >= kAlmostAll) return {closers, Certainty::kServe, true};
+  // Whoever begins a thread for each connection waits for its turn among them.
+  Threads turning = closers;
+  const ThreadWatch* main = main_thread(all);
+  if (main != nullptr && !has_closed(*main) && moves_often(*main)) turning.push_back(main);
+  if (take_turns(turning, longest_watch(all), listener)) {
+    return {turning, Certainty::kServe, true, true};
+  }
   return {};
 }
 
@@ -237,7 +277,10 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener) {
   for (const ThreadWatch* thread : all) {
     const auto what = blocked_at_work(*thread, listener);
     if (!what) {
-      if (!may_have_nothing_to_do(*thread, listener)) return {};
+      if (!may_have_nothing_to_do(*thread, listener) &&
+          !waits_for_events_of_a_peer(*thread, listener)) {
+        return {};
+      }
       continue;
     }
     if (work && work != what) return {};
@@ -251,16 +294,55 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener) {
   return pool;
 }
 
+// Whether those that serve connections wait for work, or for others to do it, most of the time.
+bool is_free(const Threads& closers, const facts::Listener& listener) {
+  const ClassShares shares = mean_at_work(closers, listener);
+  return idle_share(shares) + shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
+             shares.at(static_cast<std::size_t>(WaitClass::kTimedLock)) >=
+         kMostly;
+}
+
+// Whether what these threads do is over once for each few of the connections that were taken. What
+// waits beside them for its own sake is not.
+bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
+  constexpr std::uint64_t kFew = 4;
+  return taken > 0 && turns * kFew >= taken;
+}
+
+std::uint64_t turns_of(const ThreadWatch& thread) {
+  return thread.times.voluntary.value_or(0) + thread.times.involuntary.value_or(0);
+}
+
+// Threads that serve connections wait for others, of a second pool, which all do one thing: whoever
+// accepts waits for these in the end.
+Unseen pool_behind_the_pool(const Threads& all, const facts::Listener& listener,
+                            const Clues& clues) {
+  const Threads closers = that_closed(all);
+  if (closers.empty() || clues.is_in_epoll || !is_free(closers, listener)) return {};
+  Unseen pool{.threads = {}, .certainty = Certainty::kRest, .busy = true};
+  std::optional<WaitClass> work;
+  std::uint64_t turns = 0;
+  for (const ThreadWatch* thread : all) {
+    if (has_closed(*thread)) continue;
+    const auto what = blocked_at_work(*thread, listener);
+    if (!what) {
+      if (!may_have_nothing_to_do(*thread, listener)) return {};
+      continue;
+    }
+    if (what == WaitClass::kRuns || (work && work != what)) return {};
+    work = what;
+    turns += turns_of(*thread);
+    pool.threads.push_back(thread);
+  }
+  return pool.threads.size() > 1 && keep_pace(turns, clues.taken) ? pool : Unseen{};
+}
+
 // Threads that serve connections wait for work, and one other thread can be the one that gives it
 // to them. In an event loop's process any thread may go on with what another began.
 const ThreadWatch* acceptor_beside_a_free_pool(const Threads& all, const facts::Listener& listener,
                                                const Clues& clues) {
   const Threads closers = that_closed(all);
-  if (closers.empty() || clues.taken == 0 || clues.is_in_epoll) return nullptr;
-  const ClassShares shares = mean_at_work(closers, listener);
-  const double free = idle_share(shares) + shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
-                      shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
-  if (free < kMostly) return nullptr;
+  if (closers.empty() || clues.is_in_epoll || !is_free(closers, listener)) return nullptr;
   const ThreadWatch* one = nullptr;
   for (const ThreadWatch* thread : all) {
     if (has_closed(*thread) || is_parked(*thread, listener)) continue;
@@ -268,10 +350,7 @@ const ThreadWatch* acceptor_beside_a_free_pool(const Threads& all, const facts::
     one = thread;
   }
   if (one == nullptr || !is_at_work(mostly(*one, listener))) return nullptr;
-  // It takes turns: what it does is over once for each few connections.
-  constexpr std::uint64_t kFew = 4;
-  const std::uint64_t turns = one->times.voluntary.value_or(0) + one->times.involuntary.value_or(0);
-  return turns * kFew >= clues.taken ? one : nullptr;
+  return keep_pace(turns_of(*one), clues.taken) ? one : nullptr;
 }
 
 // Beside it, the program itself has at most its first thread, which begins the others and waits.
@@ -293,6 +372,26 @@ Threads idle_beside_timers(const Threads& all, const facts::Listener& listener) 
     idle.push_back(thread);
   }
   return has_loop ? idle : Threads();
+}
+
+// It was in poll(), select() or an epoll for clients of the listener.
+bool polls_clients(const ThreadWatch& thread) {
+  double looks = 0;
+  for (const facts::Wait& wait : thread.waits) {
+    if (wait.polled == facts::Polled::kClients) looks += wait.looks;
+  }
+  return looks >= kMostly * thread.looks;
+}
+
+// Threads that wait for the listener's clients, while all others have nothing to do: event loops
+// that have taken the listener out of what they wait for.
+Threads loops_of_clients(const Threads& all, const facts::Listener& listener) {
+  Threads loops;
+  for (const ThreadWatch* thread : all) {
+    if (!is_parked(*thread, listener)) return {};
+    if (polls_clients(*thread)) loops.push_back(thread);
+  }
+  return loops;
 }
 
 }  // namespace
@@ -322,7 +421,8 @@ ClassShares shares_at_work(const ThreadWatch& thread, const facts::Listener& lis
 
 Unseen exhausted_pool(const Threads& all, const facts::Listener& listener) {
   const Threads closers = that_closed(all);
-  return closers.empty() ? pool_that_hangs(all, listener) : pool_that_serves(closers, listener);
+  return closers.empty() ? pool_that_hangs(all, listener)
+                         : pool_that_serves(closers, all, listener);
 }
 
 Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const Clues& clues) {
@@ -337,11 +437,14 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
     return mostly(*thread, listener) == first &&
            (first != WaitClass::kLock || waits_for_locks_only(*thread));
   });
-  if (alike) return {all, Certainty::kOnly, is_busy(all.front())};
+  // Those that serve in turns are at their common lock most of the time, each.
+  const bool serve_in_turns = first == WaitClass::kTimedLock && !that_closed(all).empty();
+  if (alike && !serve_in_turns) return {all, Certainty::kOnly, is_busy(all.front())};
   if (Unseen pool = exhausted_pool(all, listener); !pool.threads.empty()) return pool;
   for (const auto find : {that_take_turns, that_share_a_lock}) {
     if (Unseen group = find(all, listener); !group.threads.empty()) return group;
   }
+  if (Unseen pool = pool_behind_the_pool(all, listener, clues); !pool.threads.empty()) return pool;
   const ThreadWatch* main = main_thread(all);
   if (main != nullptr && is_busy(main)) return {{main}, Certainty::kMain, true};
   const ThreadWatch* acceptor = acceptor_beside_a_free_pool(all, listener, clues);
@@ -365,8 +468,10 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
     }
   }
   if (clues.has_no_waiter && clues.taken == 0) {
-    if (Threads idle = idle_beside_timers(all, listener); !idle.empty()) {
-      return {std::move(idle), Certainty::kGroup, false};
+    for (const auto find : {loops_of_clients, idle_beside_timers}) {
+      if (Threads idle = find(all, listener); !idle.empty()) {
+        return {std::move(idle), Certainty::kGroup, false};
+      }
     }
   }
   Threads group = all;

@@ -37,6 +37,15 @@ ThreadWatch serves(int tid, const Wait& wait, std::uint64_t closed, std::uint64_
   return serves;
 }
 
+// recv() of a connection to another server.
+Wait reads_from_peer() {
+  Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
+  reads.target->peer_port = 5432;
+  return reads;
+}
+
 const Wait kSleeps = in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"});
 
 TEST(UnseenThreads, APoolThatSleepsIsWhatTheAcceptorWaitsFor) {
@@ -101,14 +110,18 @@ TEST(UnseenThreads, APoolThatHangsClosesNothing) {
 
 // The one that accepts is not among them.
 TEST(UnseenThreads, APoolThatWaitsForAServerKeepsWhoeverAccepts) {
-  Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});
-  reads.target = facts::FileTarget{.type = "sockfs"};
-  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
-  reads.target->peer_port = 5432;
+  Wait reads = reads_from_peer();
   const Report report =
       report_of(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)}));
   EXPECT_TRUE(says(find(report, "AQ307"), "whoever accepts has none to give"));
   EXPECT_EQ(find(report, "AQ307")->cause->detail.at("threads"), "serving");
+  // Two that are told of events by a broker, while the pool waits for a lock.
+  reads.target->answer_due = false;
+  EXPECT_EQ(kinds(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)})),
+            Kinds{"unknown"});
+  reads.target->answer_due = true;
+  EXPECT_EQ(kinds(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)})),
+            Kinds{"upstream"});
 }
 
 TEST(UnseenThreads, ManyThatComputeAndNoneBesideThem) {
@@ -167,10 +180,7 @@ TEST(UnseenThreads, WhoComputesUnderTheLockOfTheOthersKeepsThem) {
 
 // Threads that accept, each, and ask one database by one connection.
 TEST(UnseenThreads, ALockThatIsHandedAroundKeepsThoseThatWorkUnderIt) {
-  Wait reads = in_call("S", "read", {"wait_woken", "tcp_recvmsg"});
-  reads.target = facts::FileTarget{.type = "sockfs"};
-  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
-  reads.target->peer_port = 5432;
+  const Wait reads = reads_from_peer();
   const auto shares = [&](int tid, std::uint64_t lock, double works) {
     Wait waits = at_lock(false);
     waits.lock = lock;
@@ -265,6 +275,61 @@ TEST(UnseenThreads, EventLoopsThatHaveTakenTheListenerOut) {
   acceptors.threads[3] = still(3992, at_lock(false));
   for (int tid = 4000; tid < 4016; ++tid) acceptors.threads.push_back(still(tid, in_epoll()));
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// CompletableFuture.join() in a pool whose work is done by another pool.
+TEST(UnseenThreads, APoolBehindThePoolKeepsWhoeverAccepts) {
+  const auto behind = [](std::uint64_t turns) {
+    ThreadWatch thread = still(3993, reads_from_peer());
+    thread.times.voluntary = turns;
+    ThreadWatch other = thread;
+    other.tid = Pid(3994);
+    std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), thread, other};
+    for (int tid = 4000; tid < 4012; ++tid) threads.push_back(serves(tid, at_lock(false), 1, 2, 0));
+    Observation observation = full(threads);
+    observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
+    return kinds(observation);
+  };
+  EXPECT_EQ(behind(3), Kinds{"upstream"});
+  // Two that wait for events of their own, which did not come.
+  EXPECT_EQ(behind(0), Kinds{"unknown"});
+}
+
+// Threads that come and go, one for each connection, under an interpreter's lock.
+TEST(UnseenThreads, ThreadsThatComeAndGoFillACoreTogether) {
+  const auto of = [](std::uint64_t run_ns) {
+    std::vector<ThreadWatch> threads = {still(kPid, at_lock(true))};
+    threads[0].times.voluntary = 400;
+    for (int i = 0; i < 10; ++i) {
+      ThreadWatch one = serves(4000 + i, at_lock(true), 1, 8, 6);
+      one.times.user_ns = run_ns;
+      one.exact->counted_ns = 400'000'000;
+      one.exact->on_core_ns = run_ns;
+      one.exact->blocked[0].ns = 400'000'000 - run_ns;
+      threads.push_back(one);
+    }
+    return kinds(full(threads));
+  };
+  EXPECT_EQ(of(190'000'000), Kinds{"cpu.busy"});
+  EXPECT_EQ(of(60'000'000), Kinds{"unknown"});
+}
+
+// waitress at its limit of connections, which idle clients hold.
+TEST(UnseenThreads, ALoopOfClientsBesideAPoolWithoutWorkDoesNotAccept) {
+  const auto of = [](facts::Polled polled) {
+    Wait selects = in_call("S", "pselect6", {"do_select"});
+    selects.polled = polled;
+    Observation observation =
+        full({still(kPid, selects), still(3990, at_lock(false)), still(3991, at_lock(false))});
+    facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+    acceptors.queue_looks = kLooks;
+    acceptors.in_epoll = acceptors.waited_for = 0;
+    for (facts::Namespace& ns : observation.after.namespaces) ns.counters["TcpPassiveOpens"] = 0;
+    return observation;
+  };
+  EXPECT_EQ(kinds(of(facts::Polled::kClients)), Kinds{"not_accepting"});
+  // One of those at a lock may be the one that accepts.
+  EXPECT_EQ(kinds(of(facts::Polled::kNothing)), Kinds{"unknown"});
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <span>
 #include <string>
 
+#include "diagnose/causes/runtimes.h"
+
 namespace acceptq::diagnose {
 namespace {
 
@@ -71,8 +73,8 @@ bool is_on_disk(string_view type) {
 }
 constexpr std::array<string_view, 5> kOnDisk = {"ext4_", "xfs_", "btrfs_", "f2fs_", "jbd2_"};
 
-constexpr std::array<string_view, 6> kForConnections = {
-    "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "io_uring_enter"};
+constexpr std::array<string_view, 7> kForConnections = {
+    "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "io_uring_enter", kParked};
 constexpr std::array<string_view, 6> kForProcesses = {"wait4",           "waitid", "rt_sigsuspend",
                                                       "rt_sigtimedwait", "pause",  "signalfd"};
 constexpr std::array<string_view, 7> kForLocks = {"futex", "futex_waitv", "futex_wait", "flock",
@@ -100,7 +102,7 @@ WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& list
 
 WaitClass of_call(const Wait& wait, const facts::Listener& listener) {
   const string_view call = wait.syscall ? string_view(*wait.syscall) : string_view();
-  const bool for_one_socket = wait.target && wait.target->type == "sockfs";
+  const bool for_one_socket = facts::is_about_socket(wait);
   // For what another process writes, or for others than clients, with nothing that tells whether
   // that keeps it from them.
   if (wait.polled == facts::Polled::kPipes ||
@@ -137,8 +139,8 @@ constexpr std::array<Words, kWaitClasses> kWords = {{
     {"nfs", "waiting for NFS"},
     {"disk", "waiting for a disk"},
     {"memory", "waiting for memory to be freed"},
-    {"lock", "waiting for a lock"},
-    {"timed_lock", "waiting for a lock, with a timer"},
+    {"lock", "at a lock, or without work"},
+    {"timed_lock", "waiting with a timer"},
     {"pipe", "writing into a full pipe"},
     {"client", "waiting for a client"},
     {"peer", "waiting for another server"},
