@@ -75,6 +75,16 @@ const CounterSample& sample_of(const Placed& placed) {
   return std::get<CounterSample>(placed.block->piece);
 }
 
+bool tells(const CounterSample& sample, const std::string& name) {
+  return std::ranges::any_of(sample.counters,
+                             [&](const auto& counter) { return counter.first == name; });
+}
+
+bool share_a_counter(const CounterSample& first, const CounterSample& last) {
+  return std::ranges::any_of(first.counters,
+                             [&](const auto& counter) { return tells(last, counter.first); });
+}
+
 std::vector<Compared> compared_counters(const Scene& scene) {
   std::map<std::string, Compared> forms;
   for (const Placed& placed : scene.counters) {
@@ -85,6 +95,8 @@ std::vector<Compared> compared_counters(const Scene& scene) {
   std::vector<Compared> all;
   for (const auto& [name, form] : forms) {
     if (form.last == nullptr) continue;
+    // Lines that two filters left of one sample are two parts of it.
+    if (!share_a_counter(sample_of(*form.first), sample_of(*form.last))) continue;
     // The same sample, pasted twice, or those of two hosts. Where the time is told they are of one.
     const bool same = sample_of(*form.first).counters == sample_of(*form.last).counters;
     const bool told = between(*form.first, *form.last).has_value();
@@ -270,7 +282,7 @@ class Assembly {
       times.push_back(between(*form.first, *form.last));
       for (const auto& [name, value] : sample_of(*form.last).counters) after.counters[name] = value;
       for (const auto& [name, value] : sample_of(*form.first).counters) {
-        before.counters[name] = value;
+        if (tells(sample_of(*form.last), name)) before.counters[name] = value;
       }
       after.counters_source = place(form.last->file, form.last->block->line);
     }

@@ -35,6 +35,7 @@ class Gaps {
     add_listeners();
     add_counters();
     add_other_drops();
+    add_past_cookies();
     add_somaxconn();
   }
 
@@ -98,6 +99,19 @@ class Gaps {
          .cost = "most packets that were refused, at whatever time, were not refused for a full "
                  "accept queue, but for a full SYN queue with SYN cookies off, for want of memory "
                  "or of a route back, or, from Linux 3.8 to 4.6, were answered by SYN cookies"});
+  }
+
+  void add_past_cookies() {
+    constexpr const char* kDoCookies = "TcpExtTCPReqQFullDoCookies";
+    if (!ns_.counters.contains(kDoCookies) || before_.counters.contains(kDoCookies)) return;
+    const std::uint64_t cookies = ns_.counters.at(kDoCookies);
+    if (cookies == 0) return;
+    observation_.after.blind_spots.push_back(
+        {.id = "AQ622",
+         .scope = ns_.pasted->label,
+         .reason = fmt::format("TCPReqQFullDoCookies is {}", cookies),
+         .cost = "a SYN queue was full at some time, by a flood or by ordinary load, and that many "
+                 "SYNs were answered by SYN cookies; the counter does not tell when"});
   }
 
   [[nodiscard]] bool is_compared() const {
