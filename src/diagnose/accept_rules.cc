@@ -142,12 +142,18 @@ void add_limit(const facts::Observation& observation, const ListenerState& state
 }
 
 void add_stale(const ListenerState& state, std::vector<Finding>& findings) {
+  const bool is_lowered = state.listener->limit->value() > state.report.somaxconn.value_or(0);
   Finding finding = finding_about("AQ106", state);
   finding.explanation = fmt::format(
       "The queue's limit is {}, but net.core.somaxconn of its network namespace is {} now: it was "
       "{} after the application had called listen(), which fixes the limit.",
       state.listener->limit->value(), state.report.somaxconn.value_or(0),
-      state.listener->limit->value() > state.report.somaxconn.value_or(0) ? "lowered" : "raised");
+      is_lowered ? "lowered" : "raised");
+  if (is_lowered) {
+    finding.explanation += fmt::format(
+        " When it calls listen() again, as after a restart, {} fit no more: raise somaxconn first.",
+        state.listener->limit->value());
+  }
   finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kSomaxconn));
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));
@@ -196,7 +202,8 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   finding.severity = std::min(finding.severity, at_most);
   finding.explanation = fmt::format(
       "This is one of {} sockets that share {} (SO_REUSEPORT), and {} of the others never held "
-      "more than a quarter of what fits: its own process is stuck, or it has none that accepts.",
+      "more than a quarter of what fits: the process of this one is stuck, no longer accepts, or "
+      "is gone.",
       members, facts::listener_endpoint(*state.listener), idle);
   finding.cause =
       Cause{.kind = CauseKind::kReuseportSkew,

@@ -11,7 +11,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "base/text.h"
 #include "diagnose/catalogue.h"
@@ -243,7 +246,10 @@ void add_resets(const ListenerState& state, const ResetsSeen& resets,
 void add_turned_away(const ListenerState& state, std::vector<Finding>& findings) {
   const Captured& captured = *state.report.captured;
   constexpr std::uint64_t kOneIn = 10;
-  const bool many = captured.turned_away * kOneIn >= captured.attempts;
+  constexpr std::uint64_t kFew = 5;
+  // A server that was restarted turns a few away beside those that it serves.
+  const bool many = captured.turned_away * kOneIn >= captured.attempts &&
+                    (captured.turned_away >= kFew || captured.completed == 0);
   add_resets(state,
              {.id = "AQ402",
               .count = captured.turned_away,
@@ -393,6 +399,25 @@ void add_overflowing_in_capture(const ListenerState& state, std::vector<Finding>
   finding.explanation += translation(captured);
   add_counts(state, finding);
   findings.push_back(std::move(finding));
+}
+
+void quiet_scans(const std::vector<ListenerState>& states, std::vector<Finding>& findings) {
+  constexpr std::uint64_t kFewTries = 3;
+  constexpr std::size_t kManyPorts = 10;
+  std::map<facts::IpAddress, std::set<std::string>> tried;
+  for (const ListenerState& state : states) {
+    const auto& captured = state.report.captured;
+    if (!captured || captured->turned_away == 0 || captured->completed > 0) continue;
+    if (captured->attempts <= kFewTries) tried[state.listener->address].insert(state.report.key);
+  }
+  for (const auto& [address, keys] : tried) {
+    if (keys.size() < kManyPorts) continue;
+    for (Finding& finding : findings) {
+      if (finding.id == "AQ402" && keys.contains(*finding.listener)) {
+        finding.severity = Severity::kNotice;
+      }
+    }
+  }
 }
 
 void add_capture_findings(const ListenerState& state, std::vector<Finding>& findings) {

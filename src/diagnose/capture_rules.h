@@ -22,6 +22,9 @@ void take_capture(const facts::Ledger& ledger, ListenerState& state);
 
 // AQ402, AQ403, AQ404, and AQ202 and AQ203 of a capture.
 void add_capture_findings(const ListenerState& state, std::vector<Finding>& findings);
+// Many ports of one address that were tried a few times each, and turned everybody away, are a
+// scan: a notice.
+void quiet_scans(const std::vector<ListenerState>& states, std::vector<Finding>& findings);
 // AQ101 of a capture: the accept queue was full at final ACKs.
 void add_overflowing_in_capture(const ListenerState& state, std::vector<Finding>& findings);
 

@@ -182,6 +182,26 @@ TEST(Capture, KnowsRefusedFromLost) {
   EXPECT_EQ(find(report_of(capture_of(captured)), "AQ402")->severity, Severity::kNotice);
 }
 
+TEST(Capture, AScanOfPortsIsANotice) {
+  const auto scan = [](std::uint16_t ports) {
+    Captured captured = of(CaptureSide::kServer, 1, 0);
+    captured.turned_away = 1;
+    facts::Observation all = capture_of(captured);
+    const facts::Listener listener = all.after.listeners[0];
+    const facts::Ledger ledger = all.ledgers[0];
+    for (std::uint16_t port = 1; port < ports; ++port) {
+      all.after.listeners.push_back(listener);
+      all.after.listeners.back().port = port;
+      all.ledgers.push_back(ledger);
+      all.ledgers.back().port = port;
+    }
+    facts::normalize(all.after);
+    return report_of(all);
+  };
+  EXPECT_EQ(find(scan(20), "AQ402")->severity, Severity::kNotice);
+  EXPECT_EQ(find(scan(1), "AQ402")->severity, Severity::kWarning);
+}
+
 TEST(Capture, SeesServersThatHangUp) {
   Captured captured = of(CaptureSide::kServer, 20, 20);
   captured.resets = 1;

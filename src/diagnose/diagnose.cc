@@ -110,6 +110,7 @@ Report diagnose(const facts::Observation& observation) {
     add_capture_findings(state, report.findings);
     add_unanswered_findings(state, report.findings);
   }
+  quiet_scans(states, report.findings);
   add_waiting_client_findings(observation, states, report.findings);
   std::set<NetnsId> namespaces;
   for (const facts::Namespace& ns : observation.after.namespaces) namespaces.insert(ns.id);

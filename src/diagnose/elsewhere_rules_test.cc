@@ -9,6 +9,26 @@ namespace {
 using facts::Namespace;
 using facts::Observation;
 
+// No rule drops then, and every new connection dies.
+TEST(Diagnose, AFullTableOfConnectionTrackingIsSaid) {
+  const auto report = [](std::int64_t entries) {
+    Namespace pod = make_namespace(kPod, 4096, {{"TcpExtListenDrops", 0}});
+    pod.sysctls[facts::kConntrackCount] = {.state = facts::SysctlState::kValue, .value = entries};
+    pod.sysctls[facts::kConntrackMax] = {.state = facts::SysctlState::kValue, .value = 300};
+    Observation observation =
+        observe({make_listener(80, 0, 511, 0)}, pod, {make_listener(80, 0, 511, 0)}, pod);
+    observation.seconds = 3;
+    observation.dead_syns = {
+        {.netns = kPod, .port = 80, .reason = facts::kNetfilterDrop, .packets = 190}};
+    return report_of(observation);
+  };
+  const Report full = report(300);
+  ASSERT_NE(find(full, "AQ401"), nullptr);
+  EXPECT_EQ(find(full, "AQ401")->severity, Severity::kCritical);
+  EXPECT_TRUE(says(find(full, "AQ401"), "table is full: 300 entries"));
+  EXPECT_EQ(find(report(200), "AQ401")->severity, Severity::kWarning);
+}
+
 // A few are a stray client's, and where the kernel tells why SYNs die, packets add nothing.
 TEST(Diagnose, UnansweredSynsAreNoAlarmWithoutNeed) {
   const auto verdict = [](std::optional<std::uint64_t> unanswered, bool is_told) {
@@ -97,6 +117,30 @@ TEST(Diagnose, FewDeadSynsAndClosedPortsAreNoAlarm) {
                      dead_syn(22, "NETFILTER_DROP", 900), dead_syn(80, "NETFILTER_DROP", 2)});
   EXPECT_EQ(report.verdict, Verdict::kHealthy);
   EXPECT_TRUE(report.findings.empty());
+}
+
+// A server that is bound to one address, and clients that try another one.
+TEST(Diagnose, ClientsOfAnAddressWithoutListenerAreANotice) {
+  const auto report = [](const char* bound, std::uint64_t packets) {
+    const Namespace pod = make_namespace(kPod, 4096, {{"TcpExtListenDrops", 0}});
+    facts::Listener listener = make_listener(80, 0, 511, 0);
+    listener.address = facts::IpAddress::parse(bound).value_or(facts::IpAddress());
+    Observation observation = observe({listener}, pod, {listener}, pod);
+    observation.seconds = 3;
+    observation.dead_syns = {dead_syn(80, "NO_SOCKET", packets)};
+    return diagnose(observation);
+  };
+  const Report local = report("127.0.0.1", 60);
+  EXPECT_EQ(local.verdict, Verdict::kHealthy);
+  ASSERT_EQ(local.findings.size(), 1U);
+  EXPECT_EQ(local.findings[0].id, "AQ406");
+  EXPECT_EQ(local.findings[0].severity, Severity::kNotice);
+  EXPECT_NE(local.findings[0].explanation.find("60 SYNs to 10.0.0.5:80 were answered by a reset"),
+            std::string::npos)
+      << local.findings[0].explanation;
+  EXPECT_TRUE(report("127.0.0.1", 2).findings.empty());
+  // It was not there yet when they came.
+  EXPECT_TRUE(report("10.0.0.5", 60).findings.empty());
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ struct ListenerState {
   // Dropped by this host, by the kernel's reason; attribute_dead_syns().
   std::map<std::string, std::uint64_t> dead_syns;
   std::map<std::string, std::uint64_t> dead_acks;  // and what came behind these
+  // Answered by a reset: they came to its port at an address that no listener serves.
+  std::vector<facts::DeadSyn> reset_beside;
   // SYNs without an answer beyond all that its namespace's counters refused, and all that came; by
   // packets, and 0 where the kernel told why SYNs die.
   std::uint64_t syns_lost = 0;

@@ -117,6 +117,7 @@ class NamespaceRules {
         add("AQ606", {},
             "The limits or the counters that would tell it of every listener are not in the text.");
         findings_.back().title = "what was pasted does not tell whether packets are refused";
+        add_waiting();
       } else if (unclear) {
         add("AQ606", {},
             "Neither the counters of this network namespace nor those of its sockets could be "
@@ -135,6 +136,27 @@ class NamespaceRules {
             counted(ns_.total(kOverflows).value_or(0), "packet", "packets")));
   }
 
+  // netstat lists how many wait, and not how many fit. At one moment a few wait anywhere.
+  void add_waiting() {
+    constexpr std::uint32_t kMany = 10;
+    const auto waits = [](const ListenerState* state) {
+      return state->listener->limit ? 0 : state->listener->accept_queue_len.value();
+    };
+    const auto longest = std::ranges::max_element(states_, {}, waits);
+    if (longest == states_.end() || waits(*longest) < kMany) return;
+    Finding finding = finding_here("AQ606", *longest, {});
+    finding.severity = Severity::kNotice;
+    finding.title = "many connections wait, and the text does not tell how many fit";
+    const auto crowded = std::ranges::count_if(
+        states_, [&](const ListenerState* state) { return waits(state) >= kMany; });
+    finding.explanation =
+        fmt::format("{} {} at {}{}. A server that keeps up leaves none waiting for long.",
+                    connections(waits(*longest)), waits(*longest) == 1 ? "waits" : "wait",
+                    facts::listener_endpoint(*(*longest)->listener),
+                    crowded > 1 ? fmt::format(", and many at {} more", crowded - 1) : "");
+    findings_.push_back(std::move(finding));
+  }
+
   // That none was refused lately, where counters were compared.
   [[nodiscard]] std::string none_lately() const {
     if (!facts::is_compared(observation_, id_) || !ns_.delta(kOverflows)) return "";
@@ -144,6 +166,7 @@ class NamespaceRules {
 
   void add_past() {
     const std::uint64_t overflows = ns_.total(kOverflows).value_or(0);
+    if (overflows == 0) add_past_drops();
     // Of a namespace in which nothing listens nobody wants to know; what was pasted is asked about.
     if ((states_.empty() && !is_pasted()) || overflows == 0 || ns_.grew(kOverflows) > 0) return;
     const ListenerState* alone =
@@ -157,6 +180,19 @@ class NamespaceRules {
         alone != nullptr ? ""
                          : " Nor do they tell its listeners apart, those that are gone "
                            "included.");
+    findings_.push_back(std::move(finding));
+  }
+
+  // Drops that are no overflows are old news on any host; what was pasted is asked about.
+  void add_past_drops() {
+    const std::uint64_t drops = ns_.total(kDrops).value_or(0);
+    if (!is_pasted() || drops == 0 || ns_.grew(kDrops) > 0) return;
+    Finding finding = finding_here("AQ102", nullptr, {kOverflows, kDrops});
+    finding.explanation = fmt::format(
+        "{} of handshakes {} refused in this network namespace since it was created{}{}. The "
+        "counters do not tell when, nor by which listener.",
+        counted(drops, "packet", "packets"), drops == 1 ? "was" : "were",
+        ns_.total(kOverflows) ? ", none of them for a full accept queue" : "", none_lately());
     findings_.push_back(std::move(finding));
   }
 

@@ -46,7 +46,8 @@ std::string aftermath(const Refused& refused) {
       text += fmt::format(" {} of these attempts came through later.", recovered);
     }
   }
-  if (gave_up > 0) text += fmt::format(" {} {} given up.", gave_up, gave_up == 1 ? "was" : "were");
+  if (gave_up > 0)
+    text += fmt::format(" At least {} {} given up.", gave_up, gave_up == 1 ? "was" : "were");
   return text;
 }
 
@@ -114,9 +115,12 @@ std::string exclusion(const ListenerState& state) {
 }
 
 // What the clients live through, by the step at which they were refused.
-std::string for_clients(const Refused& refused) {
+std::string for_clients(const ListenerState& state) {
+  const Refused& refused = state.report.refused;
   const bool at_syn = refused.at_syn != 0U;
-  const bool at_ack = refused.at_ack != 0U;
+  // Of those that are reset AQ109 tells.
+  const bool at_ack =
+      refused.at_ack != 0U && sysctl_value(state.ns.after(), facts::kAbortOnOverflow) != 1;
   std::string text;
   if (at_syn) {
     text +=
@@ -134,7 +138,7 @@ std::string for_clients(const Refused& refused) {
 // Of all that were refused; said once, where most of them are spoken of.
 std::string outcome(const ListenerState& state, const Refusals& refusals, std::uint64_t count) {
   if (!is_main(refusals, count)) return "";
-  return aftermath(state.report.refused) + for_clients(state.report.refused);
+  return aftermath(state.report.refused) + for_clients(state);
 }
 
 bool nobody_accepts(const ListenerState& state) {
@@ -177,6 +181,20 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
   findings.push_back(std::move(finding));
 }
 
+// What fills a SYN queue: of a request whose SYN-ACK had to be repeated the client has not answered
+// for a second or more.
+std::string what_fills_it(const ListenerState& state) {
+  constexpr std::uint32_t kMany = 10;
+  const std::uint32_t all = state.listener->syn_queue_len.value_or(0);
+  const std::uint32_t young = std::min(all, state.listener->syn_queue_young.value_or(all));
+  const std::uint32_t old = all - young;
+  if (old < kMany || old * 2 < all) return "";
+  return fmt::format(
+      " Of the {} that are in it now, {} have not answered their SYN-ACK for over a second: "
+      "strangers, or clients whom the SYN-ACKs do not reach. They get in neither way.",
+      counted(all, "handshake", "handshakes"), old);
+}
+
 void add_syn_queue_full(const ListenerState& state, const Refusals& refusals,
                         std::vector<Finding>& findings) {
   // The reserve is a part of the queue: where the whole was full, too, it is one thing to say.
@@ -192,16 +210,17 @@ void add_syn_queue_full(const ListenerState& state, const Refusals& refusals,
     }
     finding.explanation = fmt::format(
         "{}, because its SYN queue was full{}. net.ipv4.tcp_syncookies is 0, so the kernel "
-        "does not answer with SYN cookies instead.{}",
-        sentence, room, clients);
+        "does not answer with SYN cookies instead.{}{}",
+        sentence, room, clients, what_fills_it(state));
   } else {
     finding.confidence =
         state.ledger != nullptr ? 1.0 : 0.8;  // no memory and no route look the same
     finding.explanation = fmt::format(
-        "{}, before its SYN queue was full. With net.ipv4.tcp_syncookies 0 the kernel keeps the "
-        "last "
-        "quarter of net.ipv4.tcp_max_syn_backlog ({}) for clients that it already knows.{}",
-        sentence, sysctl_value(state.ns.after(), facts::kMaxSynBacklog).value_or(0), clients);
+        "{}, as its SYN queue was full but for a reserve: with net.ipv4.tcp_syncookies 0 the "
+        "kernel keeps the last quarter of net.ipv4.tcp_max_syn_backlog ({}) for clients that it "
+        "already knows.{}{}",
+        sentence, sysctl_value(state.ns.after(), facts::kMaxSynBacklog).value_or(0), clients,
+        what_fills_it(state));
     finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kMaxSynBacklog));
   }
   if (!state.refusals) finding.confidence = 0.8;

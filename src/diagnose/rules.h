@@ -57,7 +57,8 @@ void add_waiting_client_findings(const facts::Observation& observation,
                                  const std::vector<ListenerState>& states,
                                  std::vector<Finding>& findings);
 
-// Puts SYNs that died before a listener saw them to the listener that they were for.
+// Puts SYNs that died before a listener saw them to the listener that they were for, or to the
+// first of those that have its port and not its address.
 void attribute_dead_syns(const facts::Observation& observation, std::vector<ListenerState>& states);
 // More of them than a stray client sends.
 [[nodiscard]] bool dies_elsewhere(const ListenerState& state);
@@ -66,7 +67,7 @@ void attribute_dead_syns(const facts::Observation& observation, std::vector<List
 // dropped, by the kernel's reason, which also become evidence.
 [[nodiscard]] std::string add_drop_reasons(const std::map<std::string, std::uint64_t>& by_reason,
                                            Finding& finding);
-// AQ401.
+// AQ401 and AQ406.
 void add_elsewhere_findings(const ListenerState& state, std::vector<Finding>& findings);
 
 // AQ102, AQ107, AQ20x, what is not known, and refusals that no open listener explains, for one

@@ -41,9 +41,34 @@ std::string name_of_server(const facts::Observation& observation, const facts::L
   return process != nullptr ? process->comm : "a server";
 }
 
+// What is known of the connections that it makes.
+std::string what_waits(const ListenerState& behind, const LocalClient& client) {
+  if (behind.listener->protocol == facts::Protocol::kUnix) {
+    return fmt::format(
+        "{} of it {} there; those that find no room fail at once (EAGAIN) or wait in connect(). ",
+        connections(client.connecting), client.connecting == 1 ? "waits" : "wait");
+  }
+  std::string text =
+      fmt::format("{} that it tries to make {} no answer. ", connections(client.connecting),
+                  client.connecting == 1 ? "has" : "have");
+  if (client.connected > 0) {
+    text += fmt::format("It has {} established, some of which may still wait in that queue. ",
+                        connections(client.connected));
+  }
+  return text;
+}
+
+// Of one whose queue refuses, or is full, it is known why its clients wait.
+bool turns_clients_away(const ListenerState& behind) {
+  return behind.by_accept_queue ||
+         (behind.listener->protocol == facts::Protocol::kUnix && is_full_now(behind));
+}
+
 Finding finding_of(const facts::Observation& observation, const ListenerState& front,
                    const ListenerState& behind, const LocalClient& client) {
-  const std::string peer = facts::host_and_port(client.address, behind.listener->port);
+  const bool is_unix = behind.listener->protocol == facts::Protocol::kUnix;
+  const std::string peer = is_unix ? facts::listener_endpoint(*behind.listener)
+                                   : facts::host_and_port(client.address, behind.listener->port);
   Finding finding = finding_about("AQ315", front);
   finding.confidence = 0.9;
   finding.cause = Cause{.kind = CauseKind::kUpstream,
@@ -54,16 +79,9 @@ Finding finding_of(const facts::Observation& observation, const ListenerState& f
                                    {"connecting", std::to_string(client.connecting)},
                                    {"connected", std::to_string(client.connected)}}};
   finding.explanation = fmt::format(
-      "{} waits for {} behind it ({}), whose accept queue is full: {} that it tries to make "
-      "{} no answer. ",
-      client.comm, name_of_server(observation, *behind.listener), peer,
-      connections(client.connecting), client.connecting == 1 ? "has" : "have");
-  if (client.connected > 0) {
-    finding.explanation +=
-        fmt::format("It has {} established, some of which may still wait in that queue. ",
-                    connections(client.connected));
-  }
-  finding.explanation += "What that listener suffers from is said there.";
+      "{} waits for {} behind it ({}), whose accept queue is full: {}What that listener suffers "
+      "from is said there.",
+      client.comm, name_of_server(observation, *behind.listener), peer, what_waits(behind, client));
   finding.evidence.push_back({.name = "connections_without_answer",
                               .total = client.connecting,
                               .unit = "connections",
@@ -79,8 +97,7 @@ void add_waiting_client_findings(const facts::Observation& observation,
   const auto& all = observation.accept_evidence.clients;
   for (const ListenerState& behind : states) {
     const auto clients = all.find(behind.report.key);
-    // Only of one whose queue refuses is it known why a SYN has no answer.
-    if (clients == all.end() || !behind.by_accept_queue) continue;
+    if (clients == all.end() || !turns_clients_away(behind)) continue;
     for (const ListenerState& front : states) {
       if (&front == &behind) continue;
       const std::optional<LocalClient> client = client_behind(*front.listener, clients->second);

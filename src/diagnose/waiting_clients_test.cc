@@ -45,6 +45,30 @@ TEST(WaitingClients, AnIngressWaitsForTheListenerBehindIt) {
   EXPECT_TRUE(finding->cause->detail.at("listener").ends_with(":80#500"));
 }
 
+TEST(WaitingClients, AServerWaitsForAFullUnixSocketBehindIt) {
+  const auto finding_at = [](std::uint32_t length) {
+    facts::Listener front = make_listener(80, 0, 511, 0, kHost);
+    front.owners = {{.pid = kIngress, .fd = 4}};
+    facts::Listener behind = make_listener(0, length, 20, 0, kHost);
+    behind.protocol = facts::Protocol::kUnix;
+    behind.path = "/run/app.sock";
+    facts::Observation observation = observe({front, behind}, make_namespace(kHost, 4096),
+                                             {front, behind}, make_namespace(kHost, 4096));
+    observation.after.processes = {{.pid = kIngress, .comm = "nginx"},
+                                   {.pid = Pid(3985), .comm = "uwsgi"}};
+    observation.accept_evidence.clients[facts::listener_key(behind)] = {
+        {.pid = kIngress, .comm = "nginx", .connecting = length}};
+    const Report report = report_of(observation);
+    const Finding* finding = find_315(report);
+    return finding != nullptr ? finding->explanation : "";
+  };
+  EXPECT_TRUE(finding_at(21).starts_with(
+      "nginx waits for uwsgi behind it (unix:/run/app.sock), whose accept queue is full: 21 "
+      "connections of it wait there; "))
+      << finding_at(21);
+  EXPECT_EQ(finding_at(3), "");
+}
+
 TEST(WaitingClients, WorkersOfOneIngressAreOneFinding) {
   facts::Observation observation =
       ingress_before_pod({.pid = kIngress, .comm = "haproxy", .connecting = 12, .connected = 1});

@@ -53,6 +53,12 @@ void limit_to_bursts(std::vector<Remedy>& remedies) {
   }
 }
 
+// Nobody knows for how long.
+bool was_full_at_one_look(const Subject& subject) {
+  return !subject.report.full_fraction && subject.listener.limit &&
+         facts::sampled_full(subject.listener.accept_queue_len, *subject.listener.limit);
+}
+
 // What has to be done about accept() itself; where its cause is not known, to find that out.
 std::vector<Remedy> advise_cause(const Subject& subject, bool is_slow) {
   std::vector<Remedy> remedies;
@@ -99,7 +105,12 @@ std::vector<Remedy> advise(const Subject& subject) {
     case LimitSetBy::kKernel:
       break;
   }
-  if (is_slow_to_accept(subject)) limit_to_bursts(remedies);
+  constexpr std::size_t kMany = 3;  // that fill a listener's block
+  if (is_slow_to_accept(subject)) {
+    limit_to_bursts(remedies);
+  } else if (was_full_at_one_look(subject) && !remedies.empty() && remedies.size() < kMany) {
+    remedies.back().summary += " If the queue stays full, see why accept() is slow.";
+  }
   return remedies;
 }
 
@@ -190,6 +201,8 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
     } else if (finding.id == "AQ401" || finding.id == "AQ405") {
       finding.remedies = drop_remedies(finding, ns, first_holder(observation, listener),
                                        listener != nullptr ? listener->port : 0);
+    } else if (told != nullptr && finding.id == "AQ606") {
+      finding.remedies = {see_limit(subject_of(observation, *listener, *told))};
     } else if (ns != nullptr) {
       finding.remedies = syn_remedies(finding, *ns, first_holder(observation, listener));
     }

@@ -35,16 +35,32 @@ constexpr std::string_view kRules =
     "iptables-save -c\nip6tables-save -c\n"
     "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max";
 
+constexpr std::string_view kOtherInterface =
+    "Give the route back to these clients the interface that they come in by, or set rp_filter to "
+    "2 there.";
+constexpr std::string_view kReversePath = "sysctl -ar '\\.rp_filter$'\nip route";
+// ss -e shows the keys themselves: no command is given.
+constexpr std::string_view kKeys =
+    "The server has a key (TCP-MD5 or TCP-AO) for these addresses: give the clients the same, or "
+    "take theirs away from the server.";
+constexpr std::string_view kConntrackFull = "conntrack_full";
+constexpr std::string_view kUnanswered = "syn_unanswered";
+constexpr std::string_view kFiltered = "drop_reason.NETFILTER_DROP";
+
 // Reasons: enum skb_drop_reason (include/net/dropreason-core.h).
 constexpr Advice kAdvice[] = {
-    {"drop_reason.NETFILTER_DROP",
+    {kConntrackFull,
+     "Raise net.netfilter.nf_conntrack_max (where it cannot be written, in the host's network "
+     "namespace), or shorten the time-outs of what fills the table, or exempt this port from "
+     "tracking (notrack).",
+     "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max\n"
+     "conntrack -S\nconntrack -L -o extended"},
+    {"TcpExtIPReversePathFilter", kOtherInterface, kReversePath},
+    {kFiltered,
      "Find the rule that drops them (its counter grows) and see whether it is meant to. Connection "
      "tracking drops, too, when its table is full.",
      kRules},
-    {"drop_reason.IP_RPFILTER",
-     "Give the route back to these clients the interface that they come in by, or set rp_filter to "
-     "2 there.",
-     "sysctl -ar '\\.rp_filter$'\nip route"},
+    {"drop_reason.IP_RPFILTER", kOtherInterface, kReversePath},
     {"drop_reason.CPU_BACKLOG",
      "Raise net.core.netdev_max_backlog, or spread the packets over more CPUs (RPS, more receive "
      "queues): the second column counts what was dropped, by CPU.",
@@ -61,17 +77,15 @@ constexpr Advice kAdvice[] = {
      "ip route"},
     {"drop_reason.IPV6DISABLED", "Enable IPv6 on the interface, or have clients use IPv4.",
      "sysctl -ar '\\.disable_ipv6$'"},
-    {"drop_reason.TCP_MD5NOTFOUND",
-     "Give the server the TCP-MD5 keys of these clients, or have them connect with one.",
-     "ss -lntie"},
-    {"drop_reason.TCP_AONOTFOUND",
-     "Give the server the TCP-AO keys of these clients, or have them connect with one.",
-     "ss -lntie"},
+    {"drop_reason.TCP_MD5NOTFOUND", kKeys, ""},
+    {"TcpExtTCPMD5NotFound", kKeys, ""},
+    {"drop_reason.TCP_AONOTFOUND", kKeys, ""},
+    {"TcpExtTCPAORequired", kKeys, ""},
     {"drop_reason.TCP_CSUM",
      "Find out what breaks checksums on the way: an interface or a tunnel that offloads them.",
      "ip -s -s link show"},
-    {"syn_unanswered",
-     "Look at the packet filters of this host first, then at the way there and back.", kRules},
+    {kUnanswered, "Look at the packet filters of this host first, then at the way there and back.",
+     kRules},
     {"handshakes_unanswered",
      "See whether the third packets arrive. If they do, find the rule that drops them; if not, the "
      "route back to the clients and the filters on the way.",
@@ -103,8 +117,12 @@ std::vector<Remedy> drop_remedies(const diagnose::Finding& finding, const facts:
   for (const Evidence& evidence : finding.evidence) reasons.push_back(&evidence);
   std::ranges::stable_sort(reasons, std::ranges::greater{},
                            [](const Evidence* each) { return each->delta.value_or(0); });
+  // Then no rule is to be looked for.
+  const bool is_full = std::ranges::find(finding.evidence, kConntrackFull, &Evidence::name) !=
+                       finding.evidence.end();
   std::vector<Remedy> remedies;
   for (const Evidence* reason : reasons) {
+    if (is_full && (reason->name == kFiltered || reason->name == kUnanswered)) continue;
     const Advice* advice = std::ranges::find(kAdvice, reason->name, &Advice::evidence);
     if (advice == std::end(kAdvice)) continue;
     const std::string prefix =

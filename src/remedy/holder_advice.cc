@@ -46,9 +46,10 @@ Remedy find_the_server(const Subject& subject) {
     return remedy;
   }
   remedy.content = fmt::format(
-      "The socket is held by {}. If that is the server, see where it is stopped or stuck. If it "
-      "only inherited the descriptor from a server that has ended, end it and start the server "
-      "again, and have the server open its sockets with SOCK_CLOEXEC (or set FD_CLOEXEC).",
+      "The socket is held by {}. If that is the server, see where it is stopped or stuck, or "
+      "whether it is still starting. If it is left over from a server that has ended or was "
+      "replaced, end it; and if it only inherited the descriptor, and was not given it on purpose "
+      "(as by socket activation), have the server open its sockets with SOCK_CLOEXEC.",
       holders_text(subject));
   return remedy;
 }

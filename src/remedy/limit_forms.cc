@@ -131,6 +131,30 @@ Remedy known_server_form(const Subject& subject, const Server& server) {
 
 }  // namespace
 
+Remedy see_limit(const Subject& subject) {
+  Remedy remedy{
+      .form = "inspect",
+      .summary =
+          "Read the limit: it is the Send-Q of ss -lnt, and a queue is full where Recv-Q is "
+          "greater.",
+      .content = "ss -lntp",
+      .takes_effect = "now"};
+  // One more than the limit fits.
+  const std::uint32_t waiting = subject.listener.accept_queue_len.value();
+  const facts::Process* process = subject.holders.first();
+  if (process == nullptr || waiting < 2) return remedy;
+  const ServerMatch match = find_server(*process, waiting - 1);
+  std::vector<const Server*> alike = match.alike;
+  if (match.server != nullptr && match.server->default_backlog == waiting - 1) {
+    alike = {match.server};
+  }
+  if (alike.empty()) return remedy;
+  remedy.summary += fmt::format(
+      " {} is the default of {}: if that is its limit, the queue is full, for one more fits.",
+      waiting - 1, settings_of(alike));
+  return remedy;
+}
+
 std::string usual_request(const Subject& subject) {
   const Server& server = *subject.server.server;
   const std::string name = server_name(subject);

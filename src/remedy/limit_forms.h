@@ -26,6 +26,10 @@ void add_application_form(const Subject& subject, std::vector<diagnose::Remedy>&
 // Where that is so, or somaxconn was seen to be raised.
 void add_restart_form(const Subject& subject, std::vector<diagnose::Remedy>& remedies);
 
+// Where the limit was not seen: how to see it, and whether the queue is full if it is a known
+// server's default.
+[[nodiscard]] diagnose::Remedy see_limit(const Subject& subject);
+
 // "Redis asks for 511 by default".
 [[nodiscard]] std::string usual_request(const Subject& subject);
 

@@ -146,16 +146,22 @@ void add_notes(const Subject& subject, const facts::Observation& observation, Pl
   const double accepts = report.accepts_per_s.value_or(0);
   if (report.accepts_per_s && accepts == 0 && arrivals > 0) {
     plan.notes.emplace_back(
-        "Nothing was accepted while acceptq watched: a longer queue only fills.");
+        "Nothing was accepted while acceptq watched: as long as that lasts, a longer queue only "
+        "fills.");
   } else if (is_slow_to_accept(subject) && arrivals > accepts) {
-    plan.notes.push_back(fmt::format(
+    std::string note = fmt::format(
         "{:.0f} connections a second come, those that try again included, and accept() takes "
-        "{:.3g}: "
-        "a longer queue fills, too{}.",
-        arrivals, accepts,
-        plan.target->given ? fmt::format(", and {} places mean a wait of {:.0f} s at that pace",
-                                         subject.wanted, subject.wanted / accepts)
-                           : ""));
+        "{:.3g}: a longer queue fills, too.",
+        arrivals, accepts);
+    const std::string wait = wait_when_full(subject, subject.wanted);
+    if (plan.target->given && !wait.empty()) note += " " + wait;
+    plan.notes.push_back(std::move(note));
+  }
+  if (subject.listener.protocol == facts::Protocol::kUnix && is_full_all_the_time(subject)) {
+    plan.notes.emplace_back(
+        "How many accept() takes a second is not known of a Unix socket: if it is few, clients "
+        "that "
+        "are refused at once now wait in a longer queue until they give up.");
   }
   const facts::Process* inside = subject.holders.first();
   const facts::Namespace* host = facts::host_namespace(observation.after);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <optional>
 
 #include "remedy/cap_advice.h"
 
@@ -47,11 +48,28 @@ std::uint64_t most_at_once(const Subject& subject) {
   return longest + (is_burst(subject) ? subject.report.refused.attempts.value_or(0) : 0);
 }
 
-// At least the kernel's default, and at least twice what there is and what was seen.
+// Of a queue that is full all the time, the places that are taken within a minute: whoever has a
+// place behind them has given up before its turn comes. Empty where nothing is taken, or it is not
+// full all the time.
+std::optional<std::uint32_t> of_use(const Subject& subject) {
+  constexpr double kSeconds = 60;
+  const double accepted = subject.report.accepts_per_s.value_or(0);
+  if (!is_full_all_the_time(subject) || accepted <= 0) return std::nullopt;
+  return static_cast<std::uint32_t>(
+      std::min<double>(kSeconds * accepted, std::numeric_limits<std::int32_t>::max()));
+}
+
+// At least the kernel's default, and at least twice what there is and what was seen; but no more
+// than is of use.
 std::uint32_t wanted_limit(const Subject& subject) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();  // of somaxconn
   const std::uint64_t twice = std::min(std::bit_ceil(2 * most_at_once(subject)), kMost);
-  return std::max(static_cast<std::uint32_t>(twice), kUsual);
+  const std::uint32_t wanted = std::max(static_cast<std::uint32_t>(twice), kUsual);
+  const std::uint32_t most = std::min(of_use(subject).value_or(wanted), wanted);
+  if (most == wanted) return wanted;
+  const std::uint32_t rounded = std::bit_floor(most);
+  const bool is_longer = subject.listener.limit && rounded > subject.listener.limit->value();
+  return is_longer ? rounded : most;
 }
 
 }  // namespace
@@ -99,6 +117,8 @@ std::string reason_of_wanted(const Subject& subject) {
   // One limit bounds both queues.
   const std::uint32_t longest =
       std::max(subject.report.longest.value(), subject.listener.syn_queue_len.value_or(0));
+  if (subject.wanted < kUsual)
+    return "no more than accept() takes within a minute at its present pace";
   if (subject.wanted == kUsual) {
     return fmt::format(
         "the kernel's own default since Linux 5.4, and more than twice what was "
@@ -130,18 +150,16 @@ bool is_slow_to_accept(const Subject& subject) {
 }
 
 bool is_long_enough(const Subject& subject) {
-  constexpr double kSeconds = 60;
-  const double accepted = subject.report.accepts_per_s.value_or(0);
-  return is_full_all_the_time(subject) && accepted > 0 && subject.listener.limit &&
-         subject.listener.limit->value() >= kSeconds * accepted;
+  const std::optional<std::uint32_t> most = of_use(subject);
+  return most && subject.listener.limit && subject.listener.limit->value() >= *most;
 }
 
 std::string wait_when_full(const Subject& subject, std::uint32_t limit) {
   const double accepted = subject.report.accepts_per_s.value_or(0);
   if (!is_full_all_the_time(subject) || accepted <= 0) return "";
   return fmt::format(
-      "At {:.3g} accepted connections per second, a full queue of {} means a wait of {:.0f} s.",
-      accepted, limit, limit / accepted);
+      "At {:.3g} accepted {} per second, a full queue of {} means a wait of {:.0f} s.", accepted,
+      accepted == 1 ? "connection" : "connections", limit, limit / accepted);
 }
 
 bool is_full_all_the_time(const Subject& subject) {

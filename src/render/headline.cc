@@ -138,8 +138,19 @@ Words words_of(const Report& report, Severity severity) {
             "a SYN flood seems to be under way"};
   }
   if (is_all_of(report, "AQ402")) {
-    return {"address answers SYNs by a reset: nothing listens there",
-            "addresses answer SYNs by a reset: nothing listens there", ""};
+    const bool serves = std::ranges::any_of(report.listeners, [](const auto& listener) {
+      return listener.captured && listener.captured->turned_away > 0 &&
+             listener.captured->completed > 0;
+    });
+    if (serves) {
+      return {"port answers some SYNs by a reset", "ports answer some SYNs by a reset", ""};
+    }
+    if (severity == Severity::kNotice) {
+      return {"port answered SYNs by a reset", "ports answered SYNs by a reset, as under a scan",
+              ""};
+    }
+    return {"port answers SYNs by a reset: nothing listens there",
+            "ports answer SYNs by a reset: nothing listens there", ""};
   }
   if (is_all_of(report, "AQ405")) {
     return {"listener has handshakes that are not completed",
@@ -188,6 +199,13 @@ Headline headline(const Report& report, const facts::Observation& observation) {
       std::ranges::any_of(observation.after.blind_spots, &facts::BlindSpot::unobserved);
   const bool unknown = std::ranges::any_of(
       report.listeners, [](const auto& listener) { return listener.verdict == Verdict::kUnknown; });
+  const bool crowded = std::ranges::any_of(report.findings, [](const Finding& finding) {
+    return finding.id == "AQ606" && finding.listener;
+  });
+  if (crowded) {
+    return {.text = "many connections wait for accept(); how many fit is not known",
+            .ink = Ink::kYellow};
+  }
   if (blind || unknown) return {.text = "nothing wrong was found in what could be seen"};
   if (is_of_capture(observation)) {
     return {.text = "no handshake of the capture failed", .ink = Ink::kGreen};

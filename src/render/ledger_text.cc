@@ -13,11 +13,6 @@
 
 namespace acceptq::render {
 
-std::string endpoint(const facts::IpAddress& address, std::uint16_t port) {
-  return fmt::format(fmt::runtime(address.is_v6() ? "[{}]:{}" : "{}:{}"), address.to_string(),
-                     port);
-}
-
 std::string whose(const facts::Snapshot& snapshot, const facts::Listener* listener) {
   if (listener == nullptr) return "?";
   std::string workload = workload_name(snapshot, *listener);
@@ -138,7 +133,7 @@ std::vector<Row> ledger_rows(const Ledger& ledger, const facts::Listener* listen
                           some(value(ledger, kRequestUnreachable), "by ICMP")}));
   std::string taken =
       joined({some(value(ledger, kAccepted), "taken"),
-              some(value(ledger, kAcceptedUntimed), "of them not timed"),
+              some(value(ledger, kAcceptedUntimed), "whose wait is not known"),
               some(value(ledger, kAcceptedDead), "already reset by the client"),
               some(value(ledger, kAcceptEmfile) + value(ledger, kAcceptEnfile),
                    "refused for want of descriptors"),
@@ -159,7 +154,7 @@ std::string ledger_text(const TermStyle& style, const Ledger& ledger,
   const facts::Listener* listener = facts::find_listener(snapshot, ledger);
   const std::string place = listener != nullptr ? Twins(snapshot).where(*listener) : "";
   const std::string where = listener != nullptr ? printable(facts::listener_endpoint(*listener))
-                                                : endpoint(ledger.address, ledger.port);
+                                                : facts::host_and_port(ledger.address, ledger.port);
   std::string text = "\n" + ink(style, Ink::kBold, where) + "  " +
                      printable(whose(snapshot, listener)) + (place.empty() ? "" : "  " + place) +
                      (ledger.closed_at_ns ? "  (closed)" : "") + "\n";

@@ -23,9 +23,6 @@ namespace acceptq::render {
 // Whether anything came to the listener, or was taken from it.
 [[nodiscard]] bool has_traffic(const facts::Ledger& ledger);
 
-// "10.0.0.3:80", "[::1]:443".
-[[nodiscard]] std::string endpoint(const facts::IpAddress& address, std::uint16_t port);
-
 // "default/web-0 nginx (pid 3985)"; "?" for a listener that is not known (null).
 [[nodiscard]] std::string whose(const facts::Snapshot& snapshot, const facts::Listener* listener);
 

@@ -154,19 +154,21 @@ std::string captured_text(const ListenerReport& report) {
     add(captured.attempts - std::min(captured.attempts, open), "answered");
   }
   add(captured.never_answered, "never answered");
-  add(captured.attempts_unheard, "with a final ACK that the server did not take");
   add(captured.turned_away, "answered by a reset");
   add(captured.half_open, "answered and not acknowledged");
-  add(captured.resets, "reset once complete");
   add(captured.pending, "under way at the end");
+  // They are counted above as well: as completed, where the server took a later packet.
+  if (captured.attempts_unheard + captured.resets > 0) comma = "; of all ";
+  add(captured.attempts_unheard, "with a final ACK that the server did not take");
+  add(captured.resets, "reset once complete");
   return text;
 }
 
 std::string unanswered_text(const ListenerReport& report) {
   if (report.syn_unanswered.value_or(0) == 0) return "";
   return fmt::format(
-      "{} got neither a SYN-ACK nor a reset, though the kernel counts no such refusal: lost on the "
-      "way, or their answers were",
+      "{} got neither a SYN-ACK nor a reset, and no listener refused them: lost on the way, or "
+      "their answers were",
       counted(*report.syn_unanswered, "SYN", "SYNs"));
 }
 

@@ -100,30 +100,36 @@ std::vector<std::string> primer(const Report& report) {
 
 std::vector<std::string> notices(const Report& report, const facts::Observation& observation,
                                  const std::set<std::string>& shown, bool each) {
-  std::map<std::string, std::vector<const Finding*>> by_id;
+  std::map<std::pair<std::string, std::string>, std::vector<const Finding*>> by_title;
   for (const Finding& finding : report.findings) {
     if (finding.severity != Severity::kNotice) continue;
     if (finding.listener && shown.contains(*finding.listener)) continue;
-    by_id[finding.id].push_back(&finding);
+    by_title[{finding.id, finding.title}].push_back(&finding);
   }
-  const auto where_of = [&](const std::string& key) { return where_is(report, observation, key); };
+  const auto where_of = [&](const Finding& finding) -> std::string {
+    if (finding.listener) return where_is(report, observation, *finding.listener);
+    return finding.netns ? namespace_name(observation.after, *finding.netns) : std::string();
+  };
   std::vector<std::string> sentences;
-  for (const auto& [id, findings] : by_id) {
+  for (const auto& [name, findings] : by_title) {
+    const auto& [id, title] = name;
     if (findings.size() > 1 && !each) {
-      const Finding& first = *findings.front();
-      sentences.push_back(fmt::format("{} {} times: {}{} …", id, findings.size(), first.title,
-                                      first.listener ? ": " + where_of(*first.listener) : ""));
+      constexpr std::size_t kNamed = 2;
+      std::string places;
+      for (std::size_t i = 0; i < std::min(findings.size(), kNamed); ++i) {
+        const std::string where = where_of(*findings[i]);
+        if (!where.empty()) places += (places.empty() ? "" : ", ") + where;
+      }
+      if (findings.size() > kNamed) places += fmt::format(" and {} more", findings.size() - kNamed);
+      sentences.push_back(fmt::format("{} in {} places: {}: {} (--verbose tells of each)", id,
+                                      findings.size(), title, places));
       continue;
     }
     for (const Finding* finding : findings) {
-      std::string where;
-      if (finding->listener) {
-        where = where_of(*finding->listener) + ": ";
-      } else if (finding->netns) {
-        where = namespace_name(observation.after, *finding->netns) + ": ";
-      }
+      std::string where = where_of(*finding);
+      if (!where.empty()) where += ": ";
       sentences.push_back(
-          fmt::format("{} {}{}. {}", id, where, finding->title, printable(finding->explanation)));
+          fmt::format("{} {}{}. {}", id, where, title, printable(finding->explanation)));
     }
   }
   return sentences;

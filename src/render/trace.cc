@@ -122,12 +122,13 @@ std::string refusal_text(const TermStyle& style, const facts::Refusal& refusal,
                          const facts::Snapshot& snapshot, const facts::Listener* listener,
                          std::int64_t realtime_ns) {
   const std::string_view arrow = style.unicode ? "→" : "->";
-  std::string text = fmt::format(
-      "{}  {} {} {}  {}  {} refused: {}, {} of {} waiting",
-      clock_text(realtime_ns, "%H:%M:%S", true), endpoint(refusal.client, refusal.client_port),
-      arrow, endpoint(refusal.address, refusal.port), printable(whose(snapshot, listener)),
-      step(refusal.stage), facts::refusal_reason(refusal.reason), refusal.length.value(),
-      refusal.limit.value());
+  std::string text = fmt::format("{}  {} {} {}  {}  {} refused: {}, {} of {} waiting",
+                                 clock_text(realtime_ns, "%H:%M:%S", true),
+                                 facts::host_and_port(refusal.client, refusal.client_port), arrow,
+                                 facts::host_and_port(refusal.address, refusal.port),
+                                 printable(whose(snapshot, listener)), step(refusal.stage),
+                                 facts::refusal_reason(refusal.reason), refusal.length.value(),
+                                 refusal.limit.value());
   if (refusal.reset) text += ", reset sent";
   if (refusal.attempt_packets > 1) {
     text += fmt::format(", packet {} of its attempt", refusal.attempt_packets);

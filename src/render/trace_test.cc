@@ -113,7 +113,7 @@ TEST(TraceSummary, SaysNothingOfWaitsThatWereHardlyMeasured) {
   few.time_in_queue_ns = {{.below = 256'000, .count = 8}};
   const std::string text =
       trace_summary_text({}, {.seconds = 2, .hooks = "7 tracepoints", .ledgers = {few}}, node());
-  EXPECT_THAT(text, HasSubstr("92 of them not timed"));
+  EXPECT_THAT(text, HasSubstr("92 whose wait is not known"));
   EXPECT_THAT(text, Not(HasSubstr("waited")));
 }
 

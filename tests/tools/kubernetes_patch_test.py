@@ -64,7 +64,7 @@ def main():
     ways = ways_of(sys.argv[1], pathlib.Path(sys.argv[2]))
 
     spec = patched(piece(ways["pod.sysctls"], "kubectl"))
-    assert spec["securityContext"]["sysctls"] == [{"name": "net.core.somaxconn", "value": "4096"}], spec
+    assert spec["securityContext"]["sysctls"] == [{"name": "net.core.somaxconn", "value": "2048"}], spec
     assert spec["securityContext"]["fsGroup"] == 7, spec
 
     spec = patched(piece(ways["pod.init_container"], "kubectl"))

@@ -98,8 +98,9 @@ nlohmann::json to_json(const std::map<int, std::uint64_t>& errors) {
 
 std::string to_text(const ProbeResult& result) {
   std::string out;
-  const double reached =
-      result.arrivals_s > 0 ? static_cast<double>(result.started) / result.arrivals_s : 0;
+  const double reached = result.arrivals_s > 0 && result.started > 0
+                             ? static_cast<double>(result.started - 1) / result.arrivals_s
+                             : 0;
   fmt::format_to(std::back_inserter(out), "probe of {}: {} connections in {:.1f} s", result.target,
                  result.started, result.elapsed_s);
   if (result.asked_rate_per_s > 0 && result.arrivals_s > 0) {
