@@ -94,7 +94,7 @@ bool is_conntrack_full(const ListenerState& state) {
          static_cast<double>(*entries) >= kFull * static_cast<double>(*most);
 }
 
-// Returns a sentence about that, or nothing.
+// Returns a clause about that, or nothing.
 std::string add_conntrack(const ListenerState& state, std::uint64_t packets, Finding& finding) {
   if (!is_conntrack_full(state)) return "";
   const auto entries = sysctl_value(state.ns.after(), facts::kConntrackCount).value_or(0);
@@ -104,10 +104,8 @@ std::string add_conntrack(const ListenerState& state, std::uint64_t packets, Fin
                               .delta = static_cast<std::int64_t>(packets),
                               .unit = "packets",
                               .source = facts::kConntrackCount});
-  return fmt::format(
-      "Connection tracking's table is full: {} entries, where {} is {}. It drops the first packet "
-      "of every new connection then. ",
-      entries, facts::kConntrackMax, most);
+  return fmt::format("the table of connection tracking is full: {} entries, where {} is {}",
+                     entries, facts::kConntrackMax, most);
 }
 
 void add_dead(const ListenerState& state, Finding& finding) {
@@ -124,10 +122,10 @@ void add_dead(const ListenerState& state, Finding& finding) {
   if (!conntrack.empty() && packets > arrived) finding.severity = Severity::kCritical;
   const std::string how = add_drop_reasons(state.dead_syns, finding);
   finding.explanation = fmt::format(
-      "In {:.1f} s this host dropped {} to {} before the listener saw them: {}. {}{} The "
+      "In {:.1f} s this host dropped {} to {} before the listener saw them: {}{}{}. {} The "
       "listener's queues have no part in it.",
       state.seconds.value_or(0), counted(packets, "SYN", "SYNs"),
-      facts::listener_endpoint(*state.listener), how, conntrack,
+      facts::listener_endpoint(*state.listener), how, conntrack.empty() ? "" : "; ", conntrack,
       state.dead_syns.contains(facts::kNetfilterDrop) && conntrack.empty() ? kForFiltered
                                                                            : kForClients);
 }
@@ -165,12 +163,13 @@ void add_unanswered(const ListenerState& state, Finding& finding) {
                                  state.syns_seen - std::min(state.syns_seen, state.syns_lost));
   finding.confidence = 0.7;
   finding.title = "SYNs get no answer, and no queue refused them";
+  const std::string conntrack = add_conntrack(state, state.syns_lost, finding);
   finding.explanation = fmt::format(
       "In {:.1f} s {} to {} got neither a SYN-ACK nor a reset, though no counter says that a "
       "listener refused them: this host dropped them on their way in or rejected them by an ICMP "
-      "error, or their answers were lost before they passed an interface. {}{}{}",
+      "error, or their answers were lost before they passed an interface{}{}. {}{}",
       state.seconds.value_or(0), counted(state.syns_lost, "SYN", "SYNs"),
-      facts::listener_endpoint(*state.listener), add_conntrack(state, state.syns_lost, finding),
+      facts::listener_endpoint(*state.listener), conntrack.empty() ? "" : "; ", conntrack,
       add_other_counters(state, finding),
       "A client that hears nothing repeats its SYN, first after 1 s.");
   finding.evidence.push_back({.name = "syn_unanswered",

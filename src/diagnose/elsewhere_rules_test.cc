@@ -9,6 +9,26 @@ namespace {
 using facts::Namespace;
 using facts::Observation;
 
+// Without tracing one counter of the namespace is all that tells.
+TEST(Diagnose, TheReversePathFilterIsSaidWhereNothingIsTraced) {
+  const auto report = [](bool is_told) {
+    const auto pod = [](std::uint64_t dropped) {
+      return make_namespace(kPod, 4096,
+                            {{"TcpExtListenDrops", 0}, {"TcpExtIPReversePathFilter", dropped}});
+    };
+    Observation observation =
+        observe({make_listener(80, 0, 511, 0)}, pod(7), {make_listener(80, 0, 511, 0)}, pod(207));
+    if (is_told) observation.dead_syns.emplace();
+    return report_of(observation);
+  };
+  const Report untold = report(false);
+  EXPECT_EQ(untold.verdict, Verdict::kDroppedElsewhere);
+  ASSERT_NE(find(untold, "AQ401"), nullptr);
+  EXPECT_EQ(find(untold, "AQ401")->severity, Severity::kNotice);
+  EXPECT_TRUE(says(find(untold, "AQ401"), "dropped 200 packets"));
+  EXPECT_EQ(report(true).verdict, Verdict::kHealthy);
+}
+
 // No rule drops then, and every new connection dies.
 TEST(Diagnose, AFullTableOfConnectionTrackingIsSaid) {
   const auto report = [](std::int64_t entries) {
@@ -25,7 +45,7 @@ TEST(Diagnose, AFullTableOfConnectionTrackingIsSaid) {
   const Report full = report(300);
   ASSERT_NE(find(full, "AQ401"), nullptr);
   EXPECT_EQ(find(full, "AQ401")->severity, Severity::kCritical);
-  EXPECT_TRUE(says(find(full, "AQ401"), "table is full: 300 entries"));
+  EXPECT_TRUE(says(find(full, "AQ401"), "the table of connection tracking is full: 300 entries"));
   EXPECT_EQ(find(report(200), "AQ401")->severity, Severity::kWarning);
 }
 

@@ -61,6 +61,7 @@ class NamespaceRules {
     add_cookies();
     add_flood_without_cookies();
     add_deferred();
+    add_reverse_path();
   }
 
  private:
@@ -389,6 +390,32 @@ class NamespaceRules {
         "{} {} without data reached a listener with TCP_DEFER_ACCEPT: these clients are "
         "connected, but their requests stay in the SYN queue until they send something.",
         in_that_time(seconds_), counted(deferred, "final ACK", "final ACKs"));
+    findings_.push_back(std::move(finding));
+  }
+
+  // Where nothing tells which SYNs die, this counter is all that there is: of every port, and of
+  // other packets as well (fib_validate_source, net/ipv4/fib_frontend.c).
+  void add_reverse_path() {
+    constexpr const char* kReversePath = "TcpExtIPReversePathFilter";
+    constexpr std::uint64_t kFewest = 5;
+    const std::uint64_t dropped = ns_.grew(kReversePath);
+    const bool is_told = observation_.dead_syns.has_value() ||
+                         std::ranges::any_of(states_, [](const ListenerState* state) {
+                           return dies_elsewhere(*state);
+                         });
+    if (states_.empty() || is_told || dropped < kFewest ||
+        static_cast<double>(dropped) < seconds_.value_or(0)) {
+      return;
+    }
+    Finding finding = finding_here("AQ401", nullptr, {kReversePath});
+    finding.severity = Severity::kNotice;
+    finding.confidence = 0.5;
+    finding.title = "packets die before they reach a listener";
+    finding.explanation = fmt::format(
+        "{} the reverse path filter (rp_filter) dropped {} of this network namespace: the route "
+        "back to their senders leaves by another interface. Whether SYNs were among them is not "
+        "known without tracing.",
+        in_that_time(seconds_), counted(dropped, "packet", "packets"));
     findings_.push_back(std::move(finding));
   }
 

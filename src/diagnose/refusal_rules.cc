@@ -182,16 +182,20 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
 }
 
 // What fills a SYN queue: of a request whose SYN-ACK had to be repeated the client has not answered
-// for a second or more.
-std::string what_fills_it(const ListenerState& state) {
+// for a second or more. A sentence, or nothing.
+std::string add_what_fills_it(const ListenerState& state, Finding& finding) {
   constexpr std::uint32_t kMany = 10;
   const std::uint32_t all = state.listener->syn_queue_len.value_or(0);
   const std::uint32_t young = std::min(all, state.listener->syn_queue_young.value_or(all));
   const std::uint32_t old = all - young;
   if (old < kMany || old * 2 < all) return "";
+  finding.evidence.push_back({.name = kSynQueueUnanswered,
+                              .total = old,
+                              .unit = "handshakes",
+                              .source = state.report.key});
   return fmt::format(
       " Of the {} that are in it now, {} have not answered their SYN-ACK for over a second: "
-      "strangers, or clients whom the SYN-ACKs do not reach. They get in neither way.",
+      "strangers, or clients whom the SYN-ACKs do not reach.",
       counted(all, "handshake", "handshakes"), old);
 }
 
@@ -211,7 +215,7 @@ void add_syn_queue_full(const ListenerState& state, const Refusals& refusals,
     finding.explanation = fmt::format(
         "{}, because its SYN queue was full{}. net.ipv4.tcp_syncookies is 0, so the kernel "
         "does not answer with SYN cookies instead.{}{}",
-        sentence, room, clients, what_fills_it(state));
+        sentence, room, clients, add_what_fills_it(state, finding));
   } else {
     finding.confidence =
         state.ledger != nullptr ? 1.0 : 0.8;  // no memory and no route look the same
@@ -220,7 +224,7 @@ void add_syn_queue_full(const ListenerState& state, const Refusals& refusals,
         "kernel keeps the last quarter of net.ipv4.tcp_max_syn_backlog ({}) for clients that it "
         "already knows.{}{}",
         sentence, sysctl_value(state.ns.after(), facts::kMaxSynBacklog).value_or(0), clients,
-        what_fills_it(state));
+        add_what_fills_it(state, finding));
     finding.evidence.push_back(sysctl_evidence(state.ns.after(), facts::kMaxSynBacklog));
   }
   if (!state.refusals) finding.confidence = 0.8;

@@ -36,6 +36,9 @@ enum class LimitSetBy { kSomaxconn, kApplication, kKernel, kAcceptq, kUnknown };
 
 enum class Cookies { kOff, kWhenFull, kAlways };
 
+// Evidence of AQ201 and AQ205 that most of what fills the SYN queue does not answer.
+inline constexpr const char* kSynQueueUnanswered = "syn_queue.unanswered";
+
 // One number that an explanation rests on.
 struct Evidence {
   std::string name;  // "TcpExtListenOverflows", "accept_queue.length", "net.core.somaxconn"

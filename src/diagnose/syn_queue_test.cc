@@ -249,5 +249,24 @@ TEST(SynQueue, HandshakesThatWereDeferredBeforeTheWatchAreSaid) {
   EXPECT_EQ(find(run(given), "AQ206"), nullptr);
 }
 
+// Some come through; but those that fill the queue do not answer, and cookies are no cure for them.
+TEST(SynQueue, WhatFillsItIsSaid) {
+  const auto finding = [](std::uint32_t unanswered) {
+    const Report report = run({.counters = {{"TcpExtTCPReqQFullDrop", 289},
+                                            {"TcpExtListenDrops", 289},
+                                            {"TcpPassiveOpens", 400}},
+                               .syncookies = 0,
+                               .unanswered = unanswered});
+    const Finding* found = find(report, "AQ201");
+    return found != nullptr ? *found : Finding{};
+  };
+  const Finding full = finding(40);
+  EXPECT_TRUE(says(&full, "Of the 43 handshakes that are in it now, 40 have not answered"));
+  EXPECT_NE(std::ranges::find(full.evidence, kSynQueueUnanswered, &Evidence::name),
+            full.evidence.end());
+  const Finding fresh = finding(2);
+  EXPECT_FALSE(says(&fresh, "have not answered"));
+}
+
 }  // namespace
 }  // namespace acceptq::diagnose

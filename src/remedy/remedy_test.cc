@@ -392,6 +392,14 @@ TEST(RouteRemedies, GoByWhatWasLookedUp) {
   EXPECT_EQ(advice(kFound, "10.1.2.3")[0].content, "");
 }
 
+TEST(SynRemedies, CookiesAreNoCureForThoseThatNeverAnswer) {
+  diagnose::Finding finding = finding_of("AQ201");
+  EXPECT_EQ(syn_remedies(finding, namespace_with_cookies(0), nullptr).size(), 1U);
+  finding.evidence = {{.name = diagnose::kSynQueueUnanswered, .total = 40}};
+  const auto remedies = syn_remedies(finding, namespace_with_cookies(0), nullptr);
+  EXPECT_EQ(forms(remedies), (std::vector<std::string>{"netns.sysctl", "cause"}));
+}
+
 TEST(DropRemedies, GoByTheReasonOfMostPackets) {
   diagnose::Finding finding = finding_of("AQ401");
   finding.evidence = {{.name = "drop_reason.CPU_BACKLOG", .delta = 3},

@@ -41,6 +41,24 @@ const facts::Process* acceptor_of(const facts::Holders& holders, Accepts accepts
   return find_server(*only, {}).by_language ? only : nullptr;
 }
 
+// Whoever has connections of the listener, or closes them, serves them.
+bool has_its_clients(const facts::Observation& observation, const facts::Holders& holders,
+                     const std::string& key) {
+  const auto& all = observation.accept_evidence.acceptors;
+  const auto found = all.find(key);
+  if (found == all.end()) return false;
+  const auto is_server = [&](Pid pid) {
+    return std::ranges::find(holders.servers, pid, &facts::Process::pid) != holders.servers.end();
+  };
+  return std::ranges::any_of(found->second.held,
+                             [&](const facts::HeldConnections& held) {
+                               return held.most > 0 && is_server(held.pid);
+                             }) ||
+         std::ranges::any_of(found->second.threads, [&](const facts::ThreadWatch& thread) {
+           return thread.closed.value_or(0) > 0 && is_server(thread.pid);
+         });
+}
+
 // Of a burst, every attempt that was refused would have needed a place.
 std::uint64_t most_at_once(const Subject& subject) {
   const std::uint64_t limit = subject.listener.limit ? subject.listener.limit->value() : 0;
@@ -79,6 +97,9 @@ Subject subject_of(const facts::Observation& observation, const facts::Listener&
   facts::Holders holders = facts::holders_of(observation.after, listener);
   const Accepts accepts = accepts_of(observation, report);
   const facts::Process* acceptor = acceptor_of(holders, accepts);
+  if (acceptor == nullptr && has_its_clients(observation, holders, report.key)) {
+    acceptor = holders.one_program();
+  }
   const auto workers = worker_processes(observation, holders, report.key);
   const auto limit = listener.limit ? std::optional(listener.limit->value()) : std::nullopt;
   Subject subject{.listener = listener,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -81,6 +82,15 @@ std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::
     }
   } else if (finding.id == "AQ201" || finding.id == "AQ205") {
     add_sysctl_forms(kCookiesOn, kCookiesWhenFull, ns, owner, remedies);
+    if (std::ranges::find(finding.evidence, diagnose::kSynQueueUnanswered,
+                          &diagnose::Evidence::name) != finding.evidence.end()) {
+      remedies.push_back({.form = "cause",
+                          .summary = "Most of what fills the SYN queue never answers, and cookies "
+                                     "do not let it in: follow its SYN-ACKs (the route back, "
+                                     "filters behind this host), or filter strangers before they "
+                                     "arrive.",
+                          .takes_effect = "now"});
+    }
   } else if (finding.id == "AQ206") {
     remedies.push_back({.form = "cause",
                         .summary = diagnose::find_entry(finding.id)->next,

@@ -107,7 +107,7 @@ Words words_of(Verdict verdict, Severity severity) {
       if (severity == Severity::kNotice) {
         return {"listener does not see some SYNs, which die before they reach it",
                 "listeners do not see some SYNs, which die before they reach them",
-                "some SYNs die before they reach a listener"};
+                "some packets die before they reach a listener"};
       }
       return {"listener does not get all of its connections, but no queue is to blame",
               "listeners do not get all of their connections, but no queue is to blame",

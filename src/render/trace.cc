@@ -50,6 +50,14 @@ std::string_view step(facts::Stage stage) {
   return "";
 }
 
+bool has_unattributed(const TraceSummary& summary) {
+  return std::ranges::any_of(summary.books, [](const diagnose::NamespaceBook& book) {
+    return std::ranges::any_of(book.lines, [](const diagnose::BookLine& line) {
+      return line.kernel > 0 && line.attributed == 0;
+    });
+  });
+}
+
 std::string kernel_books_text(const TraceSummary& summary) {
   const std::string text = books_text(summary.books);
   return text.empty() ? "" : fmt::format("\n{}\n{}", kBooksTitle, text);
@@ -170,7 +178,10 @@ std::string trace_summary_text(const TermStyle& style, const TraceSummary& summa
     text += ledger_text(style, ledger, snapshot);
     ++shown;
   }
-  if (shown == 0) text += "no handshake reached a listener\n";
+  if (shown == 0) {
+    text += has_unattributed(summary) ? "no packet could be put to a listener\n"
+                                      : "no handshake reached a listener\n";
+  }
   text += dead_syns_text(summary) + kernel_books_text(summary);
   for (const Loss& loss : summary.losses) {
     if (loss.count > 0) text += fmt::format("{}: {}\n", loss.what, loss.count);

@@ -239,6 +239,21 @@ void add_times(const facts::Listener& listener, AcceptTime& time) {
   }
 }
 
+// Threads that come and go, one for each connection, are watched for as long as their process is.
+void add_watch_of_process(const facts::Acceptors& acceptors, AcceptTime& time) {
+  const auto is_of_them = [&](const ThreadWatch& thread) {
+    return std::ranges::any_of(time.threads,
+                               [&](const ThreadWatch* other) { return other->pid == thread.pid; });
+  };
+  for (const ThreadWatch& thread : acceptors.threads) {
+    if (!is_of_them(thread)) continue;
+    time.looks = std::max(time.looks, thread.looks);
+    time.seconds = std::max(time.seconds, watched_ns(thread) / kNsPerSecond);
+    time.watched_seconds =
+        std::max(time.watched_seconds, static_cast<double>(thread.watched_ns) / kNsPerSecond);
+  }
+}
+
 // What was over before a look met it is known by its place alone.
 void add_unseen_places(const facts::Listener& listener, AcceptTime& time) {
   const auto add = [&](facts::Wait wait) {
@@ -377,9 +392,11 @@ std::optional<AcceptTime> accept_time(const facts::Observation& observation,
   if (found == all.end()) return std::nullopt;
   AcceptTime time;
   time.retold = with_parked_threads(observation.after, found->second);
-  choose_threads(observation, state, time.retold ? *time.retold : found->second, time);
+  const facts::Acceptors& acceptors = time.retold ? *time.retold : found->second;
+  choose_threads(observation, state, acceptors, time);
   if (time.threads.empty()) return std::nullopt;
   add_times(listener, time);
+  if (time.certainty == Certainty::kServe) add_watch_of_process(acceptors, time);
   add_unseen_places(listener, time);
   add_cpu(time);
   if (time.take_turns) add_turns(listener, time);

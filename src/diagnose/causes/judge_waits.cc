@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include "diagnose/causes/class_shares.h"
@@ -50,12 +51,22 @@ std::string name_server(const Scene& scene, const facts::Wait& wait, Cause& caus
   return fmt::format(" ({}, pid {})", server->comm, server->pid.value());
 }
 
-// Of the threads, those that were seen to wait so.
+// Of the threads, those that were seen to wait so; of threads that come and go, as many as there
+// are at once.
 std::size_t count_of(const Scene& scene, WaitClass what) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(scene.time.threads, [&](const facts::ThreadWatch* thread) {
-        return class_shares(*thread, *scene.state.listener).at(static_cast<std::size_t>(what)) > 0;
-      }));
+  constexpr double kNsPerSecond = 1e9;
+  double ns = 0;
+  std::size_t count = 0;
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    if (class_shares(*thread, *scene.state.listener).at(static_cast<std::size_t>(what)) <= 0) {
+      continue;
+    }
+    ++count;
+    ns += watched_ns(*thread);
+  }
+  if (scene.time.seconds <= 0) return count;
+  const double at_once = std::ceil(ns / (scene.time.seconds * kNsPerSecond));
+  return std::min(count, static_cast<std::size_t>(std::max(at_once, 1.0)));
 }
 
 std::string_view words_of_pipe(const facts::Wait& wait) {
