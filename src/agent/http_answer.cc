@@ -8,6 +8,8 @@
 #include <exception>
 #include <utility>
 
+#include "facts/address.h"
+
 namespace acceptq::agent {
 namespace {
 
@@ -77,6 +79,19 @@ std::string without_ranges(std::string_view request) {
   return kept;
 }
 
+// "localhost:9465", "127.0.0.1", "[::1]:9465". Where a web page is known by another name to a
+// browser on this host, its scripts may read what they are answered under that name (DNS
+// rebinding).
+bool names_this_host(std::string_view host) {
+  if (host.starts_with('[')) {
+    host = host.substr(1, host.find(']') - 1);
+  } else {
+    host = host.substr(0, host.find(':'));
+  }
+  const auto address = facts::IpAddress::parse(host);
+  return address ? address->is_loopback() : equal_but_for_case(host, "localhost");
+}
+
 std::shared_ptr<const std::string> shared_text(const char* text) {
   return std::make_shared<const std::string>(text);
 }
@@ -143,6 +158,12 @@ class HttpAnswerer::Library final : public httplib::Server {
       return reply(response, {.status = 404, .body = shared_text("no such page\n")});
     }
     const HttpRoute& route = found->second;
+    if (!route.open && !admission_.token_fits && request.has_header("Host") &&
+        !names_this_host(request.get_header_value("Host"))) {
+      return reply(response, {.status = 403,
+                              .body = shared_text("without a token, only as localhost or by a "
+                                                  "loopback address\n")});
+    }
     if (!route.open && !has_token(request)) {
       response.set_header("WWW-Authenticate", "Bearer realm=\"acceptq\"");
       return reply(response, {.status = 401, .body = shared_text("a bearer token is needed\n")});

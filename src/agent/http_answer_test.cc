@@ -188,5 +188,26 @@ TEST(WorkLimit, PausesAfterTwentyInTenMilliseconds) {
   EXPECT_EQ(work.pause_ns(1'010'000'000), 0);
 }
 
+// A page of another site whose name a resolver has turned to this host.
+TEST(HttpAnswerWithoutToken, AnswersOnlyToTheHostsOwnNames) {
+  HttpAnswerer answerer({{"/metrics", {.handler = [] { return HttpReply{}; }}},
+                         {"/healthz", {.handler = [] { return HttpReply{}; }, .open = true}}},
+                        {});
+  const auto status = [&](const std::string& target, const std::string& host) {
+    return answerer.answer("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n", false)
+        .status;
+  };
+  for (const char* own :
+       {"localhost", "LocalHost:9465", "127.0.0.1:9465", "127.0.0.9", "[::1]:80"}) {
+    EXPECT_EQ(status("/metrics", own), 200) << own;
+  }
+  for (const char* other :
+       {"evil.example", "10.0.0.5:9465", "localhost.evil.example", "[", "[::2]"}) {
+    EXPECT_EQ(status("/metrics", other), 403) << other;
+  }
+  EXPECT_EQ(status("/healthz", "evil.example"), 200);
+  EXPECT_EQ(answerer.answer("GET /metrics HTTP/1.0\r\n\r\n", false).status, 200);
+}
+
 }  // namespace
 }  // namespace acceptq::agent
