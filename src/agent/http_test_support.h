@@ -74,7 +74,8 @@ inline int status_of(std::string_view answer) {
 inline std::string http_get(std::uint16_t port, const std::string& path,
                             const std::string& headers = "") {
   TestClient client(port);
-  client.send("GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + "\r\n");
+  client.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers +
+              "\r\n");
   return client.receive();
 }
 

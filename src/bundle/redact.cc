@@ -98,6 +98,9 @@ class Redaction {
   void apply(facts::AcceptEvidence& evidence) {
     const auto as_path = [&](const std::string& text) { return path(text); };
     for (auto& [key, acceptors] : evidence.acceptors) {
+      for (facts::HeldConnections& held : acceptors.held) {
+        replace_in(held.peer, [&](const facts::IpAddress& peer) { return to_.address(peer); });
+      }
       for (facts::ThreadWatch& thread : acceptors.threads) {
         for (facts::Wait& wait : thread.waits) {
           if (wait.target) apply(*wait.target);

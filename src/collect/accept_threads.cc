@@ -151,8 +151,14 @@ void AcceptThreads::add_held(const facts::Listener& listener, const ThreadsSeen&
   for (const HeldLook& look : seen.held) {
     for (const auto& [fd, connections] : look.connections) {
       if (!is_held_at(listener, {look.pid, fd})) continue;
-      std::uint32_t& most = book.held[look.pid];
-      most = std::max(most, connections);
+      const auto [known, is_new] = book.held.emplace(look.pid, connections);
+      if (is_new) continue;
+      facts::HeldConnections& held = known->second;
+      held.most = std::max(held.most, connections.most);
+      held.silent = std::min(held.silent.value_or(0), connections.silent.value_or(0));
+      held.asked = std::min(held.asked.value_or(0), connections.asked.value_or(0));
+      if (!held.peer) held.peer = connections.peer;
+      if (!held.peer_port) held.peer_port = connections.peer_port;
     }
   }
 }
@@ -241,7 +247,7 @@ std::map<std::string, facts::Acceptors> AcceptThreads::take(std::span<const Thre
   for (auto& [key, book] : books_) {
     facts::Acceptors& acceptors = all[key] = std::move(book.acceptors);
     forget_servers_of_loops(book);
-    for (const auto& [pid, most] : book.held) acceptors.held.push_back({.pid = pid, .most = most});
+    for (const auto& [pid, held] : book.held) acceptors.held.push_back(held);
     for (auto& [id, known] : book.threads) {
       if (const auto time = by_thread.find(id); time != by_thread.end()) {
         const std::vector<Wait>& waits = known.watch.waits;

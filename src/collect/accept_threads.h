@@ -42,8 +42,8 @@ class AcceptThreads {
     std::optional<std::uint16_t> port;  // of TCP
     facts::Acceptors acceptors;
     std::map<std::pair<Pid, Pid>, Known> threads;
-    std::map<Pid, std::uint32_t> held;  // connections at most
-    std::int64_t latest_ns = 0;         // the last look
+    std::map<Pid, facts::HeldConnections> held;
+    std::int64_t latest_ns = 0;  // the last look
   };
   // Whether so much can be this thread's time: one that was gone at the last look ended at some
   // time after it was seen for the last time, though nobody may have told.

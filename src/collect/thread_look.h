@@ -73,10 +73,10 @@ struct WaiterLook {
   std::vector<Waiter> waiters;
 };
 
-// How many connections of each of its listeners a process has open, by the listener's descriptor.
+// The connections of each of its listeners that a process has open, by the listener's descriptor.
 struct HeldLook {
   Pid pid;
-  std::map<std::int32_t, std::uint32_t> connections;
+  std::map<std::int32_t, facts::HeldConnections> connections;
 };
 
 struct ThreadsSeen {

@@ -158,9 +158,19 @@ void ThreadSampler::count_time(std::int64_t now_ns, const ThreadsSeen& seen) {
 
 void ThreadSampler::note_elsewhere(const ThreadsSeen& seen) {
   if (seen.listeners.empty()) return;
+  // An event loop that is told of the listener, and takes nothing for some looks, waits for more
+  // than the next client.
+  constexpr int kFewLooks = 3;
   std::set<Pid> threads;
+  std::set<Pid> in_vain;
   for (const WaiterLook& listener : seen.listeners) {
-    for (const WaiterLook::Waiter& waiter : listener.waiters) threads.insert(waiter.tid);
+    for (const WaiterLook::Waiter& waiter : listener.waiters) {
+      threads.insert(waiter.tid);
+      if (waiter.link == facts::AcceptLink::kEpoll) in_vain.insert(listener.pid);
+    }
+  }
+  for (const Pid pid : in_vain) {
+    if (++in_vain_[pid] >= kFewLooks) elsewhere_.insert(pid);
   }
   std::set<Pid> processes;
   for (const ThreadLook& look : seen.threads) {

@@ -56,6 +56,7 @@ class ThreadSampler final : public Sampler {
   std::int64_t looked_ns_ = 0;             // when that was
   bool is_restless_ = false;               // threads switch too often to be counted
   std::set<Pid> elsewhere_;                // WatchedProcess::wants_descriptors
+  std::map<Pid, int> in_vain_;  // looks at which it waited by an epoll for a listener in trouble
 
   static constexpr std::uint32_t kFewestLooks = 10;
   // A look every 20 ms, for a hundredth of one core at most, or as few as six a second.

@@ -221,6 +221,13 @@ TEST(Limits, StaleWhereTheChangeWasSeen) {
   EXPECT_NE(find(report, "AQ106"), nullptr);
 }
 
+TEST(Limits, ALoweredSomaxconnIsRaisedFirst) {
+  const Listener listener = make_listener(80, 0, 511, 0);
+  const Report report = report_of(
+      observe({listener}, make_namespace(kPod, 4096), {listener}, make_namespace(kPod, 64)));
+  EXPECT_TRUE(says(find(report, "AQ106"), "511 fit no more: raise somaxconn first"));
+}
+
 Listener unix_listener(std::uint32_t length, std::uint32_t limit) {
   Listener listener = make_listener(0, length, limit, 0);
   listener.protocol = facts::Protocol::kUnix;

@@ -157,10 +157,16 @@ struct LookParts {
 };
 inline constexpr std::size_t kMostLookParts = 32;
 
-// How many of the listener's connections a process had open, at most.
+// The listener's connections that a process had open, and those to others.
 struct HeldConnections {
   Pid pid;
-  std::uint32_t most = 0;
+  std::uint32_t most = 0;  // of the listener's, at one look
+  // At any look at least: of them, those whose client had sent nothing yet; and those to others, at
+  // which an answer was due, with the other end of one of them. Empty in earlier recordings.
+  std::optional<std::uint32_t> silent;
+  std::optional<std::uint32_t> asked;
+  std::optional<IpAddress> peer;
+  std::optional<std::uint16_t> peer_port;
 
   friend bool operator==(const HeldConnections&, const HeldConnections&) = default;
 };

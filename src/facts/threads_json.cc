@@ -95,6 +95,10 @@ static void fields(auto& archive, ThreadWatch& thread) {
 static void fields(auto& archive, HeldConnections& held) {
   archive("pid", held.pid);
   archive("most", held.most);
+  archive("silent", held.silent);
+  archive("asked", held.asked);
+  archive("peer", held.peer);
+  archive("peer_port", held.peer_port);
 }
 
 static void fields(auto& archive, Acceptors& acceptors) {

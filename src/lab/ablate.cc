@@ -78,6 +78,9 @@ void remove_names_and_ports(Observation& observation) {
   for (auto& [key, clients] : observation.accept_evidence.clients) {
     for (facts::LocalClient& client : clients) client.comm.clear();
   }
+  for (auto& [key, acceptors] : observation.accept_evidence.acceptors) {
+    for (facts::HeldConnections& held : acceptors.held) renumber(held.peer_port);
+  }
   for (facts::Ledger& ledger : observation.ledgers) ledger.port = renumbered(ledger.port);
   if (observation.dead_syns) {
     for (facts::DeadSyn& syn : *observation.dead_syns) syn.port = renumbered(syn.port);

@@ -145,9 +145,13 @@ TEST_F(ThreadPollsTest, ConnectionsOfEachListenerAreCounted) {
   ASSERT_EQ(seen.held.size(), 1U);
   EXPECT_EQ(seen.held[0].pid, own_pid());
   // Of two with one port it may be either's.
-  EXPECT_EQ(seen.held[0].connections,
+  std::map<std::int32_t, std::uint32_t> connections;
+  for (const auto& [listener, held] : seen.held[0].connections) connections[listener] = held.most;
+  EXPECT_EQ(connections,
             (std::map<std::int32_t, std::uint32_t>{
                 {fd.get(), 2}, {same_port.get(), 2}, {lonely.get(), 0}, {local.get(), 1}}));
+  // Neither of the two clients has sent anything.
+  EXPECT_EQ(seen.held[0].connections.at(fd.get()).silent, std::uint32_t{2});
 }
 
 }  // namespace

@@ -255,7 +255,14 @@ class Collector {
   }
 
   Status take_held(const aq_held_record& record) {
-    held_[pid_of(record.tgid)][record.fd] = record.connections;
+    facts::FileTarget asked;
+    if (const Status taken = take_addresses(record.addresses, asked); !taken) return taken;
+    held_[pid_of(record.tgid)][record.fd] = {.pid = pid_of(record.tgid),
+                                             .most = record.connections,
+                                             .silent = record.silent,
+                                             .asked = record.asked,
+                                             .peer = asked.peer,
+                                             .peer_port = asked.peer_port};
     return {};
   }
 
@@ -287,9 +294,9 @@ class Collector {
 
   const AddressNames& names_;
   ThreadsSeen seen_;
-  std::map<Pid, std::vector<PolledLook>> polled_;              // by thread
-  std::set<std::pair<Pid, std::uint64_t>> writers_;            // of pipes, by process and inode
-  std::map<Pid, std::map<std::int32_t, std::uint32_t>> held_;  // HeldLook
+  std::map<Pid, std::vector<PolledLook>> polled_;    // by thread
+  std::set<std::pair<Pid, std::uint64_t>> writers_;  // of pipes, by process and inode
+  std::map<Pid, std::map<std::int32_t, facts::HeldConnections>> held_;  // HeldLook
   std::map<std::pair<Pid, std::int32_t>, Queue> queues_;
   bool was_thread_ = false;
 };

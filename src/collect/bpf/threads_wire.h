@@ -133,6 +133,10 @@ struct aq_held_record {
   aq_u32 tgid;
   aq_s32 fd; /* the listener's */
   aq_u32 connections;
+  aq_u32 silent; /* of these, whose client has sent nothing yet */
+  /* Connections to others at which an answer is due, and the last of them: the process's. */
+  aq_u32 asked;
+  struct aq_addresses addresses;
 };
 
 /* A process to look at. */
@@ -149,5 +153,5 @@ AQ_WIRE_SIZE(struct aq_thread_record, 328);
 AQ_WIRE_SIZE(struct aq_target_record, 224);
 AQ_WIRE_SIZE(struct aq_queue_record, 24);
 AQ_WIRE_SIZE(struct aq_polled_record, 72);
-AQ_WIRE_SIZE(struct aq_held_record, 16);
+AQ_WIRE_SIZE(struct aq_held_record, 64);
 AQ_WIRE_SIZE(struct aq_watched, 24);

@@ -143,6 +143,11 @@ static bool is_asking(struct sock *sk) {
   return (__s32)(sent - received) > 0; /* jiffies */
 }
 
+static bool is_silent(struct sock *sk) {
+  return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_TCP &&
+         !BPF_CORE_READ((struct tcp_sock *)sk, bytes_received);
+}
+
 static void add_polled(__u32 tid, __u32 what) {
   const __u32 index = walk.polled;
   if (index >= MOST_POLLED) {
@@ -279,6 +284,8 @@ static void add_mark(struct sock *sk) {
   held[index].tgid = walk.tgid;
   held[index].fd = walk.fd;
   held[index].connections = 0;
+  held[index].silent = 0;
+  held[index].asked = 0;
   walk.marks = index + 1;
 }
 
@@ -292,9 +299,21 @@ static __s32 count_client(struct sock *sk) {
     if (i >= walk.marks) break;
     if (marks[i] != mark) continue;
     ++held[i].connections;
+    if (is_silent(sk)) ++held[i].silent;
     client_of = held[i].fd;
   }
   return client_of;
+}
+
+/* One to another server, which belongs to none of its listeners. */
+static void count_asked(struct sock *sk) {
+  struct aq_addresses addresses = {};
+  if (!is_asking(sk) || !read_addresses(sk, &addresses)) return;
+  for (__u32 i = 0; i < MOST_MARKS; ++i) {
+    if (i >= walk.marks) break;
+    ++held[i].asked;
+    held[i].addresses = addresses;
+  }
 }
 
 /* Nonzero: there is none. */
@@ -341,6 +360,7 @@ static long begin_other(void) {
   if (sk) {
     if (listens(sk)) return 0;
     walk.client_of = count_client(sk);
+    if (walk.client_of < 0) count_asked(sk);
     struct socket_wq *waiting = BPF_CORE_READ(sk, sk_wq);
     if (waiting) open_queue(__builtin_preserve_access_index(&waiting->wait.head), OF_OTHER);
     return 0;

@@ -171,7 +171,8 @@ void choose_threads(const facts::Observation& observation, const ListenerState& 
     // In a process that goes on with its work in any of its threads, those that wait for events are
     // not those that accept when they should.
     if (wait_in_vain(threads, state)) {
-      if (Unseen pool = exhausted_pool(of_process, listener); !pool.threads.empty()) {
+      if (Unseen pool = exhausted_pool(of_process, listener, state.report.left_queue.value_or(0));
+          !pool.threads.empty()) {
         time.take_turns = pool.take_turns;
         time.threads.insert(time.threads.end(), pool.threads.begin(), pool.threads.end());
         time.certainty = std::max(time.certainty, pool.certainty);

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "diagnose/causes/judges.h"
 #include "diagnose/rules.h"
@@ -64,6 +66,73 @@ Serves serves(const Scene& scene) {
   return all;
 }
 
+// What the connections of these processes wait for, of those that were looked into.
+facts::HeldConnections held_by_all(const Scene& scene) {
+  facts::HeldConnections all;
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  if (acceptors == nullptr) return all;
+  std::set<Pid> pids;
+  for (const facts::ThreadWatch* thread : scene.time.threads) pids.insert(thread->pid);
+  for (const facts::HeldConnections& held : acceptors->held) {
+    if (!pids.contains(held.pid)) continue;
+    all.most += held.most;
+    // Of one that is not known, nothing of all is.
+    if (!held.silent || !held.asked) return {};
+    all.silent = all.silent.value_or(0) + *held.silent;
+    all.asked = all.asked.value_or(0) + *held.asked;
+    if (!all.peer) {
+      all.peer = held.peer;
+      all.peer_port = held.peer_port;
+    }
+  }
+  return all;
+}
+
+bool are_silent(const facts::HeldConnections& held) {
+  return held.most > 0 && held.silent.value_or(0) >= held.most;
+}
+
+// Its clients say nothing, and somebody else is asked: it may wait for either.
+bool waits_for_either(const Scene& scene) {
+  const facts::HeldConnections held = held_by_all(scene);
+  return are_silent(held) && held.asked.value_or(0) > 0;
+}
+
+// Of one that has time, and takes nothing for it waits at its connections: for answers of another
+// server on behalf of its clients, or for clients that have said nothing.
+std::optional<JudgedCause> waits_at_connections(const Scene& scene, double idle) {
+  const facts::HeldConnections held = held_by_all(scene);
+  const std::uint32_t asked = held.asked.value_or(0);
+  JudgedCause judged{
+      .cause = {.kind = CauseKind::kUpstream, .share = std::min(idle, 1.0), .detail = {}},
+      .confidence = 0.6,
+      .words = {},
+      .consequence = {}};
+  if (asked > 0 && held.peer && held.most > 0 && asked * 2 >= held.most) {
+    const std::string peer = facts::host_and_port(*held.peer, held.peer_port.value_or(0));
+    judged.cause.detail["peer"] = peer;
+    judged.cause.detail["connections"] = std::to_string(asked);
+    judged.words =
+        fmt::format("waits for answers, at {} of its connections (one to {})", asked, peer);
+    judged.consequence =
+        "Its threads have time, and it accepts nothing meanwhile: it has as many requests under "
+        "way "
+        "as it may have, or waits for an answer before it accepts again.";
+    return judged;
+  }
+  if (are_silent(held)) {
+    judged.cause.kind = CauseKind::kClient;
+    judged.cause.detail["waits_for"] = "data";
+    judged.cause.detail["connections"] = std::to_string(held.most);
+    judged.words = fmt::format(
+        "waits for clients: {} of this listener that it has open, and {}", connections(held.most),
+        held.most == 1 ? "nothing has come on it" : "none has sent anything");
+    judged.consequence = "Its threads have time, and it accepts nothing before these speak, or go.";
+    return judged;
+  }
+  return std::nullopt;
+}
+
 // It only sleeps, and is known to serve nobody, or slept by one timer all the time.
 bool has_nothing_to_do(const Scene& scene) {
   const bool moved = std::ranges::any_of(scene.time.threads, [](const facts::ThreadWatch* thread) {
@@ -111,8 +180,11 @@ bool is_in_epoll(const Scene& scene) {
 }
 
 bool only_sleeps(const Scene& scene) {
+  // But for the time that it takes to go back to sleep, which is more where cores are scarce.
   constexpr double kAlways = 0.99;
-  return scene.time.of(WaitClass::kSleep).share >= kAlways &&
+  constexpr double kMostRuns = 0.25;
+  const double runs = scene.time.of(WaitClass::kRuns).share;
+  return runs <= kMostRuns && scene.time.of(WaitClass::kSleep).share >= kAlways * (1 - runs) &&
          scene.state.report.left_queue.value_or(0) == 0 && serves(scene) != Serves::kSomebody &&
          !is_in_epoll(scene);
 }
@@ -128,6 +200,10 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   if (!time.has_shares() || seconds < kLongEnough || idle < kIdle || !does_not_empty(scene.state) ||
       may_lack_descriptors(scene) || one_may_be_busy(scene)) {
     return std::nullopt;
+  }
+  if (!sleeps && scene.time.of(WaitClass::kProcesses).share < kIdle) {
+    if (waits_for_either(scene)) return std::nullopt;
+    if (auto waits = waits_at_connections(scene, idle)) return waits;
   }
   JudgedCause judged{
       .cause = {.kind = CauseKind::kNotAccepting, .share = std::min(idle, 1.0), .detail = {}},

@@ -73,6 +73,32 @@ TEST(JudgeIdle, ASleeperThatServesNobodyHasNothingToDo) {
   EXPECT_EQ(kinds(observation), Kinds{"sleep"});
 }
 
+// An event loop, or a Go program, that has time: its connections tell what it waits for.
+TEST(JudgeIdle, WhoHasTimeMayWaitAtItsConnections) {
+  const auto of = [](facts::HeldConnections held) {
+    Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, in_epoll(), 1));
+    held.pid = Pid(3985);
+    observation.accept_evidence.acceptors.begin()->second.held = {held};
+    return observation;
+  };
+  const auto peer = facts::IpAddress::parse("10.0.0.9");
+  const Observation upstream =
+      of({.most = 8, .silent = 0, .asked = 8, .peer = peer, .peer_port = std::uint16_t{9090}});
+  EXPECT_EQ(kinds(upstream), Kinds{"upstream"});
+  EXPECT_TRUE(says(find(report_of(upstream), "AQ307"),
+                   "waits for answers, at 8 of its connections (one to 10.0.0.9:9090)"));
+  const Observation silent = of({.most = 1, .silent = 1, .asked = 0});
+  EXPECT_EQ(kinds(silent), Kinds{"client"});
+  EXPECT_TRUE(says(find(report_of(silent), "AQ307"), "and nothing has come on it"));
+  // At its limit, with clients that have spoken; one question beside many clients.
+  EXPECT_EQ(kinds(of({.most = 8, .silent = 2, .asked = 0})), Kinds{"not_accepting"});
+  EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 1, .peer = peer})), Kinds{"not_accepting"});
+  // Both at once tell neither.
+  EXPECT_EQ(kinds(of({.most = 2, .silent = 2, .asked = 2, .peer = peer})), Kinds{"unknown"});
+  // Nobody is served, and somebody is asked for its own sake.
+  EXPECT_EQ(kinds(of({.silent = 0, .asked = 2, .peer = peer})), Kinds{"not_accepting"});
+}
+
 // What a thread waits for in poll() or an epoll may be why it does not accept.
 TEST(JudgeIdle, WhatIsPolledMayBeWhatItIsThereFor) {
   for (const char* call : {"poll", "epoll_wait"}) {

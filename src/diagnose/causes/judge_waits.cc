@@ -69,6 +69,34 @@ std::size_t count_of(const Scene& scene, WaitClass what) {
   return std::min(count, static_cast<std::size_t>(std::max(at_once, 1.0)));
 }
 
+// Several, and most of their time.
+bool some_wait_for_files(const Scene& scene) {
+  constexpr double kMostly = 0.6;
+  const auto waits = [&](const facts::ThreadWatch* thread) {
+    const ClassShares shares = class_shares(*thread, *scene.state.listener);
+    return shares.at(static_cast<std::size_t>(WaitClass::kFuse)) +
+               shares.at(static_cast<std::size_t>(WaitClass::kNfs)) +
+               shares.at(static_cast<std::size_t>(WaitClass::kBlock)) >=
+           kMostly;
+  };
+  return std::ranges::count_if(scene.time.threads, waits) > 1;
+}
+
+// Where any of its threads may be the one that accepts: those that wait for another server may just
+// be told of events. Threads that wait for a file are not, and while connections are taken, those
+// that serve them move.
+bool may_be_told_of_events(const Scene& scene, const facts::Wait& wait) {
+  if (wait.target && wait.target->answer_due == false) return true;
+  const auto waits_still = [&](const facts::ThreadWatch* thread) {
+    return class_shares(*thread, *scene.state.listener)
+                   .at(static_cast<std::size_t>(WaitClass::kPeer)) <= 0 ||
+           thread->times.voluntary == 0U;
+  };
+  const bool others_serve = scene.state.report.left_queue.value_or(0) > 0 &&
+                            std::ranges::all_of(scene.time.threads, waits_still);
+  return others_serve || some_wait_for_files(scene);
+}
+
 std::string_view words_of_pipe(const facts::Wait& wait) {
   if (is_below(wait, "wait_for_partner")) return "waits for the other end of a FIFO to be opened";
   if (is_below(wait, "n_tty_write") || is_below(wait, "file_tty_write")) {
@@ -166,9 +194,7 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kUpstream, WaitClass::kPeer);
   if (!judged) return std::nullopt;
   const facts::Wait& wait = *scene.time.of(WaitClass::kPeer).most_seen;
-  // Any of its threads may be the one that accepts, and this one is just told of events.
-  if (scene.time.certainty == Certainty::kGroup && wait.target &&
-      wait.target->answer_due == false) {
+  if (scene.time.certainty == Certainty::kGroup && may_be_told_of_events(scene, wait)) {
     return std::nullopt;
   }
   const std::string peer = name_peer(wait, judged->cause);

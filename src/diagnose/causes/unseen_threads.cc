@@ -148,27 +148,31 @@ double longest_watch(const Threads& all) {
   return longest;
 }
 
-// One of them runs at a time, and the others wait until they may: together they fill one core
-// for that long.
+// One of them runs at a time, and the others wait until they may: together they fill one core for
+// that long, or wait for it. Of those that wait for a core several may have been woken.
 bool take_turns(const Threads& threads, double for_ns, const facts::Listener& listener) {
   constexpr double kAll = 0.9;
   constexpr double kLeast = 0.8;
   constexpr double kMost = 1.3;
+  constexpr double kFewestWaits = 0.2;
   double all = 0;
-  double known = 0;
+  double wait = 0;
   double run = 0;
+  double core = 0;
   for (const ThreadWatch* thread : threads) {
     const ClassShares shares = class_shares(*thread, listener);
     const double runs = shares.at(static_cast<std::size_t>(WaitClass::kRuns));
     const double waits = shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
                          shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
     const double time = watched_ns(*thread);
+    const facts::ExactTime* exact = exact_time(*thread);
     all += time;
-    known += (runs + waits) * time;
+    wait += waits * time;
     run += runs * time;
+    core += exact != nullptr ? static_cast<double>(exact->on_core_ns) : runs * time;
   }
-  return threads.size() > 1 && known >= kAll * all && run >= kLeast * for_ns &&
-         run <= kMost * for_ns;
+  return threads.size() > 1 && run + wait >= kAll * all && wait >= kFewestWaits * all &&
+         run >= kLeast * for_ns && core <= kMost * for_ns;
 }
 
 double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& thread) {
@@ -270,10 +274,23 @@ Unseen pool_that_serves(const Threads& closers, const Threads& all,
   return {};
 }
 
-// Several wait for the same kind of thing, and the others have nothing to do.
-Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener) {
+// Whether what these threads do is over once for each few of the connections that were taken. What
+// waits beside them for its own sake is not.
+bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
+  constexpr std::uint64_t kFew = 4;
+  return taken > 0 && turns * kFew >= taken;
+}
+
+std::uint64_t turns_of(const ThreadWatch& thread) {
+  return thread.times.voluntary.value_or(0) + thread.times.involuntary.value_or(0);
+}
+
+// Several wait for the same kind of thing, and the others have nothing to do. Where connections are
+// taken all the same, they are not those that serve them unless they go on.
+Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, std::uint64_t taken) {
   Unseen pool;
   std::optional<WaitClass> work;
+  std::uint64_t turns = 0;
   for (const ThreadWatch* thread : all) {
     const auto what = blocked_at_work(*thread, listener);
     if (!what) {
@@ -285,8 +302,10 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener) {
     }
     if (work && work != what) return {};
     work = what;
+    turns += turns_of(*thread);
     pool.threads.push_back(thread);
   }
+  if (taken > 0 && work != WaitClass::kRuns && !keep_pace(turns, taken)) return {};
   // One or two that compute may do so beside whoever accepts.
   const std::size_t fewest = work == WaitClass::kRuns ? 3 : 2;
   if (pool.threads.size() < fewest) return {};
@@ -300,17 +319,6 @@ bool is_free(const Threads& closers, const facts::Listener& listener) {
   return idle_share(shares) + shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
              shares.at(static_cast<std::size_t>(WaitClass::kTimedLock)) >=
          kMostly;
-}
-
-// Whether what these threads do is over once for each few of the connections that were taken. What
-// waits beside them for its own sake is not.
-bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
-  constexpr std::uint64_t kFew = 4;
-  return taken > 0 && turns * kFew >= taken;
-}
-
-std::uint64_t turns_of(const ThreadWatch& thread) {
-  return thread.times.voluntary.value_or(0) + thread.times.involuntary.value_or(0);
 }
 
 // Threads that serve connections wait for others, of a second pool, which all do one thing: whoever
@@ -353,10 +361,13 @@ const ThreadWatch* acceptor_beside_a_free_pool(const Threads& all, const facts::
   return keep_pace(turns_of(*one), clues.taken) ? one : nullptr;
 }
 
-// Beside it, the program itself has at most its first thread, which begins the others and waits.
-bool is_all_of_program(const ThreadWatch& one, const Threads& all) {
+// Beside it, the program itself has at most its first thread, which begins the others and waits,
+// and threads that are told of events by others.
+bool is_all_of_program(const ThreadWatch& one, const Threads& all,
+                       const facts::Listener& listener) {
   return std::ranges::all_of(all, [&](const ThreadWatch* thread) {
-    return thread == &one || thread->pid == thread->tid || is_of_runtime(thread->comm);
+    return thread == &one || thread->pid == thread->tid || is_of_runtime(thread->comm) ||
+           waits_for_events_of_a_peer(*thread, listener);
   });
 }
 
@@ -419,9 +430,9 @@ ClassShares shares_at_work(const ThreadWatch& thread, const facts::Listener& lis
   return shares;
 }
 
-Unseen exhausted_pool(const Threads& all, const facts::Listener& listener) {
+Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, std::uint64_t taken) {
   const Threads closers = that_closed(all);
-  return closers.empty() ? pool_that_hangs(all, listener)
+  return closers.empty() ? pool_that_hangs(all, listener, taken)
                          : pool_that_serves(closers, all, listener);
 }
 
@@ -440,7 +451,7 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
   // Those that serve in turns are at their common lock most of the time, each.
   const bool serve_in_turns = first == WaitClass::kTimedLock && !that_closed(all).empty();
   if (alike && !serve_in_turns) return {all, Certainty::kOnly, is_busy(all.front())};
-  if (Unseen pool = exhausted_pool(all, listener); !pool.threads.empty()) return pool;
+  if (Unseen pool = exhausted_pool(all, listener, clues.taken); !pool.threads.empty()) return pool;
   for (const auto find : {that_take_turns, that_share_a_lock}) {
     if (Unseen group = find(all, listener); !group.threads.empty()) return group;
   }
@@ -459,7 +470,7 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
     }
     // Nobody waits where the event loop waits: this one is elsewhere.
     if (clues.has_event_loop && blocked_at_work(*rest, listener).has_value() &&
-        is_all_of_program(*rest, all)) {
+        is_all_of_program(*rest, all, listener)) {
       return {{rest}, Certainty::kRest, true};
     }
     // The first thread is to serve an event loop, and sleeps instead.

@@ -41,8 +41,9 @@ struct Clues {
                                     const Clues& clues);
 
 // Those of a pool without a free thread: they do the same, and what they do is what an acceptor
-// waits for that is not met. None where there is no such pool.
-[[nodiscard]] Unseen exhausted_pool(const Threads& all, const facts::Listener& listener);
+// waits for that is not met. None where there is no such pool. `taken`: connections, by anybody.
+[[nodiscard]] Unseen exhausted_pool(const Threads& all, const facts::Listener& listener,
+                                    std::uint64_t taken);
 
 // The shares of a thread, of which a wait for a lock with a timer is a sleep where it serves
 // connections between such waits, and nobody of its process ends them.

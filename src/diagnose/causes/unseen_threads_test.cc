@@ -37,6 +37,13 @@ ThreadWatch serves(int tid, const Wait& wait, std::uint64_t closed, std::uint64_
   return serves;
 }
 
+// Of which nothing was taken meanwhile.
+Observation stuck(const std::vector<ThreadWatch>& threads) {
+  Observation observation = full(threads);
+  for (facts::Namespace& ns : observation.after.namespaces) ns.counters["TcpPassiveOpens"] = 0;
+  return observation;
+}
+
 // recv() of a connection to another server.
 Wait reads_from_peer() {
   Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});
@@ -97,30 +104,35 @@ TEST(UnseenThreads, TheOneThatMovesBesideAFreePoolAccepts) {
 
 TEST(UnseenThreads, APoolThatHangsClosesNothing) {
   const Wait flock = in_call("S", "flock", {"flock_lock_inode_wait"});
-  EXPECT_EQ(kinds(full({still(kPid, at_lock(false)), still(3990, flock), still(3991, flock)})),
+  EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, flock), still(3991, flock)})),
             Kinds{"lock"});
   // Many housekeepers do not hide it.
   std::vector<ThreadWatch> threads = {still(3990, in_fuse()), still(3991, in_fuse())};
   for (int tid = 4000; tid < 4015; ++tid) threads.push_back(still(tid, at_lock(true)));
-  EXPECT_EQ(kinds(full(threads)), Kinds{"io.fuse"});
+  EXPECT_EQ(kinds(stuck(threads)), Kinds{"io.fuse"});
   // One of them does something else: nothing tells which matters.
   threads.push_back(still(3992, flock));
-  EXPECT_EQ(kinds(full(threads)), Kinds{"unknown"});
+  EXPECT_EQ(kinds(stuck(threads)), Kinds{"unknown"});
 }
 
 // The one that accepts is not among them.
 TEST(UnseenThreads, APoolThatWaitsForAServerKeepsWhoeverAccepts) {
   Wait reads = reads_from_peer();
   const Report report =
-      report_of(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)}));
+      report_of(stuck({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)}));
   EXPECT_TRUE(says(find(report, "AQ307"), "whoever accepts has none to give"));
   EXPECT_EQ(find(report, "AQ307")->cause->detail.at("threads"), "serving");
   // Two that are told of events by a broker, while the pool waits for a lock.
   reads.target->answer_due = false;
-  EXPECT_EQ(kinds(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)})),
+  EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)})),
             Kinds{"unknown"});
   reads.target->answer_due = true;
-  EXPECT_EQ(kinds(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)})),
+  EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)})),
+            Kinds{"upstream"});
+  // Somebody else takes connections, and these do not move.
+  EXPECT_NE(kinds(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads),
+                        still(3992, at_lock(false)), still(3993, at_lock(false)),
+                        still(3994, at_lock(false))})),
             Kinds{"upstream"});
 }
 
@@ -219,9 +231,9 @@ TEST(UnseenThreads, TheFirstThreadThatWasPutAsideWaitsForNoLock) {
 TEST(UnseenThreads, ThoseThatWaitForEventsInVainDoNotAccept) {
   const ThreadWatch waits = thread(kPid, 3989, AcceptLink::kEpoll, at_lock(false), 0.4);
   std::vector<ThreadWatch> threads = {waits, still(kPid, in_fuse()), still(3990, in_fuse())};
-  EXPECT_EQ(kinds(full(threads)), Kinds{"io.fuse"});
+  EXPECT_EQ(kinds(stuck(threads)), Kinds{"io.fuse"});
   threads.resize(1);
-  EXPECT_EQ(kinds(full(threads)), Kinds{"unknown"});
+  EXPECT_EQ(kinds(stuck(threads)), Kinds{"unknown"});
 }
 
 // Any of its threads may go on with what the one in the event loop began.
@@ -257,6 +269,12 @@ TEST(UnseenThreads, TheOneThreadOfTheProgramThatLeftItsEventLoop) {
   // Another thread of the program may be the one, which waits for a lock.
   acceptors.threads[3].comm = "worker-1";
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  // One that is told of events does not.
+  acceptors.threads[3].waits = {reads};
+  acceptors.threads[3].waits[0].looks = kLooks;
+  acceptors.threads[3].waits[0].target->peer_port = 5672;
+  acceptors.threads[3].waits[0].target->answer_due = false;
+  EXPECT_EQ(kinds(observation), Kinds{"upstream"});
 }
 
 // As in BIND at its limit of TCP clients: a first thread that waits for signals, event loops
