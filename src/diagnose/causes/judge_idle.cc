@@ -88,18 +88,19 @@ facts::HeldConnections held_by_all(const Scene& scene) {
   return all;
 }
 
-bool are_silent(const facts::HeldConnections& held) {
-  return held.most > 0 && held.silent.value_or(0) >= held.most;
+// It has one client, who has said nothing. Several keep it at its limit, as others would.
+bool has_a_silent_client(const facts::HeldConnections& held) {
+  return held.most == 1 && held.silent == 1U;
 }
 
-// Its clients say nothing, and somebody else is asked: it may wait for either.
+// Its client says nothing, and somebody else is asked: it may wait for either.
 bool waits_for_either(const Scene& scene) {
   const facts::HeldConnections held = held_by_all(scene);
-  return are_silent(held) && held.asked.value_or(0) > 0;
+  return has_a_silent_client(held) && held.asked.value_or(0) > 0;
 }
 
 // Of one that has time, and takes nothing for it waits at its connections: for answers of another
-// server on behalf of its clients, or for clients that have said nothing.
+// server on behalf of its clients, or for a client that has said nothing.
 std::optional<JudgedCause> waits_at_connections(const Scene& scene, double idle) {
   const facts::HeldConnections held = held_by_all(scene);
   const std::uint32_t asked = held.asked.value_or(0);
@@ -120,14 +121,11 @@ std::optional<JudgedCause> waits_at_connections(const Scene& scene, double idle)
         "as it may have, or waits for an answer before it accepts again.";
     return judged;
   }
-  if (are_silent(held)) {
+  if (has_a_silent_client(held)) {
     judged.cause.kind = CauseKind::kClient;
     judged.cause.detail["waits_for"] = "data";
-    judged.cause.detail["connections"] = std::to_string(held.most);
-    judged.words = fmt::format(
-        "waits for clients: {} of this listener that it has open, and {}", connections(held.most),
-        held.most == 1 ? "nothing has come on it" : "none has sent anything");
-    judged.consequence = "Its threads have time, and it accepts nothing before these speak, or go.";
+    judged.words = "waits for its only client, of whom nothing has come";
+    judged.consequence = "Its threads have time, and it accepts nothing before that one speaks.";
     return judged;
   }
   return std::nullopt;
@@ -180,9 +178,9 @@ bool is_in_epoll(const Scene& scene) {
 }
 
 bool only_sleeps(const Scene& scene) {
-  // But for the time that it takes to go back to sleep, which is more where cores are scarce.
+  // But for what it does in between: it starts a worker again, or waits for a core to go to sleep.
   constexpr double kAlways = 0.99;
-  constexpr double kMostRuns = 0.25;
+  constexpr double kMostRuns = 0.5;
   const double runs = scene.time.of(WaitClass::kRuns).share;
   return runs <= kMostRuns && scene.time.of(WaitClass::kSleep).share >= kAlways * (1 - runs) &&
          scene.state.report.left_queue.value_or(0) == 0 && serves(scene) != Serves::kSomebody &&
@@ -193,7 +191,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   constexpr double kLongEnough = 1;  // seconds
   const AcceptTime& time = scene.time;
   const bool sleeps = has_nothing_to_do(scene);
-  const double idle = sleeps ? time.of(WaitClass::kSleep).share
+  const double idle = sleeps ? time.of(WaitClass::kSleep).share + time.of(WaitClass::kRuns).share
                              : time.idle() - may_be_for_one(scene) - may_be_for_anything(scene);
   // It may be counted later than looked at.
   const double seconds = std::max(time.seconds, time.watched_seconds);

@@ -89,12 +89,12 @@ TEST(JudgeIdle, WhoHasTimeMayWaitAtItsConnections) {
                    "waits for answers, at 8 of its connections (one to 10.0.0.9:9090)"));
   const Observation silent = of({.most = 1, .silent = 1, .asked = 0});
   EXPECT_EQ(kinds(silent), Kinds{"client"});
-  EXPECT_TRUE(says(find(report_of(silent), "AQ307"), "and nothing has come on it"));
-  // At its limit, with clients that have spoken; one question beside many clients.
-  EXPECT_EQ(kinds(of({.most = 8, .silent = 2, .asked = 0})), Kinds{"not_accepting"});
+  EXPECT_TRUE(says(find(report_of(silent), "AQ307"), "waits for its only client"));
+  // At its limit, whatever its clients say; one question beside many clients.
+  EXPECT_EQ(kinds(of({.most = 8, .silent = 8, .asked = 0})), Kinds{"not_accepting"});
   EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 1, .peer = peer})), Kinds{"not_accepting"});
   // Both at once tell neither.
-  EXPECT_EQ(kinds(of({.most = 2, .silent = 2, .asked = 2, .peer = peer})), Kinds{"unknown"});
+  EXPECT_EQ(kinds(of({.most = 1, .silent = 1, .asked = 1, .peer = peer})), Kinds{"unknown"});
   // Nobody is served, and somebody is asked for its own sake.
   EXPECT_EQ(kinds(of({.silent = 0, .asked = 2, .peer = peer})), Kinds{"not_accepting"});
 }

@@ -152,7 +152,9 @@ double longest_watch(const Threads& all) {
 // that long, or wait for it. Of those that wait for a core several may have been woken.
 bool take_turns(const Threads& threads, double for_ns, const facts::Listener& listener) {
   constexpr double kAll = 0.9;
+  // Of threads that come and go some are over before a look meets them.
   constexpr double kLeast = 0.8;
+  constexpr double kLeastSeen = 0.6;
   constexpr double kMost = 1.3;
   constexpr double kFewestWaits = 0.2;
   double all = 0;
@@ -171,8 +173,9 @@ bool take_turns(const Threads& threads, double for_ns, const facts::Listener& li
     run += runs * time;
     core += exact != nullptr ? static_cast<double>(exact->on_core_ns) : runs * time;
   }
+  const bool come_and_go = all < for_ns * static_cast<double>(threads.size()) / 2;
   return threads.size() > 1 && run + wait >= kAll * all && wait >= kFewestWaits * all &&
-         run >= kLeast * for_ns && core <= kMost * for_ns;
+         run >= (come_and_go ? kLeastSeen : kLeast) * for_ns && core <= kMost * for_ns;
 }
 
 double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& thread) {
