@@ -179,7 +179,7 @@ bool is_in_epoll(const Scene& scene) {
 
 bool only_sleeps(const Scene& scene) {
   // But for what it does in between: it starts a worker again, or waits for a core to go to sleep.
-  constexpr double kAlways = 0.99;
+  constexpr double kAlways = 0.9;
   constexpr double kMostRuns = 0.5;
   const double runs = scene.time.of(WaitClass::kRuns).share;
   return runs <= kMostRuns && scene.time.of(WaitClass::kSleep).share >= kAlways * (1 - runs) &&
