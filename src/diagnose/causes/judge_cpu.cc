@@ -91,26 +91,27 @@ std::optional<JudgedCause> judge_throttled(const Scene& scene) {
   return judged;
 }
 
-// Whether each wait for a core was so short that nothing else can have had the core meanwhile: a
-// thread that a timer wakes thousands of times a second is late each time.
-bool only_wakes_late(const AcceptTime& time) {
+// Whether each wait for a core was, or may have been, so short that nothing else can have had the
+// core meanwhile: a thread that a timer wakes thousands of times a second is late each time.
+bool may_only_wake_late(const AcceptTime& time) {
   constexpr double kLateNs = 100'000;
   double waited_ns = 0;
   double switches = 0;
   for (const facts::ThreadWatch* thread : time.threads) {
+    if (!thread->times.voluntary) continue;
     const facts::ExactTime* exact = exact_time(*thread);
     waited_ns += static_cast<double>(exact != nullptr ? exact->ready_ns
                                                       : thread->times.delay_ns.value_or(0));
     switches += static_cast<double>(thread->times.voluntary.value_or(0)) +
                 static_cast<double>(thread->times.involuntary.value_or(0));
   }
-  return switches > 0 && waited_ns < kLateNs * switches;
+  return waited_ns <= kLateNs * switches;
 }
 
 std::optional<JudgedCause> judge_starved(const Scene& scene) {
   const auto waited = waits_for_core(scene.time);
-  if (!waited || only_wakes_late(scene.time) || *waited < kNamedFrom || may_be_throttled(scene) ||
-      may_lack_descriptors(scene) ||
+  if (!waited || may_only_wake_late(scene.time) || *waited < kNamedFrom ||
+      may_be_throttled(scene) || may_lack_descriptors(scene) ||
       explains(throttled_group(scene), *waited, scene.time.seconds)) {
     return std::nullopt;
   }
