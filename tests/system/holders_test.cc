@@ -49,7 +49,7 @@ TEST_F(HoldersTest, ALeftoverIsNotTakenForTheServer) {
   EXPECT_EQ(text.exit_code, 1);
   EXPECT_NE(text.out.find("held by sleep (pid " + std::to_string(helper.pid())), std::string::npos)
       << text.out;
-  EXPECT_NE(text.out.find("FD_CLOEXEC"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("SOCK_CLOEXEC"), std::string::npos) << text.out;
   EXPECT_EQ(text.out.find("Have sleep"), std::string::npos) << text.out;
 }
 
