@@ -156,7 +156,7 @@ class Trace {
         {"accept() calls whose listener could not be told", lost.accepts},
         {"SYNs whose listener could not be told", lost.packets},
         {"kinds of SYNs dropped before a listener that were forgotten", lost.dead_syns},
-        {"refusals, of these remainders, that no packet was seen for", lost.refusals},
+        {"of these remainders, refused packets that were not seen", lost.refusals},
         {"events not looked at, as they interrupted the look at another", lost.runs}};
     const facts::Snapshot known = with_the_gone(std::move(*after));
     return finish(command_.json ? render::trace_summary_json(summary, known)

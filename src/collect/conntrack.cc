@@ -1,10 +1,10 @@
 #include "collect/conntrack.h"
 
+#include <algorithm>
 #include <set>
-#include <utility>
 #include <vector>
 
-#include "collect/netns/enter.h"
+#include "collect/in_namespaces.h"
 #include "collect/netns/sysctls.h"
 
 namespace acceptq::collect {
@@ -26,18 +26,10 @@ std::set<NetnsId> concerned_in(const facts::Observation& observation) {
 }  // namespace
 
 void look_at_conntrack(const Scanner& scanner, facts::Observation& observation) {
-  const std::set<NetnsId> concerned = concerned_in(observation);
-  std::vector<netns::Handle> handles;
-  std::vector<facts::Namespace*> namespaces;
-  for (facts::Namespace& ns : observation.after.namespaces) {
-    if (!concerned.contains(ns.id)) continue;
-    if (auto handle = scanner.entrance(ns.id)) {
-      handles.push_back(std::move(*handle));
-      namespaces.push_back(&ns);
-    }
-  }
-  netns::for_each_namespace(handles, 1, [&](std::size_t index, const Status& entered) {
-    if (entered) netns::add_conntrack_sysctls(namespaces[index]->sysctls);
+  std::vector<facts::Namespace>& namespaces = observation.after.namespaces;
+  in_namespaces(scanner, concerned_in(observation), [&](NetnsId id) {
+    const auto ns = std::ranges::find(namespaces, id, &facts::Namespace::id);
+    if (ns != namespaces.end()) netns::add_conntrack_sysctls(ns->sysctls);
   });
 }
 

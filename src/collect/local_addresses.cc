@@ -6,10 +6,8 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <utility>
-#include <vector>
 
-#include "collect/netns/enter.h"
+#include "collect/in_namespaces.h"
 
 namespace acceptq::collect {
 namespace {
@@ -42,18 +40,8 @@ std::set<facts::IpAddress> own_addresses() {
 
 std::map<NetnsId, std::set<facts::IpAddress>> local_addresses(const Scanner& scanner,
                                                               const std::set<NetnsId>& namespaces) {
-  std::vector<netns::Handle> handles;
-  for (const NetnsId id : namespaces) {
-    if (auto handle = scanner.entrance(id)) handles.push_back(std::move(*handle));
-  }
-  std::vector<std::set<facts::IpAddress>> found(handles.size());
-  netns::for_each_namespace(handles, 1, [&](std::size_t index, const Status& entered) {
-    if (entered) found[index] = own_addresses();
-  });
   std::map<NetnsId, std::set<facts::IpAddress>> addresses;
-  for (std::size_t i = 0; i < handles.size(); ++i) {
-    addresses.emplace(handles[i].id, std::move(found[i]));
-  }
+  in_namespaces(scanner, namespaces, [&](NetnsId id) { addresses[id] = own_addresses(); });
   return addresses;
 }
 

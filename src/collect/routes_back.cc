@@ -2,11 +2,11 @@
 
 #include <cstdint>
 #include <map>
-#include <utility>
+#include <set>
 #include <vector>
 
+#include "collect/in_namespaces.h"
 #include "collect/netlink/route.h"
-#include "collect/netns/enter.h"
 
 namespace acceptq::collect {
 namespace {
@@ -32,16 +32,14 @@ void look_up(facts::Ledger& ledger) {
 
 void look_up_routes_back(const Scanner& scanner, facts::Observation& observation) {
   std::map<NetnsId, std::vector<facts::Ledger*>> concerned;
+  std::set<NetnsId> namespaces;
   for (facts::Ledger& ledger : observation.ledgers) {
-    if (facts::refused_otherwise(ledger) > 0) concerned[ledger.netns].push_back(&ledger);
+    if (facts::refused_otherwise(ledger) == 0) continue;
+    concerned[ledger.netns].push_back(&ledger);
+    namespaces.insert(ledger.netns);
   }
-  std::vector<netns::Handle> handles;
-  for (const auto& [id, ledgers] : concerned) {
-    if (auto handle = scanner.entrance(id)) handles.push_back(std::move(*handle));
-  }
-  netns::for_each_namespace(handles, 1, [&](std::size_t index, const Status& entered) {
-    if (!entered) return;
-    for (facts::Ledger* ledger : concerned.at(handles[index].id)) look_up(*ledger);
+  in_namespaces(scanner, namespaces, [&](NetnsId id) {
+    for (facts::Ledger* ledger : concerned.at(id)) look_up(*ledger);
   });
 }
 

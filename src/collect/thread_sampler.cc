@@ -194,6 +194,8 @@ void ThreadSampler::tend(std::int64_t now_ns) {
     threads_.stop_counting_time();
     switches_.clear();
     is_restless_ = false;
+    elsewhere_.clear();
+    in_vain_.clear();
   }
   if (in_trouble_.empty() || !pace_.is_due(now_ns)) return;
   std::vector<facts::Listener> listeners;

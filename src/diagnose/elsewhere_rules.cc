@@ -99,7 +99,7 @@ std::string add_conntrack(const ListenerState& state, std::uint64_t packets, Fin
   if (!is_conntrack_full(state)) return "";
   const auto entries = sysctl_value(state.ns.after(), facts::kConntrackCount).value_or(0);
   const auto most = sysctl_value(state.ns.after(), facts::kConntrackMax).value_or(0);
-  finding.evidence.push_back({.name = "conntrack_full",
+  finding.evidence.push_back({.name = kConntrackFull,
                               .total = entries,
                               .delta = static_cast<std::int64_t>(packets),
                               .unit = "packets",

@@ -36,8 +36,10 @@ enum class LimitSetBy { kSomaxconn, kApplication, kKernel, kAcceptq, kUnknown };
 
 enum class Cookies { kOff, kWhenFull, kAlways };
 
-// Evidence of AQ201 and AQ205 that most of what fills the SYN queue does not answer.
+// Evidence that advice goes by. Of AQ201 and AQ205: most of what fills the SYN queue does not
+// answer; of AQ401: the table of connection tracking is full.
 inline constexpr const char* kSynQueueUnanswered = "syn_queue.unanswered";
+inline constexpr const char* kConntrackFull = "conntrack_full";
 
 // One number that an explanation rests on.
 struct Evidence {

@@ -43,13 +43,12 @@ constexpr std::string_view kReversePath = "sysctl -ar '\\.rp_filter$'\nip route"
 constexpr std::string_view kKeys =
     "The server has a key (TCP-MD5 or TCP-AO) for these addresses: give the clients the same, or "
     "take theirs away from the server.";
-constexpr std::string_view kConntrackFull = "conntrack_full";
 constexpr std::string_view kUnanswered = "syn_unanswered";
 constexpr std::string_view kFiltered = "drop_reason.NETFILTER_DROP";
 
 // Reasons: enum skb_drop_reason (include/net/dropreason-core.h).
 constexpr Advice kAdvice[] = {
-    {kConntrackFull,
+    {diagnose::kConntrackFull,
      "Raise net.netfilter.nf_conntrack_max (where it cannot be written, in the host's network "
      "namespace), or shorten the time-outs of what fills the table, or exempt this port from "
      "tracking (notrack).",
@@ -118,8 +117,8 @@ std::vector<Remedy> drop_remedies(const diagnose::Finding& finding, const facts:
   std::ranges::stable_sort(reasons, std::ranges::greater{},
                            [](const Evidence* each) { return each->delta.value_or(0); });
   // Then no rule is to be looked for.
-  const bool is_full = std::ranges::find(finding.evidence, kConntrackFull, &Evidence::name) !=
-                       finding.evidence.end();
+  const bool is_full = std::ranges::find(finding.evidence, diagnose::kConntrackFull,
+                                         &Evidence::name) != finding.evidence.end();
   std::vector<Remedy> remedies;
   for (const Evidence* reason : reasons) {
     if (is_full && (reason->name == kFiltered || reason->name == kUnanswered)) continue;
