@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -81,8 +82,8 @@ TEST(ClientIterator, TellsWhoWaitsForAUnixListener) {
   ASSERT_EQ(::listen(listener.get(), 8), 0);
   struct stat status{};
   ASSERT_EQ(::fstat(listener.get(), &status), 0);
-  std::vector<UniqueFd> clients;
-  for (int i = 0; i < 4; ++i) clients.push_back(connect_to(address));
+  std::array<UniqueFd, 4> clients;
+  for (UniqueFd& client : clients) client = connect_to(address);
   // One is taken, one is taken and has been closed since.
   const UniqueFd taken(::accept(listener.get(), nullptr, nullptr));
   UniqueFd closed(::accept(listener.get(), nullptr, nullptr));
