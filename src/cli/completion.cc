@@ -44,7 +44,7 @@ std::string list_words(const OptionInfo& option) {
 }
 
 // Within single quotes of a shell.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '\'') {
@@ -91,13 +91,13 @@ std::string zsh_script(const CommandTree& tree) {
   std::string commands;
   std::string cases;
   for (const CommandTree& command : tree.commands) {
-    commands += fmt::format("    '{}:{}'\n", command.name, quoted(command.help));
+    commands += fmt::format("    '{}:{}'\n", command.name, in_quotes(command.help));
     std::string arguments;
     for (const OptionInfo& option : all_options(command)) {
       std::string action;
       if (is_list(option)) action = fmt::format(":value:({})", list_words(option));
       if (!is_list(option) && option.takes_value) action = ":value:_files";
-      std::string help = quoted(option.help);
+      std::string help = in_quotes(option.help);
       std::erase_if(help, [](char c) { return c == '[' || c == ']' || c == ':'; });
       arguments += fmt::format(" '{}[{}]{}'", option.name, help, action);
     }
@@ -122,17 +122,18 @@ std::string fish_script(const CommandTree& tree) {
   std::string text = "# fish completion for acceptq\ncomplete -c acceptq -f\n";
   for (const CommandTree& command : tree.commands) {
     text += fmt::format("complete -c acceptq -n __fish_use_subcommand -a {} -d '{}'\n",
-                        command.name, quoted(command.help));
+                        command.name, in_quotes(command.help));
     const std::string in = fmt::format("-n '__fish_seen_subcommand_from {}'", command.name);
     for (const OptionInfo& option : all_options(command)) {
       text += fmt::format("complete -c acceptq {} -l {} -d '{}'{}\n", in, option.name.substr(2),
-                          quoted(option.help),
+                          in_quotes(option.help),
                           is_list(option)      ? fmt::format(" -x -a '{}'", list_words(option))
                           : option.takes_value ? " -r -F"
                                                : "");
     }
     for (const CommandTree& sub : command.commands) {
-      text += fmt::format("complete -c acceptq {} -a {} -d '{}'\n", in, sub.name, quoted(sub.help));
+      text +=
+          fmt::format("complete -c acceptq {} -a {} -d '{}'\n", in, sub.name, in_quotes(sub.help));
     }
   }
   return text;
