@@ -6,6 +6,8 @@
 
 #include "diagnose/causes/class_shares.h"
 #include "diagnose/causes/runtimes.h"
+#include "diagnose/causes/thread_pools.h"
+#include "diagnose/causes/unseen_threads.h"
 #include "diagnose/rules.h"
 #include "facts/holders.h"
 

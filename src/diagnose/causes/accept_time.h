@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "diagnose/causes/unseen_threads.h"
+#include "diagnose/causes/unseen.h"
 #include "diagnose/causes/wait_class.h"
 #include "diagnose/listener_state.h"
 #include "facts/snapshot.h"

@@ -1,0 +1,15 @@
+// Event loops that have time and do not accept, as they have taken the listener out. Pure.
+#pragma once
+
+#include "diagnose/causes/thread_habits.h"
+
+namespace acceptq::diagnose {
+
+// Threads of an event loop that has taken the listener out have time, and its timer's sleeps.
+[[nodiscard]] Threads idle_beside_timers(const Threads& all, const facts::Listener& listener);
+
+// Threads that wait for the listener's clients, while all others have nothing to do: event loops
+// that have taken the listener out of what they wait for.
+[[nodiscard]] Threads loops_of_clients(const Threads& all, const facts::Listener& listener);
+
+}  // namespace acceptq::diagnose

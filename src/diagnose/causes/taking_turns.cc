@@ -1,0 +1,104 @@
+#include "diagnose/causes/taking_turns.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::ThreadWatch;
+
+// The addresses of futexes at which it was seen to wait without a timer.
+std::set<std::uint64_t> locks_of(const ThreadWatch& thread) {
+  std::set<std::uint64_t> locks;
+  for (const facts::Wait& wait : thread.waits) {
+    if (wait.lock && wait.timed == false) locks.insert(*wait.lock);
+  }
+  return locks;
+}
+
+// The share of its time at work, on a core or not.
+double share_at_work(const ThreadWatch& thread, const facts::Listener& listener) {
+  const ClassShares shares = class_shares(thread, listener);
+  double share = 0;
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    if (is_at_work(static_cast<WaitClass>(i))) share += shares.at(i);
+  }
+  return share;
+}
+
+}  // namespace
+
+bool take_turns(const Threads& threads, double for_ns, const facts::Listener& listener) {
+  constexpr double kAll = 0.9;
+  // Of threads that come and go some are over before a look meets them.
+  constexpr double kLeast = 0.8;
+  constexpr double kLeastSeen = 0.6;
+  constexpr double kMost = 1.3;
+  constexpr double kFewestWaits = 0.2;
+  double all = 0;
+  double wait = 0;
+  double run = 0;
+  double core = 0;
+  for (const ThreadWatch* thread : threads) {
+    const ClassShares shares = class_shares(*thread, listener);
+    const double runs = shares.at(static_cast<std::size_t>(WaitClass::kRuns));
+    const double waits = shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
+                         shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
+    const double time = watched_ns(*thread);
+    const facts::ExactTime* exact = exact_time(*thread);
+    all += time;
+    wait += waits * time;
+    run += runs * time;
+    core += exact != nullptr ? static_cast<double>(exact->on_core_ns) : runs * time;
+  }
+  const bool come_and_go = all < for_ns * static_cast<double>(threads.size()) / 2;
+  return threads.size() > 1 && run + wait >= kAll * all && wait >= kFewestWaits * all &&
+         run >= (come_and_go ? kLeastSeen : kLeast) * for_ns && core <= kMost * for_ns;
+}
+
+Unseen that_take_turns(const Threads& all, const facts::Listener& listener) {
+  Threads turning;
+  bool one_waits = false;
+  for (const ThreadWatch* thread : all) {
+    const WaitClass what = mostly(*thread, listener);
+    const bool waits = what == WaitClass::kLock || what == WaitClass::kTimedLock;
+    if (what == WaitClass::kRuns || (waits && moves_often(*thread))) {
+      turning.push_back(thread);
+      one_waits = one_waits || waits;
+    } else if (!may_have_nothing_to_do(*thread, listener)) {
+      return {};
+    }
+  }
+  const ThreadWatch* main = main_thread(turning);
+  if (main == nullptr || !one_waits || !take_turns(turning, longest_watch(all), listener)) {
+    return {};
+  }
+  return {turning, Certainty::kRest, true, true};
+}
+
+Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener) {
+  constexpr std::size_t kFewest = 3;
+  constexpr double kWorks = 0.02;
+  constexpr double kAll = 0.9;
+  Threads sharing;
+  std::set<std::uint64_t> common;
+  std::size_t work = 0;
+  for (const ThreadWatch* thread : all) {
+    if (thread->pid == thread->tid && thread->times.voluntary == 0U) continue;
+    const std::set<std::uint64_t> locks = locks_of(*thread);
+    const double works = share_at_work(*thread, listener);
+    const double waits =
+        class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kLock));
+    if (sharing.empty()) common = locks;
+    std::erase_if(common, [&](std::uint64_t lock) { return !locks.contains(lock); });
+    if (common.empty() || works + waits < kAll) return {};
+    if (works >= kWorks || has_closed(*thread)) ++work;
+    sharing.push_back(thread);
+  }
+  if (sharing.size() < kFewest || work < 2) return {};
+  return {sharing, Certainty::kOnly, true};
+}
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,23 @@
+// Threads of which one works at a time: under an interpreter's lock, or under one of their own.
+// Pure.
+#pragma once
+
+#include "diagnose/causes/thread_habits.h"
+#include "diagnose/causes/unseen.h"
+
+namespace acceptq::diagnose {
+
+// One of them runs at a time, and the others wait until they may: together they fill one core for
+// that long, or wait for it. Of those that wait for a core several may have been woken.
+[[nodiscard]] bool take_turns(const Threads& threads, double for_ns,
+                              const facts::Listener& listener);
+
+// Threads of which one runs at a time, handing on what lets it run many times a second, as under an
+// interpreter's lock. Those beside them have nothing to do.
+[[nodiscard]] Unseen that_take_turns(const Threads& all, const facts::Listener& listener);
+
+// Threads that hand one lock around and work while they have it, where nobody else can have given
+// them work: all but a first thread that never moved.
+[[nodiscard]] Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener);
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,148 @@
+#include "diagnose/causes/thread_habits.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <utility>
+
+#include "diagnose/causes/runtimes.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::ThreadWatch;
+
+// A thread that is told what to do by a pipe, as the first one of a process often is.
+bool reads_a_pipe(const ThreadWatch& thread) {
+  if (thread.waits.empty()) return false;
+  const facts::Wait& wait = thread.waits.front();
+  return wait.polled == facts::Polled::kPipes ||
+         (wait.state == "S" && wait.target && wait.target->type == "pipefs");
+}
+
+bool is_for_file_lock(const ThreadWatch& thread) {
+  if (thread.waits.empty()) return false;
+  const auto& call = thread.waits.front().syscall;
+  return call == "flock" || call == "fcntl";
+}
+
+double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& thread) {
+  constexpr double kNsPerSecond = 1e9;
+  if (!count || thread.watched_ns <= 0) return 0;
+  return static_cast<double>(*count) * kNsPerSecond / static_cast<double>(thread.watched_ns);
+}
+
+}  // namespace
+
+WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
+  const ClassShares shares = class_shares(thread, listener);
+  return static_cast<WaitClass>(std::ranges::max_element(shares) - shares.begin());
+}
+
+bool waits_for_events_of_a_peer(const ThreadWatch& thread, const facts::Listener& listener) {
+  if (thread.waits.empty() || mostly(thread, listener) != WaitClass::kPeer) return false;
+  const auto& target = thread.waits.front().target;
+  return target && target->answer_due == false;
+}
+
+bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& listener) {
+  const WaitClass what = mostly(thread, listener);
+  return is_idle(what) || what == WaitClass::kLock || what == WaitClass::kTimedLock ||
+         what == WaitClass::kSleep || (what == WaitClass::kOther && reads_a_pipe(thread));
+}
+
+bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
+  switch (mostly(thread, listener)) {
+    case WaitClass::kConnections:
+    case WaitClass::kTimedLock:
+      return true;
+    case WaitClass::kLock:
+      return thread.times.voluntary == 0U;
+    case WaitClass::kPeer:
+      return waits_for_events_of_a_peer(thread, listener);
+    default:
+      return false;
+  }
+}
+
+bool is_at_work(WaitClass what) {
+  switch (what) {
+    case WaitClass::kRuns:
+    case WaitClass::kFuse:
+    case WaitClass::kNfs:
+    case WaitClass::kBlock:
+    case WaitClass::kReclaim:
+    case WaitClass::kPipe:
+    case WaitClass::kClient:
+    case WaitClass::kPeer:
+    case WaitClass::kSleep:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool has_closed(const ThreadWatch& thread) { return thread.closed.value_or(0) > 0; }
+
+Threads that_closed(const Threads& all) {
+  Threads closers;
+  std::ranges::copy_if(all, std::back_inserter(closers),
+                       [](const ThreadWatch* thread) { return has_closed(*thread); });
+  return closers;
+}
+
+std::optional<WaitClass> blocked_at_work(const ThreadWatch& thread,
+                                         const facts::Listener& listener) {
+  const WaitClass what = mostly(thread, listener);
+  const double share = class_shares(thread, listener).at(static_cast<std::size_t>(what));
+  const bool is_collector = thread.comm.empty() || collects_garbage(thread.comm);
+  const bool tells = what == WaitClass::kLock   ? is_for_file_lock(thread)
+                     : what == WaitClass::kRuns ? !is_collector
+                                                : is_at_work(what) && what != WaitClass::kSleep;
+  if (!tells || share < kMostOfTime || waits_for_events_of_a_peer(thread, listener)) {
+    return std::nullopt;
+  }
+  return what;
+}
+
+const ThreadWatch* main_thread(const Threads& threads) {
+  const auto it = std::ranges::find_if(
+      threads, [](const ThreadWatch* thread) { return thread->pid == thread->tid; });
+  return it != threads.end() ? *it : nullptr;
+}
+
+double longest_watch(const Threads& all) {
+  double longest = 0;
+  for (const ThreadWatch* thread : all) longest = std::max(longest, watched_ns(*thread));
+  return longest;
+}
+
+bool moves_often(const ThreadWatch& thread) {
+  constexpr double kOften = 30;  // times a second
+  return per_second(thread.times.voluntary, thread) >= kOften;
+}
+
+ClassShares shares_at_work(const ThreadWatch& thread, const facts::Listener& listener) {
+  ClassShares shares = class_shares(thread, listener);
+  const facts::ExactTime* exact = exact_time(thread);
+  if (exact == nullptr || !has_closed(thread)) return shares;
+  std::uint64_t waits = 0;
+  std::uint64_t woken = 0;
+  for (const facts::BlockedTime& blocked : exact->blocked) {
+    if (blocked.syscall != "futex") continue;
+    waits += blocked.times;
+    woken += blocked.woken.value_or(0);
+  }
+  // A lock that is tried again and again is waited for several times before it is had; work that
+  // comes, and a lock that is given back, are told by somebody.
+  constexpr std::uint64_t kFewest = 2;
+  constexpr std::uint64_t kMostWoken = 4;
+  if (waits < kFewest || woken * kMostWoken > waits || waits > 2 * *thread.closed + 1) {
+    return shares;
+  }
+  double& timed = shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
+  shares.at(static_cast<std::size_t>(WaitClass::kSleep)) += std::exchange(timed, 0);
+  return shares;
+}
+
+}  // namespace acceptq::diagnose

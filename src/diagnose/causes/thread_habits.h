@@ -1,0 +1,56 @@
+// What one thread of a server does most of the time, and whether it may have nothing to do. Pure.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "diagnose/causes/class_shares.h"
+#include "facts/listener.h"
+#include "facts/threads.h"
+
+namespace acceptq::diagnose {
+
+using Threads = std::vector<const facts::ThreadWatch*>;
+
+// From this share on, what is done is done most of the time.
+inline constexpr double kMostOfTime = 0.6;
+
+// What a thread did most of the time.
+[[nodiscard]] WaitClass mostly(const facts::ThreadWatch& thread, const facts::Listener& listener);
+
+// It waits for another server to say something of itself, as one that is told of events does.
+[[nodiscard]] bool waits_for_events_of_a_peer(const facts::ThreadWatch& thread,
+                                              const facts::Listener& listener);
+
+// In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
+// until there is work.
+[[nodiscard]] bool may_have_nothing_to_do(const facts::ThreadWatch& thread,
+                                          const facts::Listener& listener);
+
+// It waits where those wait that have nothing to do, and was not woken: it is not at work.
+[[nodiscard]] bool is_parked(const facts::ThreadWatch& thread, const facts::Listener& listener);
+
+// What a thread is at that has something to do; locks in memory are where others wait for it.
+[[nodiscard]] bool is_at_work(WaitClass what);
+
+[[nodiscard]] bool has_closed(const facts::ThreadWatch& thread);
+
+[[nodiscard]] Threads that_closed(const Threads& all);
+
+// Work that a thread of no server is seldom in for long.
+[[nodiscard]] std::optional<WaitClass> blocked_at_work(const facts::ThreadWatch& thread,
+                                                       const facts::Listener& listener);
+
+[[nodiscard]] const facts::ThreadWatch* main_thread(const Threads& threads);
+
+// How long a process was watched: its threads may come and go meanwhile.
+[[nodiscard]] double longest_watch(const Threads& all);
+
+[[nodiscard]] bool moves_often(const facts::ThreadWatch& thread);
+
+// The shares of a thread, of which a wait for a lock with a timer is a sleep where it serves
+// connections between such waits, and nobody of its process ends them.
+[[nodiscard]] ClassShares shares_at_work(const facts::ThreadWatch& thread,
+                                         const facts::Listener& listener);
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,137 @@
+#include "diagnose/causes/thread_pools.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "diagnose/causes/taking_turns.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::ThreadWatch;
+
+ClassShares mean_at_work(const Threads& threads, const facts::Listener& listener) {
+  ClassShares mean{};
+  for (const ThreadWatch* thread : threads) {
+    const ClassShares shares = shares_at_work(*thread, listener);
+    for (std::size_t i = 0; i < kWaitClasses; ++i) {
+      mean.at(i) += shares.at(i) / static_cast<double>(threads.size());
+    }
+  }
+  return mean;
+}
+
+// Those that serve connections do one thing, and no time of theirs is left.
+Unseen pool_that_serves(const Threads& closers, const Threads& all,
+                        const facts::Listener& listener) {
+  const ClassShares shares = mean_at_work(closers, listener);
+  constexpr double kAlmostAll = 0.8;  // of several kinds of work
+  double work = 0;
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    if (!is_at_work(static_cast<WaitClass>(i))) continue;
+    work += shares.at(i);
+    if (shares.at(i) >= kMostOfTime) return {closers, Certainty::kServe, true};
+  }
+  if (work >= kAlmostAll) return {closers, Certainty::kServe, true};
+  // Whoever begins a thread for each connection waits for its turn among them.
+  Threads turning = closers;
+  const ThreadWatch* main = main_thread(all);
+  if (main != nullptr && !has_closed(*main) && moves_often(*main)) turning.push_back(main);
+  if (take_turns(turning, longest_watch(all), listener)) {
+    return {turning, Certainty::kServe, true, true};
+  }
+  return {};
+}
+
+// Whether what these threads do is over once for each few of the connections that were taken. What
+// waits beside them for its own sake is not.
+bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
+  constexpr std::uint64_t kFew = 4;
+  return taken > 0 && turns * kFew >= taken;
+}
+
+std::uint64_t turns_of(const ThreadWatch& thread) {
+  return thread.times.voluntary.value_or(0) + thread.times.involuntary.value_or(0);
+}
+
+// Several wait for the same kind of thing, and the others have nothing to do. Where connections are
+// taken all the same, they are not those that serve them unless they go on.
+Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, std::uint64_t taken) {
+  Unseen pool;
+  std::optional<WaitClass> work;
+  std::uint64_t turns = 0;
+  for (const ThreadWatch* thread : all) {
+    const auto what = blocked_at_work(*thread, listener);
+    if (!what) {
+      if (!may_have_nothing_to_do(*thread, listener) &&
+          !waits_for_events_of_a_peer(*thread, listener)) {
+        return {};
+      }
+      continue;
+    }
+    if (work && work != what) return {};
+    work = what;
+    turns += turns_of(*thread);
+    pool.threads.push_back(thread);
+  }
+  if (taken > 0 && work != WaitClass::kRuns && !keep_pace(turns, taken)) return {};
+  // One or two that compute may do so beside whoever accepts.
+  const std::size_t fewest = work == WaitClass::kRuns ? 3 : 2;
+  if (pool.threads.size() < fewest) return {};
+  pool.busy = true;
+  return pool;
+}
+
+// Whether those that serve connections wait for work, or for others to do it, most of the time.
+bool is_free(const Threads& closers, const facts::Listener& listener) {
+  const ClassShares shares = mean_at_work(closers, listener);
+  return idle_share(shares) + shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
+             shares.at(static_cast<std::size_t>(WaitClass::kTimedLock)) >=
+         kMostOfTime;
+}
+
+}  // namespace
+
+Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, std::uint64_t taken) {
+  const Threads closers = that_closed(all);
+  return closers.empty() ? pool_that_hangs(all, listener, taken)
+                         : pool_that_serves(closers, all, listener);
+}
+
+Unseen pool_behind_the_pool(const Threads& all, const facts::Listener& listener,
+                            const Clues& clues) {
+  const Threads closers = that_closed(all);
+  if (closers.empty() || clues.is_in_epoll || !is_free(closers, listener)) return {};
+  Unseen pool{.threads = {}, .certainty = Certainty::kRest, .busy = true};
+  std::optional<WaitClass> work;
+  std::uint64_t turns = 0;
+  for (const ThreadWatch* thread : all) {
+    if (has_closed(*thread)) continue;
+    const auto what = blocked_at_work(*thread, listener);
+    if (!what) {
+      if (!may_have_nothing_to_do(*thread, listener)) return {};
+      continue;
+    }
+    if (what == WaitClass::kRuns || (work && work != what)) return {};
+    work = what;
+    turns += turns_of(*thread);
+    pool.threads.push_back(thread);
+  }
+  return pool.threads.size() > 1 && keep_pace(turns, clues.taken) ? pool : Unseen{};
+}
+
+const ThreadWatch* acceptor_beside_a_free_pool(const Threads& all, const facts::Listener& listener,
+                                               const Clues& clues) {
+  const Threads closers = that_closed(all);
+  if (closers.empty() || clues.is_in_epoll || !is_free(closers, listener)) return nullptr;
+  const ThreadWatch* one = nullptr;
+  for (const ThreadWatch* thread : all) {
+    if (has_closed(*thread) || is_parked(*thread, listener)) continue;
+    if (one != nullptr) return nullptr;
+    one = thread;
+  }
+  if (one == nullptr || !is_at_work(mostly(*one, listener))) return nullptr;
+  return keep_pace(turns_of(*one), clues.taken) ? one : nullptr;
+}
+
+}  // namespace acceptq::diagnose

@@ -1,0 +1,27 @@
+// Pools of threads that serve connections, and what whoever accepts waits for in them. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "diagnose/causes/thread_habits.h"
+#include "diagnose/causes/unseen.h"
+
+namespace acceptq::diagnose {
+
+// Those of a pool without a free thread: they do the same, and what they do is what an acceptor
+// waits for that is not met. None where there is no such pool. `taken`: connections, by anybody.
+[[nodiscard]] Unseen exhausted_pool(const Threads& all, const facts::Listener& listener,
+                                    std::uint64_t taken);
+
+// Threads that serve connections wait for others, of a second pool, which all do one thing: whoever
+// accepts waits for these in the end.
+[[nodiscard]] Unseen pool_behind_the_pool(const Threads& all, const facts::Listener& listener,
+                                          const Clues& clues);
+
+// Threads that serve connections wait for work, and one other thread can be the one that gives it
+// to them. In an event loop's process any thread may go on with what another began.
+[[nodiscard]] const facts::ThreadWatch* acceptor_beside_a_free_pool(const Threads& all,
+                                                                    const facts::Listener& listener,
+                                                                    const Clues& clues);
+
+}  // namespace acceptq::diagnose

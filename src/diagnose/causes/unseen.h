@@ -1,0 +1,34 @@
+// What is concluded of a process of which no thread was seen to accept: which of them decide.
+#pragma once
+
+#include <cstdint>
+
+#include "diagnose/causes/thread_habits.h"
+
+namespace acceptq::diagnose {
+
+// How certain it is that these threads are those that accept.
+enum class Certainty : std::uint8_t {
+  kSeen,   // each was seen waiting for the listener
+  kOnly,   // the only thread of its process, or all are alike
+  kMain,   // the main thread of each process, which is busy elsewhere
+  kServe,  // they serve the connections, and none of them is free: whoever accepts waits for them
+  kRest,   // the only thread of its process that it can have been
+  kGroup,  // all threads of the processes, or all that are not free
+};
+
+struct Unseen {
+  Threads threads;
+  Certainty certainty = Certainty::kGroup;
+  bool busy = false;        // with what a server does
+  bool take_turns = false;  // one runs at a time, as under an interpreter's lock
+};
+
+struct Clues {
+  std::uint64_t taken = 0;      // connections that somebody took
+  bool is_in_epoll = false;     // an epoll holds the listener
+  bool has_event_loop = false;  // and nobody waited on it
+  bool has_no_waiter = false;   // neither an epoll nor a thread waited for it, as far as was looked
+};
+
+}  // namespace acceptq::diagnose
