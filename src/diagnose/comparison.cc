@@ -35,6 +35,7 @@ Side side_of(const Observed& observed, std::size_t index) {
             .refused = report.refused.total,
             .load = report.arrivals_per_s,
             .limit_set_by = report.limit_set_by,
+            .waiting = listener.accept_queue_len,
             .wait_ms = report.estimated_wait_ms};
   if (listener.limit) side.limit = listener.limit->value();
   if (report.time_in_queue) side.wait_ms = report.time_in_queue->p50_ms;

@@ -35,6 +35,7 @@ struct Side {
   std::optional<double> load;
   std::optional<std::uint32_t> limit;
   LimitSetBy limit_set_by = LimitSetBy::kUnknown;
+  QueueLength waiting;            // when it was last looked at
   std::optional<double> wait_ms;  // of half of the connections, or of one that comes now
 };
 

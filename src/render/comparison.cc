@@ -84,6 +84,8 @@ std::string limit(const Side& side) {
   return side.limit ? fmt::format("{} ({})", *side.limit, name_of(side.limit_set_by)) : "not known";
 }
 
+std::string waiting(const Side& side) { return std::to_string(side.waiting.value()); }
+
 std::string wait(const Side& side) {
   return side.wait_ms ? duration_text(*side.wait_ms) : "not known";
 }
@@ -105,6 +107,7 @@ Json side_json(const Side& side) {
           {"connections_per_s", opt(side.load)},
           {"limit", opt(side.limit)},
           {"limit_set_by", name_of(side.limit_set_by)},
+          {"waiting", side.waiting.value()},
           {"wait_ms", opt(side.wait_ms)}};
 }
 
@@ -119,7 +122,8 @@ ComparedListener compared(const TermStyle& style, const ListenerComparison& one,
                   printable(facts::listener_endpoint(*listener)),
                   one.key == one.before_key ? "" : " (another socket now)", sentence(one.outcome)),
       {{"refused", then_and_now(style, refused(one.before), refused(one.now))},
-       {"limit", then_and_now(style, limit(one.before), limit(one.now))}}};
+       {"limit", then_and_now(style, limit(one.before), limit(one.now))},
+       {"waiting", then_and_now(style, waiting(one.before), waiting(one.now))}}};
   if (one.before.wait_ms || one.now.wait_ms) {
     result.rows.push_back({"waited", then_and_now(style, wait(one.before), wait(one.now))});
   }

@@ -161,6 +161,9 @@ std::string title(const TermStyle& style, const TopFrame& frame) {
 std::string status(const TermStyle& style, const TopFrame& frame, const TopState& state) {
   const Headline head = headline(frame.report, frame.observation);
   std::string text = head.text;
+  if (std::ranges::any_of(frame.observation.after.blind_spots, &facts::BlindSpot::unobserved)) {
+    text += ", not all was seen (acceptq check says what)";
+  }
   text += fmt::format(", sorted by {}", name_of(state.choice.sort));
   if (!state.choice.busy_only) text += ", all shown";
   if (!state.choice.filter.empty() || state.typing_filter) {
