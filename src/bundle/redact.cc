@@ -58,6 +58,10 @@ class Redaction {
       listener.path = is_abstract ? "@" + path(listener.path.substr(1)) : path(listener.path);
       keys_[key] = facts::listener_key(listener);
     }
+    for (facts::Translation& translation : snapshot.translations) {
+      translation.address = to_.address(translation.address);
+      translation.to_address = to_.address(translation.to_address);
+    }
   }
 
   void apply(facts::Process& process) {

@@ -21,7 +21,7 @@ int explain_listener(const ExplainOptions& options, select::Selector selector) {
     print_error(resolved.error());
     return code_of_selection(resolved.error());
   }
-  Result<facts::Observation> observation = collect::look({});
+  Result<facts::Observation> observation = collect::look({}, select::ports_of(selectors));
   if (!observation) {
     print_error(observation.error());
     return kExitBlind;
@@ -35,7 +35,7 @@ int explain_listener(const ExplainOptions& options, select::Selector selector) {
   for (const std::string& warning : answer->warnings) {
     print_error({ErrorCode::kNotFound, 0, warning});
   }
-  if (!answer->warnings.empty()) return kExitBlind;
+  if (answer->report.listeners.empty()) return kExitBlind;
   return finish(options.json ? render::report_json(answer->report, answer->observation)
                              : render::listener_rules(style_of_stdout(options.color),
                                                       answer->report, answer->observation),

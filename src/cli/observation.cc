@@ -219,6 +219,7 @@ Result<facts::Observation> observe_host(const WatchOptions& options,
   observe.seconds = options.seconds;
   observe.scan.method = options.scan;
   observe.trace = trace_options(options.tracing);
+  observe.asked_ports = select::ports_of(selectors);
   if (options.packets) {
     observe.trace.level = collect::bpf::TraceLevel::kNone;
     observe.tapped = select::selected_by(selectors);

@@ -13,12 +13,14 @@
 #include "collect/queue_sampler.h"
 #include "collect/thread_sampler.h"
 #include "collect/traced_handshakes.h"
+#include "collect/translations.h"
 #include "collect/troubled_owners.h"
 #include "collect/watch.h"
 
 namespace acceptq::collect {
 
-Result<facts::Observation> look(const ScanOptions& options) {
+Result<facts::Observation> look(const ScanOptions& options,
+                                const std::vector<std::uint16_t>& asked_ports) {
   Scanner scanner(options);
   Result<facts::Snapshot> snapshot = scanner.scan(ScanDepth::kComplete);
   if (!snapshot) return fail(std::move(snapshot.error()));
@@ -28,12 +30,13 @@ Result<facts::Observation> look(const ScanOptions& options) {
   HostThreads threads(options.proc_root);
   look_at_threads(threads, observation);
   find_local_clients(scanner, observation);
+  look_at_translations(scanner, asked_ports, observation.after);
   observation.before = observation.after;
   return observation;
 }
 
 Result<facts::Observation> observe(const ObserveOptions& options) {
-  if (options.seconds == 0) return look(options.scan);
+  if (options.seconds == 0) return look(options.scan, options.asked_ports);
   constexpr double kNsPerSecond = 1e9;
   HostSource host(options.scan);
   TracedHandshakes traced(options.trace);
@@ -64,7 +67,9 @@ Result<facts::Observation> observe(const ObserveOptions& options) {
     }
     watch.tend(latest_end.value_or(end));
   }
-  return watch.finish(watch.first());
+  Result<facts::Observation> observation = watch.finish(watch.first());
+  if (observation) look_at_translations(host.scanner(), options.asked_ports, observation->after);
+  return observation;
 }
 
 }  // namespace acceptq::collect

@@ -184,6 +184,18 @@ Process read_process(const Value& value) {
   return process;
 }
 
+Translation read_translation(const Value& value) {
+  Translation translation;
+  get(value, "netns", translation.netns);
+  read_address(value.member("address"), translation.address);
+  get(value, "port", translation.port);
+  read_address(value.member("to_address"), translation.to_address);
+  get(value, "to_port", translation.to_port);
+  get(value, "to_netns", translation.to_netns);
+  value.member("connections").read_count(translation.connections);
+  return translation;
+}
+
 Snapshot read_snapshot(const Value& value) {
   Snapshot snapshot;
   const Value host = value.member("host");
@@ -197,6 +209,10 @@ Snapshot read_snapshot(const Value& value) {
   snapshot.listeners = get_all(value, "listeners", read_listener);
   snapshot.processes = get_all(value, "processes", read_process);
   snapshot.blind_spots = get_all(value, "blind_spots", read_blind_spot);
+  // Recordings of before these were looked up have none.
+  if (value.has("translations")) {
+    snapshot.translations = get_all(value, "translations", read_translation);
+  }
   normalize(snapshot);
   return snapshot;
 }

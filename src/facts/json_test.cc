@@ -112,6 +112,14 @@ Observation sample() {
                             .reason = "NETFILTER_DROP",
                             .packets = 7,
                             .after_syn = true}};
+  observation.after.translations = {{.netns = NetnsId(4026532567),
+                                     .address = *IpAddress::parse("10.0.0.5"),
+                                     .port = 80,
+                                     .to_address = *IpAddress::parse("10.0.1.7"),
+                                     .to_port = 8080,
+                                     .to_netns = NetnsId(1),
+                                     .connections = 12},
+                                    Translation{.port = 443}};
   observation.incident = Incident{.at_ns = 1'000'000'007, .waited_seconds = 3600.5};
   observation.timeline["tcp:1:[::1]:443#bae1"] = {
       {.at_ns = 1'000'000'000, .length = QueueLength(3)},

@@ -144,6 +144,17 @@ Json write(const DeadSyn& syn) {
           {"packets", syn.packets},     {"after_syn", syn.after_syn}};
 }
 
+Json write(const Translation& translation) {
+  const auto& to = translation.to_netns;
+  return {{"netns", translation.netns.value()},
+          {"address", translation.address.to_string()},
+          {"port", translation.port},
+          {"to_address", translation.to_address.to_string()},
+          {"to_port", translation.to_port},
+          {"to_netns", to ? Json(to->value()) : Json(nullptr)},
+          {"connections", translation.connections}};
+}
+
 template <typename T>
 Json write_all(const std::vector<T>& items) {
   Json array = Json::array();
@@ -162,7 +173,8 @@ Json write(const Snapshot& snapshot) {
           {"namespaces", write_all(snapshot.namespaces)},
           {"listeners", write_all(snapshot.listeners)},
           {"processes", write_all(snapshot.processes)},
-          {"blind_spots", write_all(snapshot.blind_spots)}};
+          {"blind_spots", write_all(snapshot.blind_spots)},
+          {"translations", write_all(snapshot.translations)}};
 }
 
 }  // namespace

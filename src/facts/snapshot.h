@@ -13,6 +13,7 @@
 #include "facts/namespace.h"
 #include "facts/process.h"
 #include "facts/threads.h"
+#include "facts/translation.h"
 
 namespace acceptq::facts {
 
@@ -46,6 +47,7 @@ struct Snapshot {
   std::vector<Listener> listeners;    // by listener_key
   std::vector<Process> processes;     // by pid; every owner of a listener that still lived
   std::vector<BlindSpot> blind_spots;
+  std::vector<Translation> translations;  // of ports that were asked for, where nothing listens
 
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };

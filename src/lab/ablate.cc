@@ -69,6 +69,7 @@ void remove_names_and_ports(Observation& observation) {
       listener.port = renumbered(listener.port);
       keys[key] = facts::listener_key(listener);
     }
+    snapshot->translations.clear();
     facts::normalize(*snapshot);
   }
   rename_keys(keys, observation.samples);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/text.h"
 #include "facts/socket_index.h"
 #include "select/suggestions.h"
 
@@ -46,6 +47,37 @@ bool has_no_listener(const facts::Snapshot& snapshot, NetnsId netns) {
          std::ranges::none_of(snapshot.listeners, [&](const facts::Listener& listener) {
            return listener.netns == netns;
          });
+}
+
+// The listeners that the clients of an address reach by connection tracking, where the selector
+// means that address and nothing listens there; and what is to be said of it.
+bool add_translated(const Selector& selector, const facts::Snapshot& snapshot,
+                    Selection& selection) {
+  bool found = false;
+  for (const facts::Translation& translation : snapshot.translations) {
+    if (!matches(selector, translation)) continue;
+    found = true;
+    bool listens = false;
+    for (const facts::Listener& listener : snapshot.listeners) {
+      if (!translation.to_netns ||
+          !facts::listens_on(listener, *translation.to_netns, translation.to_port) ||
+          !facts::serves_address(listener, translation.to_address)) {
+        continue;
+      }
+      listens = true;
+      selection.keys.insert(facts::listener_key(listener));
+      selection.namespaces.insert(listener.netns);
+    }
+    selection.warnings.push_back(fmt::format(
+        "nothing listens on \"{}\" itself: connection tracking sends clients of {} to {}{} ({})",
+        selector.text, facts::host_and_port(translation.address, translation.port),
+        facts::host_and_port(translation.to_address, translation.to_port),
+        listens                ? ""
+        : translation.to_netns ? ", where nothing listens"
+                               : ", which is no address of this host's that was seen",
+        counted(translation.connections, "connection", "connections")));
+  }
+  return found;
 }
 
 Error nothing_selected(const Selector& selector, const facts::Snapshot& snapshot, bool gone) {
@@ -93,7 +125,7 @@ Result<Selection> select(const std::vector<Selector>& selectors, const facts::Sn
             fmt::format("nothing listens in the network namespace of \"{}\"", selector.text));
       }
     }
-    if (found) continue;
+    if (found || add_translated(selector, snapshot, selection)) continue;
     const bool gone = is_gone(selector, is_process);
     const Error nothing = nothing_selected(selector, snapshot, gone);
     bool hidden = false;

@@ -37,8 +37,10 @@ struct Selection {
   }
 };
 
-// A selector that matches nothing, or a namespace without a listener, is a warning, with what there
-// is instead; where none of them matches anything, and nothing may hide it, kNotFound.
+// A port on which nothing listens means the listeners that connection tracking sends its clients
+// to, with a warning that says so. A selector that matches nothing, or a namespace without a
+// listener, is a warning, with what there is instead; where none of them matches anything, and
+// nothing may hide it, kNotFound.
 [[nodiscard]] Result<Selection> select(const std::vector<Selector>& selectors,
                                        const facts::Snapshot& snapshot,
                                        const IsProcess& is_process);

@@ -57,6 +57,46 @@ TEST(KeepTheEnded, DoesNotTakeTheUnseenForEnded) {
   EXPECT_EQ(observation.after.listeners.size(), 2U);
 }
 
+facts::Translation to_the_pod(std::uint16_t to_port) {
+  return {.netns = kHost,
+          .address = *facts::IpAddress::parse("192.0.2.1"),
+          .port = 30080,
+          .to_address = *facts::IpAddress::parse("10.0.0.7"),
+          .to_port = to_port,
+          .to_netns = kPod,
+          .connections = 3};
+}
+
+// Clients know a port that is no listener's.
+TEST(Select, FollowsConnectionTracking) {
+  facts::Snapshot snapshot = observe_nothing_new().after;
+  snapshot.translations = {to_the_pod(80)};
+  const Result<Selection> found = select({*parse_selector(":30080")}, snapshot, {});
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->keys, std::set{facts::listener_key(snapshot.listeners[1])});
+  EXPECT_EQ(found->namespaces, std::set{kPod});
+  ASSERT_EQ(found->warnings.size(), 1U);
+  EXPECT_EQ(found->warnings[0],
+            "nothing listens on \":30080\" itself: connection tracking sends clients of "
+            "192.0.2.1:30080 to 10.0.0.7:80 (3 connections)");
+  EXPECT_TRUE(select({*parse_selector("192.0.2.1:30080")}, snapshot, {}).has_value());
+  EXPECT_FALSE(select({*parse_selector("192.0.2.2:30080")}, snapshot, {}).has_value());
+}
+
+TEST(Select, SaysWhereConnectionTrackingLeadsToNoListener) {
+  facts::Snapshot snapshot = observe_nothing_new().after;
+  snapshot.translations = {to_the_pod(81)};
+  Result<Selection> found = select({*parse_selector(":30080")}, snapshot, {});
+  ASSERT_FALSE(found.has_value());
+  EXPECT_TRUE(found.error().context.ends_with(
+      "sends clients of 192.0.2.1:30080 to 10.0.0.7:81, where nothing listens (3 connections)"));
+  snapshot.translations[0].to_netns.reset();
+  found = select({*parse_selector(":30080")}, snapshot, {});
+  ASSERT_FALSE(found.has_value());
+  EXPECT_TRUE(found.error().context.ends_with(
+      "10.0.0.7:81, which is no address of this host's that was seen (3 connections)"));
+}
+
 TEST(Select, WarnsOfANamespaceInWhichNothingListens) {
   facts::Observation observation = observe_nothing_new();
   facts::Snapshot& snapshot = observation.after;

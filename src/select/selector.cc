@@ -167,6 +167,19 @@ bool matches(const Selector& selector, const facts::Snapshot& snapshot,
   return false;
 }
 
+std::vector<std::uint16_t> ports_of(const std::vector<Selector>& selectors) {
+  std::vector<std::uint16_t> ports;
+  for (const Selector& selector : selectors) {
+    if (selector.kind == Kind::kPort) ports.push_back(selector.port);
+  }
+  return ports;
+}
+
+bool matches(const Selector& selector, const facts::Translation& translation) {
+  return selector.kind == Kind::kPort && selector.port == translation.port &&
+         (!selector.address || selector.address->unmapped() == translation.address.unmapped());
+}
+
 bool selects_namespace(const Selector& selector, NetnsId id) {
   return selector.kind == Kind::kNetns && selector.number == id.value();
 }

@@ -38,6 +38,12 @@ struct Selector {
 [[nodiscard]] bool matches(const Selector& selector, const facts::Snapshot& snapshot,
                            const facts::Listener& listener);
 
+// Those of selectors by port.
+[[nodiscard]] std::vector<std::uint16_t> ports_of(const std::vector<Selector>& selectors);
+
+// Whether clients of the translated address are those that the selector means.
+[[nodiscard]] bool matches(const Selector& selector, const facts::Translation& translation);
+
 // Whether the selector is about a whole namespace of this id.
 [[nodiscard]] bool selects_namespace(const Selector& selector, NetnsId id);
 
