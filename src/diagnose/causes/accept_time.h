@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "diagnose/causes/unseen.h"
+#include "diagnose/causes/chosen_threads.h"
 #include "diagnose/causes/wait_class.h"
 #include "diagnose/listener_state.h"
 #include "facts/snapshot.h"
@@ -44,20 +44,6 @@ struct AcceptTime {
   // More than a moment: shares mean something.
   [[nodiscard]] bool has_shares() const;
 };
-
-// From this share of idle time a thread could have accepted more.
-inline constexpr double kHasTime = 0.3;
-
-// In most samples the queue was as full as it gets, or what waited there was not taken.
-[[nodiscard]] bool does_not_empty(const ListenerState& state);
-
-// Neither a thread nor an epoll waited for the listener whenever its wait queue was looked at.
-[[nodiscard]] bool has_no_waiter(const facts::Acceptors& acceptors);
-
-// How many of the listener's connections the process had open, at most; empty where that is not
-// known.
-[[nodiscard]] std::optional<std::uint32_t> held_connections(const facts::Acceptors& acceptors,
-                                                            Pid pid);
 
 // Nothing where no thread was looked at. Pointers go into `observation` as well.
 [[nodiscard]] std::optional<AcceptTime> accept_time(const facts::Observation& observation,

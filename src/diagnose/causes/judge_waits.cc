@@ -97,12 +97,14 @@ bool may_be_told_of_events(const Scene& scene, const facts::Wait& wait) {
   return others_serve || some_wait_for_files(scene);
 }
 
-std::string_view words_of_pipe(const facts::Wait& wait) {
+std::string words_of_pipe(const facts::Wait& wait) {
   if (is_below(wait, "wait_for_partner")) return "waits for the other end of a FIFO to be opened";
   if (is_below(wait, "n_tty_write") || is_below(wait, "file_tty_write")) {
     return "waits for room in a terminal";
   }
-  return "waits for room in a full pipe";
+  // A FIFO has a name.
+  const bool is_named = wait.target && wait.target->path && wait.target->type != "pipefs";
+  return "waits for room in a full pipe" + (is_named ? " " + *wait.target->path : "");
 }
 
 // It sleeps again and again and takes nothing, as one does that tries again when accept() fails.

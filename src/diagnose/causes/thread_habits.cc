@@ -122,6 +122,10 @@ bool moves_often(const ThreadWatch& thread) {
   return per_second(thread.times.voluntary, thread) >= kOften;
 }
 
+std::uint64_t turns_of(const ThreadWatch& thread) {
+  return thread.times.voluntary.value_or(0) + thread.times.involuntary.value_or(0);
+}
+
 ClassShares shares_at_work(const ThreadWatch& thread, const facts::Listener& listener) {
   ClassShares shares = class_shares(thread, listener);
   const facts::ExactTime* exact = exact_time(thread);

@@ -1,6 +1,7 @@
 // What one thread of a server does most of the time, and whether it may have nothing to do. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -47,6 +48,9 @@ inline constexpr double kMostOfTime = 0.6;
 [[nodiscard]] double longest_watch(const Threads& all);
 
 [[nodiscard]] bool moves_often(const facts::ThreadWatch& thread);
+
+// How often it left its core.
+[[nodiscard]] std::uint64_t turns_of(const facts::ThreadWatch& thread);
 
 // The shares of a thread, of which a wait for a lock with a timer is a sleep where it serves
 // connections between such waits, and nobody of its process ends them.

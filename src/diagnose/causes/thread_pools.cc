@@ -50,10 +50,6 @@ bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
   return taken > 0 && turns * kFew >= taken;
 }
 
-std::uint64_t turns_of(const ThreadWatch& thread) {
-  return thread.times.voluntary.value_or(0) + thread.times.involuntary.value_or(0);
-}
-
 // Several wait for the same kind of thing, and the others have nothing to do. Where connections are
 // taken all the same, they are not those that serve them unless they go on.
 Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, std::uint64_t taken) {

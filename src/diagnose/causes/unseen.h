@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "diagnose/causes/thread_habits.h"
 
@@ -29,6 +30,7 @@ struct Clues {
   bool is_in_epoll = false;     // an epoll holds the listener
   bool has_event_loop = false;  // and nobody waited on it
   bool has_no_waiter = false;   // neither an epoll nor a thread waited for it, as far as was looked
+  std::optional<std::uint32_t> held;  // of its connections, at most, by the process; empty: unknown
 };
 
 }  // namespace acceptq::diagnose

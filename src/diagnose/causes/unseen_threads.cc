@@ -30,6 +30,34 @@ const ThreadWatch* only_one_not_parked(const Threads& all, const facts::Listener
   return one;
 }
 
+// A sleep that a lock's timer ends, in which it may be instead of accepting.
+bool may_sleep(const ThreadWatch& thread, const facts::Listener& listener) {
+  return mostly(thread, listener) == WaitClass::kTimedLock && thread.times.voluntary != 0U &&
+         !is_of_runtime(thread.comm);
+}
+
+// Threads that wait for clients of the listener and have all the connections that the process has,
+// while nobody takes another: whoever is to accept is among them, or waits for them at a lock.
+Unseen that_wait_for_clients(const Threads& all, const facts::Listener& listener,
+                             const Clues& clues) {
+  // One that sleeps between two calls of accept() would have taken a connection by then.
+  constexpr std::uint64_t kFewestWakeups = 2;
+  if (clues.taken > 0 || clues.is_in_epoll || clues.held.value_or(0) == 0) return {};
+  Unseen found{.threads = {}, .certainty = Certainty::kRest, .busy = true};
+  for (const ThreadWatch* thread : all) {
+    const WaitClass what = mostly(*thread, listener);
+    const bool sleeps = what == WaitClass::kSleep || what == WaitClass::kTimedLock;
+    if (what == WaitClass::kClient) {
+      found.threads.push_back(thread);
+    } else if (sleeps ? thread->times.voluntary.value_or(0) < kFewestWakeups
+                      : !may_have_nothing_to_do(*thread, listener) &&
+                            !waits_for_events_of_a_peer(*thread, listener)) {
+      return {};
+    }
+  }
+  return found.threads.size() >= *clues.held ? found : Unseen{};
+}
+
 // Beside it, the program itself has at most its first thread, which begins the others and waits,
 // and threads that are told of events by others.
 bool is_all_of_program(const ThreadWatch& one, const Threads& all,
@@ -62,6 +90,9 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
     if (Unseen group = find(all, listener); !group.threads.empty()) return group;
   }
   if (Unseen pool = pool_behind_the_pool(all, listener, clues); !pool.threads.empty()) return pool;
+  if (Unseen group = that_wait_for_clients(all, listener, clues); !group.threads.empty()) {
+    return group;
+  }
   const ThreadWatch* main = main_thread(all);
   if (main != nullptr && is_busy(main)) return {{main}, Certainty::kMain, true};
   const ThreadWatch* acceptor = acceptor_beside_a_free_pool(all, listener, clues);
@@ -71,7 +102,9 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
   const ThreadWatch* rest = only_one_not_parked(all, listener);
   if (rest != nullptr && !rest->comm.empty() && !collects_garbage(rest->comm)) {
     // Of a thread that computes while others wait for good, one that accepted was not among them.
-    if (mostly(*rest, listener) == WaitClass::kRuns && clues.taken > 0) {
+    const bool another_may_sleep = std::ranges::any_of(
+        all, [&](const ThreadWatch* thread) { return may_sleep(*thread, listener); });
+    if (mostly(*rest, listener) == WaitClass::kRuns && clues.taken > 0 && !another_may_sleep) {
       return {{rest}, Certainty::kRest, true};
     }
     // Nobody waits where the event loop waits: this one is elsewhere.

@@ -236,6 +236,45 @@ TEST(UnseenThreads, ThoseThatWaitForEventsInVainDoNotAccept) {
   EXPECT_EQ(kinds(stuck(threads)), Kinds{"unknown"});
 }
 
+// The one that reads has the lock under which the others accept, one after the other.
+TEST(UnseenThreads, WhoWaitsForAllTheClientsThatThereAreKeepsTheOthers) {
+  Wait reads = in_call("S", "recvfrom", {"sk_wait_data", "tcp_recvmsg"});
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->local = facts::IpAddress::parse("10.0.0.5");
+  reads.target->local_port = 80;
+  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
+  reads.target->peer_port = 50000;
+  ThreadWatch naps = thread(kPid, 3995, AcceptLink::kOwner, kSleeps, 1);
+  naps.times.voluntary = 3;
+  Observation observation = stuck({still(kPid, at_lock(false)), still(3990, reads),
+                                   still(3991, at_lock(false)), still(3992, at_lock(false)), naps});
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  acceptors.held = {{.pid = Pid(kPid), .most = 1}};
+  EXPECT_EQ(kinds(observation), Kinds{"client"});
+  // It may be the one that is to accept, and sleeps for long.
+  acceptors.threads[4].times.voluntary = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.threads[4].times.voluntary = 3;
+  // Another client's connection is in somebody's hands.
+  acceptors.held[0].most = 2;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// Node's Atomics.wait() in the event loop, beside a worker that computes.
+TEST(UnseenThreads, WhoSleepsNowAndThenMayBeTheOneThatAccepts) {
+  ThreadWatch main = thread(kPid, kPid, AcceptLink::kOwner, at_lock(true), 1);
+  main.times.voluntary = 6;
+  ThreadWatch computes = thread(kPid, 3990, AcceptLink::kOwner, running(), 1);
+  computes.times.user_ns = 1'900'000'000;
+  const auto named = [&] {
+    return kinds(full({main, computes, still(3991, at_lock(false)), still(3992, at_lock(false))}));
+  };
+  EXPECT_EQ(named(), Kinds{"unknown"});
+  main.times.voluntary = 0;
+  EXPECT_EQ(named(), Kinds{"cpu.busy"});
+}
+
 // Any of its threads may go on with what the one in the event loop began.
 TEST(UnseenThreads, OneThatComputesBesideAnEventLoopMayBeWhy) {
   ThreadWatch computes = still(kPid, running());

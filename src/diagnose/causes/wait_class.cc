@@ -49,6 +49,11 @@ constexpr Below kBelow[] = {
     {"mem_cgroup_oom_synchronize", WaitClass::kReclaim},
     // fs/pipe.c (fifo_open): for somebody at the other end.
     {"wait_for_partner", WaitClass::kPipe},
+    // For room, in a FIFO as well, whose descriptor tells the file system that holds its name; from
+    // Linux 6.15 by the other two names.
+    {"pipe_write", WaitClass::kPipe},
+    {"anon_pipe_write", WaitClass::kPipe},
+    {"fifo_pipe_write", WaitClass::kPipe},
     // drivers/tty/n_tty.c, tty_io.c: for room in a terminal, or behind another that waits for it.
     {"n_tty_write", WaitClass::kPipe},
     {"file_tty_write", WaitClass::kPipe},

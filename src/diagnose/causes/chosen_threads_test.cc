@@ -7,7 +7,7 @@ namespace acceptq::diagnose {
 namespace {
 
 // A process for each connection: they sleep, and it is their parent that is to accept.
-TEST(AcceptTime, ChildrenThatComeAndGoDoNotAccept) {
+TEST(ChosenThreads, ChildrenThatComeAndGoDoNotAccept) {
   const auto sleeps = in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"});
   facts::Observation observation =
       full({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "wait4", {"do_wait"}), 1),
@@ -34,7 +34,7 @@ TEST(AcceptTime, ChildrenThatComeAndGoDoNotAccept) {
 }
 
 // A master waits for its children and accepts nothing; its workers were in no call that tells.
-TEST(AcceptTime, MastersAndIdleThreadsDoNotCount) {
+TEST(ChosenThreads, MastersAndIdleThreadsDoNotCount) {
   const Observation observation =
       full({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "rt_sigsuspend"), 1),
             thread(3986, 3986, AcceptLink::kOwner, in_fuse(), 1),
@@ -50,7 +50,7 @@ TEST(AcceptTime, MastersAndIdleThreadsDoNotCount) {
 }
 
 // One worker hangs for good, and the other makes all of what is accepted.
-TEST(AcceptTime, AWorkerThatServesCountsBesideOneThatHangs) {
+TEST(ChosenThreads, AWorkerThatServesCountsBesideOneThatHangs) {
   Wait reads = in_call("S", "recvfrom");
   reads.target = facts::FileTarget{.type = "sockfs"};
   reads.target->local = reads.target->peer = facts::IpAddress::parse("127.0.0.1");
@@ -64,7 +64,7 @@ TEST(AcceptTime, AWorkerThatServesCountsBesideOneThatHangs) {
 }
 
 // As of Gunicorn and PHP-FPM: it waits for what its workers say, while they sleep.
-TEST(AcceptTime, AMasterThatWaitsForOrdersIsNotAWorker) {
+TEST(ChosenThreads, AMasterThatWaitsForOrdersIsNotAWorker) {
   Wait orders = in_call("S", "select", {"do_select"});
   Observation observation =
       full({thread(3985, 3985, AcceptLink::kOwner, orders, 1),
@@ -94,7 +94,7 @@ TEST(AcceptTime, AMasterThatWaitsForOrdersIsNotAWorker) {
 }
 
 // A helper that inherited the listener has none of its clients.
-TEST(AcceptTime, WhoHasNoClientsIsABystander) {
+TEST(ChosenThreads, WhoHasNoClientsIsABystander) {
   Observation observation =
       full({thread(3985, 3985, AcceptLink::kOwner, in_fuse(), 1),
             thread(3986, 3986, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1)});
@@ -119,7 +119,7 @@ TEST(AcceptTime, WhoHasNoClientsIsABystander) {
 }
 
 // A child that has ended, and that nobody has waited for, is no thread that could accept.
-TEST(AcceptTime, TheDeadDoNotCount) {
+TEST(ChosenThreads, TheDeadDoNotCount) {
   const Observation observation =
       full({thread(3985, 3985, AcceptLink::kOwner, in_fuse(), 1),
             thread(3986, 3986, AcceptLink::kOwner, in_call("Z", "exit_group"), 1)});
@@ -127,7 +127,7 @@ TEST(AcceptTime, TheDeadDoNotCount) {
 }
 
 // Of a server with a thread for each of its two addresses.
-TEST(AcceptTime, WhoAcceptsForAnotherListenerIsNotIdle) {
+TEST(ChosenThreads, WhoAcceptsForAnotherListenerIsNotIdle) {
   Wait accepts = in_call("S", "accept4", {"inet_csk_accept"});
   accepts.fd = 7;
   Wait lock = in_call("S", "futex", {"futex_wait_queue"});
@@ -137,6 +137,49 @@ TEST(AcceptTime, WhoAcceptsForAnotherListenerIsNotIdle) {
                                   thread(3985, 3990, AcceptLink::kOwner, lock, 1)});
   observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
   EXPECT_EQ(kinds(observation), Kinds{"lock"});
+}
+
+// Its workers wait for a lock that was taken when they were forked, while a thread of the master's
+// sleeps for its own sake.
+TEST(ChosenThreads, AMasterWithThreadsForOtherThingsIsNotAWorker) {
+  Wait lock = in_call("S", "futex", {"futex_wait_queue"});
+  lock.timed = false;
+  Observation observation =
+      full({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "wait4", {"do_wait"}), 1),
+            thread(3985, 3990, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1),
+            thread(3986, 3986, AcceptLink::kOwner, lock, 1),
+            thread(3987, 3987, AcceptLink::kOwner, lock, 1)});
+  for (const int pid : {3986, 3987}) {
+    observation.after.processes.push_back({.pid = Pid(pid), .parent = Pid(3985), .comm = "nginx"});
+    observation.after.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 6});
+  }
+  auto& held = observation.accept_evidence.acceptors.begin()->second.held;
+  held = {{.pid = Pid(3985), .most = 0}, {.pid = Pid(3986), .most = 1}, {.pid = Pid(3987)}};
+  EXPECT_EQ(kinds(observation), Kinds{"lock"});
+  // One that has a client serves it.
+  held[0].most = 1;
+  EXPECT_NE(kinds(observation), Kinds{"lock"});
+}
+
+// A Go program whose log nobody reads: what is to accept waits for the one that writes, and has no
+// thread meanwhile.
+TEST(ChosenThreads, TheOneThreadThatIsBlockedAmongParkedOnes) {
+  Wait parked = in_call("S", "futex", {"futex_wait_queue"});
+  parked.timed = false;
+  Wait writes = in_call("S", "write", {"anon_pipe_write", "fifo_pipe_write"});
+  writes.target = facts::FileTarget{.type = "tmpfs", .path = "/run/log.fifo"};
+  ThreadWatch blocked = thread(3985, 3992, AcceptLink::kOwner, writes, 1);
+  blocked.times.voluntary = 0;
+  Observation observation = full({thread(3985, 3985, AcceptLink::kEpoll, parked, 0.5), blocked,
+                                  thread(3985, 3993, AcceptLink::kOwner, parked, 1)});
+  observation.accept_evidence.acceptors.begin()->second.waited_for = kLooks;
+  // Of another program nothing says what waits at its locks.
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  observation.after.processes[0].language = "go";
+  EXPECT_EQ(kinds(observation), Kinds{"pipe"});
+  // It goes on, and so does who waits for it.
+  observation.accept_evidence.acceptors.begin()->second.threads[1].times.voluntary = 9;
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
 }
 
 }  // namespace

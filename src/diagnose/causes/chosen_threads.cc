@@ -1,0 +1,268 @@
+#include "diagnose/causes/chosen_threads.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "diagnose/causes/class_shares.h"
+#include "diagnose/causes/runtimes.h"
+#include "diagnose/causes/thread_pools.h"
+#include "diagnose/causes/unseen_threads.h"
+#include "diagnose/rules.h"
+#include "facts/holders.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::AcceptLink;
+using facts::ThreadWatch;
+
+std::set<Pid> owners_of(const facts::Listener& listener) {
+  std::set<Pid> pids;
+  for (const facts::OwnerRef& owner : listener.owners) pids.insert(owner.pid);
+  return pids;
+}
+
+// Owners that have a parent among the owners: by parent.
+std::map<Pid, std::set<Pid>> children_at(const facts::Snapshot& snapshot,
+                                         const std::set<Pid>& owners) {
+  std::map<Pid, std::set<Pid>> children;
+  for (const Pid pid : owners) {
+    const facts::Process* process = facts::find_process(snapshot, pid);
+    if (process != nullptr && owners.contains(process->parent)) {
+      children[process->parent].insert(pid);
+    }
+  }
+  return children;
+}
+
+bool has_other_than(const std::set<Pid>& some, const std::set<Pid>& others) {
+  return !std::ranges::includes(others, some);
+}
+
+// The parents that fork a process for each connection: their children come and go, and have the
+// listener by inheritance alone. Workers of a pool stay.
+std::set<Pid> that_fork(const facts::Observation& observation, const ListenerState& state) {
+  if (state.before == nullptr) return {};
+  const std::set<Pid> earlier = owners_of(*state.before);
+  const std::set<Pid> later = owners_of(*state.listener);
+  const auto children_before = children_at(observation.before, earlier);
+  std::set<Pid> parents;
+  for (const auto& [parent, children] : children_at(observation.after, later)) {
+    const auto before = children_before.find(parent);
+    if (before == children_before.end()) continue;
+    if (has_other_than(children, earlier) && has_other_than(before->second, later)) {
+      parents.insert(parent);
+    }
+  }
+  return parents;
+}
+
+Threads join(Threads some, const Threads& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
+}
+
+// They waited for events while the queue was as full as it gets.
+bool wait_in_vain(const Threads& threads, const ListenerState& state) {
+  double share = 0;
+  for (const ThreadWatch* thread : threads) {
+    if (thread->link == AcceptLink::kAccept) return false;
+    share += class_shares(*thread, *state.listener)
+                 .at(static_cast<std::size_t>(WaitClass::kConnections));
+  }
+  return does_not_empty(state) && share / static_cast<double>(threads.size()) >= kHasTime;
+}
+
+// One of them has gone on with what the one that waits began, or does something of its own.
+bool one_computes(const Threads& threads, const facts::Listener& listener) {
+  constexpr double kMostly = 0.6;
+  return std::ranges::any_of(threads, [&](const ThreadWatch* thread) {
+    return class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kRuns)) >=
+           kMostly;
+  });
+}
+
+// The one thread in a call that does not end, where a runtime parks all others for want of work:
+// nothing else of the program is in the way. Null where there is none, or several.
+const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listener& listener) {
+  const ThreadWatch* one = nullptr;
+  bool has_parked = false;
+  for (const ThreadWatch* thread : threads) {
+    if (const auto what = blocked_at_work(*thread, listener); what && *what != WaitClass::kRuns) {
+      if (one != nullptr || turns_of(*thread) > 0) return nullptr;
+      one = thread;
+      continue;
+    }
+    const auto is_parked = [](const facts::Wait& wait) { return wait.syscall == kParked; };
+    has_parked = has_parked || std::ranges::any_of(thread->waits, is_parked);
+    if (!is_idle(mostly(*thread, listener))) return nullptr;
+  }
+  return has_parked ? one : nullptr;
+}
+
+bool has_closed(const Threads& threads) {
+  return std::ranges::any_of(
+      threads, [](const ThreadWatch* thread) { return thread->closed.value_or(0) > 0; });
+}
+
+// It begins workers and waits for what they, or whoever gives it orders, have to say: a server that
+// does not accept for the clients that it has would wait for these. Of a single child it may wait
+// for what that does for it.
+bool is_master(const Threads& threads, std::size_t workers, const facts::Listener& listener) {
+  constexpr double kAll = 0.95;
+  double looks = 0;
+  double at_orders = 0;
+  if (has_closed(threads)) return false;
+  for (const ThreadWatch* thread : threads) {
+    for (const facts::Wait& wait : thread->waits) {
+      looks += wait.looks;
+      const bool has_none = wait.polled == facts::Polled::kNothing ||
+                            wait.polled == facts::Polled::kPipes ||
+                            (workers > 1 && classify(wait, listener) == WaitClass::kProcesses);
+      if (has_none && !facts::is_about_socket(wait)) at_orders += wait.looks;
+    }
+  }
+  return looks > 0 && at_orders >= kAll * looks;
+}
+
+// Those that have the listener and do not accept from it: masters of workers that have it, too, and
+// whoever has none of its clients, and lets none go, where another has some. A parent may be the
+// one that accepts and gives each client to a child.
+void leave_out_bystanders(const facts::Observation& observation, const facts::Listener& listener,
+                          const facts::Acceptors& acceptors, std::map<Pid, Threads>& others) {
+  const auto parents = children_at(observation.after, owners_of(listener));
+  const auto held = [&](Pid pid) { return held_connections(acceptors, pid); };
+  const bool one_serves = std::ranges::any_of(
+      others, [&](const auto& each) { return held(each.first).value_or(0) > 0; });
+  std::set<Pid> present;
+  for (const auto& each : others) present.insert(each.first);
+  std::erase_if(others, [&](const auto& each) {
+    const auto& [pid, threads] = each;
+    if (const auto children = parents.find(pid); children != parents.end()) {
+      const auto is_here = [&](Pid child) { return present.contains(child); };
+      const auto workers =
+          static_cast<std::size_t>(std::ranges::count_if(children->second, is_here));
+      if (is_master(threads, workers, listener)) return true;
+      // It may have threads for other things as well.
+      const bool they_serve = std::ranges::any_of(
+          children->second, [&](Pid child) { return held(child).value_or(0) > 0; });
+      const ThreadWatch* first = main_thread(threads);
+      return they_serve && held(pid) == 0U && !has_closed(threads) && first != nullptr &&
+             is_master({first}, workers, listener);
+    }
+    return one_serves && held(pid) == 0U && !has_closed(threads);
+  });
+}
+
+// A child that its parent has not waited for.
+bool has_ended(const ThreadWatch& thread) {
+  return !thread.waits.empty() &&
+         (thread.waits.front().state == "Z" || thread.waits.front().state == "X");
+}
+
+// It accepts for another listener.
+bool accepts_elsewhere(const ThreadWatch& thread, const facts::Listener& listener) {
+  const auto is_elsewhere = [&](const facts::Wait& wait) {
+    const bool accepts = wait.syscall == "accept" || wait.syscall == "accept4";
+    return accepts && wait.fd && !facts::is_held_at(listener, {thread.pid, *wait.fd});
+  };
+  return !thread.waits.empty() && is_elsewhere(thread.waits.front());
+}
+
+}  // namespace
+
+bool does_not_empty(const ListenerState& state) {
+  constexpr double kMostly = 0.8;
+  return state.report.full_fraction.value_or(0) >= kMostly || is_stuck(state);
+}
+
+bool has_no_waiter(const facts::Acceptors& acceptors) {
+  return acceptors.queue_looks > 0 && acceptors.waited_for == 0 && acceptors.in_epoll == 0;
+}
+
+std::optional<std::uint32_t> held_connections(const facts::Acceptors& acceptors, Pid pid) {
+  const auto found = std::ranges::find(acceptors.held, pid, &facts::HeldConnections::pid);
+  return found != acceptors.held.end() ? std::optional(found->most) : std::nullopt;
+}
+
+Chosen choose_threads(const facts::Observation& observation, const ListenerState& state,
+                      const facts::Acceptors& acceptors) {
+  Chosen chosen;
+  const facts::Listener& listener = *state.listener;
+  const facts::Holders holders = facts::holders_of(observation.after, listener);
+  std::map<Pid, Threads> seen;
+  std::map<Pid, Threads> others;
+  const std::set<Pid> forking = that_fork(observation, state);
+  for (const ThreadWatch& thread : acceptors.threads) {
+    if (thread.looks == 0 || has_ended(thread) || accepts_elsewhere(thread, listener)) continue;
+    // Whoever was not seen at the listener is one of their children.
+    if (!forking.empty() && thread.link == AcceptLink::kOwner && !forking.contains(thread.pid)) {
+      continue;
+    }
+    if (holders.manager != nullptr && thread.pid == holders.manager->pid &&
+        !holders.servers.empty()) {
+      continue;
+    }
+    (thread.link != AcceptLink::kOwner ? seen : others)[thread.pid].push_back(&thread);
+  }
+  chosen.certainty = Certainty::kSeen;
+  for (const auto& [pid, threads] : seen) {
+    const Threads of_process = join(threads, others[pid]);
+    others.erase(pid);
+    // In a process that goes on with its work in any of its threads, those that wait for events are
+    // not those that accept when they should.
+    if (wait_in_vain(threads, state)) {
+      if (Unseen pool = exhausted_pool(of_process, listener, state.report.left_queue.value_or(0));
+          !pool.threads.empty()) {
+        chosen.take_turns = pool.take_turns;
+        chosen.threads.insert(chosen.threads.end(), pool.threads.begin(), pool.threads.end());
+        chosen.certainty = std::max(chosen.certainty, pool.certainty);
+        continue;
+      }
+      if (const ThreadWatch* blocked = only_one_blocked(of_process, listener)) {
+        chosen.threads.push_back(blocked);
+        chosen.certainty = std::max(chosen.certainty, Certainty::kRest);
+        continue;
+      }
+      if (one_computes(of_process, listener)) {
+        chosen.threads.insert(chosen.threads.end(), of_process.begin(), of_process.end());
+        chosen.certainty = Certainty::kGroup;
+        continue;
+      }
+    }
+    chosen.threads.insert(chosen.threads.end(), threads.begin(), threads.end());
+  }
+  leave_out_bystanders(observation, listener, acceptors, others);
+  // Workers that were somewhere else all the time; not a master, which waits for its children.
+  std::vector<Unseen> unseen;
+  unseen.reserve(others.size());
+  Clues clues{.taken = state.report.left_queue.value_or(0),
+              .is_in_epoll = acceptors.in_epoll > 0,
+              .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0,
+              .has_no_waiter = has_no_waiter(acceptors),
+              .held = {}};
+  for (const auto& [pid, threads] : others) {
+    clues.held = held_connections(acceptors, pid);
+    unseen.push_back(unseen_threads(threads, listener, clues));
+  }
+  const bool some_are_busy =
+      std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });
+  for (const Unseen& each : unseen) {
+    // Whoever has its connections, or closes them, serves them, between whatever else it waits for.
+    const bool serves = has_closed(each.threads) ||
+                        held_connections(acceptors, each.threads.front()->pid).value_or(0) > 0;
+    if (!each.busy && !serves && (some_are_busy || !seen.empty())) continue;
+    chosen.threads.insert(chosen.threads.end(), each.threads.begin(), each.threads.end());
+    chosen.certainty = std::max(chosen.certainty, each.certainty);
+    chosen.take_turns = each.take_turns;
+  }
+  // Of several processes each has turns of its own.
+  const auto of_one = [&](const ThreadWatch* thread) {
+    return thread->pid == chosen.threads.front()->pid;
+  };
+  chosen.take_turns = chosen.take_turns && std::ranges::all_of(chosen.threads, of_one);
+  return chosen;
+}
+
+}  // namespace acceptq::diagnose
