@@ -117,6 +117,7 @@ Report diagnose(const facts::Observation& observation) {
   for (const ListenerState& state : states) namespaces.insert(state.listener->netns);
   for (const NetnsId id : namespaces) {
     add_namespace_findings(observation, rules, id, states, report.findings);
+    add_unread_findings(states, id, report.findings);
   }
   add_accept_courses(observation, report.findings, states);
   for (ListenerState& state : states) report.listeners.push_back(std::move(state.report));

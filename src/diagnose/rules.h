@@ -70,6 +70,10 @@ void attribute_dead_syns(const facts::Observation& observation, std::vector<List
 // AQ401 and AQ406.
 void add_elsewhere_findings(const ListenerState& state, std::vector<Finding>& findings);
 
+// AQ407, of one namespace.
+void add_unread_findings(const std::vector<ListenerState>& all, NetnsId id,
+                         std::vector<Finding>& findings);
+
 // AQ102, AQ107, AQ20x, what is not known, and refusals that no open listener explains, for one
 // namespace.
 void add_namespace_findings(const facts::Observation& observation,
