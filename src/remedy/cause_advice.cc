@@ -15,6 +15,14 @@ using diagnose::Cause;
 using diagnose::CauseKind;
 using diagnose::Remedy;
 
+constexpr const char* kForSlowReaders =
+    "Bound how long a client may leave unread what it is sent, by the server's time-out for "
+    "sending; or have a proxy in front take whole answers and wait for slow clients.";
+constexpr const char* kForSilentClients =
+    "Bound how long a client may send nothing, by the server's time-outs for requests and for "
+    "connections that are kept alive; or have an event loop in front, a proxy, hold idle "
+    "connections.";
+
 // Empty where the cause does not tell it.
 std::string detail(const Cause& cause, const char* name) {
   const auto it = cause.detail.find(name);
@@ -106,17 +114,7 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
       advise_fuse(cause, remedy);
       break;
     case CauseKind::kClient:
-      remedy.summary = detail(cause, "waits_for") == "room"
-                           ? "Bound how long a client may leave unread what it is sent, by the "
-                             "server's time-out "
-                             "for sending; or have a proxy in front take whole answers and wait "
-                             "for slow clients."
-                           : "Bound how long a client may send nothing, by the server's time-outs "
-                             "for requests and "
-                             "for "
-                             "connections that are kept alive; or have an event loop in front, a "
-                             "proxy, hold idle "
-                             "connections.";
+      remedy.summary = detail(cause, "waits_for") == "room" ? kForSlowReaders : kForSilentClients;
       break;
     case CauseKind::kCpuBusy:
       remedy.summary =
