@@ -174,6 +174,11 @@ std::vector<JudgedCause> causes_of(const facts::Observation& observation,
   if (std::ranges::any_of(causes, is(CauseKind::kFdLimit))) {
     std::erase_if(causes, is(CauseKind::kNotAccepting));
   }
+  // One that is held up for as long as it has time does not keep up.
+  const bool held_up = std::ranges::any_of(causes, [&](const JudgedCause& judged) {
+    return judged.cause.share.value_or(0) >= time.idle();
+  });
+  if (held_up) std::erase_if(causes, is(CauseKind::kBurst));
   // What takes less than what nothing explains is not why.
   if (causes.empty() || unexplained(time, causes) > weight(causes.front())) {
     if (auto unknown = unknown_cause(scene)) causes = {std::move(*unknown)};

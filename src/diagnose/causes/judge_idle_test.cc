@@ -51,6 +51,11 @@ TEST(JudgeIdle, BurstsOfAQueueThatDrains) {
   observation.before.listeners[0].accept_queue_len = QueueLength(0);
   observation.after.namespaces[1].counters["TcpPassiveOpens"] = 4000;
   EXPECT_EQ(kinds(observation), Kinds{"burst"});
+  // One that sleeps for as long as it has time does not keep up.
+  auto& threads = observation.accept_evidence.acceptors.begin()->second.threads;
+  threads[0] = thread(3985, 3985, AcceptLink::kEpoll,
+                      in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"}), 0.6);
+  EXPECT_EQ(kinds(observation), Kinds{"sleep"});
   // A thread that is never idle does not keep up.
   auto& waits = observation.accept_evidence.acceptors.begin()->second.threads[0].waits;
   waits = {in_call("S", "read", {"something_else"})};
