@@ -20,7 +20,7 @@ constexpr std::uint64_t kMostEvents = 1'000'000'000;  // of --count
 
 constexpr const char* kSelectorHelp =
     "which listeners: :80, 10.0.0.3:80, [::1]:443, pid:N, comm:NAME, container:ID, "
-    "pod:NAMESPACE/NAME, netns:INODE, netns:PATH, unix:PATH";
+    "pod:NAMESPACE/NAME, netns:INODE, netns:NAME, netns:PATH, unix:PATH";
 
 // Everything that can be asked for, filled while CLI11 parses.
 struct Parsed {

@@ -26,8 +26,9 @@ Result<Edit> edit_postgresql(const Invocation& invocation, const Wish& wish,
   (void)wish;
   (void)read;
   return fail(ErrorCode::kUnsupported,
-              "PostgreSQL has no setting for its backlog: it asks for twice max_connections "
-              "(src/backend/libpq/pqcomm.c), and each connection is a process");
+              "PostgreSQL has no setting for its backlog: it asks for twice max_connections, up to "
+              "version 15 of all backends (src/backend/libpq/pqcomm.c), and each connection is a "
+              "process");
 }
 
 constexpr Server kServers[] = {

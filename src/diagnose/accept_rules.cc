@@ -176,7 +176,7 @@ void add_unix(const ListenerState& state, std::vector<Finding>& findings) {
   } else {
     finding.explanation = fmt::format(
         "{} for accept() on {} where {} fit.{} A further connect() waits, or fails with EAGAIN on "
-        "a non-blocking socket.",
+        "a non-blocking socket; the kernel does not count those that fail.",
         connections_wait(length), endpoint, capacity, fullness(state));
   }
   add_queue_evidence(state, finding);

@@ -34,6 +34,7 @@ Side side_of(const Observed& observed, std::size_t index) {
             .seconds = observed.observation.seconds,
             .refused = report.refused.total,
             .load = report.arrivals_per_s,
+            .accepted = report.accepts_per_s,
             .limit_set_by = report.limit_set_by,
             .waiting = listener.accept_queue_len,
             .wait_ms = report.estimated_wait_ms};
@@ -46,11 +47,19 @@ Side side_of(const Observed& observed, std::size_t index) {
   return side;
 }
 
+// It takes more than it could then, as it refused.
+bool takes_more(const Side& before, const Side& now) {
+  constexpr double kMore = 1.2;
+  return before.accepted && now.accepted && *now.accepted > kMore * *before.accepted;
+}
+
 Outcome outcome_without_refusals(const Side& before, const Side& now) {
   constexpr double kComparable = 0.7;
   constexpr double kEnough = 5;  // refusals that the former rate lets one expect
   const double share = before.load && now.load && *before.load > 0 ? *now.load / *before.load : 1;
-  if (share < kComparable) return Outcome::kNoLoad;
+  // Clients that were refused before the watch and try again look like new ones, so that there
+  // seemed to be more of them then than there were.
+  if (share < kComparable && !takes_more(before, now)) return Outcome::kNoLoad;
   const double expected = static_cast<double>(*before.refused) / before.seconds * now.seconds;
   return expected < kEnough ? Outcome::kTooShort : Outcome::kStopped;
 }

@@ -33,6 +33,7 @@ struct Side {
   // Connections a second that clients wanted: accepted and refused attempts; where attempts are not
   // known, everything that arrived, retries included.
   std::optional<double> load;
+  std::optional<double> accepted;  // connections a second
   std::optional<std::uint32_t> limit;
   LimitSetBy limit_set_by = LimitSetBy::kUnknown;
   QueueLength waiting;            // when it was last looked at

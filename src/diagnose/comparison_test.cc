@@ -50,6 +50,9 @@ TEST(Compare, ByTheRateOfRefusals) {
 TEST(Compare, NothingIsProvedWithoutLoadOrTime) {
   EXPECT_EQ(outcome(Case(400), Case(0, 100)), Outcome::kNoLoad);
   EXPECT_EQ(outcome(Case(400), Case(0, 150)), Outcome::kStopped);
+  // Retries of before the watch made 56 a second of 30.
+  EXPECT_EQ(outcome(Case(144, 12), Case(0, 29)), Outcome::kStopped);
+  EXPECT_EQ(outcome(Case(144, 28), Case(0, 29)), Outcome::kNoLoad);
   EXPECT_EQ(outcome(Case(4), Case(0, 300)), Outcome::kTooShort);
   Case unknown(0);
   unknown.report.listeners[0].refused.total.reset();

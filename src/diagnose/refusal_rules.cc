@@ -182,13 +182,13 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
 }
 
 // What fills a SYN queue: of a request whose SYN-ACK had to be repeated the client has not answered
-// for a second or more. A sentence, or nothing.
+// for a second or more, unless it waits for the client's first bytes. A sentence, or nothing.
 std::string add_what_fills_it(const ListenerState& state, Finding& finding) {
   constexpr std::uint32_t kMany = 10;
   const std::uint32_t all = state.listener->syn_queue_len.value_or(0);
   const std::uint32_t young = std::min(all, state.listener->syn_queue_young.value_or(all));
   const std::uint32_t old = all - young;
-  if (old < kMany || old * 2 < all) return "";
+  if (old < kMany || old * 2 < all || state.listener->defer_accept.value_or(0) > 0) return "";
   finding.evidence.push_back({.name = kSynQueueUnanswered,
                               .total = old,
                               .unit = "handshakes",

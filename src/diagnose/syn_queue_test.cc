@@ -229,6 +229,7 @@ TEST(SynQueue, DeferredHandshakesAreNoFlood) {
                                .unanswered = 500,
                                .defer_accept = 3});
   EXPECT_EQ(find(deferred, "AQ203"), nullptr);
+  EXPECT_FALSE(says(find(deferred, "AQ201"), "have not answered their SYN-ACK"));
   EXPECT_TRUE(says(find(deferred, "AQ206"), "512 final ACKs without data"));
   EXPECT_EQ(find(deferred, "AQ206")->listener, deferred.listeners[0].key);
 }

@@ -70,6 +70,7 @@ Finding finding_of(const facts::Observation& observation, const ListenerState& f
   const std::string peer = is_unix ? facts::listener_endpoint(*behind.listener)
                                    : facts::host_and_port(client.address, behind.listener->port);
   Finding finding = finding_about("AQ315", front);
+  if (is_unix) finding.title = "it waits for a Unix socket behind it, whose queue is full";
   finding.confidence = 0.9;
   finding.cause = Cause{.kind = CauseKind::kUpstream,
                         .share = {},

@@ -36,7 +36,8 @@ constexpr std::array<std::string_view, 9> kAdvised = {"AQ101", "AQ103", "AQ104",
 bool is_longer_of_no_use(const Subject& subject) {
   if (is_long_enough(subject)) return true;
   return is_full_all_the_time(subject) && subject.accepts == Accepts::kNo &&
-         subject.acceptor == nullptr && subject.holders.first() != nullptr;
+         subject.acceptor == nullptr &&
+         (subject.holders.first() != nullptr || is_held_by_nobody(subject));
 }
 
 // net.core.somaxconn was raised after listen(), and that was seen.

@@ -56,12 +56,27 @@ Remedy find_the_server(const Subject& subject) {
 
 }  // namespace
 
+bool is_held_by_nobody(const Subject& subject) {
+  // What people paste often leaves them out.
+  return subject.holders.first() == nullptr && subject.listener.pasted_at.empty();
+}
+
 Remedy cause_first(const Subject& subject) {
   if (subject.accepts == Accepts::kNo && subject.acceptor == nullptr &&
       subject.holders.first() != nullptr) {
     return find_the_server(subject);
   }
   Remedy remedy{.form = "cause", .takes_effect = "now"};
+  if (subject.accepts == Accepts::kNo && is_held_by_nobody(subject)) {
+    remedy.summary =
+        "Find out who should accept: nothing was taken while acceptq watched, and a longer queue "
+        "does not help then.";
+    remedy.content =
+        "No process that acceptq sees has a descriptor of the socket: one that it cannot see has "
+        "it, or it is on its way from one process to another, in the queue of a Unix socket that "
+        "nobody reads (SCM_RIGHTS), or it is the kernel's own.";
+    return remedy;
+  }
   const bool full = is_full_all_the_time(subject);
   if (subject.accepts == Accepts::kNo) {
     remedy.summary = fmt::format(

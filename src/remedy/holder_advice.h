@@ -9,6 +9,9 @@
 
 namespace acceptq::remedy {
 
+// No process that was seen has a descriptor of it.
+[[nodiscard]] bool is_held_by_nobody(const Subject& subject);
+
 // For a queue that is full all the time, or long to wait in: the cause comes before a longer queue,
 // and the server's own cap (a hint, not a claim) before other causes. Names the holders where none
 // is known to accept.

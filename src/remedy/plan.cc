@@ -160,8 +160,11 @@ void add_notes(const Subject& subject, const facts::Observation& observation, Pl
   if (subject.listener.protocol == facts::Protocol::kUnix && is_full_all_the_time(subject)) {
     plan.notes.emplace_back(
         "How many accept() takes a second is not known of a Unix socket: if it is few, clients "
-        "that "
-        "are refused at once now wait in a longer queue until they give up.");
+        "that are refused at once now wait in a longer queue until they give up.");
+  }
+  if (observation.imported) {
+    plan.notes.emplace_back(
+        "Commands are for the host of what was pasted, and process ids are that host's.");
   }
   const facts::Process* inside = subject.holders.first();
   const facts::Namespace* host = facts::host_namespace(observation.after);

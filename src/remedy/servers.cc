@@ -177,7 +177,8 @@ std::string fill_example(const Server& server, const ExampleValues& values) {
   const std::pair<std::string_view, std::string> places[] = {
       {"{endpoint}", values.endpoint},
       {"{port}", values.port ? std::to_string(*values.port) : ""},
-      {"{n}", std::to_string(values.backlog)}};
+      {"{n}", std::to_string(values.backlog)},
+      {"{half}", std::to_string((values.backlog + 1) / 2)}};
   std::string text = server.example;
   for (const auto& [place, value] : places) {
     for (std::size_t at = text.find(place); at != std::string::npos;

@@ -60,7 +60,7 @@ struct ServerMatch {
 [[nodiscard]] ServerMatch find_server(const facts::Process& process,
                                       std::optional<std::uint32_t> limit);
 
-// What the places of an example stand for: {endpoint}, {port} and {n}.
+// What the places of an example stand for: {endpoint}, {port}, {n} and {half} of that.
 struct ExampleValues {
   std::string endpoint;               // "0.0.0.0:80"
   std::optional<std::uint16_t> port;  // a Unix socket has none

@@ -178,9 +178,11 @@ bool is_long_enough(const Subject& subject) {
 std::string wait_when_full(const Subject& subject, std::uint32_t limit) {
   const double accepted = subject.report.accepts_per_s.value_or(0);
   if (!is_full_all_the_time(subject) || accepted <= 0) return "";
-  return fmt::format(
-      "At {:.3g} accepted {} per second, a full queue of {} means a wait of {:.0f} s.", accepted,
-      accepted == 1 ? "connection" : "connections", limit, limit / accepted);
+  constexpr double kShort = 10;  // s
+  const double wait = limit / accepted;
+  return fmt::format("At {:.3g} accepted {} per second, a full queue of {} means a wait of {} s.",
+                     accepted, accepted == 1 ? "connection" : "connections", limit,
+                     wait < kShort ? fmt::format("{:.2g}", wait) : fmt::format("{:.0f}", wait));
 }
 
 bool is_full_all_the_time(const Subject& subject) {

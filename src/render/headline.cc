@@ -156,9 +156,17 @@ Words words_of(const Report& report, Severity severity) {
     return {"listener has handshakes that are not completed",
             "listeners have handshakes that are not completed", ""};
   }
-  if (severity == Severity::kNotice && is_all_of(report, "AQ110")) {
-    return {"Unix socket's queue was full for moments",
-            "Unix sockets' queues were full for moments", ""};
+  if (is_all_of(report, "AQ110")) {
+    if (severity == Severity::kNotice) {
+      return {"Unix socket's queue was full for moments",
+              "Unix sockets' queues were full for moments", ""};
+    }
+    return {"Unix socket's queue is full; whom it refuses the kernel does not count",
+            "Unix sockets' queues are full; whom they refuse the kernel does not count", ""};
+  }
+  if (severity == Severity::kNotice && is_all_of(report, "AQ202")) {
+    return {"listener answers by SYN cookies", "listeners answer by SYN cookies",
+            "SYNs are answered by cookies"};
   }
   return words_of(report.verdict, severity);
 }

@@ -13,7 +13,8 @@ using Kind = Selector::Kind;
 
 constexpr const char* kForms =
     "expected :PORT, ADDRESS:PORT, [ADDRESS]:PORT, pid:N, comm:NAME, container:ID, "
-    "pod:NAMESPACE/NAME, netns:INODE, netns:PATH or unix:PATH";
+    "pod:NAMESPACE/NAME, netns:INODE, netns:NAME, netns:PATH or "
+    "unix:PATH";
 
 tl::unexpected<Error> malformed(std::string_view text, std::string_view why) {
   return fail(ErrorCode::kMalformed, fmt::format("selector \"{}\": {}; {}", text, why, kForms));
@@ -78,7 +79,11 @@ Result<Selector> parse_named(std::string_view text, std::string_view kind, std::
     const auto inode = parse_int<std::uint64_t>(rest);
     selector.kind = inode ? Kind::kNetns : Kind::kNetnsPath;
     selector.number = inode.value_or(0);
-    if (!inode && !rest.starts_with('/')) return malformed(text, "neither an inode nor a path");
+    // As `ip netns` has it.
+    if (!inode && !rest.starts_with('/')) {
+      if (rest.find('/') != rest.npos) return malformed(text, "a path begins with /");
+      selector.name = fmt::format("/run/netns/{}", rest);
+    }
   } else {
     selector.kind = Kind::kUnix;
     if (!rest.starts_with('/') && !rest.starts_with('@')) {

@@ -1,6 +1,6 @@
 // Which listeners a command is about: ":80", "10.0.0.3:80", "[::1]:443", "pid:3985", "comm:nginx",
-// "container:49b4135534da", "pod:NAMESPACE/NAME", "netns:4026532567", "netns:/run/netns/x",
-// "unix:/run/php-fpm.sock".
+// "container:49b4135534da", "pod:NAMESPACE/NAME", "netns:4026532567", "netns:blue" (of `ip netns`),
+// "netns:/run/netns/x", "unix:/run/php-fpm.sock".
 #pragma once
 
 #include <cstdint>

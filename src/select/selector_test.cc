@@ -23,6 +23,7 @@ TEST(ParseSelector, TakesEveryForm) {
   EXPECT_EQ(parse_selector("pod:web-0")->pod_namespace, "");
   EXPECT_EQ(parse_selector("netns:4026532567")->kind, Selector::Kind::kNetns);
   EXPECT_EQ(parse_selector("netns:/run/netns/x")->kind, Selector::Kind::kNetnsPath);
+  EXPECT_EQ(parse_selector("netns:blue")->name, "/run/netns/blue");
   EXPECT_EQ(parse_selector("unix:/run/php-fpm.sock")->name, "/run/php-fpm.sock");
   EXPECT_EQ(parse_selector("unix:@x")->name, "@x");
 }
@@ -32,7 +33,7 @@ TEST(ParseSelector, SaysWhatItExpected) {
        {"",         "80",        ":",           ":0",           ":65536", ":x",        "nginx",
         "1.2.3:80", "::1:80",    "[]:80",       "[1.2.3.4]:80", "pid:",   "pid:0",     "pid:-1",
         "pid:x",    "comm:",     "container:1", "pod:",         "pod:a/", "[::1]%:80", "[::1%]:80",
-        "%lo:80",   "::1%lo:80", "netns:x",     "unix:x",       "frob:1"}) {
+        "%lo:80",   "::1%lo:80", "netns:x/y",   "unix:x",       "frob:1"}) {
     const auto selector = parse_selector(bad);
     ASSERT_FALSE(selector.has_value()) << bad;
     EXPECT_NE(selector.error().context.find("expected :PORT"), std::string::npos);

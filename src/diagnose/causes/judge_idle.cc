@@ -131,12 +131,15 @@ std::optional<JudgedCause> waits_at_connections(const Scene& scene, double idle)
   return std::nullopt;
 }
 
-// It only sleeps, and is known to serve nobody, or slept by one timer all the time.
-bool has_nothing_to_do(const Scene& scene) {
-  const bool moved = std::ranges::any_of(scene.time.threads, [](const facts::ThreadWatch* thread) {
+bool has_moved(const AcceptTime& time) {
+  return std::ranges::any_of(time.threads, [](const facts::ThreadWatch* thread) {
     return thread->times.voluntary.value_or(1) > 0;
   });
-  return only_sleeps(scene) && (!moved || serves(scene) == Serves::kNobody);
+}
+
+// It only sleeps, and is known to serve nobody, or slept by one timer all the time.
+bool has_nothing_to_do(const Scene& scene) {
+  return only_sleeps(scene) && (!has_moved(scene.time) || serves(scene) == Serves::kNobody);
 }
 
 // No connection of the listener, now or while it was watched, and nothing of it waits for one.
@@ -225,6 +228,13 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
     judged.words = fmt::format("{}, and no thread or epoll of it waits for this listener",
                                sleeps ? "sleeps" : "has time");
     judged.cause.detail["waiters"] = "0";
+  }
+  constexpr double kLongSleep = 10;  // seconds
+  if (sleeps && !has_moved(time) && seconds < kLongSleep) {
+    judged.confidence = 0.75;
+    judged.consequence =
+        "It slept all the time: either it has only inherited the socket, or it will go on later "
+        "than acceptq watched (--for 10s tells).";
   }
   if (const auto age = just_started(scene); age && has_taken_nothing(scene)) {
     judged.confidence = std::min(judged.confidence, 0.75);
