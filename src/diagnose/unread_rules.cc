@@ -37,12 +37,10 @@ void add_unread_findings(const std::vector<ListenerState>& all, NetnsId id,
   constexpr std::uint64_t kOneIn = 2;
   const ListenerState* state = only_one_taken_from(all, id);
   if (state == nullptr || !state->seconds) return;
-  const std::uint64_t unread = state->ns.grew(kClosedUnread);
-  const std::uint64_t before_data = state->ns.grew(kClosedBeforeData);
-  // The latter also counts clients of this namespace that hang up by a reset (SO_LINGER with no
-  // time), as those of proxies that only look whether a server is there.
-  const std::uint64_t clients = state->ns.grew("TcpActiveOpens");
-  const std::uint64_t closed = unread + (before_data - std::min(before_data, clients));
+  const std::uint64_t ended = state->ns.grew(kClosedUnread) + state->ns.grew(kClosedBeforeData);
+  // Clients in this namespace close unread as well: those that read no more than the first bytes of
+  // an answer, or hang up by a reset, as proxies do that only look whether a server is there.
+  const std::uint64_t closed = ended - std::min(ended, state->ns.grew("TcpActiveOpens"));
   const std::uint64_t taken = *state->report.left_queue;
   if (closed < kFewest || static_cast<double>(closed) < *state->seconds ||
       closed * kOneIn < taken) {

@@ -46,7 +46,7 @@ TEST(Unread, HalfOfWhatWasTakenIsANotice) {
 TEST(Unread, FewOrClientsOfItsOwnAreNone) {
   EXPECT_TRUE(of_one({.taken = 145, .closed_unread = 60}).findings.empty());
   EXPECT_TRUE(of_one({.taken = 4, .closed_unread = 4}).findings.empty());
-  EXPECT_TRUE(of_one({.taken = 20, .closed_before_data = 40, .own_clients = 40}).findings.empty());
+  EXPECT_TRUE(of_one({.taken = 222, .closed_unread = 191, .own_clients = 244}).findings.empty());
 }
 
 // Which of them closes is not known.

@@ -40,24 +40,6 @@ bool has_other_than(const std::set<Pid>& some, const std::set<Pid>& others) {
   return !std::ranges::includes(others, some);
 }
 
-// The parents that fork a process for each connection: their children come and go, and have the
-// listener by inheritance alone. Workers of a pool stay.
-std::set<Pid> that_fork(const facts::Observation& observation, const ListenerState& state) {
-  if (state.before == nullptr) return {};
-  const std::set<Pid> earlier = owners_of(*state.before);
-  const std::set<Pid> later = owners_of(*state.listener);
-  const auto children_before = children_at(observation.before, earlier);
-  std::set<Pid> parents;
-  for (const auto& [parent, children] : children_at(observation.after, later)) {
-    const auto before = children_before.find(parent);
-    if (before == children_before.end()) continue;
-    if (has_other_than(children, earlier) && has_other_than(before->second, later)) {
-      parents.insert(parent);
-    }
-  }
-  return parents;
-}
-
 Threads join(Threads some, const Threads& more) {
   some.insert(some.end(), more.begin(), more.end());
   return some;
@@ -124,6 +106,36 @@ bool is_master(const Threads& threads, std::size_t workers, const facts::Listene
     }
   }
   return looks > 0 && at_orders >= kAll * looks;
+}
+
+Threads threads_of(const facts::Acceptors& acceptors, Pid pid) {
+  Threads threads;
+  for (const ThreadWatch& thread : acceptors.threads) {
+    if (thread.pid == pid) threads.push_back(&thread);
+  }
+  return threads;
+}
+
+// The parents that fork a process for each connection: their children come and go, and have the
+// listener by inheritance alone. Workers of a pool stay, but for those that their master ends and
+// begins anew; and it waits for orders.
+std::set<Pid> that_fork(const facts::Observation& observation, const ListenerState& state,
+                        const facts::Acceptors& acceptors) {
+  if (state.before == nullptr) return {};
+  const std::set<Pid> earlier = owners_of(*state.before);
+  const std::set<Pid> later = owners_of(*state.listener);
+  const auto children_before = children_at(observation.before, earlier);
+  std::set<Pid> parents;
+  for (const auto& [parent, children] : children_at(observation.after, later)) {
+    const auto before = children_before.find(parent);
+    if (before == children_before.end()) continue;
+    const bool come_and_go =
+        has_other_than(children, earlier) && has_other_than(before->second, later);
+    if (come_and_go && !is_master(threads_of(acceptors, parent), 1, *state.listener)) {
+      parents.insert(parent);
+    }
+  }
+  return parents;
 }
 
 // Those that have the listener and do not accept from it: masters of workers that have it, too, and
@@ -193,7 +205,7 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
   const facts::Holders holders = facts::holders_of(observation.after, listener);
   std::map<Pid, Threads> seen;
   std::map<Pid, Threads> others;
-  const std::set<Pid> forking = that_fork(observation, state);
+  const std::set<Pid> forking = that_fork(observation, state, acceptors);
   for (const ThreadWatch& thread : acceptors.threads) {
     if (thread.looks == 0 || has_ended(thread) || accepts_elsewhere(thread, listener)) continue;
     // Whoever was not seen at the listener is one of their children.

@@ -33,6 +33,30 @@ TEST(ChosenThreads, ChildrenThatComeAndGoDoNotAccept) {
   EXPECT_EQ(find(report, "AQ308"), nullptr);
 }
 
+// Gunicorn's master ends workers that hang, and begins others.
+TEST(ChosenThreads, WorkersThatAreReplacedAreStillWorkers) {
+  Wait orders = in_call("S", "pselect6", {"do_select"});
+  orders.polled = facts::Polled::kNothing;
+  Wait reads = in_call("S", "recvfrom", {"sk_wait_data"});
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->local = reads.target->peer = facts::IpAddress::parse("10.0.0.5");
+  reads.target->local_port = 80;
+  Observation observation = full({thread(3985, 3985, AcceptLink::kOwner, orders, 1),
+                                  thread(3990, 3990, AcceptLink::kOwner, reads, 1),
+                                  thread(3991, 3991, AcceptLink::kOwner, reads, 1)});
+  const facts::Process master = observation.after.processes[0];
+  const auto own = [&](facts::Snapshot& snapshot, int first, int second) {
+    snapshot.processes = {master};
+    for (const int pid : {first, second}) {
+      snapshot.processes.push_back({.pid = Pid(pid), .parent = Pid(3985), .comm = "nginx"});
+      snapshot.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 6});
+    }
+  };
+  own(observation.before, 3990, 3991);
+  own(observation.after, 3991, 3995);
+  EXPECT_EQ(kinds(observation), Kinds{"client"});
+}
+
 // A master waits for its children and accepts nothing; its workers were in no call that tells.
 TEST(ChosenThreads, MastersAndIdleThreadsDoNotCount) {
   const Observation observation =
