@@ -132,6 +132,12 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
       }
       break;
     case CauseKind::kNotAccepting:
+      // It is the server, as it takes some.
+      if (!detail(cause, "taken").empty()) {
+        remedy.summary =
+            "See what it waits for between two calls of accept() (strace -f -p, a stack of every "
+            "thread), and compare its limit of connections with those that it has.";
+      }
       if (const Server* server = subject.server.server; server != nullptr && !server->cap.empty()) {
         remedy.summary = fmt::format("See whether {} is at its own limit, {}. {}", server->name,
                                      server->cap, remedy.summary);

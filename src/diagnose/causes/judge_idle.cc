@@ -222,6 +222,13 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
     judged.cause.detail["waits_for"] = "children";
     return judged;
   }
+  if (const std::uint64_t taken = scene.state.report.left_queue.value_or(0); taken > 0) {
+    judged.words = "has time, and calls accept() only now and then";
+    judged.consequence =
+        "It may be at its own limit of connections, or wait for something else in between, as in "
+        "an event loop of its own.";
+    judged.cause.detail["taken"] = std::to_string(taken);
+  }
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors != nullptr && has_no_waiter(*acceptors)) {
     judged.confidence = 0.95;
