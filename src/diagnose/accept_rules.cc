@@ -30,6 +30,12 @@ bool is_full_at_a_glance(const ListenerState& state) {
   return !state.seconds && state.listener->limit->value() <= kShortest;
 }
 
+// Such bursts are taken: it did not stay as long as it was.
+bool has_drained(const ListenerState& state) {
+  return state.seconds &&
+         std::uint64_t{state.listener->accept_queue_len.value()} * 2 < state.report.longest.value();
+}
+
 void add_full_or_close(const ListenerState& state, std::vector<Finding>& findings) {
   const QueueLimit limit = *state.listener->limit;
   const bool full = is_full_now(state);
@@ -66,6 +72,12 @@ void add_full_or_close(const ListenerState& state, std::vector<Finding>& finding
     finding.explanation = fmt::format("Up to {} waited for accept() where {} fit.",
                                       connections(state.report.longest.value()), capacity);
     if (state.seconds) finding.explanation += " Its accept queue has refused nothing so far.";
+    if (has_drained(state)) {
+      finding.severity = Severity::kNotice;
+      finding.title = "accept queue came close to its limit";
+      finding.explanation +=
+          fmt::format(" {} there now.", connections_wait(state.listener->accept_queue_len.value()));
+    }
   }
   add_queue_evidence(state, finding);
   findings.push_back(std::move(finding));

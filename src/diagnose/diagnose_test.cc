@@ -262,6 +262,22 @@ TEST(Unix, AQueueThatWasFullForMomentsIsANotice) {
   EXPECT_EQ(report_of(observation).verdict, Verdict::kHealthy);
 }
 
+// A burst that was taken is less than one of which some were refused.
+TEST(AcceptQueue, CloseToItsLimitIsANoticeWhereItHasDrained) {
+  const Namespace pod = make_namespace(kPod, 4096);
+  const auto close = [&](std::uint32_t at_the_end) {
+    const Listener after = make_listener(80, at_the_end, 128, 0);
+    Observation observation = observe({make_listener(80, 0, 128, 0)}, pod, {after}, pod);
+    observation.samples[facts::listener_key(after)] = {
+        .count = 40, .full = 0, .longest = QueueLength(108)};
+    const Report report = report_of(observation);
+    const Finding* finding = find(report, "AQ103");
+    return finding != nullptr ? std::optional(finding->severity) : std::nullopt;
+  };
+  EXPECT_EQ(close(2), Severity::kNotice);
+  EXPECT_EQ(close(100), Severity::kWarning);
+}
+
 TEST(Reuseport, OneFullMemberIsNamed) {
   Listener full = make_listener(80, 6, 5, 0);
   Listener idle = full;

@@ -131,8 +131,7 @@ void add_dead(const ListenerState& state, Finding& finding) {
 }
 
 // What the kernel counted meanwhile of packets that it dropped for such a reason, in the listener's
-// whole network namespace: of all ports, and other packets than SYNs as well. Sentences, or
-// nothing.
+// whole network namespace: of all ports, and other packets than SYNs as well. Clauses, or nothing.
 std::string add_other_counters(const ListenerState& state, Finding& finding) {
   struct Known {
     const char* counter;
@@ -144,16 +143,17 @@ std::string add_other_counters(const ListenerState& state, Finding& finding) {
       {"TcpExtTCPMD5NotFound", "for want of a TCP-MD5 signature"},
       {"TcpExtTCPMD5Unexpected", "for a TCP-MD5 signature of which no key is known"},
       {"TcpExtTCPAORequired", "for want of TCP-AO"}};
-  std::string text;
+  std::vector<std::string> clauses;
   for (const Known& known : kKnown) {
     const std::uint64_t dropped = state.ns.grew(known.counter);
     if (dropped == 0) continue;
     finding.evidence.push_back(counter_evidence(state.ns, known.counter));
-    text += fmt::format("Meanwhile {} of this network namespace {} dropped {}. ",
-                        counted(dropped, "packet", "packets"), dropped == 1 ? "was" : "were",
-                        known.what);
+    clauses.push_back(fmt::format("{} {} dropped {}", counted(dropped, "packet", "packets"),
+                                  dropped == 1 ? "was" : "were", known.what));
   }
-  return text;
+  return clauses.empty() ? ""
+                         : fmt::format("; meanwhile, in its network namespace, {}",
+                                       fmt::join(clauses, ", and "));
 }
 
 // Packets show that there was no answer of TCP, and not where it was lost. ICMP errors, by which
@@ -164,14 +164,17 @@ void add_unanswered(const ListenerState& state, Finding& finding) {
   finding.confidence = 0.7;
   finding.title = "SYNs get no answer, and no queue refused them";
   const std::string conntrack = add_conntrack(state, state.syns_lost, finding);
+  const std::string counters = add_other_counters(state, finding);
   finding.explanation = fmt::format(
       "In {:.1f} s {} to {} got neither a SYN-ACK nor a reset, though no counter says that a "
-      "listener refused them: this host dropped them on their way in or rejected them by an ICMP "
-      "error, or their answers were lost before they passed an interface{}{}. {}{}",
+      "listener refused them{}{}{}. {}A client that hears nothing repeats its SYN, first after "
+      "1 s.",
       state.seconds.value_or(0), counted(state.syns_lost, "SYN", "SYNs"),
-      facts::listener_endpoint(*state.listener), conntrack.empty() ? "" : "; ", conntrack,
-      add_other_counters(state, finding),
-      "A client that hears nothing repeats its SYN, first after 1 s.");
+      facts::listener_endpoint(*state.listener), conntrack.empty() ? "" : "; ", conntrack, counters,
+      conntrack.empty() && counters.empty()
+          ? "This host dropped them on their way in or rejected them by an ICMP error, or their "
+            "answers were lost before they passed an interface. "
+          : "");
   finding.evidence.push_back({.name = "syn_unanswered",
                               .delta = static_cast<std::int64_t>(state.syns_lost),
                               .unit = "packets",

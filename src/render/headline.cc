@@ -164,6 +164,10 @@ Words words_of(const Report& report, Severity severity) {
     return {"Unix socket's queue is full; whom it refuses the kernel does not count",
             "Unix sockets' queues are full; whom they refuse the kernel does not count", ""};
   }
+  if (severity == Severity::kNotice && is_all_of(report, "AQ103")) {
+    return {"listener came close to its limit, and refused nothing",
+            "listeners came close to their limit, and refused nothing", ""};
+  }
   if (severity == Severity::kNotice && is_all_of(report, "AQ202")) {
     return {"listener answers by SYN cookies", "listeners answer by SYN cookies",
             "SYNs are answered by cookies"};
