@@ -20,6 +20,7 @@ struct Given {
   std::optional<std::uint64_t> begun;
   std::uint64_t completed = 0;
   std::vector<facts::DeadSyn> dead;
+  std::uint64_t synacks_repeated_for_all = 0;  // beside a SYN queue that can
 };
 
 Report run(const Given& given) {
@@ -48,11 +49,30 @@ Report run(const Given& given) {
     ledger.set(kSynRefusedSynFull, later.drops.value_or(0));
     ledger.set(kSynReceived, given.begun.value_or(0) + later.drops.value_or(0));
     ledger.set(kAckQueued, given.completed);
-    ledger.set(kSynackRetransmitted, given.synacks_repeated.value_or(0));
+    ledger.set(kSynackRetransmitted,
+               given.synacks_repeated.value_or(given.synacks_repeated_for_all));
     observation.ledgers = {ledger};
     observation.dead_syns = given.dead;
   }
   return report_of(observation);
+}
+
+// Packets are lost on the way: clients are late.
+TEST(SynQueue, SynacksThatAreRepeatedForThoseThatComeThrough) {
+  Given given{.unanswered = 8, .begun = 290, .completed = 252};
+  given.synacks_repeated_for_all = 107;
+  const Report report = run(given);
+  ASSERT_NE(find(report, "AQ408"), nullptr);
+  EXPECT_EQ(find(report, "AQ408")->severity, Severity::kNotice);
+  EXPECT_TRUE(says(find(report, "AQ408"),
+                   "107 SYN-ACKs had to be sent again, and 252 handshakes were completed"));
+  EXPECT_EQ(report.verdict, Verdict::kHealthy);
+  // Strangers, whose requests stay.
+  given.unanswered = 60;
+  EXPECT_EQ(find(run(given), "AQ408"), nullptr);
+  given.unanswered = 8;
+  given.synacks_repeated_for_all = 20;
+  EXPECT_EQ(find(run(given), "AQ408"), nullptr);
 }
 
 TEST(SynQueue, CookiesThatNobodyReturnsAreAFlood) {

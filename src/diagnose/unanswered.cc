@@ -81,6 +81,38 @@ std::uint64_t unsent_of(const ListenerState& state) {
   return all - std::min(all, known);
 }
 
+// Clients come through, many of them late: what they were sent, or sent, did not arrive at first.
+// Requests of strangers stay where they are, and are not fewer than the SYN-ACKs of theirs that are
+// repeated in a few seconds.
+bool comes_through_late(const ListenerState& state, const Handshakes& seen,
+                        const Unanswered& unanswered) {
+  constexpr std::uint64_t kOneIn = 5;
+  return unanswered.repeated >= kFewestUnanswered && seen.completed > 0 &&
+         unanswered.repeated * kOneIn >= seen.completed && state.listener->syn_queue_len &&
+         unanswered.waiting * 2 < unanswered.repeated;
+}
+
+void add_late(const ListenerState& state, std::vector<Finding>& findings) {
+  if (state.report.captured || state.listener->protocol != facts::Protocol::kTcp) return;
+  if (!state.seconds || keeps_requests(state) || is_crowded(state)) return;
+  const auto seen = handshakes_of(state);
+  const Unanswered unanswered = unanswered_of(state);
+  if (!seen || unanswered.acked > 0 || !comes_through_late(state, *seen, unanswered)) return;
+  Finding finding = finding_about("AQ408", state);
+  finding.confidence = 0.8;
+  finding.explanation = fmt::format(
+      "{} {} to be sent again, and {} completed: SYN-ACKs, or the final ACKs of clients, are lost "
+      "on the way or dropped. Each costs its client a second or more before it is connected; the "
+      "listener's queues have no part in it.",
+      in_that_time(state.seconds), counted(unanswered.repeated, "SYN-ACK had", "SYN-ACKs had"),
+      counted(seen->completed, "handshake was", "handshakes were"));
+  finding.evidence.push_back({.name = "synacks_repeated",
+                              .delta = static_cast<std::int64_t>(unanswered.repeated),
+                              .unit = "packets",
+                              .source = "ledger"});
+  findings.push_back(std::move(finding));
+}
+
 }  // namespace
 
 bool comes_to_nothing(std::uint64_t completed, std::uint64_t all) {
@@ -145,7 +177,7 @@ bool leaves_unanswered(const ListenerState& state) {
 }
 
 void add_unanswered_findings(const ListenerState& state, std::vector<Finding>& findings) {
-  if (!leaves_unanswered(state)) return;
+  if (!leaves_unanswered(state)) return add_late(state, findings);
   const Unanswered unanswered = unanswered_of(state);
   const Handshakes seen = *handshakes_of(state);
   Finding finding = finding_about("AQ405", state);

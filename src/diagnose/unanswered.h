@@ -36,7 +36,7 @@ struct Unanswered {
 
 // Clients of this listener do not complete their handshakes, though its queues have room.
 [[nodiscard]] bool leaves_unanswered(const ListenerState& state);
-// AQ405.
+// AQ405; AQ408, of those that come through late.
 void add_unanswered_findings(const ListenerState& state, std::vector<Finding>& findings);
 
 }  // namespace acceptq::diagnose
