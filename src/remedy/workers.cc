@@ -47,14 +47,10 @@ std::optional<WorkersWanted> workers_wanted(const Workers& workers) {
   };
   lacks(!workers.number, "how many there are");
   lacks(workers.accepts_per_s.value_or(0) <= 0, "how long one takes for a connection");
-  lacks(!workers.attempts_per_s,
-        "how many clients come (those that try again look like new ones for 15 s)");
+  // Those that try again look like new ones for 15 s.
+  lacks(!workers.attempts_per_s, "how many clients come (--for 20s tells)");
   if (!missing.empty()) {
-    return WorkersWanted{.number = {},
-                         .why =
-                             "how many are needed is not known, since this was "
-                             "not seen: " +
-                             missing};
+    return WorkersWanted{.number = {}, .why = "how many would do depends on " + missing};
   }
   if (*workers.attempts_per_s <= *workers.accepts_per_s) return std::nullopt;
   constexpr double kMost = 100000;  // past that it is no number of workers
@@ -68,8 +64,7 @@ std::optional<WorkersWanted> workers_wanted(const Workers& workers) {
   return WorkersWanted{
       .number = static_cast<std::uint32_t>(wanted),
       .why = fmt::format("{} busy all the time and {} {:.3g} connections a second, so one takes "
-                         "{:.2g} s for each, "
-                         "and up to {:.3g} clients a second come",
+                         "{:.2g} s for each, and up to {:.3g} clients a second come",
                          *workers.number == 1 ? "1 is" : fmt::format("{} are", *workers.number),
                          *workers.number == 1 ? "takes" : "take", *workers.accepts_per_s, seconds,
                          *workers.attempts_per_s)};

@@ -42,15 +42,12 @@ TEST(WorkersWanted, AreNoNumberWhereOneOfTheThreeWasNotSeen) {
     EXPECT_TRUE(wanted && !wanted->number);
     return wanted ? wanted->why : "";
   };
-  const std::string head = "how many are needed is not known, since this was not seen: ";
+  const std::string head = "how many would do depends on ";
   EXPECT_EQ(why(busy(CauseKind::kClient, {}, 10, 40)), head + "how many there are");
   EXPECT_EQ(why(busy(CauseKind::kClient, 5, {}, 40)), head + "how long one takes for a connection");
   EXPECT_EQ(why(busy(CauseKind::kClient, 5, 0, 40)), head + "how long one takes for a connection");
-  EXPECT_EQ(
-      why(busy(CauseKind::kClient, {}, 10, {})),
-      head +
-          "how many there are, how many clients come (those that try again look like new ones "
-          "for 15 s)");
+  EXPECT_EQ(why(busy(CauseKind::kClient, {}, 10, {})),
+            head + "how many there are, how many clients come (--for 20s tells)");
   EXPECT_EQ(why(busy(CauseKind::kClient, 5000, 0.1, 5000)),
             "250000000 would be needed, which is no number of workers");
 }
