@@ -315,10 +315,15 @@ class NamespaceRules {
     return sum;
   }
 
+  // Handshakes that wait for their clients' first bytes, and have for longer than the watch.
+  [[nodiscard]] std::uint64_t held_back_from_before() const {
+    std::uint64_t all = 0;
+    for (const ListenerState* state : states_) all += held_back(*state);
+    return all;
+  }
+
   [[nodiscard]] bool defers() const {
-    return ns_.grew(kDeferDrop) > 0 || std::ranges::any_of(states_, [](const ListenerState* state) {
-             return state->listener->defer_accept.value_or(0) > 0;
-           });
+    return ns_.grew(kDeferDrop) > 0 || held_back_from_before() > 0;
   }
 
   // A refused SYN cannot complete and tells nothing of its sender. One that was answered, and whose
@@ -345,24 +350,6 @@ class NamespaceRules {
         counted(completed, "handshake was", "handshakes were"));
     finding.evidence.push_back(sysctl_evidence(ns_.after(), facts::kSyncookies));
     findings_.push_back(std::move(finding));
-  }
-
-  // Handshakes that filled the queue before the watch let no other in, whose final ACK could be
-  // seen. Their SYN-ACKs are not repeated, as those of strangers are (syn_ack_recalc).
-  [[nodiscard]] std::uint64_t held_back_from_before() const {
-    using enum facts::LedgerTerm;
-    if (ns_.total(kDeferDrop).value_or(0) == 0) return 0;
-    std::uint64_t waiting = 0;
-    std::uint64_t unheard = 0;
-    for (const ListenerState* state : states_) {
-      if (state->listener->defer_accept.value_or(0) == 0) continue;
-      const std::uint64_t all = state->listener->syn_queue_len.value_or(0);
-      waiting += all - std::min<std::uint64_t>(all, state->listener->syn_queue_young.value_or(all));
-      if (state->ledger == nullptr) continue;
-      unheard += (*state->ledger)[kSynackRetransmitted].value_or(0) +
-                 (*state->ledger)[kRequestExpired].value_or(0);
-    }
-    return unheard * 2 <= waiting ? waiting : 0;
   }
 
   // Where a SYN queue is full of handshakes that are complete but for the first byte.

@@ -8,6 +8,7 @@
 #include "diagnose/catalogue.h"
 #include "diagnose/routes_back.h"
 #include "diagnose/rules.h"
+#include "diagnose/unanswered.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -188,7 +189,7 @@ std::string add_what_fills_it(const ListenerState& state, Finding& finding) {
   const std::uint32_t all = state.listener->syn_queue_len.value_or(0);
   const std::uint32_t young = std::min(all, state.listener->syn_queue_young.value_or(all));
   const std::uint32_t old = all - young;
-  if (old < kMany || old * 2 < all || state.listener->defer_accept.value_or(0) > 0) return "";
+  if (old < kMany || old * 2 < all || has_deferred(state)) return "";
   finding.evidence.push_back({.name = kSynQueueUnanswered,
                               .total = old,
                               .unit = "handshakes",

@@ -254,6 +254,24 @@ TEST(SynQueue, DeferredHandshakesAreNoFlood) {
   EXPECT_EQ(find(deferred, "AQ206")->listener, deferred.listeners[0].key);
 }
 
+// Apache defers unless it is told not to: that is no reason to take strangers for clients that have
+// yet to speak.
+TEST(SynQueue, StrangersAtAListenerThatDefersAreAFlood) {
+  Given given{.counters = {{"TcpExtTCPReqQFullDrop", 2017}, {"TcpExtListenDrops", 2017}},
+              .syncookies = 0,
+              .unanswered = 98,
+              .defer_accept = 5,
+              .deferred_before = 10,
+              .begun = 0};
+  given.synacks_repeated_for_all = 57;
+  const Report flood = run(given);
+  EXPECT_NE(find(flood, "AQ203"), nullptr);
+  EXPECT_TRUE(says(find(flood, "AQ201"), "98 have not answered their SYN-ACK"));
+  EXPECT_EQ(find(flood, "AQ206"), nullptr);
+  given.synacks_repeated_for_all = 0;
+  EXPECT_EQ(find(run(given), "AQ203"), nullptr);
+}
+
 // They fill the queue from before the watch, and no final ACK comes any more.
 TEST(SynQueue, HandshakesThatWereDeferredBeforeTheWatchAreSaid) {
   Given given{.counters = {{"TcpExtTCPReqQFullDrop", 3850}, {"TcpExtListenDrops", 3850}},

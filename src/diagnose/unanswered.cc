@@ -22,6 +22,8 @@ constexpr double kCompleted = 0.25;
 // Fewer SYNs in a second are what scanners send to any address.
 constexpr double kManyPerSecond = 1;
 
+constexpr const char* kDeferDrop = "TcpExtTCPDeferAcceptDrop";
+
 // Fewer packets that this host dropped are a stray client's.
 constexpr std::uint64_t kFewestDead = 5;
 
@@ -47,7 +49,7 @@ std::optional<Handshakes> handshakes_of(const ListenerState& state) {
 
 // Its requests stay in the SYN queue for another reason than that nobody answers.
 bool keeps_requests(const ListenerState& state) {
-  return state.listener->defer_accept != 0U || state.ns.grew("TcpExtTCPDeferAcceptDrop") > 0 ||
+  return state.listener->defer_accept != 0U || state.ns.grew(kDeferDrop) > 0 ||
          state.by_accept_queue || was_full(state);
 }
 
@@ -145,6 +147,21 @@ Unanswered unanswered_of(const ListenerState& state) {
   found.acked = (*state.ledger)[kAckRefusedFull].value_or(0);
   found.unsent = unsent_of(state);
   return found;
+}
+
+std::uint64_t held_back(const ListenerState& state) {
+  if (state.listener->defer_accept.value_or(0) == 0 ||
+      state.ns.total(kDeferDrop).value_or(0) == 0) {
+    return 0;
+  }
+  const Unanswered unanswered = unanswered_of(state);
+  const std::uint64_t unheard = unanswered.repeated + unanswered.expired;
+  return unheard * 2 <= unanswered.waiting ? unanswered.waiting : 0;
+}
+
+bool has_deferred(const ListenerState& state) {
+  return state.listener->defer_accept.value_or(0) > 0 &&
+         (state.ns.grew(kDeferDrop) > 0 || held_back(state) > 0);
 }
 
 std::string signs_of(const Unanswered& unanswered) {
