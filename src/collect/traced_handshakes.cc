@@ -66,8 +66,8 @@ void TracedHandshakes::note_shortfall(facts::Snapshot& snapshot) {
         {.id = "AQ601",
          .scope = "host",
          .reason = refusal_,
-         .cost = tracer_ ? "handshakes are traced by tracepoints, which tell less: not the backlog "
-                           "that was asked for, nor why accept() fails"
+         .cost = tracer_ ? "tracepoints do not tell the backlog that was asked for, nor why "
+                           "accept() fails"
                          : "refused packets are known by counters alone, and not by step, client "
                            "and attempt; SYNs that this host dropped before a listener saw them "
                            "are not known at all"});

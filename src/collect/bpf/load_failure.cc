@@ -79,9 +79,8 @@ Error explain_load_failure(const LoadFailure& failure) {
   }
   if (hooks && (failure.err == EPERM || failure.kprobe_err == ENOENT)) {
     return {ErrorCode::kUnsupported, 0,
-            what + " is shut on this kernel: fentry programs (" +
-                std::generic_category().message(failure.err) + ") as well as kprobes (" +
-                std::generic_category().message(failure.kprobe_err) + ")"};
+            "this kernel refuses fentry (" + std::generic_category().message(failure.err) +
+                ") and kprobes (" + std::generic_category().message(failure.kprobe_err) + ")"};
   }
   // The thread iterator uses nothing of 5.11, but has never been seen to load on what is older.
   if ((listeners || threads) && (!failure.has_iterator || !failure.has_file_helper)) {
