@@ -1,5 +1,7 @@
 #include "diagnose/causes/idle_loops.h"
 
+#include "diagnose/causes/runtimes.h"
+
 namespace acceptq::diagnose {
 namespace {
 
@@ -31,6 +33,10 @@ Threads loops_of_clients(const Threads& all, const facts::Listener& listener) {
   Threads loops;
   for (const facts::ThreadWatch* thread : all) {
     if (!is_parked(*thread, listener)) return {};
+    // It may sleep on behalf of a client, for longer than the watch.
+    if (mostly(*thread, listener) == WaitClass::kTimedLock && !is_of_runtime(thread->comm)) {
+      return {};
+    }
     if (polls_clients(*thread)) loops.push_back(thread);
   }
   return loops;

@@ -385,6 +385,10 @@ TEST(UnseenThreads, ALoopOfClientsBesideAPoolWithoutWorkDoesNotAccept) {
     return observation;
   };
   EXPECT_EQ(kinds(of(facts::Polled::kClients)), Kinds{"not_accepting"});
+  // Puma's threads sleep so, with a client each.
+  Observation sleeps = of(facts::Polled::kClients);
+  sleeps.accept_evidence.acceptors.begin()->second.threads[1] = still(3990, at_lock(true));
+  EXPECT_EQ(kinds(sleeps), Kinds{"unknown"});
   // One of those at a lock may be the one that accepts.
   EXPECT_EQ(kinds(of(facts::Polled::kNothing)), Kinds{"unknown"});
 }
