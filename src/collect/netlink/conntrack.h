@@ -13,8 +13,8 @@ namespace acceptq::collect::netlink {
 // another address or port than its client connected to, with its addresses and ports alone: where
 // the answers come from is where the connection goes (nf_nat_setup_info,
 // net/netfilter/nf_nat_core.c). Needs CAP_NET_ADMIN there (nfnetlink_rcv,
-// net/netfilter/nfnetlink.c). The kernel copies the whole table, about 0.3 s for a million
-// connections, and may load nf_conntrack_netlink for it.
+// net/netfilter/nfnetlink.c). The kernel sends the whole table, and may load nf_conntrack_netlink
+// for it.
 [[nodiscard]] Status for_each_translated(
     int family, const std::function<void(const facts::Translation&)>& visit);
 
