@@ -32,8 +32,8 @@ struct Unanswered {
 [[nodiscard]] Unanswered unanswered_of(const ListenerState& state);
 
 // Of a listener with TCP_DEFER_ACCEPT: the handshakes that have waited in its SYN queue for over a
-// second and may be complete but for the client's first bytes. SYN-ACKs of these are not repeated, as
-// those for strangers are (syn_ack_recalc, net/ipv4/inet_connection_sock.c).
+// second and may be complete but for the client's first bytes. SYN-ACKs of these are not repeated,
+// as those for strangers are (syn_ack_recalc, net/ipv4/inet_connection_sock.c).
 [[nodiscard]] std::uint64_t held_back(const ListenerState& state);
 // It has such handshakes, or passed over bare final ACKs meanwhile.
 [[nodiscard]] bool has_deferred(const ListenerState& state);
