@@ -13,7 +13,7 @@ struct Growth {
   std::uint64_t own_clients = 0;
 };
 
-Report report(const Growth& growth, std::vector<facts::Listener> listeners) {
+Report report(const Growth& growth, const std::vector<facts::Listener>& listeners) {
   const facts::Namespace before = make_namespace(kPod, 4096,
                                                  {{"TcpPassiveOpens", 0},
                                                   {"TcpActiveOpens", 0},
