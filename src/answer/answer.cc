@@ -75,8 +75,7 @@ std::vector<std::string> reset_where_selected(const std::vector<select::Selector
   std::vector<std::string> sentences;
   for (const facts::DeadSyn& syn : facts::reset_syns(observation)) {
     const bool is_meant = std::ranges::any_of(selectors, [&](const select::Selector& selector) {
-      return selector.kind == select::Selector::Kind::kPort && selector.port == syn.port &&
-             (!selector.address || selector.address->unmapped() == syn.address.unmapped());
+      return select::means_clients_of(selector, syn.address, syn.port);
     });
     if (!is_meant) continue;
     sentences.push_back(fmt::format(

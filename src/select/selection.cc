@@ -55,7 +55,7 @@ bool add_translated(const Selector& selector, const facts::Snapshot& snapshot,
                     Selection& selection) {
   bool found = false;
   for (const facts::Translation& translation : snapshot.translations) {
-    if (!matches(selector, translation)) continue;
+    if (!means_clients_of(selector, translation.address, translation.port)) continue;
     found = true;
     bool listens = false;
     for (const facts::Listener& listener : snapshot.listeners) {

@@ -180,9 +180,10 @@ std::vector<std::uint16_t> ports_of(const std::vector<Selector>& selectors) {
   return ports;
 }
 
-bool matches(const Selector& selector, const facts::Translation& translation) {
-  return selector.kind == Kind::kPort && selector.port == translation.port &&
-         (!selector.address || selector.address->unmapped() == translation.address.unmapped());
+bool means_clients_of(const Selector& selector, const facts::IpAddress& address,
+                      std::uint16_t port) {
+  return selector.kind == Kind::kPort && selector.port == port &&
+         (!selector.address || selector.address->unmapped() == address.unmapped());
 }
 
 bool selects_namespace(const Selector& selector, NetnsId id) {

@@ -41,8 +41,10 @@ struct Selector {
 // Those of selectors by port.
 [[nodiscard]] std::vector<std::uint16_t> ports_of(const std::vector<Selector>& selectors);
 
-// Whether clients of the translated address are those that the selector means.
-[[nodiscard]] bool matches(const Selector& selector, const facts::Translation& translation);
+// Whether clients of that address and port are those that the selector means, whatever listens
+// there.
+[[nodiscard]] bool means_clients_of(const Selector& selector, const facts::IpAddress& address,
+                                    std::uint16_t port);
 
 // Whether the selector is about a whole namespace of this id.
 [[nodiscard]] bool selects_namespace(const Selector& selector, NetnsId id);
