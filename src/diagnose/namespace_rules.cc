@@ -20,8 +20,6 @@ constexpr const char* kCookiesSent = "TcpExtSyncookiesSent";
 constexpr const char* kCookiesRecv = "TcpExtSyncookiesRecv";
 constexpr const char* kCookiesFailed = "TcpExtSyncookiesFailed";
 
-constexpr const char* kDeferDrop = "TcpExtTCPDeferAcceptDrop";
-
 constexpr const char* kPassiveOpens = "TcpPassiveOpens";
 
 // Fewer SYNs than this say nothing of who sends them.

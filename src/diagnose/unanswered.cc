@@ -22,8 +22,6 @@ constexpr double kCompleted = 0.25;
 // Fewer SYNs in a second are what scanners send to any address.
 constexpr double kManyPerSecond = 1;
 
-constexpr const char* kDeferDrop = "TcpExtTCPDeferAcceptDrop";
-
 // Fewer packets that this host dropped are a stray client's.
 constexpr std::uint64_t kFewestDead = 5;
 

@@ -13,6 +13,9 @@ namespace acceptq::diagnose {
 // Fewer handshakes that nobody answers are clients that went away.
 inline constexpr std::uint64_t kFewestUnanswered = 10;
 
+// Final ACKs without data at listeners that defer.
+inline constexpr const char* kDeferDrop = "TcpExtTCPDeferAcceptDrop";
+
 // So few of `all` handshakes completed as real clients never leave: they complete nearly all.
 [[nodiscard]] bool comes_to_nothing(std::uint64_t completed, std::uint64_t all);
 

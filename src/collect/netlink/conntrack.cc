@@ -17,6 +17,8 @@
 #include <optional>
 #include <string>
 
+#include "collect/netlink/nl_socket.h"
+
 namespace acceptq::collect::netlink {
 namespace {
 
@@ -24,9 +26,6 @@ using facts::IpAddress;
 using facts::Translation;
 using Visit = std::function<void(const Translation&)>;
 
-struct FreeSocket {
-  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
-};
 struct FreeConnection {
   void operator()(nfnl_ct* connection) const { nfnl_ct_put(connection); }
 };
@@ -45,7 +44,7 @@ std::optional<IpAddress> address_of(const nl_addr* address) {
   return IpAddress::v4(v4);
 }
 
-// The two ends of a connection of which nothing but TCP's are asked for.
+// Of a TCP connection that goes elsewhere than its client sent it.
 std::optional<Translation> translation_of(const nfnl_ct* connection) {
   constexpr int kOriginal = 0;
   constexpr int kReply = 1;
@@ -81,7 +80,7 @@ tl::unexpected<Error> failed(int code) {
 }  // namespace
 
 Status for_each_translated(int family, const Visit& visit) {
-  const std::unique_ptr<nl_sock, FreeSocket> socket(nl_socket_alloc());
+  const NlSocket socket(nl_socket_alloc());
   if (!socket) return fail(ErrorCode::kIo, "no memory for a netlink socket");
   if (const int code = nfnl_connect(socket.get()); code < 0) return failed(code);
   nl_socket_modify_cb(socket.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid,

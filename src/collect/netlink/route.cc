@@ -15,6 +15,7 @@
 #include <string>
 
 #include "collect/netlink/attributes.h"
+#include "collect/netlink/nl_socket.h"
 
 namespace acceptq::collect::netlink {
 namespace {
@@ -22,9 +23,6 @@ namespace {
 using facts::IpAddress;
 using facts::RouteBack;
 
-struct FreeSocket {
-  void operator()(nl_sock* socket) const { nl_socket_free(socket); }
-};
 struct FreeMessage {
   void operator()(nl_msg* message) const { nlmsg_free(message); }
 };
@@ -92,7 +90,7 @@ bool put_flow(nl_msg* message, std::uint16_t from_port) {
 
 Result<RouteBack> ask(const IpAddress& to, const IpAddress& from, std::uint16_t from_port,
                       std::uint32_t ifindex) {
-  const std::unique_ptr<nl_sock, FreeSocket> socket(nl_socket_alloc());
+  const NlSocket socket(nl_socket_alloc());
   const std::unique_ptr<nl_msg, FreeMessage> message(nlmsg_alloc_simple(RTM_GETROUTE, 0));
   if (!socket || !message) return fail(ErrorCode::kIo, "no memory for a lookup of a route");
   if (const int code = nl_connect(socket.get(), NETLINK_ROUTE); code < 0) {

@@ -201,7 +201,7 @@ void add_cause_findings(const facts::Observation& observation, const ListenerSta
     const Family& family = family_of(judged.cause.kind);
     Finding finding = finding_about(family.id, state);
     if (family.title != nullptr) finding.title = family.title;
-    if (judged.cause.detail.contains("taken")) finding.title = "the process seldom calls accept()";
+    if (judged.title != nullptr) finding.title = judged.title;
     finding.severity = judged.cause.kind == CauseKind::kUnknown ? Severity::kNotice : severity;
     finding.confidence = judged.confidence;
     finding.cause = judged.cause;

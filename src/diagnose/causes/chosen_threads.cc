@@ -58,10 +58,9 @@ bool wait_in_vain(const Threads& threads, const ListenerState& state) {
 
 // One of them has gone on with what the one that waits began, or does something of its own.
 bool one_computes(const Threads& threads, const facts::Listener& listener) {
-  constexpr double kMostly = 0.6;
   return std::ranges::any_of(threads, [&](const ThreadWatch* thread) {
     return class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kRuns)) >=
-           kMostly;
+           kMostOfTime;
   });
 }
 
@@ -83,9 +82,9 @@ const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listene
   return has_parked ? one : nullptr;
 }
 
-bool has_closed(const Threads& threads) {
-  return std::ranges::any_of(
-      threads, [](const ThreadWatch* thread) { return thread->closed.value_or(0) > 0; });
+bool one_has_closed(const Threads& threads) {
+  return std::ranges::any_of(threads,
+                             [](const ThreadWatch* thread) { return has_closed(*thread); });
 }
 
 // It begins workers and waits for what they, or whoever gives it orders, have to say: a server that
@@ -95,7 +94,7 @@ bool is_master(const Threads& threads, std::size_t workers, const facts::Listene
   constexpr double kAll = 0.95;
   double looks = 0;
   double at_orders = 0;
-  if (has_closed(threads)) return false;
+  if (one_has_closed(threads)) return false;
   for (const ThreadWatch* thread : threads) {
     for (const facts::Wait& wait : thread->waits) {
       looks += wait.looks;
@@ -160,10 +159,10 @@ void leave_out_bystanders(const facts::Observation& observation, const facts::Li
       const bool they_serve = std::ranges::any_of(
           children->second, [&](Pid child) { return held(child).value_or(0) > 0; });
       const ThreadWatch* first = main_thread(threads);
-      return they_serve && held(pid) == 0U && !has_closed(threads) && first != nullptr &&
+      return they_serve && held(pid) == 0U && !one_has_closed(threads) && first != nullptr &&
              is_master({first}, workers, listener);
     }
-    return one_serves && held(pid) == 0U && !has_closed(threads);
+    return one_serves && held(pid) == 0U && !one_has_closed(threads);
   });
 }
 
@@ -262,7 +261,7 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
       std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });
   for (const Unseen& each : unseen) {
     // Whoever has its connections, or closes them, serves them, between whatever else it waits for.
-    const bool serves = has_closed(each.threads) ||
+    const bool serves = one_has_closed(each.threads) ||
                         held_connections(acceptors, each.threads.front()->pid).value_or(0) > 0;
     if (!each.busy && !serves && (some_are_busy || !seen.empty())) continue;
     chosen.threads.insert(chosen.threads.end(), each.threads.begin(), each.threads.end());

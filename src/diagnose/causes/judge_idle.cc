@@ -223,6 +223,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
     return judged;
   }
   if (const std::uint64_t taken = scene.state.report.left_queue.value_or(0); taken > 0) {
+    judged.title = "the process seldom calls accept()";
     judged.words = "has time, and calls accept() only now and then";
     judged.consequence =
         "It may be at its own limit of connections, or wait for something else in between, as in "

@@ -26,8 +26,9 @@ struct Scene {
 struct JudgedCause {
   Cause cause;
   double confidence = 0;
-  std::string words;        // behind the name of the program: "waits for NFS (10.0.0.9:/data)"
-  std::string consequence;  // a sentence
+  std::string words;            // behind the name of the program: "waits for NFS (10.0.0.9:/data)"
+  std::string consequence;      // a sentence
+  const char* title = nullptr;  // of the finding, where its family's says too much
 };
 
 using Judge = std::optional<JudgedCause> (*)(const Scene&);
