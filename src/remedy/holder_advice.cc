@@ -54,6 +54,15 @@ Remedy find_the_server(const Subject& subject) {
   return remedy;
 }
 
+// As the cause says: calls that have not returned may keep the last ones.
+bool is_said_to_lack_descriptors(const Subject& subject, const facts::Process& process) {
+  if (subject.cause == nullptr || !subject.cause->cause) return false;
+  const diagnose::Cause& cause = *subject.cause->cause;
+  const auto pid = cause.detail.find("pid");
+  return cause.kind == diagnose::CauseKind::kFdLimit && pid != cause.detail.end() &&
+         pid->second == std::to_string(process.pid.value());
+}
+
 }  // namespace
 
 bool is_held_by_nobody(const Subject& subject) {
@@ -124,9 +133,10 @@ Remedy find_the_stuck_member(const Subject& subject) {
 
 const facts::Process* without_descriptors(const Subject& subject) {
   const auto found =
-      std::ranges::find_if(subject.holders.servers, [](const facts::Process* process) {
+      std::ranges::find_if(subject.holders.servers, [&](const facts::Process* process) {
         return process->open_files && process->open_files_limit &&
-               *process->open_files >= *process->open_files_limit;
+               (*process->open_files >= *process->open_files_limit ||
+                is_said_to_lack_descriptors(subject, *process));
       });
   return found != subject.holders.servers.end() ? *found : nullptr;
 }

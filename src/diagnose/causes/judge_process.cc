@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
+#include <string_view>
 
 #include "diagnose/causes/judges.h"
 #include "facts/holders.h"
@@ -45,6 +47,22 @@ bool may_have_inherited(const Scene& scene, const std::set<Pid>& held) {
     const facts::Wait& wait = thread.waits.front();
     return facts::is_polling(wait) || !is_idle(classify(wait, *scene.state.listener));
   });
+}
+
+// Descriptors that calls which have not returned keep for what they are to open: they are reserved
+// first, and on no list of open ones (__sys_accept4_file, net/socket.c; do_sys_openat2, fs/open.c).
+std::uint32_t reserved_descriptors(const Scene& scene, Pid pid) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  if (acceptors == nullptr) return 0;
+  constexpr std::array<std::string_view, 5> kThatReserve = {"accept", "accept4", "open", "openat",
+                                                            "openat2"};
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(acceptors->threads, [&](const facts::ThreadWatch& thread) {
+        if (thread.pid != pid || thread.waits.empty()) return false;
+        const facts::Wait& wait = thread.waits.front();
+        return wait.state != "R" && wait.syscall &&
+               std::ranges::find(kThatReserve, *wait.syscall) != kThatReserve.end();
+      }));
 }
 
 }  // namespace
@@ -105,10 +123,14 @@ std::optional<JudgedCause> judge_fd_limit(const Scene& scene) {
   std::set<Pid> pids;
   for (const facts::ThreadWatch* thread : scene.time.threads) pids.insert(thread->pid);
   const facts::Process* full = nullptr;
+  std::uint32_t reserved = 0;
   for (const Pid pid : pids) {
     const facts::Process* process = facts::find_process(scene.observation.after, pid);
     if (process == nullptr || !process->open_files || !process->open_files_limit) continue;
-    if (*process->open_files >= *process->open_files_limit) full = process;
+    const std::uint32_t more = reserved_descriptors(scene, pid);
+    if (*process->open_files + more < *process->open_files_limit) continue;
+    full = process;
+    reserved = more;
   }
   if (full == nullptr && refused.value_or(0) == 0) return std::nullopt;
   JudgedCause judged{
@@ -122,8 +144,15 @@ std::optional<JudgedCause> judge_fd_limit(const Scene& scene) {
   if (full != nullptr) {
     judged.cause.detail["open_files"] = std::to_string(*full->open_files);
     judged.cause.detail["limit"] = std::to_string(*full->open_files_limit);
+    judged.cause.detail["pid"] = std::to_string(full->pid.value());
     judged.words = fmt::format("has no descriptor left for accept(): {} of {} are open",
                                *full->open_files, *full->open_files_limit);
+    if (*full->open_files < *full->open_files_limit) {
+      judged.cause.detail["reserved"] = std::to_string(reserved);
+      judged.words +=
+          fmt::format(", and {} kept for calls of other threads that have not returned",
+                      reserved == 1 ? "one more is" : fmt::format("{} more are", reserved));
+    }
   }
   return judged;
 }
