@@ -118,8 +118,14 @@ double unexplained(const AcceptTime& time, const std::vector<JudgedCause>& cause
         causes, [&](const JudgedCause& judged) { return judged.cause.kind == kind; });
   };
   double share = time.of(WaitClass::kOther).share;
-  if (!has(CauseKind::kCpuThrottled) && !has(CauseKind::kCpuStarved) && !has(CauseKind::kCpuBusy)) {
-    share += time.of(WaitClass::kRuns).share;
+  const double runs = time.of(WaitClass::kRuns).share;
+  // Who frees memory does so on a core as well.
+  const bool frees_memory = std::ranges::any_of(causes, [&](const JudgedCause& judged) {
+    return judged.cause.kind == CauseKind::kMemoryReclaim && weight(judged) > runs;
+  });
+  if (!has(CauseKind::kCpuThrottled) && !has(CauseKind::kCpuStarved) && !has(CauseKind::kCpuBusy) &&
+      !frees_memory) {
+    share += runs;
   }
   if (!has(CauseKind::kGc)) share += time.of(WaitClass::kTimedLock).share;
   return std::min(share, 1.0);

@@ -108,11 +108,14 @@ bool may_only_wake_late(const AcceptTime& time) {
   return waited_ns <= kLateNs * switches;
 }
 
+double share_without_core(const Scene& scene) {
+  return may_only_wake_late(scene.time) ? 0 : waits_for_core(scene.time).value_or(0);
+}
+
 std::optional<JudgedCause> judge_starved(const Scene& scene) {
-  const auto waited = waits_for_core(scene.time);
-  if (!waited || may_only_wake_late(scene.time) || *waited < kNamedFrom ||
-      may_be_throttled(scene) || may_lack_descriptors(scene) ||
-      explains(throttled_group(scene), *waited, scene.time.seconds)) {
+  const double waited = share_without_core(scene);
+  if (waited < kNamedFrom || may_be_throttled(scene) || may_lack_descriptors(scene) ||
+      explains(throttled_group(scene), waited, scene.time.seconds)) {
     return std::nullopt;
   }
   return JudgedCause{

@@ -1,4 +1,4 @@
-// Threads that wait for a disk, or for memory to be freed.
+// Threads that wait for a disk.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -115,24 +115,6 @@ std::string describe_operations(const Scene& scene, const Disk& disk, Cause& cau
   return times.empty() ? times : fmt::format("The disk took {}{}. ", times, beneath);
 }
 
-std::uint64_t times_at_limit(const facts::MemoryGroup& group) {
-  return group.above_high.value_or(0) + group.at_max.value_or(0);
-}
-
-// The group that was at a limit of its own most often.
-const facts::MemoryGroup* squeezed_group(const Scene& scene) {
-  const facts::MemoryGroup* most = nullptr;
-  for (const facts::ThreadWatch* thread : scene.time.threads) {
-    const facts::ProcessCondition* condition = scene.condition(thread->pid);
-    if (condition == nullptr) continue;
-    for (const facts::MemoryGroup& group : condition->memory_groups) {
-      if (times_at_limit(group) == 0) continue;
-      if (most == nullptr || times_at_limit(group) > times_at_limit(*most)) most = &group;
-    }
-  }
-  return most;
-}
-
 }  // namespace
 
 std::optional<JudgedCause> judge_block(const Scene& scene) {
@@ -163,27 +145,6 @@ std::optional<JudgedCause> judge_block(const Scene& scene) {
   }
   if (place != nullptr) judged->words += fmt::format(" ({})", *place);
   judged->consequence = operations + kWhileStorageWaits;
-  return judged;
-}
-
-std::optional<JudgedCause> judge_reclaim(const Scene& scene) {
-  auto judged = cause_of_class(scene, CauseKind::kMemoryReclaim, WaitClass::kReclaim);
-  if (!judged) return std::nullopt;
-  judged->words = "waits for memory to be freed";
-  if (const facts::MemoryGroup* group = squeezed_group(scene)) {
-    const bool by_high = group->above_high.value_or(0) > 0;
-    const char* limit = by_high ? "memory.high" : group->version == 1 ? "limit" : "memory.max";
-    const std::uint64_t bytes = (by_high ? group->high_bytes : group->max_bytes).value_or(0);
-    constexpr double kMiB = 1 << 20;
-    judged->words += fmt::format(": its control group {} is at its {}, {:.3g} MiB", group->path,
-                                 limit, static_cast<double>(bytes) / kMiB);
-    judged->cause.detail = {{"cgroup", group->path},
-                            {"limit", limit},
-                            {"limit_bytes", std::to_string(bytes)},
-                            {"times", std::to_string(times_at_limit(*group))}};
-    if (group->stalled_us) judged->cause.detail["stalled_us"] = std::to_string(*group->stalled_us);
-  }
-  judged->consequence = kWhileStorageWaits;
   return judged;
 }
 

@@ -124,26 +124,5 @@ TEST(JudgeDisk, HungTasksAreToldWhereThereAreMore) {
   EXPECT_EQ(finding_of(report).cause->detail.at("hung_tasks"), "2");
 }
 
-TEST(JudgeReclaim, NamesTheGroupThatIsAtItsOwnLimit) {
-  const Wait wait = {
-      .state = "D",
-      .syscall = "read",
-      .stack = {"schedule_timeout", "mem_cgroup_handle_over_high", "exit_to_user_mode_prepare"}};
-  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, wait, 0.9));
-  EXPECT_TRUE(says(find(report_of(observation), "AQ309"),
-                   "nginx waits for memory to be freed: 90 % of 2.0 s"));
-  observation.accept_evidence.processes = {
-      {.pid = Pid(3985),
-       .memory_groups = {
-           {.path = "/pod1/c", .max_bytes = 1 << 30, .above_high = 0, .at_max = 0},
-           {.path = "/pod1", .high_bytes = 48 << 20, .above_high = 12, .at_max = 0}}}};
-  const Report report = report_of(observation);
-  EXPECT_TRUE(says(find(report, "AQ309"),
-                   "nginx waits for memory to be freed: its control group /pod1 is at its "
-                   "memory.high, 48 MiB: 90 % of 2.0 s"));
-  EXPECT_EQ(find(report, "AQ309")->cause->detail.at("cgroup"), "/pod1");
-  EXPECT_EQ(find(report, "AQ309")->cause->detail.at("limit_bytes"), "50331648");
-}
-
 }  // namespace
 }  // namespace acceptq::diagnose

@@ -59,6 +59,9 @@ inline constexpr double kNamedFrom = 0.3;
 [[nodiscard]] std::optional<JudgedCause> judge_not_accepting(const Scene& scene);
 [[nodiscard]] std::optional<JudgedCause> judge_burst(const Scene& scene);
 
+// The share of time in which the threads were ready and had no core, but for what it takes to wake.
+[[nodiscard]] double share_without_core(const Scene& scene);
+
 // What other threads of the same processes did with the cores, in cores.
 struct Others {
   double collect = 0;   // garbage
