@@ -62,7 +62,8 @@ std::size_t add_wait(const facts::Listener& listener, std::size_t part, Wait wai
                      std::vector<Wait>& waits) {
   const auto is_same = [&](const Wait& known) {
     return known.state == wait.state && known.syscall == wait.syscall && known.lock == wait.lock &&
-           known.timed == wait.timed && known.polled == wait.polled && known.stack == wait.stack &&
+           known.contended == wait.contended && known.timed == wait.timed &&
+           known.polled == wait.polled && known.stack == wait.stack &&
            same_target(listener, known.target, wait.target);
   };
   auto place = std::ranges::find_if(waits, is_same);
@@ -157,6 +158,9 @@ void AcceptThreads::add_held(const facts::Listener& listener, const ThreadsSeen&
       held.most = std::max(held.most, connections.most);
       held.silent = std::min(held.silent.value_or(0), connections.silent.value_or(0));
       held.asked = std::min(held.asked.value_or(0), connections.asked.value_or(0));
+      if (held.unanswered && connections.unanswered) {
+        held.unanswered = std::max(*held.unanswered, *connections.unanswered);
+      }
       if (!held.peer) held.peer = connections.peer;
       if (!held.peer_port) held.peer_port = connections.peer_port;
     }

@@ -1,6 +1,7 @@
 #include "collect/syscalls.h"
 
 #include <asm/unistd.h>
+#include <linux/futex.h>
 
 #include <algorithm>
 #include <array>
@@ -47,6 +48,15 @@ constexpr auto kOnDescriptors = [] {
   return names;
 }();
 
+// A mutex of glibc that is taken, and waited for, has the value 2, and the call waits while it has
+// (lll_lock: nptl/lowlevellock.c, 2.3 to 2.41). Its condition variables and semaphores are waited
+// for by FUTEX_WAIT_BITSET.
+bool is_mutex_in_use(std::span<const std::uint64_t, 4> arguments) {
+  constexpr std::uint32_t kWaitedFor = 2;
+  const auto operation = static_cast<std::uint32_t>(arguments[1]) & FUTEX_CMD_MASK;
+  return operation == FUTEX_WAIT && static_cast<std::uint32_t>(arguments[2]) == kWaitedFor;
+}
+
 }  // namespace
 
 std::optional<std::string_view> syscall_name(long number) {
@@ -65,7 +75,9 @@ void take_arguments(std::span<const std::uint64_t, 4> arguments, facts::Wait& wa
   if (wait.syscall == "futex" || wait.syscall == "futex_wait") {
     wait.lock = arguments[0];
     // futex(address, operation, value, timeout): all operations that sleep have it there.
-    if (wait.syscall == "futex") wait.timed = arguments[3] != 0;
+    if (wait.syscall != "futex") return;
+    wait.timed = arguments[3] != 0;
+    wait.contended = is_mutex_in_use(arguments);
   } else if (facts::is_polling(wait)) {
     // poll(descriptors, count, milliseconds), ppoll(…, …, time), select(highest + 1, …), whose time
     // is the fifth.

@@ -49,6 +49,12 @@ TEST(Syscalls, ArgumentsTellOfLocksAndOfSleeps) {
   EXPECT_EQ(of("futex", {0x1000, 0x80, 2, 0}).lock, 0x1000U);
   EXPECT_EQ(of("futex", {0x1000, 0x80, 2, 0}).timed, false);
   EXPECT_EQ(of("futex", {0x1000, 0x89, 0, 0x7ff0}).timed, true);
+  // pthread_mutex_lock(), also of a mutex that is shared, and pthread_cond_wait().
+  EXPECT_EQ(of("futex", {0x1000, 0x80, 2, 0}).contended, true);
+  EXPECT_EQ(of("futex", {0x1000, 0x00, 2, 0}).contended, true);
+  EXPECT_EQ(of("futex", {0x1000, 0x189, 0, 0}).contended, false);
+  EXPECT_EQ(of("futex", {0x1000, 0x189, 2, 0}).contended, false);
+  EXPECT_EQ(of("futex", {0x1000, 0x80, 1, 0}).contended, false);
   // As Perl's select(undef, undef, undef, 0.33).
   EXPECT_EQ(of("pselect6", {0, 0, 0, 0}).timed, true);
   EXPECT_EQ(of("pselect6", {0, 0, 0, 0}).polled, facts::Polled::kNothing);

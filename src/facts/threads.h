@@ -71,9 +71,13 @@ struct Wait {
   // not known.
   std::optional<Polled> polled;
   std::optional<std::uint64_t> lock;  // the address that futex() waits at
-  std::optional<bool> timed;          // of it, or of no descriptor's poll(): ended by a timer, too
-  std::vector<std::string> stack;     // the kernel's functions, innermost first
-  std::uint32_t looks = 0;            // at which the thread was here
+  // Of that: it is a mutex of the C library that another thread has; false: it may be one of
+  // another library as well, or a place to wait for work at. Empty: not known, and in earlier
+  // recordings.
+  std::optional<bool> contended;
+  std::optional<bool> timed;       // of it, or of no descriptor's poll(): ended by a timer, too
+  std::vector<std::string> stack;  // the kernel's functions, innermost first
+  std::uint32_t looks = 0;         // at which the thread was here
   // Of these, in each part of the time (Acceptors::parts), up to the last that has one; empty where
   // that was not told.
   std::vector<std::uint32_t> when;
@@ -165,6 +169,9 @@ struct HeldConnections {
   // which an answer was due, with the other end of one of them. Empty in earlier recordings.
   std::optional<std::uint32_t> silent;
   std::optional<std::uint32_t> asked;
+  // Of the listener's, at any look at most: those at which nothing tells that the client has got
+  // the answer to what it sent last. Empty where it is not known, and in earlier recordings.
+  std::optional<std::uint32_t> unanswered;
   std::optional<IpAddress> peer;
   std::optional<std::uint16_t> peer_port;
 

@@ -42,6 +42,7 @@ static void fields(auto& archive, Wait& wait) {
   archive("target", wait.target);
   archive("polled", wait.polled);
   archive("lock", wait.lock);
+  archive("contended", wait.contended);
   archive("timed", wait.timed);
   archive("stack", wait.stack);
   archive("looks", wait.looks);
@@ -97,6 +98,7 @@ static void fields(auto& archive, HeldConnections& held) {
   archive("most", held.most);
   archive("silent", held.silent);
   archive("asked", held.asked);
+  archive("unanswered", held.unanswered);
   archive("peer", held.peer);
   archive("peer_port", held.peer_port);
 }

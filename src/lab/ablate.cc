@@ -117,6 +117,7 @@ void remove_files(Observation& observation) {
 void remove_locks(Observation& observation) {
   for_each_wait(observation, [](Wait& wait) {
     wait.lock.reset();
+    wait.contended.reset();
     if (!facts::is_polling(wait)) wait.timed.reset();
   });
 }

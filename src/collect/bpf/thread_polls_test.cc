@@ -7,11 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "collect/bpf/thread_iterator_test_support.h"
@@ -152,6 +154,41 @@ TEST_F(ThreadPollsTest, ConnectionsOfEachListenerAreCounted) {
                 {fd.get(), 2}, {same_port.get(), 2}, {lonely.get(), 0}, {local.get(), 1}}));
   // Neither of the two clients has sent anything.
   EXPECT_EQ(seen.held[0].connections.at(fd.get()).silent, std::uint32_t{2});
+  EXPECT_EQ(seen.held[0].connections.at(fd.get()).unanswered, std::uint32_t{0});
+  // Of a Unix socket it is not known.
+  EXPECT_EQ(seen.held[0].connections.at(local.get()).unanswered, std::uint32_t{1});
+}
+
+TEST_F(ThreadPollsTest, ClientsThatWaitForAnAnswerAreCounted) {
+  const UniqueFd fd = listener();
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const auto clients = test::connect_many("127.0.0.1", ntohs(address.sin_port), 1);
+  const UniqueFd connection(::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  WatchedProcess process{own_pid(), {fd.get()}};
+  process.wants_descriptors = true;
+  const auto unanswered = [&] {
+    return look(process).held.at(0).connections.at(fd.get()).unanswered;
+  };
+  const auto moves = [](const UniqueFd& from, const UniqueFd& to) {
+    char byte = 'x';
+    return ::send(from.get(), &byte, 1, 0) == 1 && ::recv(to.get(), &byte, 1, 0) == 1;
+  };
+  EXPECT_EQ(unanswered(), 0U);
+  char byte = 'x';
+  ASSERT_EQ(::send(clients[0].get(), &byte, 1, 0), 1);
+  EXPECT_EQ(unanswered(), 1U);
+  ASSERT_EQ(::recv(connection.get(), &byte, 1, 0), 1);
+  EXPECT_EQ(unanswered(), 1U);
+  // In the jiffy of the request nothing tells it from one before.
+  constexpr auto kJiffy = std::chrono::milliseconds(10);
+  std::this_thread::sleep_for(kJiffy);
+  ASSERT_TRUE(moves(connection, clients[0]));
+  EXPECT_EQ(unanswered(), 0U);
+  std::this_thread::sleep_for(kJiffy);
+  ASSERT_TRUE(moves(clients[0], connection));
+  EXPECT_EQ(unanswered(), 1U);
 }
 
 }  // namespace

@@ -261,6 +261,7 @@ class Collector {
                                              .most = record.connections,
                                              .silent = record.silent,
                                              .asked = record.asked,
+                                             .unanswered = record.unanswered,
                                              .peer = asked.peer,
                                              .peer_port = asked.peer_port};
     return {};

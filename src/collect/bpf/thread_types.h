@@ -53,6 +53,8 @@ struct eventpoll {
 
 struct tcp_sock {
   __u32 lsndtime; /* in jiffies: when data was sent */
+  __u32 rcv_nxt;  /* this and the next: they differ while data is unread */
+  __u32 copied_seq;
   __u64 bytes_received;
 };
 

@@ -136,6 +136,8 @@ struct aq_held_record {
   aq_u32 silent; /* of these, whose client has sent nothing yet */
   /* Connections to others at which an answer is due, and the last of them: the process's. */
   aq_u32 asked;
+  aq_u32 unanswered; /* of the `connections`, whose client may wait for an answer */
+  aq_u32 pad;
   struct aq_addresses addresses;
 };
 
@@ -153,5 +155,5 @@ AQ_WIRE_SIZE(struct aq_thread_record, 328);
 AQ_WIRE_SIZE(struct aq_target_record, 224);
 AQ_WIRE_SIZE(struct aq_queue_record, 24);
 AQ_WIRE_SIZE(struct aq_polled_record, 72);
-AQ_WIRE_SIZE(struct aq_held_record, 64);
+AQ_WIRE_SIZE(struct aq_held_record, 72);
 AQ_WIRE_SIZE(struct aq_watched, 24);

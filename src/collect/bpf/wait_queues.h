@@ -143,6 +143,18 @@ static bool is_asking(struct sock *sk) {
   return (__s32)(sent - received) > 0; /* jiffies */
 }
 
+/* Of a client's connection: nothing tells that it has got the answer to what it sent last. In one
+ * jiffy it may have got one and sent again. */
+static bool may_want_answer(struct sock *sk) {
+  if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) != IPPROTO_TCP) return true;
+  struct tcp_sock *tcp = (struct tcp_sock *)sk;
+  if (!BPF_CORE_READ(tcp, bytes_received)) return false;
+  if (BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq)) return true;
+  const __u32 sent = BPF_CORE_READ(tcp, lsndtime);
+  const __u32 received = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ack.lrcvtime);
+  return (__s32)(received - sent) >= 0;
+}
+
 static bool is_silent(struct sock *sk) {
   return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_TCP &&
          !BPF_CORE_READ((struct tcp_sock *)sk, bytes_received);
@@ -286,6 +298,8 @@ static void add_mark(struct sock *sk) {
   held[index].connections = 0;
   held[index].silent = 0;
   held[index].asked = 0;
+  held[index].unanswered = 0;
+  held[index].pad = 0;
   walk.marks = index + 1;
 }
 
@@ -300,6 +314,7 @@ static __s32 count_client(struct sock *sk) {
     if (marks[i] != mark) continue;
     ++held[i].connections;
     if (is_silent(sk)) ++held[i].silent;
+    if (may_want_answer(sk)) ++held[i].unanswered;
     client_of = held[i].fd;
   }
   return client_of;

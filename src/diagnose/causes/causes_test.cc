@@ -163,6 +163,25 @@ TEST(Causes, DescriptorsThatHaveRunOut) {
   EXPECT_TRUE(says(find(report_of(observation), "AQ311"), "64 of 64 are open"));
 }
 
+// Varnish: another of its threads is in accept() on another listener, and has its descriptor
+// already.
+TEST(Causes, DescriptorsThatCallsKeep) {
+  ThreadWatch waits = thread(3985, 3990, AcceptLink::kOwner, in_call("S", "accept"), 1);
+  waits.waits[0].fd = 5;
+  ThreadWatch spins = thread(3985, 3985, AcceptLink::kAccept, running(), 1);
+  spins.times.user_ns = 1'900'000'000;
+  Observation observation = full({spins, waits});
+  observation.after.processes[0].open_files = 63;
+  observation.after.processes[0].open_files_limit = 64;
+  EXPECT_EQ(kinds(observation).front(), "fd_limit");
+  const Report report = report_of(observation);
+  EXPECT_TRUE(says(find(report, "AQ311"),
+                   "63 of 64 are open, and one more is kept for calls of other threads"));
+  EXPECT_EQ(find(report, "AQ311")->cause->detail.at("reserved"), "1");
+  observation.after.processes[0].open_files = 62;
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.busy"});
+}
+
 // It is late each time that its timer wakes it, by less than anybody else could use.
 TEST(Causes, WhoNapsThousandsOfTimesIsNotStarved) {
   ThreadWatch naps = thread(3985, 3985, AcceptLink::kEpoll, running(), 1);

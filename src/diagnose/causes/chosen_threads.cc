@@ -172,6 +172,12 @@ bool has_ended(const ThreadWatch& thread) {
          (thread.waits.front().state == "Z" || thread.waits.front().state == "X");
 }
 
+// Null where its descriptors were not looked into.
+const facts::HeldConnections* held_by(const facts::Acceptors& acceptors, Pid pid) {
+  const auto found = std::ranges::find(acceptors.held, pid, &facts::HeldConnections::pid);
+  return found != acceptors.held.end() ? &*found : nullptr;
+}
+
 // It accepts for another listener.
 bool accepts_elsewhere(const ThreadWatch& thread, const facts::Listener& listener) {
   const auto is_elsewhere = [&](const facts::Wait& wait) {
@@ -193,8 +199,8 @@ bool has_no_waiter(const facts::Acceptors& acceptors) {
 }
 
 std::optional<std::uint32_t> held_connections(const facts::Acceptors& acceptors, Pid pid) {
-  const auto found = std::ranges::find(acceptors.held, pid, &facts::HeldConnections::pid);
-  return found != acceptors.held.end() ? std::optional(found->most) : std::nullopt;
+  const facts::HeldConnections* held = held_by(acceptors, pid);
+  return held != nullptr ? std::optional(held->most) : std::nullopt;
 }
 
 Chosen choose_threads(const facts::Observation& observation, const ListenerState& state,
@@ -252,9 +258,12 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
               .is_in_epoll = acceptors.in_epoll > 0,
               .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0,
               .has_no_waiter = has_no_waiter(acceptors),
-              .held = {}};
+              .held = {},
+              .unanswered = {}};
   for (const auto& [pid, threads] : others) {
-    clues.held = held_connections(acceptors, pid);
+    const facts::HeldConnections* held = held_by(acceptors, pid);
+    clues.held = held != nullptr ? std::optional(held->most) : std::nullopt;
+    clues.unanswered = held != nullptr ? held->unanswered : std::nullopt;
     unseen.push_back(unseen_threads(threads, listener, clues));
   }
   const bool some_are_busy =

@@ -12,4 +12,9 @@ namespace acceptq::diagnose {
 // that have taken the listener out of what they wait for.
 [[nodiscard]] Threads loops_of_clients(const Threads& all, const facts::Listener& listener);
 
+// The event loops of a process that has no request under way: it is known of each of its clients
+// that nothing is due to them. What its other threads wait for is not on behalf of a client, and a
+// nap that is over again and again would have let one accept.
+[[nodiscard]] Threads loops_without_requests(const Threads& all, const facts::Listener& listener);
+
 }  // namespace acceptq::diagnose

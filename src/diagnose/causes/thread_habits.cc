@@ -20,12 +20,6 @@ bool reads_a_pipe(const ThreadWatch& thread) {
          (wait.state == "S" && wait.target && wait.target->type == "pipefs");
 }
 
-bool is_for_file_lock(const ThreadWatch& thread) {
-  if (thread.waits.empty()) return false;
-  const auto& call = thread.waits.front().syscall;
-  return call == "flock" || call == "fcntl";
-}
-
 double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& thread) {
   constexpr double kNsPerSecond = 1e9;
   if (!count || thread.watched_ns <= 0) return 0;
@@ -33,6 +27,14 @@ double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& 
 }
 
 }  // namespace
+
+bool waits_for_mutex(const ThreadWatch& thread) {
+  return !thread.waits.empty() && thread.waits.front().contended == true;
+}
+
+bool is_for_taken_lock(const facts::Wait& wait) {
+  return wait.contended == true || wait.syscall == "flock" || wait.syscall == "fcntl";
+}
 
 WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
   const ClassShares shares = class_shares(thread, listener);
@@ -47,8 +49,9 @@ bool waits_for_events_of_a_peer(const ThreadWatch& thread, const facts::Listener
 
 bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& listener) {
   const WaitClass what = mostly(thread, listener);
-  return is_idle(what) || what == WaitClass::kLock || what == WaitClass::kTimedLock ||
-         what == WaitClass::kSleep || (what == WaitClass::kOther && reads_a_pipe(thread));
+  if (what == WaitClass::kLock) return !waits_for_mutex(thread);
+  return is_idle(what) || what == WaitClass::kTimedLock || what == WaitClass::kSleep ||
+         (what == WaitClass::kOther && reads_a_pipe(thread));
 }
 
 bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
@@ -57,7 +60,7 @@ bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
     case WaitClass::kTimedLock:
       return true;
     case WaitClass::kLock:
-      return thread.times.voluntary == 0U;
+      return thread.times.voluntary == 0U && !waits_for_mutex(thread);
     case WaitClass::kPeer:
       return waits_for_events_of_a_peer(thread, listener);
     default:
@@ -96,7 +99,8 @@ std::optional<WaitClass> blocked_at_work(const ThreadWatch& thread,
   const WaitClass what = mostly(thread, listener);
   const double share = class_shares(thread, listener).at(static_cast<std::size_t>(what));
   const bool is_collector = thread.comm.empty() || collects_garbage(thread.comm);
-  const bool tells = what == WaitClass::kLock   ? is_for_file_lock(thread)
+  const bool tells = what == WaitClass::kLock
+                         ? !thread.waits.empty() && is_for_taken_lock(thread.waits.front())
                      : what == WaitClass::kRuns ? !is_collector
                                                 : is_at_work(what) && what != WaitClass::kSleep;
   if (!tells || share < kMostOfTime || waits_for_events_of_a_peer(thread, listener)) {

@@ -23,6 +23,12 @@ inline constexpr double kMostOfTime = 0.6;
 [[nodiscard]] bool waits_for_events_of_a_peer(const facts::ThreadWatch& thread,
                                               const facts::Listener& listener);
 
+// At a mutex that another thread of its process has.
+[[nodiscard]] bool waits_for_mutex(const facts::ThreadWatch& thread);
+
+// At a lock that somebody else has, in memory or of a file: nobody waits for work so.
+[[nodiscard]] bool is_for_taken_lock(const facts::Wait& wait);
+
 // In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
 // until there is work.
 [[nodiscard]] bool may_have_nothing_to_do(const facts::ThreadWatch& thread,
@@ -31,7 +37,7 @@ inline constexpr double kMostOfTime = 0.6;
 // It waits where those wait that have nothing to do, and was not woken: it is not at work.
 [[nodiscard]] bool is_parked(const facts::ThreadWatch& thread, const facts::Listener& listener);
 
-// What a thread is at that has something to do; locks in memory are where others wait for it.
+// What a thread is at that has something to do; locks are where others wait for it.
 [[nodiscard]] bool is_at_work(WaitClass what);
 
 [[nodiscard]] bool has_closed(const facts::ThreadWatch& thread);

@@ -50,8 +50,9 @@ bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
   return taken > 0 && turns * kFew >= taken;
 }
 
-// Several wait for the same kind of thing, and the others have nothing to do. Where connections are
-// taken all the same, they are not those that serve them unless they go on.
+// Several wait for the same kind of thing, or for a mutex that one of these may have, and the
+// others have nothing to do. Where connections are taken all the same, they are not those that
+// serve them unless they go on.
 Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, std::uint64_t taken) {
   Unseen pool;
   std::optional<WaitClass> work;
@@ -65,8 +66,10 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, std:
       }
       continue;
     }
-    if (work && work != what) return {};
-    work = what;
+    if (!waits_for_mutex(*thread)) {
+      if (work && work != what) return {};
+      work = what;
+    }
     turns += turns_of(*thread);
     pool.threads.push_back(thread);
   }

@@ -30,7 +30,10 @@ struct Clues {
   bool is_in_epoll = false;     // an epoll holds the listener
   bool has_event_loop = false;  // and nobody waited on it
   bool has_no_waiter = false;   // neither an epoll nor a thread waited for it, as far as was looked
-  std::optional<std::uint32_t> held;  // of its connections, at most, by the process; empty: unknown
+  // By the process, at most, of its connections: those that it has, and at which a client may wait
+  // for an answer. Empty: unknown.
+  std::optional<std::uint32_t> held;
+  std::optional<std::uint32_t> unanswered;
 };
 
 }  // namespace acceptq::diagnose

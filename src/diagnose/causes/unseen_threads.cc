@@ -118,6 +118,11 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
     }
   }
   if (clues.has_no_waiter && clues.taken == 0) {
+    if (clues.unanswered == 0U) {
+      if (Threads loops = loops_without_requests(all, listener); !loops.empty()) {
+        return {std::move(loops), Certainty::kGroup, false};
+      }
+    }
     for (const auto find : {loops_of_clients, idle_beside_timers}) {
       if (Threads idle = find(all, listener); !idle.empty()) {
         return {std::move(idle), Certainty::kGroup, false};

@@ -115,6 +115,24 @@ TEST(UnseenThreads, APoolThatHangsClosesNothing) {
   EXPECT_EQ(kinds(stuck(threads)), Kinds{"unknown"});
 }
 
+// Nobody waits for work at a mutex.
+TEST(UnseenThreads, APoolAtAMutexThatAnotherThreadHas) {
+  Wait mutex = at_lock(false);
+  mutex.contended = true;
+  const auto with = [&](Wait holder) {
+    return stuck({still(kPid, at_lock(false)), still(3990, mutex), still(3991, mutex),
+                  still(3992, mutex), still(3993, std::move(holder))});
+  };
+  EXPECT_EQ(kinds(with(at_lock(true))), Kinds{"lock"});
+  // That one may have it, or do something of its own.
+  EXPECT_EQ(kinds(with(in_fuse())), Kinds{"lock"});
+  EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, mutex), still(3991, in_fuse()),
+                         still(3992, in_fuse())})),
+            (Kinds{"io.fuse", "lock"}));
+  mutex.contended = false;
+  EXPECT_EQ(kinds(with(at_lock(true))), Kinds{"unknown"});
+}
+
 // The one that accepts is not among them.
 TEST(UnseenThreads, APoolThatWaitsForAServerKeepsWhoeverAccepts) {
   Wait reads = reads_from_peer();
@@ -391,6 +409,42 @@ TEST(UnseenThreads, ALoopOfClientsBesideAPoolWithoutWorkDoesNotAccept) {
   EXPECT_EQ(kinds(sleeps), Kinds{"unknown"});
   // One of those at a lock may be the one that accepts.
   EXPECT_EQ(kinds(of(facts::Polled::kNothing)), Kinds{"unknown"});
+}
+
+// Whose threads nap, wait for work, or for events of a broker, on nobody's behalf.
+TEST(UnseenThreads, ALoopOfAProcessWithoutRequestsDoesNotAccept) {
+  const auto of = [](facts::Polled polled, std::optional<std::uint32_t> unanswered) {
+    Wait loop = in_epoll();
+    loop.polled = polled;
+    Wait events = reads_from_peer();
+    events.target->answer_due = false;
+    std::vector<ThreadWatch> threads = {still(kPid, loop), still(3990, events),
+                                        thread(kPid, 3991, AcceptLink::kOwner, kSleeps, 1)};
+    for (const int each : {0, 1}) {  // the two places of one condition variable
+      threads.push_back(still(3992 + each, at_lock(false)));
+      threads.back().waits[0].lock = 0x55d0'0000'0ee8U + 4U * static_cast<unsigned>(each);
+    }
+    Observation observation = stuck(threads);
+    facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+    acceptors.in_epoll = 0;
+    acceptors.held = {{.pid = Pid(kPid), .most = 3, .silent = 0, .asked = 0}};
+    acceptors.held[0].unanswered = unanswered;
+    return observation;
+  };
+  EXPECT_EQ(kinds(of(facts::Polled::kNothing, 0)), Kinds{"not_accepting"});
+  EXPECT_EQ(kinds(of(facts::Polled::kClients, 0)), Kinds{"not_accepting"});
+  EXPECT_EQ(kinds(of(facts::Polled::kNothing, 1)), Kinds{"unknown"});
+  EXPECT_EQ(kinds(of(facts::Polled::kNothing, std::nullopt)), Kinds{"unknown"});
+  // One sleep, as long as the watch, may be of the one that accepts.
+  Observation sleeps = of(facts::Polled::kClients, 0);
+  sleeps.accept_evidence.acceptors.begin()->second.threads[2].times.voluntary = 0;
+  EXPECT_EQ(kinds(sleeps), Kinds{"unknown"});
+  // So may a lock at which one waits alone, where nothing says that the loop is one of clients.
+  for (const auto polled : {facts::Polled::kNothing, facts::Polled::kClients}) {
+    Observation alone = of(polled, 0);
+    alone.accept_evidence.acceptors.begin()->second.threads[3].waits[0].lock = 0x55d0'0000'1000U;
+    EXPECT_EQ(kinds(alone), Kinds{polled == facts::Polled::kNothing ? "unknown" : "not_accepting"});
+  }
 }
 
 }  // namespace
