@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "diagnose/causes/class_shares.h"
+#include "diagnose/causes/page_faults.h"
 #include "diagnose/causes/runtimes.h"
 
 namespace acceptq::diagnose {
@@ -67,6 +68,29 @@ void add_unseen_places(const facts::Listener& listener, AcceptTime& time) {
       add({.state = blocked.state, .syscall = blocked.syscall, .stack = blocked.stack});
     }
   }
+}
+
+// Waits for pages are waits for the disk that read these.
+void place_page_faults(const facts::Observation& observation, const facts::Listener& listener,
+                       AcceptTime& time) {
+  if (disk_of_page_faults(observation, time.threads) == nullptr) return;
+  ClassTime& other = time.classes.at(static_cast<std::size_t>(WaitClass::kOther));
+  ClassTime& block = time.classes.at(static_cast<std::size_t>(WaitClass::kBlock));
+  double looks = 0;
+  double faults = 0;
+  for (const ThreadWatch* thread : time.threads) {
+    for (const facts::Wait& wait : thread->waits) {
+      if (classify(wait, listener) != WaitClass::kOther) continue;
+      looks += wait.looks;
+      if (!is_page_fault(wait)) continue;
+      faults += wait.looks;
+      if (!block.most_seen) block.most_seen = wait;
+    }
+  }
+  if (faults == 0) return;
+  const double share = other.share * faults / looks;
+  block.share += share;
+  other.share -= share;
 }
 
 using Share = std::optional<double>;
@@ -186,6 +210,7 @@ std::optional<AcceptTime> accept_time(const facts::Observation& observation,
   add_times(listener, time);
   if (time.certainty == Certainty::kServe) add_watch_of_process(acceptors, time);
   add_unseen_places(listener, time);
+  place_page_faults(observation, listener, time);
   add_cpu(time);
   if (time.take_turns) add_turns(listener, time);
   return time;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "diagnose/causes/judges.h"
+#include "diagnose/causes/page_faults.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -127,7 +128,10 @@ std::optional<JudgedCause> judge_block(const Scene& scene) {
   const bool has_file = find_detail(cause, "filesystem") != nullptr;
   const facts::FileTarget* file = has_file ? &*time.with_target->target : nullptr;
   const Disk* disk = file != nullptr ? disk_of(scene, *file) : nullptr;
-  if (disk == nullptr && (file == nullptr || file->type == "overlay")) {
+  if (time.most_seen && is_page_fault(*time.most_seen)) {
+    disk = disk_of_page_faults(scene.observation, scene.time.threads);
+    cause.detail["major_faults"] = std::to_string(major_faults_of(scene.time.threads));
+  } else if (disk == nullptr && (file == nullptr || file->type == "overlay")) {
     disk = only_busy_disk(scene, time.share);
   }
   judged->words = "waits for a disk";
@@ -143,7 +147,11 @@ std::optional<JudgedCause> judge_block(const Scene& scene) {
     }
     operations = describe_operations(scene, *disk, cause);
   }
-  if (place != nullptr) judged->words += fmt::format(" ({})", *place);
+  if (place != nullptr) {
+    judged->words += fmt::format(" ({})", *place);
+  } else if (find_detail(cause, "major_faults") != nullptr) {
+    judged->words += ", for pages of files that it has mapped";
+  }
   judged->consequence = operations + kWhileStorageWaits;
   return judged;
 }

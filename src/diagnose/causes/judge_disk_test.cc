@@ -114,6 +114,26 @@ TEST(JudgeDisk, AFileIsOnItsOwnDisk) {
   EXPECT_TRUE(says(&finding_of(report), "nginx waits for a disk (/srv/images/a.jpg): 91 %"));
 }
 
+// A mapped index: no descriptor tells, but the disk that read what they waited for.
+TEST(JudgeDisk, PagesComeFromTheDiskThatReadThem) {
+  const Wait fault = {.state = "D",
+                      .stack = {"folio_wait_bit_common", "filemap_read_folio", "filemap_fault"}};
+  facts::Disk fast = slow_disk();
+  fast.mounts.resize(1);
+  fast.reads = 250;
+  fast.read_ms = 30;
+  fast.busy_ms = 30;
+  Observation observation = waiting(fault, {fast});
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  observation.accept_evidence.acceptors.begin()->second.threads[0].times.major_faults = 254;
+  const Report report = report_of(observation);
+  EXPECT_TRUE(says(&finding_of(report), "nginx waits for the disk dm-0 (/srv): 91 %"));
+  EXPECT_EQ(finding_of(report).cause->detail.at("major_faults"), "254");
+  // They come from elsewhere.
+  observation.accept_evidence.disks[0].reads = 20;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
 TEST(JudgeDisk, HungTasksAreToldWhereThereAreMore) {
   Observation observation = waiting(in_ext4(), {slow_disk()});
   observation.accept_evidence.hung_tasks = {.total = 7, .more = 0};

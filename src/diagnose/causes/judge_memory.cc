@@ -26,19 +26,6 @@ const facts::MemoryGroup* squeezed_group(const Scene& scene) {
   return most;
 }
 
-// The share of time in page faults for pages of a file, of which nothing says where it is.
-double in_page_faults(const AcceptTime& time) {
-  double share = 0;
-  for (const facts::ThreadWatch* thread : time.threads) {
-    for (const facts::Wait& wait : thread->waits) {
-      if (wait.state == "R" || wait.target || !is_below(wait, "filemap_fault")) continue;
-      share += static_cast<double>(wait.looks) / thread->looks;
-    }
-  }
-  return std::min(share / static_cast<double>(time.threads.size()),
-                  time.of(WaitClass::kOther).share);
-}
-
 // The share of time that goes into making room: each page that is read or written takes the place
 // of another one of the group. A thread then waits for the pages, and runs in the kernel to free
 // others, in turns; one that mostly waits has a slow disk.
@@ -50,8 +37,7 @@ double makes_room(const Scene& scene, const facts::MemoryGroup& group) {
       static_cast<double>(times_at_limit(group)) < kOften * scene.observation.seconds) {
     return 0;
   }
-  const double waits =
-      time.of(WaitClass::kBlock).share + time.of(WaitClass::kReclaim).share + in_page_faults(time);
+  const double waits = time.of(WaitClass::kBlock).share + time.of(WaitClass::kReclaim).share;
   const double runs = time.of(WaitClass::kRuns).share;
   if (waits < kFewestWaits || waits > runs) return 0;
   return waits + std::max(runs - *time.user - share_without_core(scene), 0.0);
