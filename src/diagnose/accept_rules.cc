@@ -201,22 +201,27 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   if (!state.report.reuseport_group) return;
   std::size_t members = 0;
   std::size_t idle = 0;
+  bool is_of_same_process = false;
   for (const ListenerState& other : all) {
     if (other.report.reuseport_group != state.report.reuseport_group) continue;
     ++members;
     const auto& limit = other.listener->limit;
     const bool has_room =
         limit && std::uint64_t{other.report.longest.value()} * 4 <= limit->value();
-    if (has_room && !is_stuck(other)) ++idle;
+    if (!has_room || is_stuck(other)) continue;
+    ++idle;
+    is_of_same_process =
+        is_of_same_process || facts::has_common_owner(*other.listener, *state.listener);
   }
   if (idle == 0) return;
   Finding finding = finding_about("AQ111", state);
   finding.severity = std::min(finding.severity, at_most);
   finding.explanation = fmt::format(
       "This is one of {} sockets that share {} (SO_REUSEPORT), and {} of the others never held "
-      "more than a quarter of what fits: the process of this one is stuck, no longer accepts, or "
-      "is gone.",
-      members, facts::listener_endpoint(*state.listener), idle);
+      "more than a quarter of what fits: {}.",
+      members, facts::listener_endpoint(*state.listener), idle,
+      is_of_same_process ? "its process has one of these as well, and does not accept from this one"
+                         : "the process of this one is stuck, no longer accepts, or is gone");
   finding.cause =
       Cause{.kind = CauseKind::kReuseportSkew,
             .share = {},

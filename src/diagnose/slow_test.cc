@@ -75,6 +75,7 @@ TEST(Slow, MemberOfAGroupWhoseOthersAreServed) {
     std::vector<facts::Listener> members = {make_listener(80, one, 511, 0),
                                             make_listener(80, other, 511, 0)};
     members[1].cookie = SocketCookie(99);
+    members[1].owners[0].pid = Pid(3986);
     Observation observation =
         observe(members, make_namespace(kPod, 4096), members, make_namespace(kPod, 4096));
     observation.tracing = facts::Source::kTracepoints;
@@ -83,6 +84,7 @@ TEST(Slow, MemberOfAGroupWhoseOthersAreServed) {
   const Report one = group(152, 0);
   ASSERT_NE(find(one, "AQ111"), nullptr);
   EXPECT_TRUE(says(find(one, "AQ111"), "1 of the others"));
+  EXPECT_TRUE(says(find(one, "AQ111"), "is stuck, no longer accepts, or is gone"));
   EXPECT_EQ(find(one, "AQ111")->cause->kind, CauseKind::kReuseportSkew);
   EXPECT_EQ(find(group(53, 57), "AQ111"), nullptr);
 }

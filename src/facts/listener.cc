@@ -89,6 +89,12 @@ bool listens_on(const Listener& listener, NetnsId netns, std::uint16_t port) {
          listener.port == port;
 }
 
+bool has_common_owner(const Listener& a, const Listener& b) {
+  return std::ranges::any_of(a.owners, [&](const OwnerRef& owner) {
+    return std::ranges::find(b.owners, owner.pid, &OwnerRef::pid) != b.owners.end();
+  });
+}
+
 bool is_held_at(const Listener& listener, const OwnerRef& place) {
   return std::ranges::find(listener.owners, place) != listener.owners.end();
 }

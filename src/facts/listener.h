@@ -103,6 +103,8 @@ struct Listener {
 [[nodiscard]] bool listens_on(const Listener& listener, NetnsId netns, std::uint16_t port);
 // Whether that descriptor is it.
 [[nodiscard]] bool is_held_at(const Listener& listener, const OwnerRef& place);
+// A process that has both.
+[[nodiscard]] bool has_common_owner(const Listener& a, const Listener& b);
 
 // The group of SO_REUSEPORT that the listener can belong to: equal for two sockets that share
 // namespace, address, port and device. Empty for Unix sockets.

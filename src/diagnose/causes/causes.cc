@@ -143,6 +143,18 @@ void add_hung_tasks(const Scene& scene, JudgedCause& judged) {
                   *hung->more == 1 ? "task" : "tasks", judged.consequence);
 }
 
+// `most`, but for what is not known, and where AQ111 says of one socket of a group that nobody
+// accepts from it.
+Severity severity_of(const JudgedCause& judged, const ListenerState& state, Severity most,
+                     const std::vector<Finding>& findings) {
+  if (judged.cause.kind == CauseKind::kUnknown) return Severity::kNotice;
+  const auto skew = std::ranges::find_if(findings, [&](const Finding& finding) {
+    return finding.id == "AQ111" && finding.listener == state.report.key;
+  });
+  const bool is_said = judged.cause.kind == CauseKind::kNotAccepting && skew != findings.end();
+  return is_said ? std::min(most, skew->severity) : most;
+}
+
 std::string name_of_program(const facts::Observation& observation, const AcceptTime& time) {
   const Pid pid = time.threads.front()->pid;
   const facts::Process* process = facts::find_process(observation.after, pid);
@@ -208,7 +220,7 @@ void add_cause_findings(const facts::Observation& observation, const ListenerSta
     Finding finding = finding_about(family.id, state);
     if (family.title != nullptr) finding.title = family.title;
     if (judged.title != nullptr) finding.title = judged.title;
-    finding.severity = judged.cause.kind == CauseKind::kUnknown ? Severity::kNotice : severity;
+    finding.severity = severity_of(judged, state, severity, findings);
     finding.confidence = judged.confidence;
     finding.cause = judged.cause;
     const char* const of_pool =

@@ -51,9 +51,14 @@ bool explains(const facts::CpuGroup* group, double waited, double seconds) {
   return held >= waited * kGoodPart;
 }
 
-// In cores; what is not known is none.
+// In cores; by looks where the kernel does not tell.
 double used(const facts::ThreadWatch& thread) {
   if (thread.watched_ns <= 0) return 0;
+  if (!thread.times.user_ns && !thread.times.system_ns) {
+    double runs = 0;
+    for (const facts::Wait& wait : thread.waits) runs += wait.state == "R" ? wait.looks : 0;
+    return runs / thread.looks;
+  }
   return static_cast<double>(thread.times.user_ns.value_or(0) +
                              thread.times.system_ns.value_or(0)) /
          static_cast<double>(thread.watched_ns);

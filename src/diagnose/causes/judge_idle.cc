@@ -99,6 +99,20 @@ bool waits_for_either(const Scene& scene) {
   return has_a_silent_client(held) && held.asked.value_or(0) > 0;
 }
 
+// Its process serves another socket of the same SO_REUSEPORT group, which has room: its connections
+// may be of that one, and nothing keeps it from taking more.
+bool serves_another_of_the_group(const Scene& scene) {
+  const auto& group = scene.state.report.reuseport_group;
+  if (!group) return false;
+  return std::ranges::any_of(scene.observation.after.listeners, [&](const auto& other) {
+    const bool has_room =
+        other.limit && std::uint64_t{other.accept_queue_len.value()} * 4 <= other.limit->value();
+    return has_room && facts::reuseport_key(other) == *group &&
+           !facts::has_same_key(other, *scene.state.listener) &&
+           facts::has_common_owner(other, *scene.state.listener);
+  });
+}
+
 // Of one that has time, and takes nothing for it waits at its connections: for answers of another
 // server on behalf of its clients, or for a client that has said nothing.
 std::optional<JudgedCause> waits_at_connections(const Scene& scene, double idle) {
@@ -109,7 +123,9 @@ std::optional<JudgedCause> waits_at_connections(const Scene& scene, double idle)
       .confidence = 0.6,
       .words = {},
       .consequence = {}};
-  if (asked > 0 && held.peer && held.most > 0 && asked * 2 >= held.most) {
+  // About one question for each client; more are asked for its own sake.
+  const bool is_for_clients = asked * 2 >= held.most && asked * 4 <= held.most * 5;
+  if (asked > 0 && held.peer && held.most > 0 && is_for_clients) {
     const std::string peer = facts::host_and_port(*held.peer, held.peer_port.value_or(0));
     judged.cause.detail["peer"] = peer;
     judged.cause.detail["connections"] = std::to_string(asked);
@@ -202,7 +218,8 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
       may_lack_descriptors(scene) || one_may_be_busy(scene)) {
     return std::nullopt;
   }
-  if (!sleeps && scene.time.of(WaitClass::kProcesses).share < kIdle) {
+  if (!sleeps && scene.time.of(WaitClass::kProcesses).share < kIdle &&
+      !serves_another_of_the_group(scene)) {
     if (waits_for_either(scene)) return std::nullopt;
     if (auto waits = waits_at_connections(scene, idle)) return waits;
   }

@@ -100,8 +100,28 @@ TEST(JudgeIdle, WhoHasTimeMayWaitAtItsConnections) {
   EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 1, .peer = peer})), Kinds{"not_accepting"});
   // Both at once tell neither.
   EXPECT_EQ(kinds(of({.most = 1, .silent = 1, .asked = 1, .peer = peer})), Kinds{"unknown"});
-  // Nobody is served, and somebody is asked for its own sake.
+  // Nobody is served, or few are, and others are asked for its own sake.
+  EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 11, .peer = peer})), Kinds{"not_accepting"});
   EXPECT_EQ(kinds(of({.silent = 0, .asked = 2, .peer = peer})), Kinds{"not_accepting"});
+}
+
+// Two of its clients wait for another server; that does not keep it from the group's other socket.
+TEST(JudgeIdle, WhoServesAnotherSocketOfTheGroupDoesNotAcceptFromThisOne) {
+  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, in_epoll(), 1));
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.held = {{.pid = Pid(3985), .most = 2, .silent = 0, .asked = 2}};
+  acceptors.held[0].peer = facts::IpAddress::parse("10.0.0.9");
+  EXPECT_EQ(kinds(observation), Kinds{"upstream"});
+  for (facts::Snapshot* snapshot : {&observation.before, &observation.after}) {
+    facts::Listener other = snapshot->listeners[0];
+    other.cookie = SocketCookie(99);
+    other.accept_queue_len = QueueLength(0);
+    snapshot->listeners.push_back(other);
+    facts::normalize(*snapshot);
+  }
+  EXPECT_EQ(kinds(observation), (Kinds{"reuseport.skew", "not_accepting"}));
+  EXPECT_TRUE(says(find(report_of(observation), "AQ111"),
+                   "its process has one of these as well, and does not accept from this one"));
 }
 
 // What a thread waits for in poll() or an epoll may be why it does not accept.

@@ -193,7 +193,10 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kUpstream, WaitClass::kPeer);
   if (!judged) return std::nullopt;
   const facts::Wait& wait = *scene.time.of(WaitClass::kPeer).most_seen;
-  if (scene.time.certainty == Certainty::kGroup && may_be_told_of_events(scene, wait)) {
+  // One of a few threads of which others have time may do something of its own.
+  constexpr double kMostOfThem = 0.5;
+  if (scene.time.certainty == Certainty::kGroup &&
+      (*judged->cause.share < kMostOfThem || may_be_told_of_events(scene, wait))) {
     return std::nullopt;
   }
   const std::string peer = name_peer(wait, judged->cause);
