@@ -26,6 +26,8 @@ class Sampler {
   // one core.
   [[nodiscard]] virtual std::int64_t next_ns() const = 0;
   virtual void tend(std::int64_t now_ns) = 0;
+  // What the last scan told of owners is no longer so.
+  [[nodiscard]] virtual bool wants_scan() const { return false; }
   // Readable where it wants to be called at once; negative: it never does.
   [[nodiscard]] virtual int event_fd() const { return -1; }
 

@@ -97,8 +97,12 @@ void ThreadSampler::begin_anew() {
 void ThreadSampler::see(const facts::Snapshot& latest) {
   const bool is_first = latest_ == nullptr;
   latest_ = &latest;
+  is_owner_gone_ = false;
   for (auto& [key, trouble] : in_trouble_) {
-    if (const facts::Listener* now = find(latest, trouble.listener)) trouble.listener = *now;
+    const facts::Listener* now = find(latest, trouble.listener);
+    if (now == nullptr) continue;
+    trouble.listener = *now;
+    for (const facts::OwnerRef& owner : now->owners) threads_.watch_condition(owner.pid);
   }
   if (is_first) {
     for (const facts::Listener& listener : latest.listeners) {
@@ -184,6 +188,18 @@ void ThreadSampler::note_elsewhere(const ThreadsSeen& seen) {
   }
 }
 
+void ThreadSampler::note_gone(const std::vector<WatchedProcess>& watched, const ThreadsSeen& seen) {
+  if (seen.threads.empty() || seen.left_out > 0) return;
+  std::set<Pid> present;
+  for (const ThreadLook& look : seen.threads) {
+    if (look.wait.state != "Z") present.insert(look.pid);
+  }
+  is_owner_gone_ =
+      is_owner_gone_ || !std::ranges::all_of(watched, [&](const WatchedProcess& process) {
+        return present.contains(process.pid);
+      });
+}
+
 void ThreadSampler::tend(std::int64_t now_ns) {
   if (queues_.newest_ns() > judged_ns_) {
     judged_ns_ = queues_.newest_ns();
@@ -207,6 +223,7 @@ void ThreadSampler::tend(std::int64_t now_ns) {
   }
   const ThreadsSeen seen = threads_.look(processes, kMostThreads);
   note_elsewhere(seen);
+  note_gone(processes, seen);
   seen_.add(now_ns, listeners, seen);
   count_time(now_ns, seen);
   // The first look loads what all others need: it says nothing of what they cost.

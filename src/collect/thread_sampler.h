@@ -28,6 +28,8 @@ class ThreadSampler final : public Sampler {
 
   void see(const facts::Snapshot& latest) override;
   [[nodiscard]] std::int64_t next_ns() const override;
+  // A process that has the listener is gone: a master may have begun another.
+  [[nodiscard]] bool wants_scan() const override { return is_owner_gone_; }
   void tend(std::int64_t now_ns) override;
   void put(Mark from, Mark to, facts::Observation& observation) override;
   // A listener is in trouble, and too few looks were had for shares that mean something.
@@ -42,6 +44,7 @@ class ThreadSampler final : public Sampler {
   void look_for_trouble(std::int64_t now_ns, const std::vector<facts::Listener>& seen);
   void count_time(std::int64_t now_ns, const ThreadsSeen& seen);
   void note_elsewhere(const ThreadsSeen& seen);
+  void note_gone(const std::vector<WatchedProcess>& watched, const ThreadsSeen& seen);
 
   const QueueSampler& queues_;
   ThreadLooks& threads_;
@@ -55,6 +58,7 @@ class ThreadSampler final : public Sampler {
   std::map<Pid, std::uint64_t> switches_;  // of each thread, at the last look
   std::int64_t looked_ns_ = 0;             // when that was
   bool is_restless_ = false;               // threads switch too often to be counted
+  bool is_owner_gone_ = false;             // since the last scan
   std::set<Pid> elsewhere_;                // WatchedProcess::wants_descriptors
   std::map<Pid, int> in_vain_;  // looks at which it waited by an epoll for a listener in trouble
 

@@ -61,6 +61,30 @@ class ThreadSamplerTest : public testing::Test {
   ScriptedThreads threads_;
 };
 
+// As gunicorn's master, which ends workers that hang.
+TEST_F(ThreadSamplerTest, AWorkerThatAMasterBeginsAnewIsLookedAt) {
+  constexpr Pid kOld{101};
+  constexpr Pid kNew{102};
+  wait_in_queue(128);
+  std::vector<facts::OwnerRef>& owners = host_.snapshot.listeners[0].owners;
+  owners.push_back({.pid = kOld, .fd = 6});
+  ThreadLook worker = look("S", "recvfrom");
+  worker.pid = worker.tid = kOld;
+  threads_.seen.threads.push_back(worker);
+  at(2.5, [&] {
+    owners[1].pid = kNew;
+    threads_.seen.threads.pop_back();
+    worker.pid = worker.tid = kNew;
+    threads_.seen.threads.push_back(worker);
+  });
+  const facts::Observation observation = watch(6);
+  EXPECT_EQ(host_.scans, 3);
+  const auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  ASSERT_EQ(acceptors.threads.size(), 3U);
+  EXPECT_GT(acceptors.threads[1].looks, 5U);
+  EXPECT_GT(acceptors.threads[2].looks, 5U);
+}
+
 TEST_F(ThreadSamplerTest, TellsWhenAThreadWasWhere) {
   wait_in_queue(128);
   at(3, [this] { threads_.seen.threads = {look("D", "read")}; });

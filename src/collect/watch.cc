@@ -34,11 +34,21 @@ void Watch::tend(std::int64_t until_ns) {
     if (sampler->next_ns() <= now_ns) sampler->tend(now_ns);
     next_ns = std::min(next_ns, sampler->next_ns());
   }
+  scan_where_wanted();
   if (next_ns <= source_.now_ns()) return;
   source_.rest_until(next_ns, events_);
   for (Sampler* sampler : samplers_) {
     if (sampler->event_fd() >= 0) sampler->tend(source_.now_ns());
   }
+}
+
+void Watch::scan_where_wanted() {
+  const std::int64_t now_ns = source_.now_ns();
+  if (!scans_.is_due(now_ns) || std::ranges::none_of(samplers_, &Sampler::wants_scan)) return;
+  const std::int64_t before_ns = source_.cpu_ns();
+  // What fails now may succeed the next time; the last scan says so where it does not.
+  static_cast<void>(look());
+  scans_.done(now_ns, now_ns + (source_.cpu_ns() - before_ns));
 }
 
 // Nothing ends at the first mark, and nothing begins at the last.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "collect/pace.h"
 #include "collect/sampler.h"
 #include "collect/watch_source.h"
 #include "facts/snapshot.h"
@@ -26,8 +27,8 @@ class Watch {
   // As the last scan saw it.
   [[nodiscard]] const facts::Snapshot& latest() const { return *latest_; }
 
-  // Calls the samplers that are due, and then rests until the next one is, something comes, or
-  // `until_ns`.
+  // Calls the samplers that are due, scans again where one wants that, and then rests until the
+  // next one is due, something comes, or `until_ns`.
   void tend(std::int64_t until_ns);
 
   // Scans again, without a mark: only to know who is there.
@@ -62,6 +63,8 @@ class Watch {
 
   [[nodiscard]] Result<facts::Snapshot> scan(Mark mark, ScanDepth depth, Ending ending);
   [[nodiscard]] Result<Mark> mark(Ending ending);
+  // By samplers' wishes, and as far as the pace allows.
+  void scan_where_wanted();
   // Makes it the latest.
   void take_over(facts::Snapshot snapshot);
 
@@ -71,6 +74,10 @@ class Watch {
   std::shared_ptr<facts::Snapshot> latest_;
   std::map<Mark, std::shared_ptr<facts::Snapshot>> marks_;
   Mark next_ = kFirst;
+  Pace scans_ = kScanning;
+
+  // Once a second at most, for a hundredth of one core.
+  static constexpr Pace kScanning{1'000'000'000, 100};
 };
 
 }  // namespace acceptq::collect
