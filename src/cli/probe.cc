@@ -45,6 +45,7 @@ Result<facts::IpAddress> resolve_host(const std::string& host) {
 
 struct Target {
   facts::IpAddress address;
+  std::string device;  // "eth0" of "[fe80::1%eth0]:80"
   std::uint16_t port = 0;
 };
 
@@ -59,9 +60,18 @@ Result<Target> parse_target(const std::string& text) {
   }
   std::string host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  std::string device;
+  if (const std::size_t percent = host.find('%'); percent != std::string::npos) {
+    device = host.substr(percent + 1);
+    host.resize(percent);
+  }
   Result<facts::IpAddress> address = resolve_host(host);
   if (!address) return fail(address.error());
-  return Target{.address = *address, .port = *port};
+  if (!device.empty() && !address->is_v6()) {
+    return fail(ErrorCode::kMalformed,
+                fmt::format("\"{}\": only an IPv6 address has a device behind it", text));
+  }
+  return Target{.address = *address, .device = device, .port = *port};
 }
 
 // \r, \n, \t and \\ as a shell user writes them.
@@ -95,6 +105,7 @@ int run_probe(const ProbeCommand& command) {
     return kExitUsage;
   }
   lab::probe::ProbeOptions options{.address = target->address,
+                                   .device = target->device,
                                    .port = target->port,
                                    .rate_per_s = command.rate,
                                    .count = command.count,

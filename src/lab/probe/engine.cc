@@ -1,6 +1,7 @@
 #include "lab/probe/engine.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -25,13 +26,14 @@ constexpr std::uint64_t kTimerKey = ~std::uint64_t{0};
 
 std::int64_t to_ns(std::chrono::milliseconds duration) { return duration.count() * 1'000'000; }
 
-socklen_t fill_address(const facts::IpAddress& address, std::uint16_t port,
+socklen_t fill_address(const facts::IpAddress& address, std::uint32_t scope, std::uint16_t port,
                        sockaddr_storage& storage) {
   std::memset(&storage, 0, sizeof storage);
   if (address.is_v6()) {
     auto* in6 = reinterpret_cast<sockaddr_in6*>(&storage);
     in6->sin6_family = AF_INET6;
     in6->sin6_port = htons(port);
+    in6->sin6_scope_id = scope;
     std::memcpy(&in6->sin6_addr, address.bytes().data(), 16);
     return sizeof *in6;
   }
@@ -56,6 +58,10 @@ Engine::Engine(const ProbeOptions& options, const std::atomic<bool>* stop,
     : options_(options), stop_(stop), progress_(progress) {}
 
 Status Engine::open() {
+  if (!options_.device.empty()) {
+    scope_ = ::if_nametoindex(options_.device.c_str());
+    if (scope_ == 0) return fail_errno(errno, "no network device \"" + options_.device + "\"");
+  }
   epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_.valid()) return fail_errno(errno, "epoll_create1");
   timer_ = UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
@@ -71,9 +77,11 @@ Status Engine::open() {
 
 Result<ProbeResult> Engine::run() {
   if (Status opened = open(); !opened) return fail(opened.error());
-  result_.target = options_.address.is_v6()
-                       ? fmt::format("[{}]:{}", options_.address.to_string(), options_.port)
-                       : fmt::format("{}:{}", options_.address.to_string(), options_.port);
+  result_.target =
+      options_.address.is_v6()
+          ? fmt::format("[{}{}{}]:{}", options_.address.to_string(),
+                        options_.device.empty() ? "" : "%", options_.device, options_.port)
+          : fmt::format("{}:{}", options_.address.to_string(), options_.port);
   result_.asked_rate_per_s = options_.rate_per_s;
   result_.syn_linear_timeouts = linear_timeouts_here();
   schedule_ = syn_retry_schedule(result_.syn_linear_timeouts, options_.timeout);
@@ -162,10 +170,10 @@ int Engine::open_socket(UniqueFd& fd) {
       return errno;
     }
     const std::size_t turn = (arrivals_ - 1) % options_.source_addresses.size();
-    const socklen_t size = fill_address(options_.source_addresses[turn], 0, storage);
+    const socklen_t size = fill_address(options_.source_addresses[turn], 0, 0, storage);
     if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), size) != 0) return errno;
   }
-  const socklen_t size = fill_address(options_.address, options_.port, storage);
+  const socklen_t size = fill_address(options_.address, scope_, options_.port, storage);
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), size) != 0) return errno;
   return 0;
 }

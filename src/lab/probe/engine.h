@@ -62,6 +62,7 @@ class Engine {
   std::deque<Deadline> reply_deadlines_;
   std::deque<Deadline> hold_deadlines_;
   std::vector<std::chrono::milliseconds> schedule_;
+  std::uint32_t scope_ = 0;  // of a link-local address
   std::int64_t begun_ns_ = 0;
   std::int64_t last_start_ns_ = 0;
   std::int64_t reported_ns_ = 0;

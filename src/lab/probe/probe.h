@@ -20,6 +20,7 @@ namespace acceptq::lab::probe {
 
 struct ProbeOptions {
   facts::IpAddress address;
+  std::string device;  // of a link-local address, in the namespace that is probed from
   std::uint16_t port = 0;
   // Arrivals per second: an open loop, so a slow server does not slow the load. 0: as fast as
   // `concurrency` allows (a closed loop); then `count` or `duration` must end it.

@@ -8,7 +8,9 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <string>
 #include <thread>
 
 #include "base/unique_fd.h"
@@ -249,6 +251,30 @@ TEST(ProbeSystem, EntersAnotherNamespaceWithoutMovingTheCaller) {
   const Result<ProbeResult> here = probe(options);
   ASSERT_TRUE(here) << here.error().message();
   EXPECT_EQ(here->of(Outcome::kConnectedAtOnce), 3U);
+}
+
+TEST(ProbeSystem, ALinkLocalAddressIsReachedByItsDevice) {
+  std::thread([] {
+    if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no privilege to make a network namespace";
+    ASSERT_EQ(std::system("ip link set lo up && ip address add fe80::7/64 dev lo nodad"), 0);
+    const UniqueFd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 any{};
+    any.sin6_family = AF_INET6;
+    socklen_t size = sizeof any;
+    ASSERT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), size), 0);
+    ASSERT_EQ(::listen(fd.get(), 16), 0);
+    ASSERT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&any), &size), 0);
+    ProbeOptions options = options_for(ntohs(any.sin6_port));
+    options.address = *facts::IpAddress::parse("fe80::7");
+    options.count = 2;
+    options.device = "lo";
+    const Result<ProbeResult> result = probe(options);
+    ASSERT_TRUE(result) << result.error().message();
+    EXPECT_EQ(result->of(Outcome::kConnectedAtOnce), 2U) << to_text(*result);
+    EXPECT_EQ(result->target, "[fe80::7%lo]:" + std::to_string(options.port));
+    options.device = "none0";
+    EXPECT_FALSE(probe(options));
+  }).join();
 }
 
 TEST(ProbeSystem, RejectsOptionsThatMakeNoSense) {
