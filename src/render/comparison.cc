@@ -74,14 +74,17 @@ const char* sentence(Outcome outcome) {
 
 std::string refused(const Side& side) {
   if (!side.refused) return "not known";
-  std::string text =
-      fmt::format("{} in {:.1f} s", counted(*side.refused, "packet", "packets"), side.seconds);
-  if (side.load) text += fmt::format(" of {} connections/s", rate_text(*side.load));
-  return text;
+  return fmt::format("{} in {:.1f} s", counted(*side.refused, "packet", "packets"), side.seconds);
+}
+
+std::string accepted(const Side& side) {
+  return side.accepted ? fmt::format("{} connections/s", rate_text(*side.accepted)) : "not known";
 }
 
 std::string limit(const Side& side) {
-  return side.limit ? fmt::format("{} ({})", *side.limit, name_of(side.limit_set_by)) : "not known";
+  if (!side.limit) return "not known";
+  if (side.limit_set_by == diagnose::LimitSetBy::kUnknown) return std::to_string(*side.limit);
+  return fmt::format("{} ({})", *side.limit, name_of(side.limit_set_by));
 }
 
 std::string waiting(const Side& side) { return std::to_string(side.waiting.value()); }
@@ -105,6 +108,7 @@ Json side_json(const Side& side) {
           {"observed_seconds", side.seconds},
           {"refused_packets", opt(side.refused)},
           {"connections_per_s", opt(side.load)},
+          {"accepted_per_s", opt(side.accepted)},
           {"limit", opt(side.limit)},
           {"limit_set_by", name_of(side.limit_set_by)},
           {"waiting", side.waiting.value()},
@@ -124,6 +128,10 @@ ComparedListener compared(const TermStyle& style, const ListenerComparison& one,
       {{"refused", then_and_now(style, refused(one.before), refused(one.now))},
        {"limit", then_and_now(style, limit(one.before), limit(one.now))},
        {"waiting", then_and_now(style, waiting(one.before), waiting(one.now))}}};
+  if (one.before.accepted || one.now.accepted) {
+    result.rows.insert(result.rows.begin() + 1,
+                       {"accepted", then_and_now(style, accepted(one.before), accepted(one.now))});
+  }
   if (one.before.wait_ms || one.now.wait_ms) {
     result.rows.push_back({"waited", then_and_now(style, wait(one.before), wait(one.now))});
   }
