@@ -107,7 +107,8 @@ Result<Edit> edit_redis(const Invocation& invocation, const Wish& wish, const Re
   }
   Edit edit = edit_option(fmt::format("--{} {}", key, value));
   edit.note = fmt::format(
-      "No usual configuration file is of {}; if it has one (redis-cli info server: config_file), "
+      "None of the usual configuration files is for {}; if it has another (redis-cli info server: "
+      "config_file), "
       "write "
       "\"{} {}\" into that",
       endpoint_text(wish.listener), key, value);

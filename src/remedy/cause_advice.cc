@@ -124,7 +124,18 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
     case CauseKind::kGc:
       remedy.summary = "Give it a larger heap, or less to clear away.";
       break;
+    case CauseKind::kSleep:
+      if (subject.acceptor != nullptr && subject.acceptor->comm.starts_with("php-fpm")) {
+        remedy.summary += " request_slowlog_timeout of PHP-FPM writes down where.";
+      }
+      break;
     case CauseKind::kUpstream:
+      if (detail(cause, "waits_for") == "connection") {
+        remedy.summary =
+            "See whether that peer is there, and what drops or refuses the packets on the way; set "
+            "a time-out for connecting.";
+        break;
+      }
       if (detail(cause, "threads") == "serving") {
         remedy.summary =
             "See why that peer is slow, and bound how long it is waited for; more threads that "

@@ -164,9 +164,10 @@ void add_descriptor_hint(const Subject& subject, std::vector<Remedy>& remedies) 
   if (const Server* server = find_server(*process, {}).server;
       server != nullptr && server->descriptors_at_start) {
     remedy.content = fmt::format(
-        "Start it with a higher limit (LimitNOFILE= of its unit, or ulimit -n {}): {} sizes its "
-        "tables by the one that it is started with.",
-        more, server->name);
+        "Start it with a higher limit of connections, {}, by which {} also sizes its tables; where "
+        "that takes more descriptors than it may have, with more of these as well (LimitNOFILE= of "
+        "its unit, or ulimit -n {}).",
+        server->cap, server->name, more);
     remedy.takes_effect = "restart";
   }
   remedies.push_back(std::move(remedy));

@@ -151,7 +151,7 @@ void add_notes(const Subject& subject, const facts::Observation& observation, Pl
   } else if (is_slow_to_accept(subject) && arrivals > accepts) {
     std::string note = fmt::format(
         "{:.0f} connections a second come, those that try again included, and accept() takes "
-        "{:.3g}: a longer queue fills, too.",
+        "{:.3g} of them: a longer queue fills, too.",
         arrivals, accepts);
     const std::string wait = wait_when_full(subject, subject.wanted);
     if (plan.target->given && !wait.empty()) note += " " + wait;

@@ -36,7 +36,9 @@ std::string fullness(const ListenerReport& report, bool shows_timeline) {
 std::string filling(const TermStyle& style, std::uint64_t length, std::uint64_t limit,
                     std::uint64_t capacity, const std::string& words) {
   constexpr int kBar = 20;
-  const double share = static_cast<double>(length) / static_cast<double>(capacity);
+  // As in "full the whole time": see facts::sampled_full().
+  const double share =
+      length >= limit ? 1 : static_cast<double>(length) / static_cast<double>(capacity);
   const std::string text = fmt::format("{} of {}", length, limit);
   if (style.bars) return text + " " + bar(style, share, kBar) + " " + words;
   return words.empty() ? text : text + ", " + words;
@@ -167,8 +169,8 @@ std::string captured_text(const ListenerReport& report) {
 std::string unanswered_text(const ListenerReport& report) {
   if (report.syn_unanswered.value_or(0) == 0) return "";
   return fmt::format(
-      "{} got neither a SYN-ACK nor a reset, and no listener refused them: lost on the way, or "
-      "their answers were",
+      "{} came here and got neither a SYN-ACK nor a reset, and no listener refused them: they or "
+      "their answers were dropped on this host, or the answers lost on the way",
       counted(*report.syn_unanswered, "SYN", "SYNs"));
 }
 

@@ -58,7 +58,8 @@ std::string syn_rule(const facts::Listener& listener, const ListenerReport& repo
     text += "A handshake stays there until its client sends data (TCP_DEFER_ACCEPT). ";
   }
   if (report.syn_queue_capacity) {
-    text += fmt::format("It has room for {}. ", *report.syn_queue_capacity);
+    text += fmt::format("{} is full from {} on. ", text.empty() ? "Its SYN queue" : "That queue",
+                        *report.syn_queue_capacity);
   }
   if (!report.cookies) return text;
   switch (*report.cookies) {

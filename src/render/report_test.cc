@@ -290,7 +290,7 @@ TEST(ReportText, OneIsNoPlural) {
   c.report.listeners[0].refused.total = 1;
   c.report.listeners[0].syn_unanswered = 1;
   EXPECT_NE(c.text({}).find(" 1 packet in 2.0 s"), std::string::npos) << c.text({});
-  EXPECT_NE(c.text({}).find(" 1 SYN got neither"), std::string::npos) << c.text({});
+  EXPECT_NE(c.text({}).find(" 1 SYN came here and got neither"), std::string::npos) << c.text({});
 }
 
 TEST(ReportText, StaysShortWhereEachTroubleIsItsOwn) {

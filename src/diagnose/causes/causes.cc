@@ -86,6 +86,18 @@ std::string where_time_went(const AcceptTime& time) {
   return fmt::format("{}", fmt::join(said, ", "));
 }
 
+// A sentence, with a blank before it, or nothing.
+std::string who_traces(const Scene& scene) {
+  for (const facts::ThreadWatch* thread : scene.time.threads) {
+    const facts::ProcessCondition* condition = scene.condition(thread->pid);
+    if (condition == nullptr || !condition->tracer) continue;
+    return fmt::format(
+        " It is traced by pid {} (strace, a debugger), which slows down each of its system calls.",
+        condition->tracer->value());
+  }
+  return "";
+}
+
 std::optional<JudgedCause> unknown_cause(const Scene& scene) {
   JudgedCause unknown{.cause = {.kind = CauseKind::kUnknown, .share = {}, .detail = {}},
                       .confidence = 0,
@@ -97,7 +109,7 @@ std::optional<JudgedCause> unknown_cause(const Scene& scene) {
     const facts::Acceptors* acceptors = acceptors_of(scene);
     const bool nobody_waits = acceptors != nullptr && has_no_waiter(*acceptors);
     unknown.consequence = fmt::format(
-        "Where its threads were: {}.{}", where_time_went(scene.time),
+        "Where its threads were: {}.{}{}", where_time_went(scene.time), who_traces(scene),
         nobody_waits ? " None of them was seen to wait for this listener: it may be at its own "
                        "limit of connections, or wait for something else."
                      : "");

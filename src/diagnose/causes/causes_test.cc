@@ -10,6 +10,12 @@
 namespace acceptq::diagnose {
 namespace {
 
+Wait at_lock(bool timed) {
+  Wait wait = in_call("S", "futex", {"futex_wait_queue"});
+  wait.timed = timed;
+  return wait;
+}
+
 TEST(Causes, FuseByDescriptorWithItsDaemon) {
   Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, in_fuse(), 0.97));
   observation.accept_evidence.fuse = {{.device = 48, .mountpoint = "/other"},
@@ -106,6 +112,33 @@ TEST(Causes, StoppedByASignalADebuggerOrTheFreezer) {
   EXPECT_EQ(kinds(full(thread(3985, 3985, AcceptLink::kOwner,
                               in_call("D", "read", {"__refrigerator", "get_signal"}), 1))),
             Kinds{"stopped"});
+}
+
+// One worker of two; the other goes on.
+TEST(Causes, WhichOfSeveralProcessesIsStopped) {
+  Observation observation =
+      full({thread(3985, 3985, AcceptLink::kOwner, in_call("T", "epoll_wait"), 1),
+            thread(3986, 3986, AcceptLink::kEpoll, in_epoll(), 1)});
+  observation.after.listeners[0].owners.push_back({.pid = Pid(3986), .fd = 6});
+  EXPECT_TRUE(says(find(report_of(observation), "AQ301"),
+                   ", in 1 of 2 processes that accept (pid 3985): 50 % of 2.0 s"));
+}
+
+TEST(Causes, UnknownNamesWhoTraces) {
+  Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, at_lock(true), 0.9));
+  EXPECT_FALSE(says(find(report_of(observation), "AQ314"), "It is traced"));
+  observation.accept_evidence.processes[0].tracer = Pid(77);
+  EXPECT_TRUE(says(find(report_of(observation), "AQ314"), "It is traced by pid 77"));
+}
+
+TEST(Causes, APeerThatIsNotThereIsNotSlow) {
+  Wait wait = in_call("S", "connect");
+  wait.target = facts::FileTarget{.type = "sockfs"};
+  wait.target->peer = facts::IpAddress::parse("10.0.0.9");
+  wait.target->peer_port = 5432;
+  const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
+  EXPECT_TRUE(says(find(report, "AQ307"), "waits for a connection to 10.0.0.9:5432"));
+  EXPECT_EQ(find(report, "AQ307")->cause->detail.at("waits_for"), "connection");
 }
 
 // Children that inherited the listener, and are stopped; their parent waits for another server.
@@ -354,12 +387,6 @@ TEST(Causes, PipeLockAndSleep) {
   EXPECT_EQ(
       kinds(full(thread(3985, 3985, AcceptLink::kAccept, in_call("S", "clock_nanosleep"), 0.95))),
       Kinds{"sleep"});
-}
-
-Wait at_lock(bool timed) {
-  Wait wait = in_call("S", "futex", {"futex_wait_queue"});
-  wait.timed = timed;
-  return wait;
 }
 
 ThreadWatch still(int tid, Wait wait) {

@@ -100,9 +100,15 @@ std::optional<JudgedCause> judge_stopped(const Scene& scene) {
   std::string pids;
   for (const Pid pid : held) pids += (pids.empty() ? "" : " ") + std::to_string(pid.value());
   detail["pids"] = pids;
+  std::set<Pid> all;
+  for (const facts::ThreadWatch* thread : scene.time.threads) all.insert(thread->pid);
   if (scene.time.of(WaitClass::kFrozen).share > 0 && detail["how"] == "signal") {
     detail["how"] = "frozen";
     judged.words = "is frozen by its control group";
+  }
+  if (held.size() < all.size()) {
+    judged.words +=
+        fmt::format(", in {} of {} processes that accept (pid {})", held.size(), all.size(), pids);
   }
   return judged;
 }

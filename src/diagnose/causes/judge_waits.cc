@@ -200,9 +200,12 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
     return std::nullopt;
   }
   const std::string peer = name_peer(wait, judged->cause);
-  judged->words = peer.empty() ? "waits for the other end of a socket"
-                               : fmt::format("waits for an answer of {}{}", peer,
-                                             name_server(scene, wait, judged->cause));
+  const bool connects = wait.syscall == "connect";
+  if (connects) judged->cause.detail["waits_for"] = "connection";
+  judged->words =
+      peer.empty() ? "waits for the other end of a socket"
+                   : fmt::format("waits for {} {}{}", connects ? "a connection to" : "an answer of",
+                                 peer, name_server(scene, wait, judged->cause));
   if (peer.empty()) judged->confidence = std::min(judged->confidence, 0.7);
   const bool is_pool = scene.time.certainty >= Certainty::kServe && scene.time.threads.size() > 1;
   if (is_pool) judged->cause.detail["threads"] = "serving";
