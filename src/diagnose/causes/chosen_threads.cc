@@ -92,11 +92,13 @@ bool one_has_closed(const Threads& threads) {
 // for what that does for it.
 bool is_master(const Threads& threads, std::size_t workers, const facts::Listener& listener) {
   constexpr double kAll = 0.95;
-  double looks = 0;
+  double looks = 0;  // of which it is known what it waited for
   double at_orders = 0;
   if (one_has_closed(threads)) return false;
   for (const ThreadWatch* thread : threads) {
     for (const facts::Wait& wait : thread->waits) {
+      const bool waits_for_any = facts::is_polling(wait) || facts::waits_by_epoll(wait);
+      if (wait.state == "R" || (waits_for_any && !wait.polled)) continue;
       looks += wait.looks;
       const bool has_none = wait.polled == facts::Polled::kNothing ||
                             wait.polled == facts::Polled::kPipes ||
@@ -178,6 +180,16 @@ const facts::HeldConnections* held_by(const facts::Acceptors& acceptors, Pid pid
   return found != acceptors.held.end() ? &*found : nullptr;
 }
 
+Clues clues_of(const ListenerState& state, const facts::Acceptors& acceptors, Pid pid) {
+  const facts::HeldConnections* held = held_by(acceptors, pid);
+  return {.taken = state.report.left_queue.value_or(0),
+          .is_in_epoll = acceptors.in_epoll > 0,
+          .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0,
+          .has_no_waiter = has_no_waiter(acceptors),
+          .held = held != nullptr ? std::optional(held->most) : std::nullopt,
+          .unanswered = held != nullptr ? held->unanswered : std::nullopt};
+}
+
 // It accepts for another listener.
 bool accepts_elsewhere(const ThreadWatch& thread, const facts::Listener& listener) {
   const auto is_elsewhere = [&](const facts::Wait& wait) {
@@ -230,7 +242,7 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
     // In a process that goes on with its work in any of its threads, those that wait for events are
     // not those that accept when they should.
     if (wait_in_vain(threads, state)) {
-      if (Unseen pool = exhausted_pool(of_process, listener, state.report.left_queue.value_or(0));
+      if (Unseen pool = exhausted_pool(of_process, listener, clues_of(state, acceptors, pid));
           !pool.threads.empty()) {
         chosen.take_turns = pool.take_turns;
         chosen.threads.insert(chosen.threads.end(), pool.threads.begin(), pool.threads.end());
@@ -254,17 +266,8 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
   // Workers that were somewhere else all the time; not a master, which waits for its children.
   std::vector<Unseen> unseen;
   unseen.reserve(others.size());
-  Clues clues{.taken = state.report.left_queue.value_or(0),
-              .is_in_epoll = acceptors.in_epoll > 0,
-              .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0,
-              .has_no_waiter = has_no_waiter(acceptors),
-              .held = {},
-              .unanswered = {}};
   for (const auto& [pid, threads] : others) {
-    const facts::HeldConnections* held = held_by(acceptors, pid);
-    clues.held = held != nullptr ? std::optional(held->most) : std::nullopt;
-    clues.unanswered = held != nullptr ? held->unanswered : std::nullopt;
-    unseen.push_back(unseen_threads(threads, listener, clues));
+    unseen.push_back(unseen_threads(threads, listener, clues_of(state, acceptors, pid)));
   }
   const bool some_are_busy =
       std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });

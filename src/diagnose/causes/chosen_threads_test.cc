@@ -102,6 +102,13 @@ TEST(ChosenThreads, AMasterThatWaitsForOrdersIsNotAWorker) {
     waits.polled = polled;
     EXPECT_DOUBLE_EQ(share(), 1);
   }
+  // Before its descriptors were looked into, and when it ran, nothing tells what it waits for.
+  Observation partly = observation;
+  auto& of_master = partly.accept_evidence.acceptors.begin()->second.threads[0].waits;
+  of_master = {of_master[0], orders, running()};
+  of_master[0].looks = kLooks / 2;
+  of_master[1].looks = of_master[2].looks = kLooks / 4;
+  EXPECT_DOUBLE_EQ(*find(report_of(partly), "AQ308")->cause->share, 1);
   // A server that has as many clients as it may have waits for these.
   waits.polled = facts::Polled::kClients;
   EXPECT_DOUBLE_EQ(share(), 0.5);

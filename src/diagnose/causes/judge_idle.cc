@@ -80,6 +80,8 @@ facts::HeldConnections held_by_all(const Scene& scene) {
     if (!held.silent || !held.asked) return {};
     all.silent = all.silent.value_or(0) + *held.silent;
     all.asked = all.asked.value_or(0) + *held.asked;
+    // In earlier recordings any of its clients may wait for an answer.
+    all.unanswered = all.unanswered.value_or(0) + held.unanswered.value_or(held.most);
     if (!all.peer) {
       all.peer = held.peer;
       all.peer_port = held.peer_port;
@@ -93,10 +95,23 @@ bool has_a_silent_client(const facts::HeldConnections& held) {
   return held.most == 1 && held.silent == 1U;
 }
 
-// Its client says nothing, and somebody else is asked: it may wait for either.
+// For each client that waits for an answer about one other server is asked. Of one or two, it may
+// be for its own sake, as those ask who wait for a broker's events.
+bool asks_for_clients(const facts::HeldConnections& held) {
+  constexpr std::uint32_t kFewest = 3;
+  const std::uint32_t asked = held.asked.value_or(0);
+  const std::uint32_t wait = held.unanswered.value_or(0);
+  return held.peer && asked >= kFewest && asked * 5 >= wait * 4 && asked * 4 <= wait * 5;
+}
+
+// What it waits for may be its only client, who says nothing, or somebody else who is asked, for
+// its clients' sake or not.
 bool waits_for_either(const Scene& scene) {
   const facts::HeldConnections held = held_by_all(scene);
-  return has_a_silent_client(held) && held.asked.value_or(0) > 0;
+  const std::uint32_t asked = held.asked.value_or(0);
+  if (asked == 0) return false;
+  const std::uint32_t wait = held.unanswered.value_or(0);
+  return has_a_silent_client(held) || (wait > 0 && asked * 2 >= wait && !asks_for_clients(held));
 }
 
 // Its process serves another socket of the same SO_REUSEPORT group, which has room: its connections
@@ -123,9 +138,7 @@ std::optional<JudgedCause> waits_at_connections(const Scene& scene, double idle)
       .confidence = 0.6,
       .words = {},
       .consequence = {}};
-  // About one question for each client; more are asked for its own sake.
-  const bool is_for_clients = asked * 2 >= held.most && asked * 4 <= held.most * 5;
-  if (asked > 0 && held.peer && held.most > 0 && is_for_clients) {
+  if (asks_for_clients(held)) {
     const std::string peer = facts::host_and_port(*held.peer, held.peer_port.value_or(0));
     judged.cause.detail["peer"] = peer;
     judged.cause.detail["connections"] = std::to_string(asked);
@@ -276,7 +289,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
 
 std::optional<JudgedCause> judge_burst(const Scene& scene) {
   const ListenerState& state = scene.state;
-  constexpr double kSeldom = 0.6;
+  constexpr double kSeldom = 0.25;
   const bool drains = state.report.full_fraction && *state.report.full_fraction < kSeldom &&
                       !is_slow(state) && state.report.left_queue.value_or(1) > 0;
   if (!state.by_accept_queue || !drains || !scene.time.has_shares() ||

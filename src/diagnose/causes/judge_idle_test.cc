@@ -100,16 +100,21 @@ TEST(JudgeIdle, WhoHasTimeMayWaitAtItsConnections) {
   EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 1, .peer = peer})), Kinds{"not_accepting"});
   // Both at once tell neither.
   EXPECT_EQ(kinds(of({.most = 1, .silent = 1, .asked = 1, .peer = peer})), Kinds{"unknown"});
-  // Nobody is served, or few are, and others are asked for its own sake.
-  EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 11, .peer = peer})), Kinds{"not_accepting"});
+  // More are asked than clients wait, or one for two of them: a broker's subscriber asks for good.
+  EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 11, .peer = peer})), Kinds{"unknown"});
+  EXPECT_EQ(kinds(of({.most = 2, .silent = 0, .asked = 1, .peer = peer})), Kinds{"unknown"});
+  EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 8, .unanswered = 0, .peer = peer})),
+            Kinds{"not_accepting"});
+  // Nobody is served, and others are asked for its own sake.
   EXPECT_EQ(kinds(of({.silent = 0, .asked = 2, .peer = peer})), Kinds{"not_accepting"});
 }
 
-// Two of its clients wait for another server; that does not keep it from the group's other socket.
+// Three of its clients wait for another server; that does not keep it from the group's other
+// socket.
 TEST(JudgeIdle, WhoServesAnotherSocketOfTheGroupDoesNotAcceptFromThisOne) {
   Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, in_epoll(), 1));
   facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
-  acceptors.held = {{.pid = Pid(3985), .most = 2, .silent = 0, .asked = 2}};
+  acceptors.held = {{.pid = Pid(3985), .most = 3, .silent = 0, .asked = 3}};
   acceptors.held[0].peer = facts::IpAddress::parse("10.0.0.9");
   EXPECT_EQ(kinds(observation), Kinds{"upstream"});
   for (facts::Snapshot* snapshot : {&observation.before, &observation.after}) {

@@ -12,12 +12,15 @@ namespace {
 
 using facts::ThreadWatch;
 
-// A thread that is told what to do by a pipe, as the first one of a process often is.
-bool reads_a_pipe(const ThreadWatch& thread) {
+// A thread that is told what to do by a pipe, as the first one of a process often is, or reads
+// events: inotify, eventfd, timerfd, signalfd.
+bool reads_events(const ThreadWatch& thread) {
   if (thread.waits.empty()) return false;
   const facts::Wait& wait = thread.waits.front();
-  return wait.polled == facts::Polled::kPipes ||
-         (wait.state == "S" && wait.target && wait.target->type == "pipefs");
+  if (wait.polled == facts::Polled::kPipes) return true;
+  if (wait.state != "S" || !wait.target) return false;
+  return wait.target->type == "pipefs" ||
+         (wait.target->type == "anon_inodefs" && wait.syscall == "read");
 }
 
 double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& thread) {
@@ -51,7 +54,7 @@ bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& li
   const WaitClass what = mostly(thread, listener);
   if (what == WaitClass::kLock) return !waits_for_mutex(thread);
   return is_idle(what) || what == WaitClass::kTimedLock || what == WaitClass::kSleep ||
-         (what == WaitClass::kOther && reads_a_pipe(thread));
+         (what == WaitClass::kOther && reads_events(thread));
 }
 
 bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {

@@ -50,12 +50,19 @@ bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
   return taken > 0 && turns * kFew >= taken;
 }
 
-// Several wait for the same kind of thing, or for a mutex that one of these may have, and the
-// others have nothing to do. Where connections are taken all the same, they are not those that
-// serve them unless they go on.
-Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, std::uint64_t taken) {
+// There are about as many clients that wait for an answer: each thread has one of these.
+bool has_a_client_each(const Threads& threads, const Clues& clues) {
+  const std::uint64_t wait = clues.unanswered.value_or(0);
+  return threads.size() <= wait && threads.size() * 5 >= wait * 4;
+}
+
+// Several wait for the same kind of thing, or for a mutex that one of these may have, or have a
+// client each, and the others have nothing to do. Where connections are taken all the same, they
+// are not those that serve them unless they go on.
+Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, const Clues& clues) {
   Unseen pool;
   std::optional<WaitClass> work;
+  bool is_mixed = false;
   std::uint64_t turns = 0;
   for (const ThreadWatch* thread : all) {
     const auto what = blocked_at_work(*thread, listener);
@@ -67,13 +74,14 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, std:
       continue;
     }
     if (!waits_for_mutex(*thread)) {
-      if (work && work != what) return {};
+      is_mixed = is_mixed || (work && work != what);
       work = what;
     }
     turns += turns_of(*thread);
     pool.threads.push_back(thread);
   }
-  if (taken > 0 && work != WaitClass::kRuns && !keep_pace(turns, taken)) return {};
+  if (is_mixed && !has_a_client_each(pool.threads, clues)) return {};
+  if (clues.taken > 0 && work != WaitClass::kRuns && !keep_pace(turns, clues.taken)) return {};
   // One or two that compute may do so beside whoever accepts.
   const std::size_t fewest = work == WaitClass::kRuns ? 3 : 2;
   if (pool.threads.size() < fewest) return {};
@@ -91,9 +99,9 @@ bool is_free(const Threads& closers, const facts::Listener& listener) {
 
 }  // namespace
 
-Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, std::uint64_t taken) {
+Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, const Clues& clues) {
   const Threads closers = that_closed(all);
-  return closers.empty() ? pool_that_hangs(all, listener, taken)
+  return closers.empty() ? pool_that_hangs(all, listener, clues)
                          : pool_that_serves(closers, all, listener);
 }
 

@@ -9,9 +9,9 @@
 namespace acceptq::diagnose {
 
 // Those of a pool without a free thread: they do the same, and what they do is what an acceptor
-// waits for that is not met. None where there is no such pool. `taken`: connections, by anybody.
+// waits for that is not met. None where there is no such pool.
 [[nodiscard]] Unseen exhausted_pool(const Threads& all, const facts::Listener& listener,
-                                    std::uint64_t taken);
+                                    const Clues& clues);
 
 // Threads that serve connections wait for others, of a second pool, which all do one thing: whoever
 // accepts waits for these in the end.

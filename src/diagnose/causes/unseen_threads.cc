@@ -68,6 +68,11 @@ bool is_all_of_program(const ThreadWatch& one, const Threads& all,
   });
 }
 
+// No thread waits there for work, or for events.
+bool is_never_idle(WaitClass work) {
+  return work != WaitClass::kPeer && work != WaitClass::kClient && work != WaitClass::kRuns;
+}
+
 }  // namespace
 
 Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const Clues& clues) {
@@ -85,7 +90,7 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
   // Those that serve in turns are at their common lock most of the time, each.
   const bool serve_in_turns = first == WaitClass::kTimedLock && !that_closed(all).empty();
   if (alike && !serve_in_turns) return {all, Certainty::kOnly, is_busy(all.front())};
-  if (Unseen pool = exhausted_pool(all, listener, clues.taken); !pool.threads.empty()) return pool;
+  if (Unseen pool = exhausted_pool(all, listener, clues); !pool.threads.empty()) return pool;
   for (const auto find : {that_take_turns, that_share_a_lock}) {
     if (Unseen group = find(all, listener); !group.threads.empty()) return group;
   }
@@ -107,9 +112,11 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
     if (mostly(*rest, listener) == WaitClass::kRuns && clues.taken > 0 && !another_may_sleep) {
       return {{rest}, Certainty::kRest, true};
     }
-    // Nobody waits where the event loop waits: this one is elsewhere.
-    if (clues.has_event_loop && blocked_at_work(*rest, listener).has_value() &&
-        is_all_of_program(*rest, all, listener)) {
+    // Nobody waits where the event loop waits: this one is elsewhere, or keeps whoever is.
+    const auto work = blocked_at_work(*rest, listener);
+    if (clues.has_event_loop && work.has_value() &&
+        (is_all_of_program(*rest, all, listener) ||
+         (clues.unanswered.value_or(0) > 0 && is_never_idle(*work)))) {
       return {{rest}, Certainty::kRest, true};
     }
     // The first thread is to serve an event loop, and sleeps instead.

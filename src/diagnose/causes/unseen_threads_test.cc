@@ -133,6 +133,20 @@ TEST(UnseenThreads, APoolAtAMutexThatAnotherThreadHas) {
   EXPECT_EQ(kinds(with(at_lock(true))), Kinds{"unknown"});
 }
 
+// "Two causes at once": half of a pool waits for a database, the other half for locks of files.
+TEST(UnseenThreads, ThreadsWithAClientEachNeedNotDoTheSame) {
+  const Wait flock = in_call("S", "fcntl", {"fcntl_setlk"});
+  Observation observation =
+      stuck({still(kPid, at_lock(false)), still(3990, flock), still(3991, reads_from_peer()),
+             still(3992, flock), still(3993, reads_from_peer()), still(3994, at_lock(true))});
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.held = {{.pid = Pid(kPid), .most = 4, .silent = 0, .asked = 2, .unanswered = 4}};
+  EXPECT_EQ(kinds(observation), (Kinds{"lock", "upstream"}));
+  // One of them may do something of its own.
+  acceptors.held[0].unanswered = 3;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
 // The one that accepts is not among them.
 TEST(UnseenThreads, APoolThatWaitsForAServerKeepsWhoeverAccepts) {
   Wait reads = reads_from_peer();
@@ -270,6 +284,11 @@ TEST(UnseenThreads, WhoWaitsForAllTheClientsThatThereAreKeepsTheOthers) {
   acceptors.in_epoll = 0;
   acceptors.held = {{.pid = Pid(kPid), .most = 1}};
   EXPECT_EQ(kinds(observation), Kinds{"client"});
+  // So does one that reads events.
+  Wait events = in_call("S", "read", {"inotify_read"});
+  events.target = facts::FileTarget{.type = "anon_inodefs"};
+  acceptors.threads.push_back(still(3996, events));
+  EXPECT_EQ(kinds(observation), Kinds{"client"});
   // It may be the one that is to accept, and sleeps for long.
   acceptors.threads[4].times.voluntary = 0;
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
@@ -326,6 +345,15 @@ TEST(UnseenThreads, TheOneThreadOfTheProgramThatLeftItsEventLoop) {
   // Another thread of the program may be the one, which waits for a lock.
   acceptors.threads[3].comm = "worker-1";
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  // Nobody writes to a full pipe for want of work, while a client waits for an answer.
+  Observation writes = observation;
+  facts::Acceptors& of_writer = writes.accept_evidence.acceptors.begin()->second;
+  Wait pipe = in_call("S", "write", {"anon_pipe_write"});
+  pipe.looks = kLooks;
+  of_writer.threads[1].waits = {pipe};
+  EXPECT_EQ(kinds(writes), Kinds{"unknown"});
+  of_writer.held = {{.pid = Pid(kPid), .most = 1, .silent = 0, .asked = 0, .unanswered = 1}};
+  EXPECT_EQ(kinds(writes), Kinds{"pipe"});
   // One that is told of events does not.
   acceptors.threads[3].waits = {reads};
   acceptors.threads[3].waits[0].looks = kLooks;
