@@ -8,6 +8,7 @@
 
 #include "diagnose/causes/class_shares.h"
 #include "diagnose/causes/judges.h"
+#include "diagnose/causes/thread_habits.h"
 #include "facts/holders.h"
 
 namespace acceptq::diagnose {
@@ -115,6 +116,27 @@ bool may_try_again(const Scene& scene) {
   });
 }
 
+// Threads of the same process that do one thing, and may have the lock meanwhile: a sentence, with
+// a blank before it, or nothing.
+std::string who_may_have_it(const Scene& scene) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  std::optional<WaitClass> work;
+  std::size_t count = 0;
+  for (const facts::ThreadWatch& thread : acceptors->threads) {
+    if (thread.pid != scene.time.threads.front()->pid) continue;
+    const auto what = blocked_at_work(thread, *scene.state.listener);
+    if (!what || *what == WaitClass::kLock || *what == WaitClass::kRuns) continue;
+    if (work && work != what) return "";
+    work = what;
+    ++count;
+  }
+  if (count == 0) return "";
+  return fmt::format(
+      " {} {}, and may have it.",
+      count == 1 ? "One of its threads is" : fmt::format("{} of its threads are", count),
+      wait_class_words(*work));
+}
+
 }  // namespace
 
 std::optional<JudgedCause> judge_lock(const Scene& scene) {
@@ -145,6 +167,7 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   judged->consequence = moved ? "Whoever holds the lock decides how fast connections are taken."
                               : "None of its threads moved while acceptq watched: a deadlock, or a "
                                 "holder that waits for something else.";
+  judged->consequence += who_may_have_it(scene);
   return judged;
 }
 

@@ -126,6 +126,9 @@ TEST(UnseenThreads, APoolAtAMutexThatAnotherThreadHas) {
   EXPECT_EQ(kinds(with(at_lock(true))), Kinds{"lock"});
   // That one may have it, or do something of its own.
   EXPECT_EQ(kinds(with(in_fuse())), Kinds{"lock"});
+  EXPECT_TRUE(
+      says(find(report_of(with(in_fuse())), "AQ305"),
+           "One of its threads is waiting for a file system in user space, and may have it."));
   EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, mutex), still(3991, in_fuse()),
                          still(3992, in_fuse())})),
             (Kinds{"io.fuse", "lock"}));
