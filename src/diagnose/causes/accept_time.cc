@@ -163,6 +163,10 @@ void add_cpu(AcceptTime& time) {
   time.user = of(user);
   time.system = of(system);
   time.delayed = of(delayed);
+  // While one of them has a core, the others wait for their turn.
+  if (time.take_turns && time.on_core && time.delayed) {
+    time.delayed = std::min(*time.delayed, 1 - *time.on_core);
+  }
 }
 
 // What a thread waits for its turn in, another runs in.

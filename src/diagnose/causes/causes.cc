@@ -236,7 +236,8 @@ void add_cause_findings(const facts::Observation& observation, const ListenerSta
     finding.confidence = judged.confidence;
     finding.cause = judged.cause;
     const char* const of_pool =
-        time->take_turns
+        time->take_turns && time->retold ? " What it does goes on in any of its threads."
+        : time->take_turns
             ? " Its threads run one at a time, and whoever accepts waits until one is free."
         : time->certainty == Certainty::kServe
             ? " Of the threads that serve its connections none is free: whoever accepts waits."

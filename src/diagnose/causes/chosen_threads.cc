@@ -5,6 +5,7 @@
 #include <set>
 
 #include "diagnose/causes/class_shares.h"
+#include "diagnose/causes/goroutines.h"
 #include "diagnose/causes/runtimes.h"
 #include "diagnose/causes/thread_pools.h"
 #include "diagnose/causes/unseen_threads.h"
@@ -62,24 +63,6 @@ bool one_computes(const Threads& threads, const facts::Listener& listener) {
     return class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kRuns)) >=
            kMostOfTime;
   });
-}
-
-// The one thread in a call that does not end, where a runtime parks all others for want of work:
-// nothing else of the program is in the way. Null where there is none, or several.
-const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listener& listener) {
-  const ThreadWatch* one = nullptr;
-  bool has_parked = false;
-  for (const ThreadWatch* thread : threads) {
-    if (const auto what = blocked_at_work(*thread, listener); what && *what != WaitClass::kRuns) {
-      if (one != nullptr || turns_of(*thread) > 0) return nullptr;
-      one = thread;
-      continue;
-    }
-    const auto is_parked = [](const facts::Wait& wait) { return wait.syscall == kParked; };
-    has_parked = has_parked || std::ranges::any_of(thread->waits, is_parked);
-    if (!is_idle(mostly(*thread, listener))) return nullptr;
-  }
-  return has_parked ? one : nullptr;
 }
 
 bool one_has_closed(const Threads& threads) {
@@ -187,7 +170,8 @@ Clues clues_of(const ListenerState& state, const facts::Acceptors& acceptors, Pi
           .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0,
           .has_no_waiter = has_no_waiter(acceptors),
           .held = held != nullptr ? std::optional(held->most) : std::nullopt,
-          .unanswered = held != nullptr ? held->unanswered : std::nullopt};
+          .unanswered = held != nullptr ? held->unanswered : std::nullopt,
+          .asked = held != nullptr ? held->asked : std::nullopt};
 }
 
 // It accepts for another listener.
@@ -215,6 +199,12 @@ std::optional<std::uint32_t> held_connections(const facts::Acceptors& acceptors,
   return held != nullptr ? std::optional(held->most) : std::nullopt;
 }
 
+void Chosen::add(const Unseen& more) {
+  threads.insert(threads.end(), more.threads.begin(), more.threads.end());
+  certainty = std::max(certainty, more.certainty);
+  take_turns = more.take_turns;
+}
+
 Chosen choose_threads(const facts::Observation& observation, const ListenerState& state,
                       const facts::Acceptors& acceptors) {
   Chosen chosen;
@@ -239,14 +229,17 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
   for (const auto& [pid, threads] : seen) {
     const Threads of_process = join(threads, others[pid]);
     others.erase(pid);
+    const Clues clues = clues_of(state, acceptors, pid);
+    if (Unseen running = goroutines_that_run(of_process, listener, clues);
+        !running.threads.empty()) {
+      chosen.add(running);
+      continue;
+    }
     // In a process that goes on with its work in any of its threads, those that wait for events are
     // not those that accept when they should.
     if (wait_in_vain(threads, state)) {
-      if (Unseen pool = exhausted_pool(of_process, listener, clues_of(state, acceptors, pid));
-          !pool.threads.empty()) {
-        chosen.take_turns = pool.take_turns;
-        chosen.threads.insert(chosen.threads.end(), pool.threads.begin(), pool.threads.end());
-        chosen.certainty = std::max(chosen.certainty, pool.certainty);
+      if (Unseen pool = exhausted_pool(of_process, listener, clues); !pool.threads.empty()) {
+        chosen.add(pool);
         continue;
       }
       if (const ThreadWatch* blocked = only_one_blocked(of_process, listener)) {
@@ -276,9 +269,7 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
     const bool serves = one_has_closed(each.threads) ||
                         held_connections(acceptors, each.threads.front()->pid).value_or(0) > 0;
     if (!each.busy && !serves && (some_are_busy || !seen.empty())) continue;
-    chosen.threads.insert(chosen.threads.end(), each.threads.begin(), each.threads.end());
-    chosen.certainty = std::max(chosen.certainty, each.certainty);
-    chosen.take_turns = each.take_turns;
+    chosen.add(each);
   }
   // Of several processes each has turns of its own.
   const auto of_one = [&](const ThreadWatch* thread) {

@@ -29,6 +29,8 @@ struct Chosen {
   Threads threads;
   Certainty certainty = Certainty::kSeen;
   bool take_turns = false;  // as of Unseen
+
+  void add(const Unseen& more);
 };
 
 // Those that were seen to accept, and of processes without one those that decide how fast it

@@ -213,5 +213,34 @@ TEST(ChosenThreads, TheOneThreadThatIsBlockedAmongParkedOnes) {
   EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
 }
 
+// What one goroutine computes, and what is collected for it, goes on in any thread.
+TEST(ChosenThreads, GoroutinesThatFillACoreTogether) {
+  Wait parked = in_call("S", "futex", {"futex_wait_queue"});
+  parked.timed = false;
+  const auto runs = [&](int tid, double share) {
+    ThreadWatch runs = thread(3985, tid, AcceptLink::kOwner, running(), share);
+    runs.waits[1] = parked;
+    runs.waits[1].looks = kLooks - runs.waits[0].looks;
+    runs.times.user_ns = static_cast<std::uint64_t>(share * 2e9);
+    return runs;
+  };
+  const auto of = [&](double each) {
+    Observation observation =
+        full({thread(3985, 3985, AcceptLink::kOwner, parked, 1), runs(3990, each), runs(3991, each),
+              thread(3985, 3992, AcceptLink::kOwner, in_call("S", "nanosleep"), 1)});
+    observation.after.processes[0].language = "go";
+    observation.accept_evidence.acceptors.begin()->second.held = {
+        {.pid = Pid(3985), .most = 1, .silent = 0, .asked = 0}};
+    return observation;
+  };
+  EXPECT_EQ(kinds(of(0.4)), Kinds{"cpu.busy"});
+  EXPECT_TRUE(says(find(report_of(of(0.4)), "AQ304"), "goes on in any of its threads"));
+  EXPECT_EQ(kinds(of(0.2)), Kinds{"unknown"});
+  // Another server is asked: the goroutine that accepts may wait for it.
+  Observation asks = of(0.4);
+  asks.accept_evidence.acceptors.begin()->second.held[0].asked = 1;
+  EXPECT_EQ(kinds(asks), Kinds{"unknown"});
+}
+
 }  // namespace
 }  // namespace acceptq::diagnose

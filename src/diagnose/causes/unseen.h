@@ -34,6 +34,7 @@ struct Clues {
   // for an answer. Empty: unknown.
   std::optional<std::uint32_t> held;
   std::optional<std::uint32_t> unanswered;
+  std::optional<std::uint32_t> asked;  // others of whom an answer is due, at least
 };
 
 }  // namespace acceptq::diagnose

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "diagnose/causes/goroutines.h"
 #include "diagnose/causes/idle_loops.h"
 #include "diagnose/causes/runtimes.h"
 #include "diagnose/causes/taking_turns.h"
@@ -91,6 +92,9 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
   const bool serve_in_turns = first == WaitClass::kTimedLock && !that_closed(all).empty();
   if (alike && !serve_in_turns) return {all, Certainty::kOnly, is_busy(all.front())};
   if (Unseen pool = exhausted_pool(all, listener, clues); !pool.threads.empty()) return pool;
+  if (Unseen running = goroutines_that_run(all, listener, clues); !running.threads.empty()) {
+    return running;
+  }
   for (const auto find : {that_take_turns, that_share_a_lock}) {
     if (Unseen group = find(all, listener); !group.threads.empty()) return group;
   }

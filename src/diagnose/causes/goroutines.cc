@@ -1,0 +1,54 @@
+#include "diagnose/causes/goroutines.h"
+
+#include <algorithm>
+
+#include "diagnose/causes/runtimes.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+using facts::ThreadWatch;
+
+bool has_parked(const Threads& threads) {
+  const auto is_parked = [](const facts::Wait& wait) { return wait.syscall == kParked; };
+  return std::ranges::any_of(threads, [&](const ThreadWatch* thread) {
+    return std::ranges::any_of(thread->waits, is_parked);
+  });
+}
+
+}  // namespace
+
+const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listener& listener) {
+  const ThreadWatch* one = nullptr;
+  for (const ThreadWatch* thread : threads) {
+    if (const auto what = blocked_at_work(*thread, listener); what && *what != WaitClass::kRuns) {
+      if (one != nullptr || turns_of(*thread) > 0) return nullptr;
+      one = thread;
+      continue;
+    }
+    if (!is_idle(mostly(*thread, listener))) return nullptr;
+  }
+  return has_parked(threads) ? one : nullptr;
+}
+
+Unseen goroutines_that_run(const Threads& all, const facts::Listener& listener,
+                           const Clues& clues) {
+  constexpr double kMostly = 0.7;
+  constexpr double kSome = 0.05;
+  if (!has_parked(all) || clues.taken == 0 || clues.asked != 0U) return {};
+  Unseen running{.threads = {}, .certainty = Certainty::kRest, .busy = true, .take_turns = true};
+  double run_ns = 0;
+  for (const ThreadWatch* thread : all) {
+    const WaitClass what = mostly(*thread, listener);
+    // The runtime's monitor sleeps (sysmon, runtime/proc.go).
+    if (!is_idle(what) && what != WaitClass::kRuns && what != WaitClass::kSleep) return {};
+    const double runs =
+        class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kRuns));
+    if (runs < kSome) continue;
+    run_ns += runs * watched_ns(*thread);
+    running.threads.push_back(thread);
+  }
+  return run_ns >= kMostly * longest_watch(all) ? running : Unseen{};
+}
+
+}  // namespace acceptq::diagnose

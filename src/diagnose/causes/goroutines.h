@@ -1,0 +1,20 @@
+// Threads of a runtime that runs its program's tasks in any of them and parks those that have none
+// (with_parked_threads): which of them tell what the program does. Pure.
+#pragma once
+
+#include "diagnose/causes/thread_habits.h"
+#include "diagnose/causes/unseen.h"
+
+namespace acceptq::diagnose {
+
+// The one thread in a call that does not end, where all others are parked: nothing else of the
+// program is in the way. Null where there is none, or several.
+[[nodiscard]] const facts::ThreadWatch* only_one_blocked(const Threads& threads,
+                                                         const facts::Listener& listener);
+
+// The threads that run while none is blocked, where together they fill a core most of the time,
+// connections are taken, and no other server is asked: what the program computes is what it does.
+[[nodiscard]] Unseen goroutines_that_run(const Threads& all, const facts::Listener& listener,
+                                         const Clues& clues);
+
+}  // namespace acceptq::diagnose
