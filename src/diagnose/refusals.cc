@@ -119,8 +119,10 @@ Severity refusal_severity(const ListenerState& state) {
   const bool will_be_refused = refuses_often(packets, let_in) || is_full_at_the_end(state);
   if (will_be_refused) after.lost_or_late += after.pending;
   if (after.lost_or_late * kOneInAttempts >= all) return Severity::kCritical;
+  // A second more for one in ten is felt.
+  constexpr std::uint64_t kFewOf = 10;
   if (after.lost_or_late == 0 && after.at_first_retry + after.pending >= attempts &&
-      after.pending * kOneInAttempts < all) {
+      after.pending * kOneInAttempts < all && after.at_first_retry * kFewOf < all) {
     return Severity::kNotice;
   }
   return Severity::kWarning;

@@ -167,6 +167,7 @@ TEST(Slow, StaysAFindingBesideAFewRefusals) {
   ledger.time_in_queue_ns = {{.below = 2'621'440'000, .count = 2000}};
   observation.ledgers = {ledger};
   EXPECT_EQ(report_of(observation).verdict, Verdict::kSlow);
+  ledger.set(facts::LedgerTerm::kSynReceived, 2001);
   ledger.set(facts::LedgerTerm::kSynRefusedAcceptFull, 1);
   ledger.set(facts::LedgerTerm::kAttemptsRefused, 1);
   ledger.set(facts::LedgerTerm::kAttemptsRecovered, 1);
