@@ -124,20 +124,23 @@ std::optional<JudgedCause> unknown_cause(const Scene& scene) {
 }
 
 // The share of time in places of which no cause was made.
-double unexplained(const AcceptTime& time, const std::vector<JudgedCause>& causes) {
+double unexplained(const Scene& scene, const std::vector<JudgedCause>& causes) {
+  const AcceptTime& time = scene.time;
   const auto has = [&](CauseKind kind) {
     return std::ranges::any_of(
         causes, [&](const JudgedCause& judged) { return judged.cause.kind == kind; });
   };
   double share = time.of(WaitClass::kOther).share;
   const double runs = time.of(WaitClass::kRuns).share;
+  // Computing, and waiting for a core, each too little to be named.
+  const double known = time.on_core.value_or(0) + share_without_core(scene);
   // Who frees memory does so on a core as well.
   const bool frees_memory = std::ranges::any_of(causes, [&](const JudgedCause& judged) {
     return judged.cause.kind == CauseKind::kMemoryReclaim && weight(judged) > runs;
   });
   if (!has(CauseKind::kCpuThrottled) && !has(CauseKind::kCpuStarved) && !has(CauseKind::kCpuBusy) &&
       !frees_memory) {
-    share += runs;
+    share += std::max(runs - known, 0.0);
   }
   if (!has(CauseKind::kGc)) share += time.of(WaitClass::kTimedLock).share;
   return std::min(share, 1.0);
@@ -210,7 +213,7 @@ std::vector<JudgedCause> causes_of(const facts::Observation& observation,
   });
   if (held_up) std::erase_if(causes, is(CauseKind::kBurst));
   // What takes less than what nothing explains is not why.
-  if (causes.empty() || unexplained(time, causes) > weight(causes.front())) {
+  if (causes.empty() || unexplained(scene, causes) > weight(causes.front())) {
     if (auto unknown = unknown_cause(scene)) causes = {std::move(*unknown)};
   }
   return causes;

@@ -124,6 +124,17 @@ TEST(Causes, WhichOfSeveralProcessesIsStopped) {
                    ", in 1 of 2 processes that accept (pid 3985): 50 % of 2.0 s"));
 }
 
+// Half of the workers compute, on half of a core each; the others wait for a server.
+TEST(Causes, WhatIsTooLittleToBeNamedIsKnownAllTheSame) {
+  Wait reads = in_call("S", "recvfrom");
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
+  ThreadWatch computes = thread(3985, 3985, AcceptLink::kAccept, running(), 1);
+  computes.times = {.user_ns = kSecond, .system_ns = 0, .delay_ns = kSecond, .voluntary = 4};
+  const ThreadWatch waits = thread(3985, 3986, AcceptLink::kAccept, reads, 0.96);
+  EXPECT_EQ(kinds(full({computes, waits})), Kinds{"upstream"});
+}
+
 TEST(Causes, UnknownNamesWhoTraces) {
   Observation observation = full(thread(3985, 3985, AcceptLink::kEpoll, at_lock(true), 0.9));
   EXPECT_FALSE(says(find(report_of(observation), "AQ314"), "It is traced"));

@@ -143,9 +143,13 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kLock, WaitClass::kLock);
   if (!judged) return std::nullopt;
   // In a pool threads wait at a lock for work, and so does one whose work another thread goes on
-  // with: only those that are known to accept tell, or a lock that is known to be taken.
+  // with: only those that are known to accept, or to have a client, tell, or a lock that is known
+  // to be taken.
   const facts::Wait& wait = *scene.time.of(WaitClass::kLock).most_seen;
-  if (scene.time.certainty > Certainty::kOnly && !is_for_taken_lock(wait)) return std::nullopt;
+  if (scene.time.certainty > Certainty::kOnly && scene.time.certainty != Certainty::kServe &&
+      !is_for_taken_lock(wait)) {
+    return std::nullopt;
+  }
   // They had time: where they wait beside that is where those of a pool wait for work, too.
   if (scene.time.idle() >= kHasTime && does_not_empty(scene.state)) return std::nullopt;
   // Stopped by a collector of garbage, or perhaps.

@@ -39,6 +39,10 @@ bool is_for_taken_lock(const facts::Wait& wait) {
   return wait.contended == true || wait.syscall == "flock" || wait.syscall == "fcntl";
 }
 
+bool waits_for_taken_lock(const ThreadWatch& thread) {
+  return !thread.waits.empty() && is_for_taken_lock(thread.waits.front());
+}
+
 WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
   const ClassShares shares = class_shares(thread, listener);
   return static_cast<WaitClass>(std::ranges::max_element(shares) - shares.begin());
@@ -46,8 +50,11 @@ WaitClass mostly(const ThreadWatch& thread, const facts::Listener& listener) {
 
 bool waits_for_events_of_a_peer(const ThreadWatch& thread, const facts::Listener& listener) {
   if (thread.waits.empty() || mostly(thread, listener) != WaitClass::kPeer) return false;
-  const auto& target = thread.waits.front().target;
-  return target && target->answer_due == false;
+  const facts::Wait& wait = thread.waits.front();
+  if (!wait.target) return false;
+  // A UDP socket without a peer is a server's (__skb_recv_udp, net/ipv4/udp.c).
+  if (!wait.target->peer && is_below(wait, "__skb_recv_udp")) return true;
+  return wait.target->answer_due == false;
 }
 
 bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& listener) {
@@ -63,7 +70,7 @@ bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
     case WaitClass::kTimedLock:
       return true;
     case WaitClass::kLock:
-      return thread.times.voluntary == 0U && !waits_for_mutex(thread);
+      return thread.times.voluntary == 0U && !waits_for_taken_lock(thread);
     case WaitClass::kPeer:
       return waits_for_events_of_a_peer(thread, listener);
     default:
@@ -102,8 +109,7 @@ std::optional<WaitClass> blocked_at_work(const ThreadWatch& thread,
   const WaitClass what = mostly(thread, listener);
   const double share = class_shares(thread, listener).at(static_cast<std::size_t>(what));
   const bool is_collector = thread.comm.empty() || collects_garbage(thread.comm);
-  const bool tells = what == WaitClass::kLock
-                         ? !thread.waits.empty() && is_for_taken_lock(thread.waits.front())
+  const bool tells = what == WaitClass::kLock   ? waits_for_taken_lock(thread)
                      : what == WaitClass::kRuns ? !is_collector
                                                 : is_at_work(what) && what != WaitClass::kSleep;
   if (!tells || share < kMostOfTime || waits_for_events_of_a_peer(thread, listener)) {

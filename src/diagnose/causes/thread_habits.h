@@ -28,6 +28,7 @@ inline constexpr double kMostOfTime = 0.6;
 
 // At a lock that somebody else has, in memory or of a file: nobody waits for work so.
 [[nodiscard]] bool is_for_taken_lock(const facts::Wait& wait);
+[[nodiscard]] bool waits_for_taken_lock(const facts::ThreadWatch& thread);
 
 // In a place that a thread without anything to do is in as well. In a pool, those wait at a lock
 // until there is work.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "diagnose/causes/runtimes.h"
 #include "diagnose/causes/taking_turns.h"
 
 namespace acceptq::diagnose {
@@ -103,6 +104,32 @@ Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, const
   const Threads closers = that_closed(all);
   return closers.empty() ? pool_that_hangs(all, listener, clues)
                          : pool_that_serves(closers, all, listener);
+}
+
+Unseen threads_with_clients(const Threads& all, const facts::Listener& listener,
+                            const Clues& clues) {
+  constexpr std::uint32_t kFewest = 3;
+  if (clues.taken > 0 || clues.unanswered.value_or(0) < kFewest) return {};
+  Threads blocked;
+  Threads at_locks;
+  for (const ThreadWatch* thread : all) {
+    const auto what = blocked_at_work(*thread, listener);
+    const bool is_at_lock = mostly(*thread, listener) == WaitClass::kLock &&
+                            thread->pid != thread->tid && !is_of_runtime(thread->comm);
+    if (what == WaitClass::kRuns) return {};
+    if (what && !waits_for_mutex(*thread)) {
+      blocked.push_back(thread);
+    } else if (is_at_lock) {
+      at_locks.push_back(thread);
+    } else if (!may_have_nothing_to_do(*thread, listener) &&
+               !waits_for_events_of_a_peer(*thread, listener)) {
+      return {};
+    }
+  }
+  Threads both = blocked;
+  both.insert(both.end(), at_locks.begin(), at_locks.end());
+  if (at_locks.empty() || !has_a_client_each(both, clues)) return {};
+  return {blocked.empty() ? at_locks : blocked, Certainty::kServe, true};
 }
 
 Unseen pool_behind_the_pool(const Threads& all, const facts::Listener& listener,

@@ -18,6 +18,11 @@ namespace acceptq::diagnose {
 [[nodiscard]] Unseen pool_behind_the_pool(const Threads& all, const facts::Listener& listener,
                                           const Clues& clues);
 
+// Threads with a client each, of whom none is free: as many as clients that wait for an answer are
+// blocked at their work, or at a lock. Where some are blocked, the others wait for these.
+[[nodiscard]] Unseen threads_with_clients(const Threads& all, const facts::Listener& listener,
+                                          const Clues& clues);
+
 // Threads that serve connections wait for work, and one other thread can be the one that gives it
 // to them. In an event loop's process any thread may go on with what another began.
 [[nodiscard]] const facts::ThreadWatch* acceptor_beside_a_free_pool(const Threads& all,

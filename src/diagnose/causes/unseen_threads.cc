@@ -92,6 +92,7 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
   const bool serve_in_turns = first == WaitClass::kTimedLock && !that_closed(all).empty();
   if (alike && !serve_in_turns) return {all, Certainty::kOnly, is_busy(all.front())};
   if (Unseen pool = exhausted_pool(all, listener, clues); !pool.threads.empty()) return pool;
+  if (Unseen pool = threads_with_clients(all, listener, clues); !pool.threads.empty()) return pool;
   if (Unseen running = goroutines_that_run(all, listener, clues); !running.threads.empty()) {
     return running;
   }
@@ -118,9 +119,11 @@ Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const
     }
     // Nobody waits where the event loop waits: this one is elsewhere, or keeps whoever is.
     const auto work = blocked_at_work(*rest, listener);
-    if (clues.has_event_loop && work.has_value() &&
-        (is_all_of_program(*rest, all, listener) ||
-         (clues.unanswered.value_or(0) > 0 && is_never_idle(*work)))) {
+    const bool nobody_waits = clues.has_event_loop || (clues.has_no_waiter && clues.taken == 0);
+    const bool keeps_a_client =
+        clues.unanswered.value_or(0) > 0 && work.has_value() && is_never_idle(*work);
+    if ((clues.has_event_loop && work.has_value() && is_all_of_program(*rest, all, listener)) ||
+        (nobody_waits && keeps_a_client)) {
       return {{rest}, Certainty::kRest, true};
     }
     // The first thread is to serve an event loop, and sleeps instead.

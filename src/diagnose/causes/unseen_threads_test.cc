@@ -150,6 +150,44 @@ TEST(UnseenThreads, ThreadsWithAClientEachNeedNotDoTheSame) {
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }
 
+// A lock of which nothing says that it is taken: but those at it have clients, as many as wait.
+TEST(UnseenThreads, ThreadsAtALockWithAClientEachDoNotWaitForWork) {
+  const auto of = [](const std::vector<ThreadWatch>& pool, std::uint32_t unanswered) {
+    std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), still(3989, at_lock(true))};
+    threads.insert(threads.end(), pool.begin(), pool.end());
+    Observation observation = stuck(threads);
+    facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+    acceptors.in_epoll = 0;
+    acceptors.held = {{.pid = Pid(kPid), .most = 4, .silent = 0, .asked = 0}};
+    acceptors.held[0].unanswered = unanswered;
+    return observation;
+  };
+  std::vector<ThreadWatch> pool = {still(3990, at_lock(false)), still(3991, at_lock(false)),
+                                   still(3992, at_lock(false))};
+  EXPECT_EQ(kinds(of(pool, 3)), Kinds{"lock"});
+  // One that has none waits for work.
+  EXPECT_EQ(kinds(of(pool, 2)), Kinds{"unknown"});
+  // The fourth has what they wait for.
+  pool.push_back(still(3993, reads_from_peer()));
+  EXPECT_EQ(kinds(of(pool, 4)), Kinds{"upstream"});
+  EXPECT_EQ(kinds(of(pool, 2)), Kinds{"unknown"});
+}
+
+// Beside a server of UDP, which waits for datagrams.
+TEST(UnseenThreads, TheOneThreadThatIsNotParkedKeepsTheOnlyClient) {
+  Wait datagrams = in_call("S", "recvfrom", {"__skb_wait_for_more_packets", "__skb_recv_udp"});
+  datagrams.target = facts::FileTarget{.type = "sockfs"};
+  Observation observation = stuck({still(kPid, at_lock(false)), still(3990, datagrams),
+                                   still(3991, in_call("S", "flock", {"flock_lock_inode_wait"}))});
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = acceptors.waited_for = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.held = {{.pid = Pid(kPid), .most = 1, .silent = 0, .asked = 0, .unanswered = 1}};
+  EXPECT_EQ(kinds(observation), Kinds{"lock"});
+  acceptors.held[0].unanswered = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
 // The one that accepts is not among them.
 TEST(UnseenThreads, APoolThatWaitsForAServerKeepsWhoeverAccepts) {
   Wait reads = reads_from_peer();
