@@ -114,7 +114,13 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
       advise_fuse(cause, remedy);
       break;
     case CauseKind::kClient:
-      remedy.summary = detail(cause, "waits_for") == "room" ? kForSlowReaders : kForSilentClients;
+      remedy.summary = kForSlowReaders;
+      if (detail(cause, "waits_for") == "room") break;
+      remedy.summary = kForSilentClients;
+      if (const Server* server = subject.server.server;
+          server != nullptr && !server->idle_timeouts.empty()) {
+        remedy.summary += fmt::format(" {} has {}.", server->name, server->idle_timeouts);
+      }
       break;
     case CauseKind::kCpuBusy:
       remedy.summary =

@@ -89,6 +89,11 @@ TEST(CauseAdvice, FitsWhatWasSeen) {
   EXPECT_TRUE(says(advice_of(CauseKind::kGc), "larger heap"));
   EXPECT_TRUE(
       says(advice_of(CauseKind::kUpstream, {{"threads", "serving"}}), "more threads that serve"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kUpstream, {{"waits_for", "connection"}}),
+                   "whether that peer is there"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kClient), "nginx has client_header_timeout"));
+  EXPECT_FALSE(says(advice_of(CauseKind::kClient, {{"waits_for", "room"}}), "keepalive_timeout"));
+  EXPECT_FALSE(says(advice_of(CauseKind::kSleep), "PHP-FPM"));
 }
 
 TEST(CauseAdvice, WhatIsNotKnownWellEnoughIsToBeFoundOut) {

@@ -13,9 +13,10 @@ namespace acceptq::remedy {
 namespace {
 
 constexpr std::string_view kHeader =
-    "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,descriptors,apply,source,"
+    "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,descriptors,idle_timeouts,"
+    "apply,source,"
     "verified";
-constexpr std::size_t kColumns = 12;
+constexpr std::size_t kColumns = 13;
 
 // One line of CSV (RFC 4180, without newlines inside quotes).
 std::optional<std::vector<std::string>> split_csv(std::string_view line) {
@@ -75,14 +76,15 @@ std::optional<Server> parse_row(std::vector<std::string> fields) {
   if (!parse_optional(fields[7], server.limit_at_cap)) return std::nullopt;
   if (!fields[8].empty() && fields[8] != "at_start") return std::nullopt;
   server.descriptors_at_start = !fields[8].empty();
-  if (fields[9] == "reload") {
+  server.idle_timeouts = std::move(fields[9]);
+  if (fields[10] == "reload") {
     server.apply = ApplyBy::kReload;
-  } else if (fields[9] != "restart") {
+  } else if (fields[10] != "restart") {
     return std::nullopt;
   }
-  server.source = std::move(fields[10]);
-  if (fields[11] != "yes" && fields[11] != "no") return std::nullopt;
-  server.verified = fields[11] == "yes";
+  server.source = std::move(fields[11]);
+  if (fields[12] != "yes" && fields[12] != "no") return std::nullopt;
+  server.verified = fields[12] == "yes";
   return server;
 }
 
