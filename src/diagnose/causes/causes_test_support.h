@@ -15,6 +15,7 @@ using facts::Observation;
 using facts::ThreadWatch;
 using facts::Wait;
 
+constexpr int kPid = 3985;
 constexpr std::uint32_t kLooks = 100;
 constexpr std::int64_t kSecond = 1'000'000'000;
 
@@ -72,6 +73,51 @@ inline Observation full(std::vector<ThreadWatch> threads) {
 inline Observation full(ThreadWatch only) {
   return full(std::vector<ThreadWatch>{std::move(only)});
 }
+
+inline Wait at_lock(bool timed) {
+  Wait wait = in_call("S", "futex", {"futex_wait_queue"});
+  wait.timed = timed;
+  return wait;
+}
+
+inline ThreadWatch still(int tid, Wait wait) {
+  ThreadWatch still = thread(kPid, tid, AcceptLink::kOwner, std::move(wait), 1);
+  still.times.voluntary = 0;
+  return still;
+}
+
+// It closed connections, and was in `wait` all the time, `times` times.
+inline ThreadWatch serves(int tid, const Wait& wait, std::uint64_t closed, std::uint64_t times,
+                          std::uint64_t woken) {
+  ThreadWatch serves = thread(kPid, tid, AcceptLink::kOwner, wait, 1);
+  serves.closed = closed;
+  serves.exact = facts::ExactTime{.counted_ns = 2'000'000'000,
+                                  .blocked = {{.state = wait.state,
+                                               .syscall = wait.syscall,
+                                               .stack = wait.stack,
+                                               .ns = 2'000'000'000,
+                                               .times = times,
+                                               .woken = woken}}};
+  return serves;
+}
+
+// Of which nothing was taken meanwhile.
+inline Observation stuck(const std::vector<ThreadWatch>& threads) {
+  Observation observation = full(threads);
+  for (facts::Namespace& ns : observation.after.namespaces) ns.counters["TcpPassiveOpens"] = 0;
+  return observation;
+}
+
+// recv() of a connection to another server.
+inline Wait reads_from_peer() {
+  Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
+  reads.target->peer_port = 5432;
+  return reads;
+}
+
+inline const Wait kSleeps = in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"});
 
 // The causes of a report, the first that is named first.
 inline std::vector<std::string> kinds(const Observation& observation) {

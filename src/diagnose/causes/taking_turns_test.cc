@@ -1,0 +1,107 @@
+// Threads of which one works at a time, and the nearest facts that tell nothing.
+#include "diagnose/causes/taking_turns.h"
+
+#include <gtest/gtest.h>
+
+#include "diagnose/causes/causes_test_support.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+// As in Ruby and Python: under the interpreter's lock, four threads share a core.
+TEST(TakingTurns, ThreadsThatTakeTurnsFillACoreTogether) {
+  const auto takes_turns = [](int tid, double share) {
+    ThreadWatch thread = still(tid, running());
+    thread.closed = 4;
+    thread.waits[0].looks = static_cast<std::uint32_t>(share * kLooks);
+    thread.waits.push_back(at_lock(true));
+    thread.waits[1].looks = kLooks - thread.waits[0].looks;
+    thread.times.user_ns = static_cast<std::uint64_t>(share * 2 * kSecond);
+    thread.times.voluntary = 400;
+    return thread;
+  };
+  const auto pool = [&](double share) {
+    std::vector<ThreadWatch> threads = {still(kPid, in_call("S", "ppoll")),
+                                        still(3989, at_lock(false))};
+    for (int tid = 3990; tid < 3994; ++tid) threads.push_back(takes_turns(tid, share));
+    return full(threads);
+  };
+  EXPECT_EQ(kinds(pool(0.24)), Kinds{"cpu.busy"});
+  const Report report = report_of(pool(0.24));
+  EXPECT_NEAR(*find(report, "AQ304")->cause->share, 0.96, 0.01);
+  EXPECT_TRUE(says(find(report, "AQ304"), "run one at a time"));
+  // They have time: the lock is not what they wait for.
+  EXPECT_EQ(kinds(pool(0.1)), Kinds{"unknown"});
+}
+
+// As in Python: the first thread is to accept, and has the lock of the interpreter too seldom.
+TEST(TakingTurns, WhoComputesUnderTheLockOfTheOthersKeepsThem) {
+  ThreadWatch main = still(kPid, at_lock(true));
+  main.times.voluntary = 400;
+  ThreadWatch computes = still(3990, running());
+  computes.times.user_ns = 1'950'000'000;
+  Observation observation = full({main, computes, still(3991, at_lock(false))});
+  observation.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.busy"});
+  // Nobody hands it anything: it may wait for anybody.
+  observation.accept_evidence.acceptors.begin()->second.threads[0].times.voluntary = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// Threads that accept, each, and ask one database by one connection.
+TEST(TakingTurns, ALockThatIsHandedAroundKeepsThoseThatWorkUnderIt) {
+  const Wait reads = reads_from_peer();
+  const auto shares = [&](int tid, std::uint64_t lock, double works) {
+    Wait waits = at_lock(false);
+    waits.lock = lock;
+    ThreadWatch thread = still(tid, waits);
+    thread.times.voluntary = 3;
+    thread.waits[0].looks = static_cast<std::uint32_t>((1 - works) * kLooks);
+    if (works > 0) {
+      thread.waits.push_back(reads);
+      thread.waits[1].looks = kLooks - thread.waits[0].looks;
+    }
+    return thread;
+  };
+  const auto of = [&](std::uint64_t last_lock) {
+    return kinds(
+        full({still(kPid, at_lock(false)), shares(3990, 0x10, 0.3), shares(3991, 0x10, 0.2),
+              shares(3992, 0x10, 0), shares(3993, last_lock, 0)}));
+  };
+  EXPECT_EQ(of(0x10), Kinds{"lock"});
+  EXPECT_EQ(of(0x20), Kinds{"unknown"});  // one that has nothing to do with it
+}
+
+// As in Go: another thread went on with what the first one did.
+TEST(TakingTurns, TheFirstThreadThatWasPutAsideWaitsForNoLock) {
+  ThreadWatch main = thread(kPid, kPid, AcceptLink::kOwner, at_lock(false), 0.43);
+  main.waits[1] = running();
+  main.waits[1].looks = 57;
+  main.times.user_ns = 1'100'000'000;
+  ThreadWatch next = thread(kPid, 3990, AcceptLink::kOwner, at_lock(false), 0.57);
+  next.waits[1] = running();
+  next.waits[1].looks = 43;
+  EXPECT_EQ(kinds(full({main, still(3991, at_lock(false)), next})), Kinds{"cpu.busy"});
+}
+
+// Threads that come and go, one for each connection, under an interpreter's lock.
+TEST(TakingTurns, ThreadsThatComeAndGoFillACoreTogether) {
+  const auto of = [](std::uint64_t run_ns) {
+    std::vector<ThreadWatch> threads = {still(kPid, at_lock(true))};
+    threads[0].times.voluntary = 400;
+    for (int i = 0; i < 10; ++i) {
+      ThreadWatch one = serves(4000 + i, at_lock(true), 1, 8, 6);
+      one.times.user_ns = run_ns;
+      one.exact->counted_ns = 400'000'000;
+      one.exact->on_core_ns = run_ns;
+      one.exact->blocked[0].ns = 400'000'000 - run_ns;
+      threads.push_back(one);
+    }
+    return kinds(full(threads));
+  };
+  EXPECT_EQ(of(190'000'000), Kinds{"cpu.busy"});
+  EXPECT_EQ(of(60'000'000), Kinds{"unknown"});
+}
+
+}  // namespace
+}  // namespace acceptq::diagnose

@@ -1,0 +1,183 @@
+// Pools of threads of which none was seen to accept, and the nearest facts that tell nothing.
+#include "diagnose/causes/thread_pools.h"
+
+#include <gtest/gtest.h>
+
+#include "diagnose/causes/causes_test_support.h"
+
+namespace acceptq::diagnose {
+namespace {
+
+TEST(ThreadPools, APoolThatSleepsIsWhatTheAcceptorWaitsFor) {
+  const auto pool = [](std::uint64_t closed) {
+    return full({still(kPid, at_lock(false)), serves(3990, kSleeps, closed, 4, 0),
+                 serves(3991, kSleeps, closed, 4, 0)});
+  };
+  EXPECT_EQ(kinds(pool(4)), Kinds{"sleep"});
+  EXPECT_TRUE(says(find(report_of(pool(4)), "AQ308"), "none is free: whoever accepts waits"));
+  // Housekeepers sleep as well.
+  EXPECT_EQ(kinds(pool(0)), Kinds{"unknown"});
+}
+
+TEST(ThreadPools, AWaitWithATimerIsASleepOfWhomNobodyWakes) {
+  const auto of = [](std::uint64_t times, std::uint64_t woken) {
+    return full({still(kPid, at_lock(false)), still(3987, at_lock(true)),
+                 serves(3990, at_lock(true), 4, times, woken)});
+  };
+  EXPECT_EQ(kinds(of(5, 0)), Kinds{"sleep"});
+  // It waits for work, or for a lock, which somebody gives it.
+  EXPECT_EQ(kinds(of(5, 4)), Kinds{"unknown"});
+  // A lock that it tries again and again.
+  EXPECT_EQ(kinds(of(40, 1)), Kinds{"unknown"});
+  EXPECT_EQ(kinds(of(1, 0)), Kinds{"unknown"});
+}
+
+TEST(ThreadPools, TheOneThatMovesBesideAFreePoolAccepts) {
+  ThreadWatch acceptor = thread(kPid, 3989, AcceptLink::kOwner, kSleeps, 1);
+  acceptor.closed = 0;
+  const std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), acceptor,
+                                            serves(3990, at_lock(false), 4, 4, 4),
+                                            serves(3991, at_lock(false), 4, 4, 4)};
+  Observation observation = full(threads);
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"sleep"});
+  // With an event loop, any thread may go on with what another began.
+  acceptors.in_epoll = kLooks;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.in_epoll = 0;
+  // Two that move; one that moves too seldom.
+  acceptors.threads.push_back(acceptor);
+  acceptors.threads.back().tid = Pid(3992);
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  acceptors.threads.pop_back();
+  acceptors.threads[1].times.voluntary = 1;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+TEST(ThreadPools, APoolThatHangsClosesNothing) {
+  const Wait flock = in_call("S", "flock", {"flock_lock_inode_wait"});
+  EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, flock), still(3991, flock)})),
+            Kinds{"lock"});
+  // Many housekeepers do not hide it.
+  std::vector<ThreadWatch> threads = {still(3990, in_fuse()), still(3991, in_fuse())};
+  for (int tid = 4000; tid < 4015; ++tid) threads.push_back(still(tid, at_lock(true)));
+  EXPECT_EQ(kinds(stuck(threads)), Kinds{"io.fuse"});
+  // One of them does something else: nothing tells which matters.
+  threads.push_back(still(3992, flock));
+  EXPECT_EQ(kinds(stuck(threads)), Kinds{"unknown"});
+}
+
+// Nobody waits for work at a mutex.
+TEST(ThreadPools, APoolAtAMutexThatAnotherThreadHas) {
+  Wait mutex = at_lock(false);
+  mutex.contended = true;
+  const auto with = [&](Wait holder) {
+    return stuck({still(kPid, at_lock(false)), still(3990, mutex), still(3991, mutex),
+                  still(3992, mutex), still(3993, std::move(holder))});
+  };
+  EXPECT_EQ(kinds(with(at_lock(true))), Kinds{"lock"});
+  // That one may have it, or do something of its own.
+  EXPECT_EQ(kinds(with(in_fuse())), Kinds{"lock"});
+  EXPECT_TRUE(
+      says(find(report_of(with(in_fuse())), "AQ305"),
+           "One of its threads is waiting for a file system in user space, and may have it."));
+  EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, mutex), still(3991, in_fuse()),
+                         still(3992, in_fuse())})),
+            (Kinds{"io.fuse", "lock"}));
+  mutex.contended = false;
+  EXPECT_EQ(kinds(with(at_lock(true))), Kinds{"unknown"});
+}
+
+// "Two causes at once": half of a pool waits for a database, the other half for locks of files.
+TEST(ThreadPools, ThreadsWithAClientEachNeedNotDoTheSame) {
+  const Wait flock = in_call("S", "fcntl", {"fcntl_setlk"});
+  Observation observation =
+      stuck({still(kPid, at_lock(false)), still(3990, flock), still(3991, reads_from_peer()),
+             still(3992, flock), still(3993, reads_from_peer()), still(3994, at_lock(true))});
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.held = {{.pid = Pid(kPid), .most = 4, .silent = 0, .asked = 2, .unanswered = 4}};
+  EXPECT_EQ(kinds(observation), (Kinds{"lock", "upstream"}));
+  // One of them may do something of its own.
+  acceptors.held[0].unanswered = 3;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// A lock of which nothing says that it is taken: but those at it have clients, as many as wait.
+TEST(ThreadPools, ThreadsAtALockWithAClientEachDoNotWaitForWork) {
+  const auto of = [](const std::vector<ThreadWatch>& pool, std::uint32_t unanswered) {
+    std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), still(3989, at_lock(true))};
+    threads.insert(threads.end(), pool.begin(), pool.end());
+    Observation observation = stuck(threads);
+    facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+    acceptors.in_epoll = 0;
+    acceptors.held = {{.pid = Pid(kPid), .most = 4, .silent = 0, .asked = 0}};
+    acceptors.held[0].unanswered = unanswered;
+    return observation;
+  };
+  std::vector<ThreadWatch> pool = {still(3990, at_lock(false)), still(3991, at_lock(false)),
+                                   still(3992, at_lock(false))};
+  EXPECT_EQ(kinds(of(pool, 3)), Kinds{"lock"});
+  // One that has none waits for work.
+  EXPECT_EQ(kinds(of(pool, 2)), Kinds{"unknown"});
+  // The fourth has what they wait for.
+  pool.push_back(still(3993, reads_from_peer()));
+  EXPECT_EQ(kinds(of(pool, 4)), Kinds{"upstream"});
+  EXPECT_EQ(kinds(of(pool, 2)), Kinds{"unknown"});
+}
+
+// The one that accepts is not among them.
+TEST(ThreadPools, APoolThatWaitsForAServerKeepsWhoeverAccepts) {
+  Wait reads = reads_from_peer();
+  const Report report =
+      report_of(stuck({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)}));
+  EXPECT_TRUE(says(find(report, "AQ307"), "whoever accepts has none to give"));
+  EXPECT_EQ(find(report, "AQ307")->cause->detail.at("threads"), "serving");
+  // Two that are told of events by a broker, while the pool waits for a lock.
+  reads.target->answer_due = false;
+  EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)})),
+            Kinds{"unknown"});
+  reads.target->answer_due = true;
+  EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads)})),
+            Kinds{"upstream"});
+  // Somebody else takes connections, and these do not move.
+  EXPECT_NE(kinds(full({still(kPid, at_lock(false)), still(3990, reads), still(3991, reads),
+                        still(3992, at_lock(false)), still(3993, at_lock(false)),
+                        still(3994, at_lock(false))})),
+            Kinds{"upstream"});
+}
+
+TEST(ThreadPools, ManyThatComputeAndNoneBesideThem) {
+  const auto computes = [](int tid) {
+    ThreadWatch thread = still(tid, running());
+    thread.times.user_ns = 1'900'000'000;
+    return thread;
+  };
+  std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), computes(3990), computes(3991),
+                                      computes(3992)};
+  EXPECT_EQ(kinds(full(threads)), Kinds{"cpu.busy"});
+  // They may collect garbage.
+  for (std::size_t i = 1; i < threads.size(); ++i) threads[i].comm = "GC Thread#0";
+  EXPECT_NE(kinds(full(threads)), Kinds{"cpu.busy"});
+}
+
+// CompletableFuture.join() in a pool whose work is done by another pool.
+TEST(ThreadPools, APoolBehindThePoolKeepsWhoeverAccepts) {
+  const auto behind = [](std::uint64_t turns) {
+    ThreadWatch thread = still(3993, reads_from_peer());
+    thread.times.voluntary = turns;
+    ThreadWatch other = thread;
+    other.tid = Pid(3994);
+    std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), thread, other};
+    for (int tid = 4000; tid < 4012; ++tid) threads.push_back(serves(tid, at_lock(false), 1, 2, 0));
+    Observation observation = full(threads);
+    observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
+    return kinds(observation);
+  };
+  EXPECT_EQ(behind(3), Kinds{"upstream"});
+  // Two that wait for events of their own, which did not come.
+  EXPECT_EQ(behind(0), Kinds{"unknown"});
+}
+
+}  // namespace
+}  // namespace acceptq::diagnose
