@@ -66,13 +66,14 @@ std::uint64_t most_at_once(const Subject& subject) {
   return longest + (is_burst(subject) ? subject.report.refused.attempts.value_or(0) : 0);
 }
 
-// Of a queue that is full all the time, the places that are taken within a minute: whoever has a
-// place behind them has given up before its turn comes. Empty where nothing is taken, or it is not
-// full all the time.
+// Of a queue that fills because accept() is slow, the places that are taken within a minute: whoever
+// has a place behind them has given up before its turn comes. Empty where nothing is taken, or of
+// other queues.
 std::optional<std::uint32_t> of_use(const Subject& subject) {
   constexpr double kSeconds = 60;
   const double accepted = subject.report.accepts_per_s.value_or(0);
-  if (!is_full_all_the_time(subject) || accepted <= 0) return std::nullopt;
+  const bool fills = is_full_all_the_time(subject) || is_slow_to_accept(subject);
+  if (!fills || accepted <= 0) return std::nullopt;
   return static_cast<std::uint32_t>(
       std::min<double>(kSeconds * accepted, std::numeric_limits<std::int32_t>::max()));
 }
