@@ -58,7 +58,8 @@ bool take_turns(const Threads& threads, double for_ns, const facts::Listener& li
          run >= (come_and_go ? kLeastSeen : kLeast) * for_ns && core <= kMost * for_ns;
 }
 
-Unseen that_take_turns(const Threads& all, const facts::Listener& listener) {
+Unseen that_take_turns(const Threads& all, const facts::Listener& listener,
+                       const Clues& /*clues*/) {
   Threads turning;
   bool one_waits = false;
   for (const ThreadWatch* thread : all) {
@@ -78,7 +79,8 @@ Unseen that_take_turns(const Threads& all, const facts::Listener& listener) {
   return {turning, Certainty::kRest, true, true};
 }
 
-Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener) {
+Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener,
+                         const Clues& /*clues*/) {
   constexpr std::size_t kFewest = 3;
   constexpr double kWorks = 0.02;
   constexpr double kAll = 0.9;

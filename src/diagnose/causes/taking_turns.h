@@ -14,10 +14,12 @@ namespace acceptq::diagnose {
 
 // Threads of which one runs at a time, handing on what lets it run many times a second, as under an
 // interpreter's lock. Those beside them have nothing to do.
-[[nodiscard]] Unseen that_take_turns(const Threads& all, const facts::Listener& listener);
+[[nodiscard]] Unseen that_take_turns(const Threads& all, const facts::Listener& listener,
+                                     const Clues& clues);
 
 // Threads that hand one lock around and work while they have it, where nobody else can have given
 // them work: all but a first thread that never moved.
-[[nodiscard]] Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener);
+[[nodiscard]] Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener,
+                                       const Clues& clues);
 
 }  // namespace acceptq::diagnose

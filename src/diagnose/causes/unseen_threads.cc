@@ -1,6 +1,7 @@
 #include "diagnose/causes/unseen_threads.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "diagnose/causes/goroutines.h"
@@ -74,79 +75,102 @@ bool is_never_idle(WaitClass work) {
   return work != WaitClass::kPeer && work != WaitClass::kClient && work != WaitClass::kRuns;
 }
 
-}  // namespace
+bool is_busy(const ThreadWatch* thread, const facts::Listener& listener) {
+  return !may_have_nothing_to_do(*thread, listener);
+}
 
-Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const Clues& clues) {
-  const auto is_busy = [&](const ThreadWatch* thread) {
-    return !may_have_nothing_to_do(*thread, listener);
-  };
-  if (all.size() == 1) return {all, Certainty::kOnly, is_busy(all.front())};
+// It runs what the program does: of one whose name is not known it may be the runtime's.
+bool is_of_program(const ThreadWatch* thread) {
+  return thread != nullptr && !thread->comm.empty() && !collects_garbage(thread->comm);
+}
+
+// All of its threads do one thing. Those of a pool without work wait at locks as well, and one that
+// waits there with a timer may just sleep: that all wait for locks says something only where no
+// timer is among them.
+Unseen all_alike(const Threads& all, const facts::Listener& listener, const Clues& /*clues*/) {
   const WaitClass first = mostly(*all.front(), listener);
-  // Those of a pool without work wait at locks as well, and one that waits there with a timer may
-  // just sleep: that all wait for locks says something only where no timer is among them.
   const bool alike = std::ranges::all_of(all, [&](const ThreadWatch* thread) {
     return mostly(*thread, listener) == first &&
            (first != WaitClass::kLock || waits_for_locks_only(*thread));
   });
   // Those that serve in turns are at their common lock most of the time, each.
   const bool serve_in_turns = first == WaitClass::kTimedLock && !that_closed(all).empty();
-  if (alike && !serve_in_turns) return {all, Certainty::kOnly, is_busy(all.front())};
-  if (Unseen pool = exhausted_pool(all, listener, clues); !pool.threads.empty()) return pool;
-  if (Unseen pool = threads_with_clients(all, listener, clues); !pool.threads.empty()) return pool;
-  if (Unseen running = goroutines_that_run(all, listener, clues); !running.threads.empty()) {
-    return running;
-  }
-  for (const auto find : {that_take_turns, that_share_a_lock}) {
-    if (Unseen group = find(all, listener); !group.threads.empty()) return group;
-  }
-  if (Unseen pool = pool_behind_the_pool(all, listener, clues); !pool.threads.empty()) return pool;
-  if (Unseen group = that_wait_for_clients(all, listener, clues); !group.threads.empty()) {
-    return group;
-  }
+  if (all.size() > 1 && (!alike || serve_in_turns)) return {};
+  return {all, Certainty::kOnly, is_busy(all.front(), listener)};
+}
+
+Unseen a_busy_main_thread(const Threads& all, const facts::Listener& listener,
+                          const Clues& /*clues*/) {
   const ThreadWatch* main = main_thread(all);
-  if (main != nullptr && is_busy(main)) return {{main}, Certainty::kMain, true};
+  if (main == nullptr || !is_busy(main, listener)) return {};
+  return {{main}, Certainty::kMain, true};
+}
+
+Unseen the_acceptor_of_a_free_pool(const Threads& all, const facts::Listener& listener,
+                                   const Clues& clues) {
   const ThreadWatch* acceptor = acceptor_beside_a_free_pool(all, listener, clues);
-  if (acceptor != nullptr && !acceptor->comm.empty() && !collects_garbage(acceptor->comm)) {
-    return {{acceptor}, Certainty::kRest, true};
-  }
+  if (!is_of_program(acceptor)) return {};
+  return {{acceptor}, Certainty::kRest, true};
+}
+
+Unseen the_one_that_is_not_parked(const Threads& all, const facts::Listener& listener,
+                                  const Clues& clues) {
   const ThreadWatch* rest = only_one_not_parked(all, listener);
-  if (rest != nullptr && !rest->comm.empty() && !collects_garbage(rest->comm)) {
-    // Of a thread that computes while others wait for good, one that accepted was not among them.
-    const bool another_may_sleep = std::ranges::any_of(
-        all, [&](const ThreadWatch* thread) { return may_sleep(*thread, listener); });
-    if (mostly(*rest, listener) == WaitClass::kRuns && clues.taken > 0 && !another_may_sleep) {
-      return {{rest}, Certainty::kRest, true};
-    }
-    // Nobody waits where the event loop waits: this one is elsewhere, or keeps whoever is.
-    const auto work = blocked_at_work(*rest, listener);
+  if (!is_of_program(rest)) return {};
+  const Unseen found{{rest}, Certainty::kRest, true};
+  const WaitClass what = mostly(*rest, listener);
+  // Of a thread that computes while others wait for good, one that accepted was not among them.
+  const bool another_may_sleep = std::ranges::any_of(
+      all, [&](const ThreadWatch* thread) { return may_sleep(*thread, listener); });
+  if (what == WaitClass::kRuns && clues.taken > 0 && !another_may_sleep) return found;
+  // Nobody waits where the event loop waits: this one is elsewhere, or keeps whoever is.
+  if (const auto work = blocked_at_work(*rest, listener)) {
     const bool nobody_waits = clues.has_event_loop || (clues.has_no_waiter && clues.taken == 0);
-    const bool keeps_a_client =
-        clues.unanswered.value_or(0) > 0 && work.has_value() && is_never_idle(*work);
-    if ((clues.has_event_loop && work.has_value() && is_all_of_program(*rest, all, listener)) ||
-        (nobody_waits && keeps_a_client)) {
-      return {{rest}, Certainty::kRest, true};
-    }
-    // The first thread is to serve an event loop, and sleeps instead.
-    if (rest == main && mostly(*rest, listener) == WaitClass::kSleep && clues.has_event_loop) {
-      return {{rest}, Certainty::kRest, true};
-    }
+    const bool keeps_a_client = clues.unanswered.value_or(0) > 0 && is_never_idle(*work);
+    if (clues.has_event_loop && is_all_of_program(*rest, all, listener)) return found;
+    if (nobody_waits && keeps_a_client) return found;
   }
-  if (clues.has_no_waiter && clues.taken == 0) {
-    if (clues.unanswered == 0U) {
-      if (Threads loops = loops_without_requests(all, listener); !loops.empty()) {
-        return {std::move(loops), Certainty::kGroup, false};
-      }
-    }
-    for (const auto find : {loops_of_clients, idle_beside_timers}) {
-      if (Threads idle = find(all, listener); !idle.empty()) {
-        return {std::move(idle), Certainty::kGroup, false};
-      }
-    }
+  // The first thread is to serve an event loop, and sleeps instead.
+  const bool sleeps = rest == main_thread(all) && what == WaitClass::kSleep;
+  return sleeps && clues.has_event_loop ? found : Unseen{};
+}
+
+Unseen loops_that_do_not_accept(const Threads& all, const facts::Listener& listener,
+                                const Clues& clues) {
+  if (!clues.has_no_waiter || clues.taken > 0) return {};
+  Threads loops;
+  if (clues.unanswered == 0U) loops = loops_without_requests(all, listener);
+  if (loops.empty()) loops = loops_of_clients(all, listener);
+  if (loops.empty()) loops = idle_beside_timers(all, listener);
+  return {std::move(loops), Certainty::kGroup, false};
+}
+
+// By the order in which they are asked: the first that finds any.
+constexpr std::array kFinders = {all_alike,
+                                 exhausted_pool,
+                                 threads_with_clients,
+                                 goroutines_that_run,
+                                 that_take_turns,
+                                 that_share_a_lock,
+                                 pool_behind_the_pool,
+                                 that_wait_for_clients,
+                                 a_busy_main_thread,
+                                 the_acceptor_of_a_free_pool,
+                                 the_one_that_is_not_parked,
+                                 loops_that_do_not_accept};
+
+}  // namespace
+
+Unseen unseen_threads(const Threads& all, const facts::Listener& listener, const Clues& clues) {
+  for (const auto find : kFinders) {
+    if (Unseen found = find(all, listener, clues); !found.threads.empty()) return found;
   }
   Threads group = all;
   std::erase_if(group, [](const ThreadWatch* thread) { return collects_garbage(thread->comm); });
   if (group.empty()) group = all;
-  return {group, Certainty::kGroup, std::ranges::any_of(group, is_busy)};
+  return {group, Certainty::kGroup, std::ranges::any_of(group, [&](const ThreadWatch* thread) {
+            return is_busy(thread, listener);
+          })};
 }
 
 }  // namespace acceptq::diagnose
