@@ -66,9 +66,9 @@ std::uint64_t most_at_once(const Subject& subject) {
   return longest + (is_burst(subject) ? subject.report.refused.attempts.value_or(0) : 0);
 }
 
-// Of a queue that fills because accept() is slow, the places that are taken within a minute: whoever
-// has a place behind them has given up before its turn comes. Empty where nothing is taken, or of
-// other queues.
+// Of a queue that fills because accept() is slow, the places that are taken within a minute:
+// whoever has a place behind them has given up before its turn comes. Empty where nothing is taken,
+// or of other queues.
 std::optional<std::uint32_t> of_use(const Subject& subject) {
   constexpr double kSeconds = 60;
   const double accepted = subject.report.accepts_per_s.value_or(0);

@@ -117,7 +117,7 @@ Unseen the_one_that_is_not_parked(const Threads& all, const facts::Listener& lis
                                   const Clues& clues) {
   const ThreadWatch* rest = only_one_not_parked(all, listener);
   if (!is_of_program(rest)) return {};
-  const Unseen found{{rest}, Certainty::kRest, true};
+  Unseen found{{rest}, Certainty::kRest, true};
   const WaitClass what = mostly(*rest, listener);
   // Of a thread that computes while others wait for good, one that accepted was not among them.
   const bool another_may_sleep = std::ranges::any_of(
