@@ -33,12 +33,9 @@ std::string fullness(const ListenerReport& report, bool shows_timeline) {
 }
 
 // How full a queue is, with what is to be said of it.
-std::string filling(const TermStyle& style, std::uint64_t length, std::uint64_t limit,
-                    std::uint64_t capacity, const std::string& words) {
+std::string filling(const TermStyle& style, std::uint64_t length, std::uint64_t limit, double share,
+                    const std::string& words) {
   constexpr int kBar = 20;
-  // As in "full the whole time": see facts::sampled_full().
-  const double share =
-      length >= limit ? 1 : static_cast<double>(length) / static_cast<double>(capacity);
   const std::string text = fmt::format("{} of {}", length, limit);
   if (style.bars) return text + " " + bar(style, share, kBar) + " " + words;
   return words.empty() ? text : text + ", " + words;
@@ -87,8 +84,11 @@ std::string queue_text(const TermStyle& style, const facts::Listener& listener,
                        report.longest.value(), listener.limit->value());
   }
   const std::uint64_t capacity = facts::accept_queue_capacity(*listener.limit);
+  const double share = facts::sampled_full(listener.accept_queue_len, *listener.limit)
+                           ? 1
+                           : static_cast<double>(length) / static_cast<double>(capacity);
   std::string text =
-      filling(style, length, listener.limit->value(), capacity, fullness(report, shows_timeline));
+      filling(style, length, listener.limit->value(), share, fullness(report, shows_timeline));
   if (const std::uint32_t gone = listener.waiting_hung_up.value_or(0); gone > 0) {
     const std::string who =
         gone > 1 && gone == listener.waiting_seen ? "all" : fmt::format("{} of those", gone);
@@ -104,7 +104,8 @@ std::string syn_queue_text(const TermStyle& style, const facts::Listener& listen
   const std::uint32_t length = *listener.syn_queue_len;
   const std::string off = report.cookies == diagnose::Cookies::kOff ? "SYN cookies are off" : "";
   if (const auto& capacity = report.syn_queue_capacity; capacity && *capacity > 0) {
-    return filling(style, length, *capacity, *capacity, off);
+    return filling(style, length, *capacity,
+                   static_cast<double>(length) / static_cast<double>(*capacity), off);
   }
   return counted(length, "handshake", "handshakes") + " under way " + off;
 }

@@ -261,6 +261,23 @@ TEST(QueueText, FullBetweenTheSamples) {
   EXPECT_TRUE(text().ends_with("2 at most in the samples, full between them")) << text();
 }
 
+// A backlog of 0 lets one wait; without it the queue is empty, however little fits.
+TEST(QueueText, AnEmptyQueueIsNotFull) {
+  Case c;
+  c.add("/run/a.sock", Verdict::kHealthy, 0);
+  facts::Listener& listener = c.observation.after.listeners[0];
+  listener.limit = QueueLimit(0);
+  const TermStyle ascii{.unicode = false};
+  const auto text = [&] { return queue_text(ascii, listener, c.report.listeners[0], false); };
+  EXPECT_EQ(text().find('#'), std::string::npos) << text();
+  listener.accept_queue_len = QueueLength(1);
+  EXPECT_EQ(text().find('.'), std::string::npos) << text();
+  // As in "full the whole time": samples between two connections see the limit, not what fits.
+  listener.limit = QueueLimit(5);
+  listener.accept_queue_len = QueueLength(5);
+  EXPECT_EQ(text().find('.'), std::string::npos) << text();
+}
+
 TEST(LimitText, SaysThatItWasAnother) {
   Case made;
   made.add("a", Verdict::kHealthy, 1);
