@@ -205,10 +205,7 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   for (const ListenerState& other : all) {
     if (other.report.reuseport_group != state.report.reuseport_group) continue;
     ++members;
-    const auto& limit = other.listener->limit;
-    const bool has_room =
-        limit && std::uint64_t{other.report.longest.value()} * 4 <= limit->value();
-    if (!has_room || is_stuck(other)) continue;
+    if (!has_much_room(*other.listener, other.report.longest) || is_stuck(other)) continue;
     ++idle;
     is_of_same_process =
         is_of_same_process || facts::has_common_owner(*other.listener, *state.listener);

@@ -26,6 +26,8 @@ void judge_listeners(const listenpath::KernelRules& rules, std::vector<ListenerS
 [[nodiscard]] bool is_close_to_limit(const ListenerState& state);
 // Ten connections or more waited for over a second and none was taken.
 [[nodiscard]] bool is_stuck(const ListenerState& state);
+// A queue of that length is a quarter of what fits at most.
+[[nodiscard]] bool has_much_room(const facts::Listener& listener, QueueLength length);
 // Nothing arrived, nothing left, and nothing was refused.
 [[nodiscard]] bool is_at_rest(const ListenerState& state);
 // Stuck; or of ten connections or more that were taken, half had waited for over a second; or,

@@ -97,6 +97,11 @@ bool is_close_to_limit(const ListenerState& state) {
          double{1} * state.report.longest.value() >= kClose * static_cast<double>(capacity);
 }
 
+bool has_much_room(const facts::Listener& listener, QueueLength length) {
+  constexpr std::uint64_t kOneIn = 4;
+  return listener.limit && kOneIn * length.value() <= listener.limit->value();
+}
+
 bool is_at_rest(const ListenerState& state) {
   return state.refusals && state.refusals->total() == 0 && state.before != nullptr &&
          state.before->accept_queue_len == state.listener->accept_queue_len &&

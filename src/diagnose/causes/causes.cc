@@ -88,9 +88,8 @@ std::string where_time_went(const AcceptTime& time) {
 
 // A sentence, with a blank before it, or nothing.
 std::string who_traces(const Scene& scene) {
-  for (const facts::ThreadWatch* thread : scene.time.threads) {
-    const facts::ProcessCondition* condition = scene.condition(thread->pid);
-    if (condition == nullptr || !condition->tracer) continue;
+  for (const facts::ProcessCondition* condition : scene.conditions()) {
+    if (!condition->tracer) continue;
     return fmt::format(
         " It is traced by pid {} (strace, a debugger), which slows down each of its system calls.",
         condition->tracer->value());

@@ -24,9 +24,7 @@ std::optional<double> waits_for_core(const AcceptTime& time) {
 // The group that was held back the longest.
 const facts::CpuGroup* throttled_group(const Scene& scene) {
   const facts::CpuGroup* most = nullptr;
-  for (const facts::ThreadWatch* thread : scene.time.threads) {
-    const facts::ProcessCondition* condition = scene.condition(thread->pid);
-    if (condition == nullptr) continue;
+  for (const facts::ProcessCondition* condition : scene.conditions()) {
     for (const facts::CpuGroup& group : condition->cpu_groups) {
       if (group.throttled.value_or(0) == 0) continue;
       if (most == nullptr || group.throttled_ns > most->throttled_ns) most = &group;

@@ -71,8 +71,7 @@ facts::HeldConnections held_by_all(const Scene& scene) {
   facts::HeldConnections all;
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors == nullptr) return all;
-  std::set<Pid> pids;
-  for (const facts::ThreadWatch* thread : scene.time.threads) pids.insert(thread->pid);
+  const std::set<Pid> pids = scene.processes();
   for (const facts::HeldConnections& held : acceptors->held) {
     if (!pids.contains(held.pid)) continue;
     all.most += held.most;
@@ -120,9 +119,7 @@ bool serves_another_of_the_group(const Scene& scene) {
   const auto& group = scene.state.report.reuseport_group;
   if (!group) return false;
   return std::ranges::any_of(scene.observation.after.listeners, [&](const auto& other) {
-    const bool has_room =
-        other.limit && std::uint64_t{other.accept_queue_len.value()} * 4 <= other.limit->value();
-    return has_room && facts::reuseport_key(other) == *group &&
+    return has_much_room(other, other.accept_queue_len) && facts::reuseport_key(other) == *group &&
            !facts::has_same_key(other, *scene.state.listener) &&
            facts::has_common_owner(other, *scene.state.listener);
   });

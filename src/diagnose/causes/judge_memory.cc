@@ -15,9 +15,7 @@ std::uint64_t times_at_limit(const facts::MemoryGroup& group) {
 // The group that was at a limit of its own most often.
 const facts::MemoryGroup* squeezed_group(const Scene& scene) {
   const facts::MemoryGroup* most = nullptr;
-  for (const facts::ThreadWatch* thread : scene.time.threads) {
-    const facts::ProcessCondition* condition = scene.condition(thread->pid);
-    if (condition == nullptr) continue;
+  for (const facts::ProcessCondition* condition : scene.conditions()) {
     for (const facts::MemoryGroup& group : condition->memory_groups) {
       if (times_at_limit(group) == 0) continue;
       if (most == nullptr || times_at_limit(group) > times_at_limit(*most)) most = &group;

@@ -80,9 +80,7 @@ std::optional<JudgedCause> judge_stopped(const Scene& scene) {
   if (scene.time.has_shares()) judged.cause.share = share;
   auto& detail = judged.cause.detail;
   detail["how"] = "signal";
-  for (const facts::ThreadWatch* thread : scene.time.threads) {
-    const facts::ProcessCondition* condition = scene.condition(thread->pid);
-    if (condition == nullptr) continue;
+  for (const facts::ProcessCondition* condition : scene.conditions()) {
     if (condition->frozen_group) {
       detail = {{"how", "frozen"}, {"cgroup", *condition->frozen_group}};
       judged.words = fmt::format("is frozen by its control group {}", *condition->frozen_group);
@@ -100,15 +98,13 @@ std::optional<JudgedCause> judge_stopped(const Scene& scene) {
   std::string pids;
   for (const Pid pid : held) pids += (pids.empty() ? "" : " ") + std::to_string(pid.value());
   detail["pids"] = pids;
-  std::set<Pid> all;
-  for (const facts::ThreadWatch* thread : scene.time.threads) all.insert(thread->pid);
   if (scene.time.of(WaitClass::kFrozen).share > 0 && detail["how"] == "signal") {
     detail["how"] = "frozen";
     judged.words = "is frozen by its control group";
   }
-  if (held.size() < all.size()) {
+  if (const std::size_t all = scene.processes().size(); held.size() < all) {
     judged.words +=
-        fmt::format(", in {} of {} processes that accept (pid {})", held.size(), all.size(), pids);
+        fmt::format(", in {} of {} processes that accept (pid {})", held.size(), all, pids);
   }
   return judged;
 }
@@ -126,11 +122,9 @@ std::optional<JudgedCause> judge_fd_limit(const Scene& scene) {
   const auto refused = scene.state.ledger != nullptr
                            ? (*scene.state.ledger)[facts::LedgerTerm::kAcceptEmfile]
                            : std::optional<std::uint64_t>();
-  std::set<Pid> pids;
-  for (const facts::ThreadWatch* thread : scene.time.threads) pids.insert(thread->pid);
   const facts::Process* full = nullptr;
   std::uint32_t reserved = 0;
-  for (const Pid pid : pids) {
+  for (const Pid pid : scene.processes()) {
     const facts::Process* process = facts::find_process(scene.observation.after, pid);
     if (process == nullptr || !process->open_files || !process->open_files_limit) continue;
     const std::uint32_t more = reserved_descriptors(scene, pid);

@@ -4,10 +4,25 @@
 
 namespace acceptq::diagnose {
 
+std::set<Pid> Scene::processes() const {
+  std::set<Pid> pids;
+  for (const facts::ThreadWatch* thread : time.threads) pids.insert(thread->pid);
+  return pids;
+}
+
 const facts::ProcessCondition* Scene::condition(Pid pid) const {
   const auto& all = observation.accept_evidence.processes;
   const auto it = std::ranges::find(all, pid, &facts::ProcessCondition::pid);
   return it != all.end() ? &*it : nullptr;
+}
+
+std::vector<const facts::ProcessCondition*> Scene::conditions() const {
+  std::vector<const facts::ProcessCondition*> all;
+  for (const facts::ThreadWatch* thread : time.threads) {
+    const facts::ProcessCondition* found = condition(thread->pid);
+    if (found != nullptr && std::ranges::find(all, found) == all.end()) all.push_back(found);
+  }
+  return all;
 }
 
 double confidence_of(const AcceptTime& time) {

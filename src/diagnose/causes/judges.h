@@ -3,8 +3,10 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "diagnose/causes/accept_time.h"
 #include "diagnose/listener_state.h"
@@ -19,8 +21,12 @@ struct Scene {
   const ListenerState& state;
   const AcceptTime& time;
 
+  // Whose threads they are.
+  [[nodiscard]] std::set<Pid> processes() const;
   // What holds back the process of a thread; null where it was not looked at.
   [[nodiscard]] const facts::ProcessCondition* condition(Pid pid) const;
+  // Those of the processes of all threads, in their order, as far as they were looked at.
+  [[nodiscard]] std::vector<const facts::ProcessCondition*> conditions() const;
 };
 
 struct JudgedCause {

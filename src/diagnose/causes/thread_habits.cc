@@ -64,6 +64,10 @@ bool may_have_nothing_to_do(const ThreadWatch& thread, const facts::Listener& li
          (what == WaitClass::kOther && reads_events(thread));
 }
 
+bool is_beside_the_work(const ThreadWatch& thread, const facts::Listener& listener) {
+  return may_have_nothing_to_do(thread, listener) || waits_for_events_of_a_peer(thread, listener);
+}
+
 bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
   switch (mostly(thread, listener)) {
     case WaitClass::kConnections:

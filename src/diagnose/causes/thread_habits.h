@@ -35,6 +35,10 @@ inline constexpr double kMostOfTime = 0.6;
 [[nodiscard]] bool may_have_nothing_to_do(const facts::ThreadWatch& thread,
                                           const facts::Listener& listener);
 
+// It has nothing to do, perhaps, or is told of events by another server: no work keeps it.
+[[nodiscard]] bool is_beside_the_work(const facts::ThreadWatch& thread,
+                                      const facts::Listener& listener);
+
 // It waits where those wait that have nothing to do, and was not woken: it is not at work.
 [[nodiscard]] bool is_parked(const facts::ThreadWatch& thread, const facts::Listener& listener);
 

@@ -68,10 +68,7 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, cons
   for (const ThreadWatch* thread : all) {
     const auto what = blocked_at_work(*thread, listener);
     if (!what) {
-      if (!may_have_nothing_to_do(*thread, listener) &&
-          !waits_for_events_of_a_peer(*thread, listener)) {
-        return {};
-      }
+      if (!is_beside_the_work(*thread, listener)) return {};
       continue;
     }
     if (!waits_for_mutex(*thread)) {
@@ -121,8 +118,7 @@ Unseen threads_with_clients(const Threads& all, const facts::Listener& listener,
       blocked.push_back(thread);
     } else if (is_at_lock) {
       at_locks.push_back(thread);
-    } else if (!may_have_nothing_to_do(*thread, listener) &&
-               !waits_for_events_of_a_peer(*thread, listener)) {
+    } else if (!is_beside_the_work(*thread, listener)) {
       return {};
     }
   }

@@ -52,8 +52,7 @@ Unseen that_wait_for_clients(const Threads& all, const facts::Listener& listener
     if (what == WaitClass::kClient) {
       found.threads.push_back(thread);
     } else if (sleeps ? thread->times.voluntary.value_or(0) < kFewestWakeups
-                      : !may_have_nothing_to_do(*thread, listener) &&
-                            !waits_for_events_of_a_peer(*thread, listener)) {
+                      : !is_beside_the_work(*thread, listener)) {
       return {};
     }
   }
