@@ -32,3 +32,10 @@ expect 1 'README.md:7: docs/missing.md: no such file' 'a missing file'
 sed -i '$d' "$tree/README.md"
 echo '[x](docs/a.md#missing)' >>"$tree/README.md"
 expect 1 'README.md:7: docs/a.md#missing: no such heading' 'a missing heading'
+sed -i '$d' "$tree/README.md"
+mkdir "$tree/src"
+echo 'TEST(Queue, IsFull) {' >"$tree/src/queue_test.cc"
+echo "The test \`Queue.IsFull\`, the method \`Queue.is_full\`, the file \`Queue.md\`." >>"$tree/README.md"
+expect 0 '' 'a test that exists'
+echo "\`Queue.IsEmpty\`" >>"$tree/README.md"
+expect 1 'README.md:8: Queue.IsEmpty: no such test' 'a test that does not exist'
