@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
+#include "select/selector.h"
 
 namespace acceptq::cli {
 namespace {
@@ -58,20 +59,20 @@ Result<Target> parse_target(const std::string& text) {
     return fail(ErrorCode::kMalformed,
                 fmt::format("\"{}\" is no HOST:PORT with a port from 1 to 65535", text));
   }
-  std::string host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  std::string device;
-  if (const std::size_t percent = host.find('%'); percent != std::string::npos) {
-    device = host.substr(percent + 1);
-    host.resize(percent);
+  const auto split = select::split_device(std::string_view(text).substr(0, colon));
+  if (!split) {
+    return fail(ErrorCode::kMalformed,
+                fmt::format("\"{}\": no interface behind the percent sign", text));
   }
+  std::string host = split->address;
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   Result<facts::IpAddress> address = resolve_host(host);
   if (!address) return fail(address.error());
-  if (!device.empty() && !address->is_v6()) {
+  if (!split->device.empty() && !address->is_v6()) {
     return fail(ErrorCode::kMalformed,
                 fmt::format("\"{}\": only an IPv6 address has a device behind it", text));
   }
-  return Target{.address = *address, .device = device, .port = *port};
+  return Target{.address = *address, .device = split->device, .port = *port};
 }
 
 // \r, \n, \t and \\ as a shell user writes them.

@@ -30,19 +30,10 @@ Result<Selector> parse_endpoint(std::string_view text) {
   selector.port = *port;
   std::string_view address = text.substr(0, colon);
   if (address.empty()) return selector;
-  // "[fe80::1]%eth0", as a report writes it; "[fe80::1%eth0]", as many other programs do.
-  std::string bare(address);
-  if (const std::size_t percent = address.find('%'); percent != std::string_view::npos) {
-    bare.resize(percent);
-    std::string_view device = address.substr(percent + 1);
-    if (bare.starts_with('[') && !bare.ends_with(']') && device.ends_with(']')) {
-      device.remove_suffix(1);
-      bare += ']';
-    }
-    if (device.empty()) return malformed(text, "no interface behind the percent sign");
-    selector.device = std::string(device);
-    address = bare;
-  }
+  const std::optional<AddressAndDevice> split = split_device(address);
+  if (!split) return malformed(text, "no interface behind the percent sign");
+  if (!split->device.empty()) selector.device = split->device;
+  address = split->address;
   const bool bracketed = address.starts_with('[') && address.ends_with(']') && address.size() > 2;
   if (bracketed) address = address.substr(1, address.size() - 2);
   selector.address = facts::IpAddress::parse(address);
@@ -119,6 +110,20 @@ bool is_named(std::string_view path, std::string_view name) {
 }
 
 }  // namespace
+
+std::optional<AddressAndDevice> split_device(std::string_view text) {
+  const std::size_t percent = text.find('%');
+  AddressAndDevice split{.address = std::string(text.substr(0, percent)), .device = {}};
+  if (percent == std::string_view::npos) return split;
+  std::string_view device = text.substr(percent + 1);
+  if (split.address.starts_with('[') && !split.address.ends_with(']') && device.ends_with(']')) {
+    device.remove_suffix(1);
+    split.address += ']';
+  }
+  if (device.empty()) return std::nullopt;
+  split.device = std::string(device);
+  return split;
+}
 
 bool looks_like_selector(std::string_view text) {
   return text.starts_with(':') || text.starts_with('[') || !named_kind(text).empty() ||

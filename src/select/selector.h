@@ -26,6 +26,16 @@ struct Selector {
   std::string pod_namespace;  // empty: any
 };
 
+// "[fe80::1]" and "eth0": of "[fe80::1]%eth0", as a report writes it, or "[fe80::1%eth0]", as many
+// other programs do. Without a percent sign the device is empty.
+struct AddressAndDevice {
+  std::string address;
+  std::string device;
+};
+
+// None: there is nothing behind the percent sign.
+[[nodiscard]] std::optional<AddressAndDevice> split_device(std::string_view text);
+
 // kMalformed, with the forms that there are, for anything else.
 [[nodiscard]] Result<Selector> parse_selector(std::string_view text);
 

@@ -5,6 +5,16 @@
 namespace acceptq::select {
 namespace {
 
+TEST(SplitDevice, TakesWhatIsBehindThePercentSign) {
+  EXPECT_EQ(split_device("10.0.0.3")->address, "10.0.0.3");
+  EXPECT_EQ(split_device("10.0.0.3")->device, "");
+  EXPECT_EQ(split_device("[fe80::1%eth0]")->address, "[fe80::1]");
+  EXPECT_EQ(split_device("[fe80::1]%eth0")->device, "eth0");
+  for (const char* text : {"fe80::1%", "[fe80::1]%", "[fe80::1%]"}) {
+    EXPECT_FALSE(split_device(text)) << text;
+  }
+}
+
 TEST(ParseSelector, TakesEveryForm) {
   EXPECT_EQ(parse_selector(":80")->port, 80);
   EXPECT_EQ(parse_selector("10.0.0.3:80")->address->to_string(), "10.0.0.3");

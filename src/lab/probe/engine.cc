@@ -77,11 +77,9 @@ Status Engine::open() {
 
 Result<ProbeResult> Engine::run() {
   if (Status opened = open(); !opened) return fail(opened.error());
-  result_.target =
-      options_.address.is_v6()
-          ? fmt::format("[{}{}{}]:{}", options_.address.to_string(),
-                        options_.device.empty() ? "" : "%", options_.device, options_.port)
-          : fmt::format("{}:{}", options_.address.to_string(), options_.port);
+  result_.target = options_.device.empty() ? facts::host_and_port(options_.address, options_.port)
+                                           : fmt::format("[{}%{}]:{}", options_.address.to_string(),
+                                                         options_.device, options_.port);
   result_.asked_rate_per_s = options_.rate_per_s;
   result_.syn_linear_timeouts = linear_timeouts_here();
   schedule_ = syn_retry_schedule(result_.syn_linear_timeouts, options_.timeout);
