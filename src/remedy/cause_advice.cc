@@ -131,7 +131,7 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
       remedy.summary = "Give it a larger heap, or less to clear away.";
       break;
     case CauseKind::kSleep:
-      if (subject.acceptor != nullptr && subject.acceptor->comm.starts_with("php-fpm")) {
+      if (subject.server.server != nullptr && subject.server.server->name == "PHP-FPM") {
         remedy.summary += " request_slowlog_timeout of PHP-FPM writes down where.";
       }
       break;

@@ -103,8 +103,8 @@ std::optional<JudgedCause> judge_stopped(const Scene& scene) {
     judged.words = "is frozen by its control group";
   }
   if (const std::size_t all = scene.processes().size(); held.size() < all) {
-    judged.words +=
-        fmt::format(", in {} of {} processes that accept (pid {})", held.size(), all, pids);
+    judged.words += fmt::format(", in {} of {} processes that accept (pid{} {})", held.size(), all,
+                                held.size() == 1 ? "" : "s", pids);
   }
   return judged;
 }
