@@ -108,9 +108,7 @@ Result<Edit> edit_redis(const Invocation& invocation, const Wish& wish, const Re
   Edit edit = edit_option(fmt::format("--{} {}", key, value));
   edit.note = fmt::format(
       "None of the usual configuration files is for {}; if it has another (redis-cli info server: "
-      "config_file), "
-      "write "
-      "\"{} {}\" into that",
+      "config_file), write \"{} {}\" into that",
       endpoint_text(wish.listener), key, value);
   return edit;
 }

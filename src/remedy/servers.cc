@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::string_view kHeader =
     "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,descriptors,idle_timeouts,"
-    "apply,source,"
-    "verified";
+    "apply,source,verified";
 constexpr std::size_t kColumns = 13;
 
 // One line of CSV (RFC 4180, without newlines inside quotes).

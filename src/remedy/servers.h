@@ -33,8 +33,8 @@ struct Server {
   // It sizes its tables by the limit of descriptors that it is started with: a higher one that it
   // is given later does not help, or lets it write past their end (memcached 1.6).
   bool descriptors_at_start = false;
-  std::string
-      idle_timeouts;  // settings that bound how long a client may say nothing; empty: unknown
+  // Settings that bound how long a client may say nothing; empty: unknown.
+  std::string idle_timeouts;
   ApplyBy apply = ApplyBy::kRestart;
   std::string source;     // where the facts are from
   bool verified = false;  // the default was seen in a test of this project

@@ -149,10 +149,7 @@ static bool may_want_answer(struct sock *sk) {
   if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) != IPPROTO_TCP) return true;
   struct tcp_sock *tcp = (struct tcp_sock *)sk;
   if (!BPF_CORE_READ(tcp, bytes_received)) return false;
-  if (BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq)) return true;
-  const __u32 sent = BPF_CORE_READ(tcp, lsndtime);
-  const __u32 received = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ack.lrcvtime);
-  return (__s32)(received - sent) >= 0;
+  return BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq) || !is_asking(sk);
 }
 
 static bool is_silent(struct sock *sk) {
