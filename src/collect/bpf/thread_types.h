@@ -56,6 +56,8 @@ struct tcp_sock {
   __u32 rcv_nxt;  /* this and the next: they differ while data is unread */
   __u32 copied_seq;
   __u64 bytes_received;
+  __u32 data_segs_in; /* this and the next: segments with data */
+  __u32 data_segs_out;
 };
 
 struct pipe_inode_info {

@@ -143,13 +143,17 @@ static bool is_asking(struct sock *sk) {
   return (__s32)(sent - received) > 0; /* jiffies */
 }
 
-/* Of a client's connection: nothing tells that it has got the answer to what it sent last. In one
- * jiffy it may have got one and sent again. */
+/* Of a client's connection: nothing tells that it has got the answer to what it sent last. Where
+ * both were in one jiffy, as many segments as it sent have to have been sent to it. */
 static bool may_want_answer(struct sock *sk) {
   if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) != IPPROTO_TCP) return true;
   struct tcp_sock *tcp = (struct tcp_sock *)sk;
   if (!BPF_CORE_READ(tcp, bytes_received)) return false;
-  return BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq) || !is_asking(sk);
+  if (BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq)) return true;
+  const __u32 sent = BPF_CORE_READ(tcp, lsndtime);
+  const __u32 received = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ack.lrcvtime);
+  if (sent != received) return (__s32)(received - sent) > 0;
+  return BPF_CORE_READ(tcp, data_segs_out) < BPF_CORE_READ(tcp, data_segs_in);
 }
 
 static bool is_silent(struct sock *sk) {
