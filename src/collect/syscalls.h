@@ -2,6 +2,7 @@
 // other numbers, and so has x32.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,9 +25,15 @@ struct DescriptorArgument {
 };
 [[nodiscard]] std::optional<DescriptorArgument> descriptor_argument(long number);
 
-// What the first four arguments of the call tell of a wait, besides a descriptor: a lock, a timer,
-// and that no descriptor is waited for.
-void take_arguments(std::span<const std::uint64_t, 4> arguments, facts::Wait& wait);
+// With what a thread entered the kernel.
+struct CallEntry {
+  std::array<std::uint64_t, 4> arguments{};  // the first of six
+  std::uint64_t stack_pointer = 0;           // the thread's own; 0: unknown
+};
+
+// What that tells of a wait, besides a descriptor: a lock, a timer, and that no descriptor is
+// waited for.
+void take_entry(const CallEntry& entry, facts::Wait& wait);
 
 // The call that a kernel's stack is of, by its outermost function but for the entry's own; for
 // where the number cannot be read. Empty where none of them is a call's.

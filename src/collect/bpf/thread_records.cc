@@ -84,7 +84,9 @@ void take_call(const aq_thread_record& record, facts::Wait& wait) {
     const std::size_t at = wait.state == "D" ? descriptor->in_state_d : descriptor->otherwise;
     wait.fd = static_cast<std::int32_t>(std::span(record.arguments)[at]);
   }
-  take_arguments(record.arguments, wait);
+  CallEntry entry{.stack_pointer = record.stack_pointer};
+  std::ranges::copy(record.arguments, entry.arguments.begin());
+  take_entry(entry, wait);
 }
 
 facts::ThreadTimes times_of(const aq_thread_record& record) {

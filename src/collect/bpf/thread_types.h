@@ -9,12 +9,13 @@
 /* What a thread had in its registers when it entered the kernel. */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-  unsigned long r10, dx, si, di, orig_ax;
+  unsigned long r10, dx, si, di, orig_ax, sp;
   unsigned long cs; /* narrower since 6.9 */
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
   __u64 regs[31];
+  __u64 sp;
   __u64 pstate;
   __u64 orig_x0;
   __s32 syscallno;

@@ -55,6 +55,7 @@ static __always_inline void read_syscall(struct task_struct *task,
   if (!regs) return;
   record->syscall = call_number(regs);
   read_arguments(regs, record->arguments);
+  record->stack_pointer = BPF_CORE_READ(regs, sp);
   if (record->syscall >= 0) record->valid |= AQ_THREAD_SYSCALL;
 }
 

@@ -30,16 +30,17 @@ std::optional<SyscallLine> parse_syscall(std::string_view text) {
   const auto number = parse_int<long>(fields[0]);
   if (!number || *number < 0) return std::nullopt;
   SyscallLine line{.number = *number};
-  for (std::size_t i = 0; i < line.arguments.size(); ++i) {
+  for (std::size_t i = 0; i < line.entry.arguments.size(); ++i) {
     const auto argument = parse_hex(fields[i + 1]);
     if (!argument) return std::nullopt;
-    line.arguments.at(i) = *argument;
+    line.entry.arguments.at(i) = *argument;
   }
   const auto stack = parse_hex(fields[kFields - 2]);
   const auto code = parse_hex(fields[kFields - 1]);
   if (!stack || !code) return std::nullopt;
   const bool is_64_bit = *stack >= kEndOf32Bits || *code >= kEndOf32Bits;
   if (sizeof(long) == sizeof(std::uint64_t) && !is_64_bit) return std::nullopt;
+  line.entry.stack_pointer = *stack;
   return line;
 }
 

@@ -2,12 +2,13 @@
 // process.h.)
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "collect/syscalls.h"
 
 namespace acceptq::collect::procfs {
 
@@ -18,7 +19,7 @@ namespace acceptq::collect::procfs {
 // The call that a thread sleeps in.
 struct SyscallLine {
   long number = -1;
-  std::array<std::uint64_t, 4> arguments{};  // the first of six
+  CallEntry entry;
 };
 
 // Of "0 0x6 0x7fef54550a40 … SP PC". Nothing for "running", for "-1 SP PC" (it sleeps, but not in a

@@ -57,10 +57,10 @@ void take_call(const std::string& syscall, FileTargets& targets, facts::Wait& wa
   wait.syscall = *name;
   if (const auto descriptor = descriptor_argument(line->number)) {
     const std::size_t at = wait.state == "D" ? descriptor->in_state_d : descriptor->otherwise;
-    wait.fd = static_cast<std::int32_t>(line->arguments.at(at));
+    wait.fd = static_cast<std::int32_t>(line->entry.arguments.at(at));
     wait.target = targets.of(*wait.fd);
   }
-  take_arguments(line->arguments, wait);
+  take_entry(line->entry, wait);
 }
 
 std::vector<std::string> read_stack(const std::string& dir) {

@@ -29,8 +29,8 @@ TEST(SyscallLine, NumberAndArguments) {
       "0x7fef54b28fa8\n");
   ASSERT_TRUE(line);
   EXPECT_EQ(line->number, 288);
-  EXPECT_EQ(line->arguments[0], 3U);
-  EXPECT_EQ(line->arguments[3], 0x80000U);
+  EXPECT_EQ(line->entry.arguments[0], 3U);
+  EXPECT_EQ(line->entry.arguments[3], 0x80000U);
 }
 
 TEST(SyscallLine, NothingElse) {
