@@ -145,7 +145,7 @@ Totals totals_of(const std::vector<ScenarioScore>& scores) {
 std::string score_lines(const ScenarioScore& score) {
   std::string text;
   const auto line = [&](const std::string& what) {
-    text += fmt::format("{:<{}}{}\n", score.name, kName, what);
+    text += fmt::format("{:<{}} {}\n", score.name, kName - 1, what);
   };
   for (const Answer& answer : score.answers) {
     line(fmt::format("{:<8} expected {}, given {}", grade_name(answer.grade), answer.expected,
@@ -214,8 +214,8 @@ std::string ablation_text(const std::vector<ScenarioScore>& scores) {
         if (row == rows.end()) row = rows.insert(rows.end(), {less.without, {}});
         row->second.add(less.grade);
         if (less.grade != Grade::kWrong) continue;
-        wrong += fmt::format("{:<{}}wrong without {}: expected {}, given {}\n", score.name, kName,
-                             less.without, answer.expected, less.given);
+        wrong += fmt::format("{:<{}} wrong without {}: expected {}, given {}\n", score.name,
+                             kName - 1, less.without, answer.expected, less.given);
       }
     }
   }
