@@ -131,14 +131,14 @@ double unexplained(const Scene& scene, const std::vector<JudgedCause>& causes) {
   };
   double share = time.of(WaitClass::kOther).share;
   const double runs = time.of(WaitClass::kRuns).share;
-  // Computing, and waiting for a core, each too little to be named.
-  const double known = time.on_core.value_or(0) + share_without_core(scene);
   // Who frees memory does so on a core as well.
   const bool frees_memory = std::ranges::any_of(causes, [&](const JudgedCause& judged) {
     return judged.cause.kind == CauseKind::kMemoryReclaim && weight(judged) > runs;
   });
-  if (!has(CauseKind::kCpuThrottled) && !has(CauseKind::kCpuStarved) && !has(CauseKind::kCpuBusy) &&
-      !frees_memory) {
+  if (!has(CauseKind::kCpuThrottled) && !has(CauseKind::kCpuStarved) && !frees_memory) {
+    // Waiting for a core is known where it is too little to be named.
+    const double waits = share_without_core(scene);
+    const double known = time.on_core.value_or(0) + (waits < kNamedFrom ? waits : 0);
     share += std::max(runs - known, 0.0);
   }
   if (!has(CauseKind::kGc)) share += time.of(WaitClass::kTimedLock).share;

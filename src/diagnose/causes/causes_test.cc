@@ -185,6 +185,23 @@ Wait on_socket(const char* call, std::uint16_t local_port, std::uint16_t peer_po
   return wait;
 }
 
+// What keeps it off a core is not known without any of three.
+TEST(Causes, BusyIsNotWhyWhereMoreOfTheTimeItMayHaveStarved) {
+  ThreadWatch thread_of = thread(3985, 3985, AcceptLink::kEpoll, running(), 1);
+  thread_of.times.user_ns = 900'000'000;
+  thread_of.times.delay_ns = 1'100'000'000;
+  EXPECT_EQ(kinds(full(thread_of)), (Kinds{"cpu.starved", "cpu.busy"}));
+  ThreadWatch without = thread_of;
+  without.times.delay_ns.reset();
+  EXPECT_EQ(kinds(full(without)), Kinds{"unknown"});
+  without = thread_of;
+  without.times.voluntary.reset();
+  EXPECT_EQ(kinds(full(without)), Kinds{"unknown"});
+  Observation observation = full(thread_of);
+  observation.accept_evidence.processes[0].cpu_groups_seen = false;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
 TEST(Causes, WhoIsAtTheOtherEnd) {
   Wait wait = on_socket("recvfrom", 80, 4242);
   const ThreadWatch one = thread(3985, 3985, AcceptLink::kAccept, wait, 0.95);

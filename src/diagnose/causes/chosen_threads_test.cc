@@ -209,8 +209,13 @@ TEST(ChosenThreads, TheOneThreadThatIsBlockedAmongParkedOnes) {
   observation.after.processes[0].language = "go";
   EXPECT_EQ(kinds(observation), Kinds{"pipe"});
   // It goes on, and so does who waits for it.
-  observation.accept_evidence.acceptors.begin()->second.threads[1].times.voluntary = 9;
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.threads[1].times.voluntary = 9;
+  acceptors.held = {{.pid = Pid(3985), .most = 3, .silent = 0, .asked = 0, .unanswered = 0}};
   EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  // What accepts may wait for another server, of which nothing tells but its connections.
+  acceptors.held.clear();
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }
 
 // What one goroutine computes, and what is collected for it, goes on in any thread.

@@ -228,6 +228,8 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
       may_lack_descriptors(scene) || one_may_be_busy(scene)) {
     return std::nullopt;
   }
+  // A goroutine that waits has no thread: only its connections tell.
+  if (time.retold && serves(scene) == Serves::kUnknown) return std::nullopt;
   if (!sleeps && scene.time.of(WaitClass::kProcesses).share < kIdle &&
       !serves_another_of_the_group(scene)) {
     if (waits_for_either(scene)) return std::nullopt;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <string_view>
 
 #include "diagnose/causes/class_shares.h"
@@ -116,25 +117,30 @@ bool may_try_again(const Scene& scene) {
   });
 }
 
-// Threads of the same process that do one thing, and may have the lock meanwhile: a sentence, with
-// a blank before it, or nothing.
+// Threads of the same process that do one thing or two, and of which one may have the lock
+// meanwhile: a sentence, with a blank before it, or nothing.
 std::string who_may_have_it(const Scene& scene) {
+  constexpr std::size_t kWorthSaying = 2;
   const facts::Acceptors* acceptors = acceptors_of(scene);
-  std::optional<WaitClass> work;
-  std::size_t count = 0;
+  std::map<WaitClass, std::size_t> counts;
   for (const facts::ThreadWatch& thread : acceptors->threads) {
     if (thread.pid != scene.time.threads.front()->pid) continue;
     const auto what = blocked_at_work(thread, *scene.state.listener);
     if (!what || *what == WaitClass::kLock || *what == WaitClass::kRuns) continue;
-    if (work && work != what) return "";
-    work = what;
-    ++count;
+    ++counts[*what];
   }
-  if (count == 0) return "";
-  return fmt::format(
-      " {} {}, and may have it.",
-      count == 1 ? "One of its threads is" : fmt::format("{} of its threads are", count),
-      wait_class_words(*work));
+  if (counts.empty() || counts.size() > kWorthSaying) return "";
+  std::string text;
+  for (const auto& [what, count] : counts) {
+    if (!text.empty()) {
+      text += fmt::format(", and {} {}", count, wait_class_words(what));
+    } else if (count == 1) {
+      text = fmt::format(" One of its threads is {}", wait_class_words(what));
+    } else {
+      text = fmt::format(" {} of its threads are {}", count, wait_class_words(what));
+    }
+  }
+  return text + (counts.size() == 1 ? ", and may have it." : ": one of these may have it.");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "diagnose/causes/thread_pools.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "diagnose/causes/runtimes.h"
@@ -57,6 +58,31 @@ bool has_a_client_each(const Threads& threads, const Clues& clues) {
   return threads.size() <= wait && threads.size() * 5 >= wait * 4;
 }
 
+// There are more clients than these threads and whoever accepts have, and several of the threads
+// have one, who is to say something: the others wait for a thread.
+bool leave_clients_waiting(const Threads& threads, const facts::Listener& listener,
+                           const Clues& clues) {
+  const auto at_clients = std::ranges::count_if(threads, [&](const ThreadWatch* thread) {
+    return mostly(*thread, listener) == WaitClass::kClient;
+  });
+  return at_clients > 1 && clues.unanswered.value_or(0) > threads.size() + 1;
+}
+
+// Most of them wait for one mutex, and have clients.
+bool are_at_one_mutex(const Threads& threads, const Clues& clues) {
+  constexpr std::size_t kFewest = 3;
+  std::map<std::uint64_t, std::size_t> waiting;
+  for (const ThreadWatch* thread : threads) {
+    const facts::Wait& wait = thread->waits.front();
+    if (waits_for_mutex(*thread) && wait.lock) ++waiting[*wait.lock];
+  }
+  return std::ranges::any_of(waiting, [&](const auto& each) {
+    const std::size_t count = each.second;
+    return count >= kFewest && count * 4 >= threads.size() * 3 &&
+           clues.unanswered.value_or(0) >= count;
+  });
+}
+
 // Several wait for the same kind of thing, or for a mutex that one of these may have, or have a
 // client each, and the others have nothing to do. Where connections are taken all the same, they
 // are not those that serve them unless they go on.
@@ -78,7 +104,11 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, cons
     turns += turns_of(*thread);
     pool.threads.push_back(thread);
   }
-  if (is_mixed && !has_a_client_each(pool.threads, clues)) return {};
+  if (is_mixed && !has_a_client_each(pool.threads, clues) &&
+      !leave_clients_waiting(pool.threads, listener, clues) &&
+      !are_at_one_mutex(pool.threads, clues)) {
+    return {};
+  }
   if (clues.taken > 0 && work != WaitClass::kRuns && !keep_pace(turns, clues.taken)) return {};
   // One or two that compute may do so beside whoever accepts.
   const std::size_t fewest = work == WaitClass::kRuns ? 3 : 2;

@@ -103,6 +103,50 @@ TEST(ThreadPools, ThreadsWithAClientEachNeedNotDoTheSame) {
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }
 
+// The others of its clients wait for a thread; one of a broker's is asked for its own sake.
+TEST(ThreadPools, ClientsWithoutAThreadWaitForThoseThatOthersHave) {
+  Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});
+  reads.target = facts::FileTarget{.type = "sockfs"};
+  reads.target->local = facts::IpAddress::parse("10.0.0.2");
+  reads.target->local_port = 80;
+  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
+  reads.target->peer_port = 53816;
+  Observation observation =
+      stuck({still(kPid, at_lock(false)), still(3989, reads_from_peer()), still(3990, reads),
+             still(3991, reads), still(3992, reads), still(3993, reads), still(3994, reads)});
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  acceptors.held = {{.pid = Pid(kPid), .most = 9, .silent = 0, .asked = 1, .unanswered = 9}};
+  EXPECT_EQ(kinds(observation), Kinds{"client"});
+  EXPECT_GT(find(report_of(observation), "AQ307")->cause->share, 0.8);
+  // Nobody waits for a thread: that one may accept, and ask somebody about the next.
+  acceptors.held[0].unanswered = 4;
+  EXPECT_LT(find(report_of(observation), "AQ307")->cause->share, 0.8);
+}
+
+// stdout of Rust, whose reader is gone, and a thread that waits for a broker's messages.
+TEST(ThreadPools, MostAreAtOneMutexThatEitherOfTwoMayHave) {
+  Wait mutex = at_lock(false);
+  mutex.contended = true;
+  mutex.lock = 0x5618;
+  const Wait writes = in_call("S", "write", {"anon_pipe_write"});
+  std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), still(3989, reads_from_peer()),
+                                      still(3990, writes)};
+  for (int tid = 4000; tid < 4007; ++tid) threads.push_back(still(tid, mutex));
+  Observation observation = stuck(threads);
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  acceptors.held = {{.pid = Pid(kPid), .most = 8, .silent = 0, .asked = 1, .unanswered = 8}};
+  const Report report = report_of(observation);
+  EXPECT_EQ(kinds(observation).front(), "lock");
+  EXPECT_TRUE(says(find(report, "AQ305"),
+                   "One of its threads is writing into a full pipe, and 1 waiting for another "
+                   "server: one of these may have it."));
+  // They do something for nobody.
+  acceptors.held[0].unanswered = 2;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
 // A lock of which nothing says that it is taken: but those at it have clients, as many as wait.
 TEST(ThreadPools, ThreadsAtALockWithAClientEachDoNotWaitForWork) {
   const auto of = [](const std::vector<ThreadWatch>& pool, std::uint32_t unanswered) {
