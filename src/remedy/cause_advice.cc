@@ -130,6 +130,16 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
     case CauseKind::kGc:
       remedy.summary = "Give it a larger heap, or less to clear away.";
       break;
+    case CauseKind::kLock:
+      if (detail(cause, "syscall").starts_with("sem")) {
+        remedy.summary =
+            "See which process used the semaphore last (ipcs -s -i ID, in the server's own IPC "
+            "namespace): one that has ended with it gives it back only if it asked for that "
+            "(SEM_UNDO). A restart of the server makes a private one anew; one that has a key is "
+            "to "
+            "be removed before (ipcrm -s ID).";
+      }
+      break;
     case CauseKind::kSleep:
       if (subject.server.server != nullptr && subject.server.server->name == "PHP-FPM") {
         remedy.summary += " request_slowlog_timeout of PHP-FPM writes down where.";

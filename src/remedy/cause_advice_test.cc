@@ -94,6 +94,8 @@ TEST(CauseAdvice, FitsWhatWasSeen) {
   EXPECT_TRUE(says(advice_of(CauseKind::kClient), "nginx has client_header_timeout"));
   EXPECT_FALSE(says(advice_of(CauseKind::kClient, {{"waits_for", "room"}}), "keepalive_timeout"));
   EXPECT_FALSE(says(advice_of(CauseKind::kSleep), "PHP-FPM"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kLock, {{"syscall", "semtimedop"}}), "ipcs -s -i ID"));
+  EXPECT_FALSE(says(advice_of(CauseKind::kLock, {{"syscall", "futex"}}), "ipcs"));
 }
 
 TEST(CauseAdvice, WhatIsNotKnownWellEnoughIsToBeFoundOut) {

@@ -129,8 +129,9 @@ void leave_out_bystanders(const facts::Observation& observation, const facts::Li
                           const facts::Acceptors& acceptors, std::map<Pid, Threads>& others) {
   const auto parents = children_at(observation.after, owners_of(listener));
   const auto held = [&](Pid pid) { return held_connections(acceptors, pid); };
-  const bool one_serves = std::ranges::any_of(
-      others, [&](const auto& each) { return held(each.first).value_or(0) > 0; });
+  const bool one_serves = std::ranges::any_of(others, [&](const auto& each) {
+    return held(each.first).value_or(0) > 0 || one_has_closed(each.second);
+  });
   std::set<Pid> present;
   for (const auto& each : others) present.insert(each.first);
   std::erase_if(others, [&](const auto& each) {
@@ -172,6 +173,14 @@ Clues clues_of(const ListenerState& state, const facts::Acceptors& acceptors, Pi
           .held = held != nullptr ? std::optional(held->most) : std::nullopt,
           .unanswered = held != nullptr ? held->unanswered : std::nullopt,
           .asked = held != nullptr ? held->asked : std::nullopt};
+}
+
+// It has no client, as far as is known, for whom it would wait for another server.
+bool asks_for_itself(const Unseen& process, const facts::Listener& listener, const Clues& clues) {
+  return clues.taken == 0 && clues.held.value_or(0) == 0 &&
+         std::ranges::all_of(process.threads, [&](const ThreadWatch* thread) {
+           return mostly(*thread, listener) == WaitClass::kPeer;
+         });
 }
 
 // It accepts for another listener.
@@ -237,7 +246,7 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
     }
     // In a process that goes on with its work in any of its threads, those that wait for events are
     // not those that accept when they should.
-    if (wait_in_vain(threads, state)) {
+    if (wait_in_vain(threads, state) && !has_no_requests(of_process, clues)) {
       if (Unseen pool = exhausted_pool(of_process, listener, clues); !pool.threads.empty()) {
         chosen.add(pool);
         continue;
@@ -247,7 +256,9 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
         chosen.certainty = std::max(chosen.certainty, Certainty::kRest);
         continue;
       }
-      if (one_computes(of_process, listener)) {
+      // Of Go it may have none, if these are not known.
+      const bool may_have_no_requests = has_parked(of_process) && clues.taken == 0 && !clues.held;
+      if (one_computes(of_process, listener) && !may_have_no_requests) {
         chosen.threads.insert(chosen.threads.end(), of_process.begin(), of_process.end());
         chosen.certainty = Certainty::kGroup;
         continue;
@@ -260,7 +271,10 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
   std::vector<Unseen> unseen;
   unseen.reserve(others.size());
   for (const auto& [pid, threads] : others) {
-    unseen.push_back(unseen_threads(threads, listener, clues_of(state, acceptors, pid)));
+    const Clues clues = clues_of(state, acceptors, pid);
+    unseen.push_back(unseen_threads(threads, listener, clues));
+    // Beside others that may be the ones that accept.
+    if (asks_for_itself(unseen.back(), listener, clues)) unseen.back().busy = false;
   }
   const bool some_are_busy =
       std::ranges::any_of(unseen, [](const Unseen& each) { return each.busy; });

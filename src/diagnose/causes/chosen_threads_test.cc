@@ -147,6 +147,23 @@ TEST(ChosenThreads, WhoHasNoClientsIsABystander) {
   // One that lets clients go serves them, whatever a look shows.
   acceptors.threads[0].closed = 3;
   EXPECT_EQ(kinds(observation), (Kinds{"sleep", "io.fuse"}));
+  acceptors.held[1].most = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"io.fuse"});
+}
+
+// Helpers that read from a peer for good, beside workers at a semaphore that died with its holder.
+TEST(ChosenThreads, WhoAsksForNoClientIsNotTheOnlyOneToAccept) {
+  const Wait semaphore = in_call("S", "semtimedop", {"__do_semtimedop"});
+  Observation observation = stuck({thread(3985, 3985, AcceptLink::kOwner, semaphore, 1),
+                                   thread(3986, 3986, AcceptLink::kOwner, semaphore, 1),
+                                   thread(3987, 3987, AcceptLink::kOwner, reads_from_peer(), 1)});
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  for (const int pid : {3985, 3986, 3987}) acceptors.held.push_back({.pid = Pid(pid), .most = 0});
+  EXPECT_EQ(kinds(observation), (Kinds{"lock", "upstream"}));
+  // It has a client.
+  acceptors.held[2].most = 1;
+  EXPECT_EQ(kinds(observation), Kinds{"upstream"});
 }
 
 // A child that has ended, and that nobody has waited for, is no thread that could accept.
@@ -214,6 +231,26 @@ TEST(ChosenThreads, TheOneThreadThatIsBlockedAmongParkedOnes) {
   acceptors.held = {{.pid = Pid(3985), .most = 3, .silent = 0, .asked = 0, .unanswered = 0}};
   EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
   // What accepts may wait for another server, of which nothing tells but its connections.
+  acceptors.held.clear();
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+}
+
+// A limit of connections, all of idle clients, beside a goroutine that computes.
+TEST(ChosenThreads, WhatOtherGoroutinesComputeKeepsNoClient) {
+  Wait parked = in_call("S", "futex", {"futex_wait_queue"});
+  parked.timed = false;
+  ThreadWatch computes = thread(3985, 3990, AcceptLink::kOwner, running(), 1);
+  computes.times.user_ns = 1'900'000'000;
+  Observation observation = stuck({thread(3985, 3985, AcceptLink::kEpoll, in_epoll(), 1), computes,
+                                   thread(3985, 3991, AcceptLink::kOwner, parked, 1)});
+  observation.after.processes[0].language = "go";
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.waited_for = kLooks;
+  acceptors.held = {{.pid = Pid(3985), .most = 48, .silent = 48, .asked = 0, .unanswered = 0}};
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  // It may be what the one that accepts waits for.
+  acceptors.held[0].unanswered = 1;
+  EXPECT_EQ(kinds(observation).front(), "cpu.busy");
   acceptors.held.clear();
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }

@@ -5,7 +5,6 @@
 #include "diagnose/causes/runtimes.h"
 
 namespace acceptq::diagnose {
-namespace {
 
 using facts::ThreadWatch;
 
@@ -15,8 +14,6 @@ bool has_parked(const Threads& threads) {
     return std::ranges::any_of(thread->waits, is_parked);
   });
 }
-
-}  // namespace
 
 const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listener& listener) {
   const ThreadWatch* one = nullptr;
@@ -29,6 +26,11 @@ const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listene
     if (!is_idle(mostly(*thread, listener))) return nullptr;
   }
   return has_parked(threads) ? one : nullptr;
+}
+
+bool has_no_requests(const Threads& threads, const Clues& clues) {
+  return has_parked(threads) && clues.taken == 0 && clues.held.value_or(0) > 0 &&
+         clues.unanswered == 0U && clues.asked == 0U;
 }
 
 Unseen goroutines_that_run(const Threads& all, const facts::Listener& listener,

@@ -12,6 +12,14 @@ namespace acceptq::diagnose {
 [[nodiscard]] const facts::ThreadWatch* only_one_blocked(const Threads& threads,
                                                          const facts::Listener& listener);
 
+// Whether they are threads of such a runtime, as far as is known.
+[[nodiscard]] bool has_parked(const Threads& threads);
+
+// Nothing is taken, none of the clients that the process has waits for an answer, and nobody is
+// asked for one. While a thread waits for events, a processor of the runtime has nothing to run
+// (findRunnable, runtime/proc.go of Go): what other threads compute keeps no client.
+[[nodiscard]] bool has_no_requests(const Threads& threads, const Clues& clues);
+
 // The threads that run while none is blocked, where together they fill a core most of the time,
 // connections are taken, and no other server is asked: what the program computes is what it does.
 [[nodiscard]] Unseen goroutines_that_run(const Threads& all, const facts::Listener& listener,

@@ -211,7 +211,10 @@ bool only_sleeps(const Scene& scene) {
   constexpr double kAlways = 0.9;
   constexpr double kMostRuns = 0.5;
   const double runs = scene.time.of(WaitClass::kRuns).share;
-  return runs <= kMostRuns && scene.time.of(WaitClass::kSleep).share >= kAlways * (1 - runs) &&
+  const double sleeps = scene.time.of(WaitClass::kSleep).share;
+  // A shell waits for the child that sleeps.
+  const double waits = scene.time.of(WaitClass::kProcesses).share;
+  return runs <= kMostRuns && sleeps > 0 && sleeps + waits >= kAlways * (1 - runs) &&
          scene.state.report.left_queue.value_or(0) == 0 && serves(scene) != Serves::kSomebody &&
          !is_in_epoll(scene);
 }
@@ -220,7 +223,8 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   constexpr double kLongEnough = 1;  // seconds
   const AcceptTime& time = scene.time;
   const bool sleeps = has_nothing_to_do(scene);
-  const double idle = sleeps ? time.of(WaitClass::kSleep).share + time.of(WaitClass::kRuns).share
+  const double idle = sleeps ? time.of(WaitClass::kSleep).share + time.of(WaitClass::kRuns).share +
+                                   time.of(WaitClass::kProcesses).share
                              : time.idle() - may_be_for_one(scene) - may_be_for_anything(scene);
   // It may be counted later than looked at.
   const double seconds = std::max(time.seconds, time.watched_seconds);

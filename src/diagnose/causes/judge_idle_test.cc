@@ -64,6 +64,19 @@ TEST(JudgeIdle, BurstsOfAQueueThatDrains) {
 }
 
 // A process that inherited a listener, and looks now and then at something else (tail -f).
+// sh -c "sleep 500; …", which a server started, and which has its listener since.
+TEST(JudgeIdle, AShellThatWaitsForASleeperHasNothingToDo) {
+  Observation observation =
+      stuck({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "wait4", {"do_wait"}), 1),
+             thread(3986, 3986, AcceptLink::kOwner, kSleeps, 1)});
+  observation.after.processes.push_back(observation.after.processes[0]);
+  observation.after.processes[1].pid = Pid(3986);
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  for (const int pid : {3985, 3986}) acceptors.held.push_back({.pid = Pid(pid), .most = 0});
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+}
+
 TEST(JudgeIdle, ASleeperThatServesNobodyHasNothingToDo) {
   Observation observation =
       full(thread(3985, 3985, AcceptLink::kOwner, in_call("S", "clock_nanosleep"), 1));

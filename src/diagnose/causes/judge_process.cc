@@ -38,10 +38,15 @@ std::set<Pid> held_processes(const Scene& scene, double& share) {
 }
 
 // Where nothing tells who serves clients: another process has the listener, too, and is at work, or
-// may be, in poll().
+// may be, in poll(), and none of those that are held was on its way to accept.
 bool may_have_inherited(const Scene& scene, const std::set<Pid>& held) {
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors == nullptr || acceptors->queue_looks > 0) return false;
+  const bool one_accepts =
+      std::ranges::any_of(acceptors->threads, [&](const facts::ThreadWatch& thread) {
+        return held.contains(thread.pid) && thread.link == facts::AcceptLink::kAccept;
+      });
+  if (one_accepts) return false;
   return std::ranges::any_of(acceptors->threads, [&](const facts::ThreadWatch& thread) {
     if (held.contains(thread.pid) || thread.waits.empty()) return false;
     const facts::Wait& wait = thread.waits.front();
@@ -63,6 +68,18 @@ std::uint32_t reserved_descriptors(const Scene& scene, Pid pid) {
         return wait.state != "R" && wait.syscall &&
                std::ranges::find(kThatReserve, *wait.syscall) != kThatReserve.end();
       }));
+}
+
+// It has none of the clients, and lets none go, while another of the processes does: a master, say.
+bool serves_nobody(const Scene& scene, Pid pid) {
+  const facts::Acceptors* acceptors = acceptors_of(scene);
+  const auto closes = [&](bool of_it) {
+    return std::ranges::any_of(scene.time.threads, [&](const facts::ThreadWatch* thread) {
+      return (thread->pid == pid) == of_it && has_closed(*thread);
+    });
+  };
+  return acceptors != nullptr && held_connections(*acceptors, pid) == 0U && !closes(true) &&
+         closes(false);
 }
 
 }  // namespace
@@ -129,6 +146,7 @@ std::optional<JudgedCause> judge_fd_limit(const Scene& scene) {
     if (process == nullptr || !process->open_files || !process->open_files_limit) continue;
     const std::uint32_t more = reserved_descriptors(scene, pid);
     if (*process->open_files + more < *process->open_files_limit) continue;
+    if (serves_nobody(scene, pid)) continue;
     full = process;
     reserved = more;
   }

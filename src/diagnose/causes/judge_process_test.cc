@@ -55,6 +55,9 @@ TEST(JudgeProcess, StoppedHelpersAreNotWhy) {
   acceptors.held.clear();
   acceptors.queue_looks = acceptors.in_epoll = 0;
   EXPECT_EQ(find(report_of(observation), "AQ301"), nullptr);
+  // One was in accept().
+  acceptors.threads[1].link = AcceptLink::kAccept;
+  EXPECT_NE(find(report_of(observation), "AQ301"), nullptr);
 }
 
 TEST(JudgeProcess, OneLookTellsWhatSpeaksForItself) {
@@ -88,6 +91,24 @@ TEST(JudgeProcess, DescriptorsThatHaveRunOut) {
   // It tries again and again: that is how it shows.
   EXPECT_EQ(kinds(observation).front(), "fd_limit");
   EXPECT_TRUE(says(find(report_of(observation), "AQ311"), "64 of 64 are open"));
+}
+
+// A master with many log files, whose workers have descriptors left.
+TEST(JudgeProcess, DescriptorsOfOneThatServesNobodyDoNotMatter) {
+  Observation observation = full({thread(3985, 3985, AcceptLink::kOwner, Wait{.state = "S"}, 1),
+                                  thread(3986, 3986, AcceptLink::kOwner, kSleeps, 1)});
+  observation.after.processes[0].open_files = 64;
+  observation.after.processes[0].open_files_limit = 64;
+  observation.after.processes.push_back(observation.after.processes[0]);
+  observation.after.processes[1].pid = Pid(3986);
+  observation.after.processes[1].parent = Pid(3985);
+  observation.after.processes[1].open_files = 4;
+  observation.after.listeners[0].owners.push_back({.pid = Pid(3986), .fd = 6});
+  EXPECT_EQ(kinds(observation).front(), "fd_limit");
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.held = {{.pid = Pid(3985), .most = 0}, {.pid = Pid(3986), .most = 0}};
+  acceptors.threads[1].closed = 10;
+  EXPECT_EQ(find(report_of(observation), "AQ311"), nullptr);
 }
 
 // Varnish: another of its threads is in accept() on another listener, and has its descriptor

@@ -161,7 +161,9 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   // Stopped by a collector of garbage, or perhaps.
   const Others others = computed_by_others(scene);
   if (others.collect + others.nameless >= *judged->cause.share / 2) return std::nullopt;
-  judged->words = "waits for a lock";
+  const bool is_semaphore =
+      wait.syscall && (*wait.syscall == "semop" || *wait.syscall == "semtimedop");
+  judged->words = is_semaphore ? "waits for a System V semaphore" : "waits for a lock";
   if (wait.lock) {
     judged->cause.detail["lock"] = fmt::format("{:#x}", *wait.lock);
     judged->words += fmt::format(" (futex at {:#x})", *wait.lock);

@@ -83,26 +83,42 @@ bool are_at_one_mutex(const Threads& threads, const Clues& clues) {
   });
 }
 
+// More wait for other servers than clients are known to wait for answers: some of them do it for
+// their own sake, and nothing tells which.
+void leave_out_who_asks_for_itself(Threads& threads, const facts::Listener& listener,
+                                   const Clues& clues) {
+  const auto asks = [&](const ThreadWatch* thread) {
+    return mostly(*thread, listener) == WaitClass::kPeer;
+  };
+  const auto asking = static_cast<std::uint64_t>(std::ranges::count_if(threads, asks));
+  if (asking * 4 > clues.unanswered.value_or(0) * std::uint64_t{5}) {
+    std::erase_if(threads, asks);
+  }
+}
+
 // Several wait for the same kind of thing, or for a mutex that one of these may have, or have a
 // client each, and the others have nothing to do. Where connections are taken all the same, they
 // are not those that serve them unless they go on.
 Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, const Clues& clues) {
   Unseen pool;
+  for (const ThreadWatch* thread : all) {
+    if (blocked_at_work(*thread, listener)) {
+      pool.threads.push_back(thread);
+    } else if (!is_beside_the_work(*thread, listener)) {
+      return {};
+    }
+  }
+  leave_out_who_asks_for_itself(pool.threads, listener, clues);
   std::optional<WaitClass> work;
   bool is_mixed = false;
   std::uint64_t turns = 0;
-  for (const ThreadWatch* thread : all) {
-    const auto what = blocked_at_work(*thread, listener);
-    if (!what) {
-      if (!is_beside_the_work(*thread, listener)) return {};
-      continue;
-    }
+  for (const ThreadWatch* thread : pool.threads) {
+    const WaitClass what = mostly(*thread, listener);
     if (!waits_for_mutex(*thread)) {
       is_mixed = is_mixed || (work && work != what);
       work = what;
     }
     turns += turns_of(*thread);
-    pool.threads.push_back(thread);
   }
   if (is_mixed && !has_a_client_each(pool.threads, clues) &&
       !leave_clients_waiting(pool.threads, listener, clues) &&

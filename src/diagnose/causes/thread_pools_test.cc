@@ -124,6 +124,25 @@ TEST(ThreadPools, ClientsWithoutAThreadWaitForThoseThatOthersHave) {
   EXPECT_LT(find(report_of(observation), "AQ307")->cause->share, 0.8);
 }
 
+// A deadlock of a reporter and the thread that accepts, beside four that read from a silent feed.
+TEST(ThreadPools, MoreThatAskThanThereAreClientsAskForThemselves) {
+  const Wait reads = reads_from_peer();
+  std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), still(3990, reads),
+                                      still(3991, reads), still(3992, reads), still(3993, reads)};
+  for (int tid = 4000; tid < 4006; ++tid) threads.push_back(still(tid, at_lock(true)));
+  Observation observation = stuck(threads);
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  acceptors.held = {{.pid = Pid(kPid), .most = 4, .silent = 0, .asked = 4, .unanswered = 4}};
+  EXPECT_EQ(kinds(observation), Kinds{"upstream"});
+  acceptors.held[0].unanswered = 1;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  // One that waits for storage with the lock that the one that accepts waits for.
+  acceptors.threads[0].waits[0].contended = true;
+  acceptors.threads.push_back(still(3994, in_fuse()));
+  EXPECT_EQ(kinds(observation), (Kinds{"lock", "io.fuse"}));
+}
+
 // stdout of Rust, whose reader is gone, and a thread that waits for a broker's messages.
 TEST(ThreadPools, MostAreAtOneMutexThatEitherOfTwoMayHave) {
   Wait mutex = at_lock(false);
