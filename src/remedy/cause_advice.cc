@@ -126,6 +126,13 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
       remedy.summary =
           "See what it computes (perf record -t, a profiler of the language), take that out of the "
           "thread that accepts, or let more workers accept, if there are cores for them.";
+      if (const Server* server = subject.server.server;
+          server != nullptr && !server->when_busy.empty()) {
+        remedy.summary = fmt::format(
+            "See what it computes (perf record -t), and whether there are "
+            "cores for more of it. {}",
+            server->when_busy);
+      }
       break;
     case CauseKind::kGc:
       remedy.summary = "Give it a larger heap, or less to clear away.";

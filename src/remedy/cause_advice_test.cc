@@ -86,6 +86,7 @@ TEST(CauseAdvice, FitsWhatWasSeen) {
     return advice_for({.kind = kind, .share = 0.9, .detail = std::move(detail)})[0];
   };
   EXPECT_FALSE(says(advice_of(CauseKind::kCpuBusy), "heap"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kCpuBusy), "accept with worker_processes"));
   EXPECT_TRUE(says(advice_of(CauseKind::kGc), "larger heap"));
   EXPECT_TRUE(
       says(advice_of(CauseKind::kUpstream, {{"threads", "serving"}}), "more threads that serve"));

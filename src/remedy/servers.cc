@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kHeader =
     "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,descriptors,idle_timeouts,"
-    "apply,source,verified";
-constexpr std::size_t kColumns = 13;
+    "when_busy,apply,source,verified";
+constexpr std::size_t kColumns = 14;
 
 // One line of CSV (RFC 4180, without newlines inside quotes).
 std::optional<std::vector<std::string>> split_csv(std::string_view line) {
@@ -76,14 +76,15 @@ std::optional<Server> parse_row(std::vector<std::string> fields) {
   if (!fields[8].empty() && fields[8] != "at_start") return std::nullopt;
   server.descriptors_at_start = !fields[8].empty();
   server.idle_timeouts = std::move(fields[9]);
-  if (fields[10] == "reload") {
+  server.when_busy = std::move(fields[10]);
+  if (fields[11] == "reload") {
     server.apply = ApplyBy::kReload;
-  } else if (fields[10] != "restart") {
+  } else if (fields[11] != "restart") {
     return std::nullopt;
   }
-  server.source = std::move(fields[11]);
-  if (fields[12] != "yes" && fields[12] != "no") return std::nullopt;
-  server.verified = fields[12] == "yes";
+  server.source = std::move(fields[12]);
+  if (fields[13] != "yes" && fields[13] != "no") return std::nullopt;
+  server.verified = fields[13] == "yes";
   return server;
 }
 

@@ -35,6 +35,7 @@ struct Server {
   bool descriptors_at_start = false;
   // Settings that bound how long a client may say nothing; empty: unknown.
   std::string idle_timeouts;
+  std::string when_busy;  // a sentence or two: what lets it have more cores; empty: unknown
   ApplyBy apply = ApplyBy::kRestart;
   std::string source;     // where the facts are from
   bool verified = false;  // the default was seen in a test of this project

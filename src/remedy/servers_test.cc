@@ -89,16 +89,16 @@ TEST(FillExample, UsesTheListenersOwnValues) {
 TEST(ParseServers, SaysWhichLineIsWrong) {
   const std::string head =
       "name,comm,default_backlog,key,example,cap,cap_counts,limit_at_cap,descriptors,idle_timeouts,"
-      "apply,source,verified\n";
+      "when_busy,apply,source,verified\n";
   EXPECT_TRUE(
-      parse_servers(head + "a,b|c*,somaxconn,k,\"x \"\"y\"\", z\",,,0,at_start,,reload,s,no\n")
+      parse_servers(head + "a,b|c*,somaxconn,k,\"x \"\"y\"\", z\",,,0,at_start,,,reload,s,no\n")
           .has_value());
   for (const char* bad :
-       {"a,b,5,k,e,,,,,,reload,s\n", "a,b,x,k,e,,,,,,reload,s,no\n",
-        "a,b,5,k,e,,,x,,,reload,s,no\n", "a,b,5,k,e,,,,,,sometimes,s,no\n",
-        "a,b,5,k,\"e,,,,,,reload,s,no\n", "a,b,5,k,e,,,,,,reload,s,maybe\n",
-        "a,b,5,k,e,c,,,,,reload,s,no\n", "a,b,5,k,e,,workers,,,,reload,s,no\n",
-        "a,b,5,k,e,c,many,,,,reload,s,no\n", "a,b,5,k,e,,,,later,,reload,s,no\n"}) {
+       {"a,b,5,k,e,,,,,,,reload,s\n", "a,b,x,k,e,,,,,,,reload,s,no\n",
+        "a,b,5,k,e,,,x,,,,reload,s,no\n", "a,b,5,k,e,,,,,,,sometimes,s,no\n",
+        "a,b,5,k,\"e,,,,,,,reload,s,no\n", "a,b,5,k,e,,,,,,,reload,s,maybe\n",
+        "a,b,5,k,e,c,,,,,,reload,s,no\n", "a,b,5,k,e,,workers,,,,,reload,s,no\n",
+        "a,b,5,k,e,c,many,,,,,reload,s,no\n", "a,b,5,k,e,,,,later,,,reload,s,no\n"}) {
     const auto parsed = parse_servers(head + bad);
     ASSERT_FALSE(parsed.has_value()) << bad;
     EXPECT_NE(parsed.error().context.find("line 2"), std::string::npos);
