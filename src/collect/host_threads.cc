@@ -10,6 +10,7 @@
 #include "collect/attended.h"
 #include "collect/fuse/connections.h"
 #include "collect/procfs/process.h"
+#include "collect/taken_mutexes.h"
 
 namespace acceptq::collect {
 namespace {
@@ -35,12 +36,14 @@ ThreadsSeen HostThreads::look(std::span<const WatchedProcess> watched, std::size
     const std::int64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     if (Result<ThreadsSeen> seen = iterator_->look(watched, most_threads)) {
       name_files(*seen);
+      mark_taken_mutexes(seen->threads);
       seen->cost_ns = std::min(clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin, kMostByIterator);
       return std::move(*seen);
     }
   }
   const std::int64_t begin = monotonic_ns();
   ThreadsSeen seen = reader_.look(watched, most_threads);
+  mark_taken_mutexes(seen.threads);
   seen.cost_ns = std::min(monotonic_ns() - begin, kMostByProcfs);
   return seen;
 }

@@ -48,39 +48,6 @@ constexpr auto kOnDescriptors = [] {
   return names;
 }();
 
-// Whether the address is that of a variable of the function that calls, or of the one before it.
-bool is_of_the_caller(const CallEntry& entry) {
-  constexpr std::uint64_t kFrames = 1024;
-  const std::uint64_t address = entry.arguments[0];
-  return address >= entry.stack_pointer && address - entry.stack_pointer < kFrames;
-}
-
-// A mutex that is taken, and waited for, has a value that a lock which waits for work has not, and
-// the call waits while it has.
-// - glibc: 2 (lll_lock: nptl/lowlevellock.c, 2.3 to 2.41). Its condition variables and semaphores
-//   are waited for by FUTEX_WAIT_BITSET with FUTEX_CLOCK_REALTIME.
-// - Rust: 2, by FUTEX_WAIT_BITSET (std/src/sys/sync/mutex/futex.rs, since 1.62). Its condition
-//   variables count, and may be at 2 once.
-// - musl: EBUSY, its owner or the number of readers, and the highest bit
-//   (pthread_mutex_timedlock.c, pthread_rwlock_timedwrlock.c, 1.1 and 1.2). A semaphore has that
-//   bit alone, or all. A condition variable is waited for at a 2 on the stack of each that waits
-//   (pthread_cond_timedwait.c).
-bool is_mutex_in_use(const CallEntry& entry) {
-  constexpr std::uint32_t kWaitedFor = 2;
-  constexpr std::uint32_t kWaiters = 0x80000000;
-  constexpr std::uint32_t kAll = 0xffffffff;
-  const auto flags = static_cast<std::uint32_t>(entry.arguments[1]);
-  const std::uint32_t operation = flags & FUTEX_CMD_MASK;
-  const auto value = static_cast<std::uint32_t>(entry.arguments[2]);
-  const bool is_timed = entry.arguments[3] != 0;
-  if (operation == FUTEX_WAIT_BITSET) {
-    return value == kWaitedFor && !is_timed && (flags & FUTEX_CLOCK_REALTIME) == 0;
-  }
-  if (operation != FUTEX_WAIT) return false;
-  if (value == kWaitedFor) return !is_of_the_caller(entry);
-  return value > kWaiters && value < kAll;
-}
-
 }  // namespace
 
 std::optional<std::string_view> syscall_name(long number) {
@@ -102,7 +69,6 @@ void take_entry(const CallEntry& entry, facts::Wait& wait) {
     // futex(address, operation, value, timeout): all operations that sleep have it there.
     if (wait.syscall != "futex") return;
     wait.timed = arguments[3] != 0;
-    wait.contended = is_mutex_in_use(entry);
   } else if (facts::is_polling(wait)) {
     // poll(descriptors, count, milliseconds), ppoll(…, …, time), select(highest + 1, …), whose time
     // is the fifth.

@@ -43,28 +43,12 @@ TEST(Syscalls, SomeAreAboutADescriptor) {
 TEST(Syscalls, ArgumentsTellOfLocksAndOfSleeps) {
   const auto of = [](const char* call, std::array<std::uint64_t, 4> arguments) {
     facts::Wait wait{.syscall = call};
-    take_entry({.arguments = arguments, .stack_pointer = 0x7ffc'0000}, wait);
+    take_entry({.arguments = arguments}, wait);
     return wait;
   };
   EXPECT_EQ(of("futex", {0x1000, 0x80, 2, 0}).lock, 0x1000U);
   EXPECT_EQ(of("futex", {0x1000, 0x80, 2, 0}).timed, false);
   EXPECT_EQ(of("futex", {0x1000, 0x89, 0, 0x7ff0}).timed, true);
-  // pthread_mutex_lock(), also of a mutex that is shared, and pthread_cond_wait().
-  EXPECT_EQ(of("futex", {0x1000, 0x80, 2, 0}).contended, true);
-  EXPECT_EQ(of("futex", {0x1000, 0x00, 2, 0}).contended, true);
-  EXPECT_EQ(of("futex", {0x1000, 0x189, 0, 0}).contended, false);
-  EXPECT_EQ(of("futex", {0x1000, 0x189, 2, 0}).contended, false);
-  EXPECT_EQ(of("futex", {0x1000, 0x80, 1, 0}).contended, false);
-  // Rust's mutex, and its thread that was parked.
-  EXPECT_EQ(of("futex", {0x1000, 0x89, 2, 0}).contended, true);
-  EXPECT_EQ(of("futex", {0x1000, 0x89, 0xffff'ffff, 0}).contended, false);
-  EXPECT_EQ(of("futex", {0x1000, 0x89, 2, 0x7ff0}).contended, false);
-  // musl's mutex, semaphores, and pthread_cond_wait().
-  EXPECT_EQ(of("futex", {0x1000, 0x80, 0x8000'0010, 0}).contended, true);
-  EXPECT_EQ(of("futex", {0x1000, 0x80, 0x8000'0000, 0}).contended, false);
-  EXPECT_EQ(of("futex", {0x1000, 0x80, 0xffff'ffff, 0}).contended, false);
-  EXPECT_EQ(of("futex", {0x7ffc'0060, 0x80, 2, 0}).contended, false);
-  EXPECT_EQ(of("futex", {0x7ffc'6000, 0x80, 2, 0}).contended, true);
   // As Perl's select(undef, undef, undef, 0.33).
   EXPECT_EQ(of("pselect6", {0, 0, 0, 0}).timed, true);
   EXPECT_EQ(of("pselect6", {0, 0, 0, 0}).polled, facts::Polled::kNothing);

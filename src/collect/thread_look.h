@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "collect/syscalls.h"
 #include "facts/threads.h"
 
 namespace acceptq::collect {
@@ -45,6 +46,10 @@ struct ThreadLook {
   // it was on a core.
   std::optional<std::uint32_t> kernel_tid;
   bool on_core = false;
+  CallEntry entry;  // of `wait`'s call
+  // By the iterator: where the C library has what it keeps of the thread (fs on x86, TPIDR_EL0 on
+  // arm64); 0: unknown.
+  std::uint64_t thread_pointer = 0;
 };
 
 // Where one thread's time went, as far as the scheduler's events tell.

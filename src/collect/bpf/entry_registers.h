@@ -19,6 +19,11 @@ static bool has_other_numbers(struct task_struct *task) {
 /* An interrupt or a fault leaves a negative number; the kernel itself looks at 32 bits. */
 static __s32 call_number(struct pt_regs *regs) { return (__s32)BPF_CORE_READ(regs, orig_ax); }
 
+/* As it was when the thread last left its core. */
+static inline __u64 thread_pointer(struct task_struct *task) {
+  return BPF_CORE_READ(task, thread.fsbase);
+}
+
 static inline void read_arguments(struct pt_regs *regs, __u64 *arguments) {
   arguments[0] = BPF_CORE_READ(regs, di);
   arguments[1] = BPF_CORE_READ(regs, si);
@@ -39,6 +44,10 @@ static bool has_other_numbers(struct task_struct *task) {
 }
 
 static __s32 call_number(struct pt_regs *regs) { return BPF_CORE_READ(regs, syscallno); }
+
+static inline __u64 thread_pointer(struct task_struct *task) {
+  return BPF_CORE_READ(task, thread.uw.tp_value);
+}
 
 static inline void read_arguments(struct pt_regs *regs, __u64 *arguments) {
   arguments[0] = BPF_CORE_READ(regs, orig_x0);

@@ -111,6 +111,19 @@ struct thread_info {
   __u32 status; /* x86 */
 };
 
+/* The registers that a thread left its core with. */
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+  unsigned long fsbase;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct thread_struct {
+  struct {
+    unsigned long tp_value;
+  } uw;
+};
+#endif
+
 struct sched_info {
   unsigned long pcount;
   unsigned long long run_delay;
@@ -139,6 +152,7 @@ struct task_struct {
   const struct cred *real_cred;
   struct nsproxy *nsproxy;
   char comm[16];
+  struct thread_struct thread;
 };
 
 /* Before 5.5 start_boottime had another name; RHEL 8 brings iterators to a kernel older than that.

@@ -75,7 +75,8 @@ std::string text_of(std::string_view field) {
 Pid pid_of(std::uint32_t number) { return Pid(static_cast<std::int32_t>(number)); }
 
 // What the call's arguments stand for; the rest the names of the calls tell.
-void take_call(const aq_thread_record& record, facts::Wait& wait) {
+void take_call(const aq_thread_record& record, ThreadLook& look) {
+  facts::Wait& wait = look.wait;
   if ((record.valid & AQ_THREAD_SYSCALL) == 0) return;
   const std::optional<std::string_view> name = syscall_name(record.syscall);
   if (!name) return;
@@ -84,9 +85,9 @@ void take_call(const aq_thread_record& record, facts::Wait& wait) {
     const std::size_t at = wait.state == "D" ? descriptor->in_state_d : descriptor->otherwise;
     wait.fd = static_cast<std::int32_t>(std::span(record.arguments)[at]);
   }
-  CallEntry entry{.stack_pointer = record.stack_pointer};
-  std::ranges::copy(record.arguments, entry.arguments.begin());
-  take_entry(entry, wait);
+  look.entry.stack_pointer = record.stack_pointer;
+  std::ranges::copy(record.arguments, look.entry.arguments.begin());
+  take_entry(look.entry, wait);
 }
 
 facts::ThreadTimes times_of(const aq_thread_record& record) {
@@ -114,10 +115,11 @@ Result<ThreadLook> thread_of(const aq_thread_record& record, const AddressNames&
   look.comm = text_of({static_cast<const char*>(record.comm), sizeof record.comm});
   look.times = times_of(record);
   look.kernel_tid = record.kernel_tid;
+  look.thread_pointer = record.thread_pointer;
   look.on_core = (record.valid & AQ_THREAD_ON_CORE) != 0;
   look.wait.looks = 1;
   look.wait.state = state_letter(record.state, record.exit_state);
-  take_call(record, look.wait);
+  take_call(record, look);
   for (const std::uint64_t address : std::span(record.stack).first(record.frames)) {
     const auto name = names.find(address);
     if (name != names.end() && !name->second.empty()) look.wait.stack.push_back(name->second);

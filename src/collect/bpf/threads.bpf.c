@@ -56,6 +56,7 @@ static __always_inline void read_syscall(struct task_struct *task,
   record->syscall = call_number(regs);
   read_arguments(regs, record->arguments);
   record->stack_pointer = BPF_CORE_READ(regs, sp);
+  record->thread_pointer = thread_pointer(task);
   if (record->syscall >= 0) record->valid |= AQ_THREAD_SYSCALL;
 }
 

@@ -84,7 +84,8 @@ struct aq_thread_record {
   aq_u64 involuntary;
   aq_u64 major_faults;
   aq_u64 arguments[AQ_ARGUMENTS];
-  aq_u64 stack_pointer;    /* of the thread itself, as the arguments */
+  aq_u64 stack_pointer; /* of the thread itself, as the arguments */
+  aq_u64 thread_pointer;
   aq_u64 stack[AQ_FRAMES]; /* innermost first */
   aq_s32 syscall;
   aq_u32 state; /* bits of task_struct's __state */
@@ -152,7 +153,7 @@ struct aq_watched {
   aq_u32 wants_others; /* whether its other descriptors are to be looked at, too */
 };
 
-AQ_WIRE_SIZE(struct aq_thread_record, 336);
+AQ_WIRE_SIZE(struct aq_thread_record, 344);
 AQ_WIRE_SIZE(struct aq_target_record, 224);
 AQ_WIRE_SIZE(struct aq_queue_record, 24);
 AQ_WIRE_SIZE(struct aq_polled_record, 72);

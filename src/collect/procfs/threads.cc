@@ -50,7 +50,8 @@ void read_patient_files(const std::string& dir, facts::ThreadTimes& times) {
   times.delay_ns = parse_run_delay(read_of(dir, "schedstat"));
 }
 
-void take_call(const std::string& syscall, FileTargets& targets, facts::Wait& wait) {
+void take_call(const std::string& syscall, FileTargets& targets, ThreadLook& look) {
+  facts::Wait& wait = look.wait;
   const std::optional<SyscallLine> line = parse_syscall(syscall);
   const auto name = line ? syscall_name(line->number) : std::nullopt;
   if (!name) return;
@@ -60,7 +61,8 @@ void take_call(const std::string& syscall, FileTargets& targets, facts::Wait& wa
     wait.fd = static_cast<std::int32_t>(line->entry.arguments.at(at));
     wait.target = targets.of(*wait.fd);
   }
-  take_entry(line->entry, wait);
+  look.entry = line->entry;
+  take_entry(look.entry, wait);
 }
 
 std::vector<std::string> read_stack(const std::string& dir) {
@@ -71,17 +73,17 @@ std::vector<std::string> read_stack(const std::string& dir) {
   return {wchan};
 }
 
-facts::Wait read_wait(const std::string& dir, char state, FileTargets& targets) {
-  facts::Wait wait{.state = std::string(1, state), .looks = 1};
+void read_wait(const std::string& dir, char state, FileTargets& targets, ThreadLook& look) {
+  facts::Wait& wait = look.wait;
+  wait = {.state = std::string(1, state), .looks = 1};
   constexpr std::string_view kHaveNoPlace = "RZX";
-  if (kHaveNoPlace.find(state) != std::string_view::npos) return wait;
+  if (kHaveNoPlace.find(state) != std::string_view::npos) return;
   const std::string before = read_of(dir, "syscall");
-  take_call(before, targets, wait);
+  take_call(before, targets, look);
   wait.stack = read_stack(dir);
   if (!wait.syscall) wait.syscall = syscall_of(wait.stack);
   const bool moved = is_running(before) || read_of(dir, "syscall") != before;
-  if (moved) return {.state = "R", .looks = 1};
-  return wait;
+  if (moved) wait = {.state = "R", .looks = 1};
 }
 
 std::uint64_t nanoseconds(std::uint64_t ticks) {
@@ -94,7 +96,7 @@ std::optional<ThreadLook> read_thread(const std::string& dir, Pid pid, FileTarge
   const auto stat = parse_stat(read_of(dir, "stat"));
   if (!stat) return std::nullopt;
   ThreadLook look{.pid = pid, .tid = stat->pid, .comm = stat->comm};
-  look.wait = read_wait(dir, stat->state, targets);
+  read_wait(dir, stat->state, targets, look);
   read_patient_files(dir, look.times);
   look.times.user_ns = nanoseconds(stat->user_ticks);
   look.times.system_ns = nanoseconds(stat->system_ticks);
