@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
 
 namespace acceptq::collect {
 namespace {
@@ -27,26 +30,44 @@ bool is_on_stack(const ThreadLook& look) {
   return address >= look.entry.stack_pointer && address - look.entry.stack_pointer < kFrames;
 }
 
-// Processes that were forked share memory at the same address.
-bool another_waits_there(const ThreadLook& look, std::span<const ThreadLook> threads) {
-  const bool is_shared = (look.entry.arguments[1] & FUTEX_PRIVATE_FLAG) == 0;
-  return std::ranges::any_of(threads, [&](const ThreadLook& other) {
-    return (other.pid == look.pid || is_shared) && other.tid != look.tid &&
-           other.wait.lock == look.wait.lock;
-  });
-}
+// What the threads of all processes that were looked at have in common.
+class Company {
+ public:
+  explicit Company(std::span<const ThreadLook> threads) {
+    for (const ThreadLook& look : threads) {
+      if (look.wait.lock) ++waiting_[{owner_of(look), *look.wait.lock}];
+      if (look.thread_pointer != 0) pointers_.insert({look.pid, look.thread_pointer});
+    }
+  }
 
-// Whether the lock lies in what the C library keeps of another thread: that begins at its thread
-// pointer on x86, ends before it elsewhere, and has some 200 bytes.
-bool is_of_another_thread(const ThreadLook& look, std::span<const ThreadLook> threads) {
-  constexpr std::uint64_t kMost = 512;
-  const std::uint64_t lock = look.entry.arguments[0];
-  return std::ranges::any_of(threads, [&](const ThreadLook& other) {
-    const std::uint64_t pointer = other.thread_pointer;
-    return other.pid == look.pid && other.tid != look.tid && pointer != 0 &&
-           lock < pointer + kMost && pointer < lock + kMost;
-  });
-}
+  // Another thread waits at the same lock.
+  [[nodiscard]] bool waits_there(const ThreadLook& look) const {
+    const auto found = waiting_.find({owner_of(look), *look.wait.lock});
+    return found != waiting_.end() && found->second > 1;
+  }
+
+  // The lock lies in what the C library keeps of another thread: that begins at its thread pointer
+  // on x86, ends before it elsewhere, and has some 200 bytes.
+  [[nodiscard]] bool has_as_its_own(const ThreadLook& look) const {
+    constexpr std::uint64_t kMost = 512;
+    const std::uint64_t lock = *look.wait.lock;
+    for (auto it = pointers_.lower_bound({look.pid, lock - std::min(lock, kMost)});
+         it != pointers_.end() && it->first == look.pid && it->second < lock + kMost; ++it) {
+      if (it->second != look.thread_pointer) return true;
+    }
+    return false;
+  }
+
+ private:
+  // Processes that were forked share memory at the same address.
+  static Pid owner_of(const ThreadLook& look) {
+    const bool is_private = (look.entry.arguments[1] & FUTEX_PRIVATE_FLAG) != 0;
+    return is_private ? look.pid : Pid();
+  }
+
+  std::map<std::pair<Pid, std::uint64_t>, int> waiting_;
+  std::set<std::pair<Pid, std::uint64_t>> pointers_;
+};
 
 // glibc's is at 2 while it is taken and waited for (lll_lock: nptl/lowlevellock.c, 2.3 to 2.41);
 // its condition variables, semaphores and joins wait by FUTEX_WAIT_BITSET. Go's runtime's as well
@@ -54,12 +75,11 @@ bool is_of_another_thread(const ThreadLook& look, std::span<const ThreadLook> th
 //
 // At 2 musl waits in pthread_cond_wait(), for a word on the stack, and in pthread_join(), for a
 // word of the other thread (pthread_cond_timedwait.c, pthread_join.c, 1.1 and 1.2).
-bool is_glibc_mutex(const ThreadLook& look, std::span<const ThreadLook> threads) {
+bool is_glibc_mutex(const ThreadLook& look, const Company& company) {
   if (!waits_by(look, FUTEX_WAIT) || value_of(look) != kWaitedFor || is_on_stack(look)) {
     return false;
   }
-  return look.thread_pointer != 0 ? !is_of_another_thread(look, threads)
-                                  : another_waits_there(look, threads);
+  return look.thread_pointer != 0 ? !company.has_as_its_own(look) : company.waits_there(look);
 }
 
 // musl's is at EBUSY, its owner or, of a lock for readers and a writer, the number of readers, with
@@ -71,20 +91,21 @@ bool is_musl_mutex(const ThreadLook& look) {
 
 // Rust's is at 2 as well (std/src/sys/sync/mutex/futex.rs, since 1.62). So is a condition variable
 // that was notified twice, as those of idle threads are, one for each.
-bool is_rust_mutex(const ThreadLook& look, std::span<const ThreadLook> threads) {
+bool is_rust_mutex(const ThreadLook& look, const Company& company) {
   const bool is_timed = look.entry.arguments[3] != 0;
   const bool by_clock = (look.entry.arguments[1] & FUTEX_CLOCK_REALTIME) != 0;
   return waits_by(look, FUTEX_WAIT_BITSET) && value_of(look) == kWaitedFor && !is_timed &&
-         !by_clock && another_waits_there(look, threads);
+         !by_clock && company.waits_there(look);
 }
 
 }  // namespace
 
 void mark_taken_mutexes(std::span<ThreadLook> threads) {
+  const Company company(threads);
   for (ThreadLook& look : threads) {
     if (look.wait.syscall != "futex" || !look.wait.lock) continue;
     look.wait.contended =
-        is_glibc_mutex(look, threads) || is_musl_mutex(look) || is_rust_mutex(look, threads);
+        is_glibc_mutex(look, company) || is_musl_mutex(look) || is_rust_mutex(look, company);
   }
 }
 
