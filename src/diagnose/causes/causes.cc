@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -104,6 +106,21 @@ std::optional<JudgedCause> unknown_cause(const Scene& scene) {
                                    ? "accepts nothing, for a reason that could not be told"
                                    : "is slow to accept for a reason that could not be told",
                       .consequence = {}};
+  if (scene.time.has_shares() && waits_for_children(scene)) {
+    constexpr std::size_t kSome = 3;
+    const std::set<Pid> pids = scene.processes();
+    unknown.title = "the threads that accept wait for child processes";
+    unknown.cause.detail["waits_for"] = "children";
+    std::vector<std::int32_t> some;
+    for (const Pid pid : pids | std::views::take(kSome)) some.push_back(pid.value());
+    unknown.words =
+        fmt::format("waits for child processes that do something for its clients (pgrep -l -P {})",
+                    fmt::join(some, ","));
+    unknown.consequence =
+        "What these compute or wait for decides how fast connections are taken, and is not looked "
+        "at.";
+    return unknown;
+  }
   if (scene.time.has_shares()) {
     const facts::Acceptors* acceptors = acceptors_of(scene);
     const bool nobody_waits = acceptors != nullptr && has_no_waiter(*acceptors);

@@ -83,6 +83,17 @@ TEST(JudgeDisk, KnowsReadsPastThePageCache) {
   EXPECT_TRUE(says(&finding_of(report_of(waiting(wait, {slow_disk()}))), "the disk dm-0"));
 }
 
+// As databases on raw devices do.
+TEST(JudgeDisk, KnowsReadsOfADeviceItself) {
+  const Wait reads = {.state = "D",
+                      .syscall = "preadv2",
+                      .fd = 6,
+                      .target = facts::FileTarget{.type = "devtmpfs", .path = "/dev/loop0"},
+                      .stack = {"submit_bio_wait", "__blkdev_direct_IO_simple"}};
+  const Report report = report_of(waiting(reads, {}));
+  EXPECT_TRUE(says(&finding_of(report), "waits for a disk (/dev/loop0)"));
+}
+
 TEST(JudgeDisk, SaysThatNothingEnds) {
   facts::Disk disk = slow_disk();
   disk.reads = disk.writes = disk.read_ms = disk.write_ms = 0;

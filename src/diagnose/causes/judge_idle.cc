@@ -219,6 +219,11 @@ bool only_sleeps(const Scene& scene) {
          !is_in_epoll(scene);
 }
 
+bool waits_for_children(const Scene& scene) {
+  return scene.time.of(WaitClass::kProcesses).share >= kIdle &&
+         held_by_all(scene).unanswered.value_or(0) > 0;
+}
+
 std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   constexpr double kLongEnough = 1;  // seconds
   const AcceptTime& time = scene.time;
@@ -246,6 +251,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
       .consequence =
           "It may be at its own limit of connections, wait for something else in an event loop of "
           "its own, or nothing in it is there to accept them."};
+  if (waits_for_children(scene)) return std::nullopt;
   if (time.of(WaitClass::kProcesses).share >= kIdle) {
     judged.confidence = 0.9;
     judged.words = "waits for its child processes, and does not call accept()";

@@ -64,6 +64,19 @@ TEST(JudgeIdle, BurstsOfAQueueThatDrains) {
 }
 
 // A process that inherited a listener, and looks now and then at something else (tail -f).
+// system() in a handler, whose client waits; one at its limit of children has none of the clients.
+TEST(JudgeIdle, WhoWaitsForAChildOnBehalfOfAClientIsNotAtALimit) {
+  Observation observation =
+      stuck({thread(3985, 3985, AcceptLink::kOwner, in_call("S", "wait4", {"do_wait"}), 1)});
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  acceptors.held = {{.pid = Pid(3985), .most = 1, .silent = 0, .asked = 0, .unanswered = 1}};
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  EXPECT_TRUE(says(find(report_of(observation), "AQ314"), "for its clients (pgrep -l -P 3985)"));
+  acceptors.held[0].most = acceptors.held[0].unanswered.emplace(0);
+  EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+}
+
 // sh -c "sleep 500; …", which a server started, and which has its listener since.
 TEST(JudgeIdle, AShellThatWaitsForASleeperHasNothingToDo) {
   Observation observation =

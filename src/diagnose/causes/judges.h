@@ -86,6 +86,11 @@ void add_file(const ClassTime& time, Cause& cause);
 // serve anybody: they need have nothing to do with the listener.
 [[nodiscard]] bool only_sleeps(const Scene& scene);
 
+// The processes have clients that wait for an answer, and wait for children of theirs to end: they
+// have these do something for them. One that is at its limit of children has given these its
+// clients.
+[[nodiscard]] bool waits_for_children(const Scene& scene);
+
 // Nothing tells whether accept() fails for want of descriptors.
 [[nodiscard]] bool may_lack_descriptors(const Scene& scene);
 

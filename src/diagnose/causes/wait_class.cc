@@ -76,7 +76,9 @@ bool is_on_disk(string_view type) {
                                                  "btrfs", "f2fs", "erofs"};
   return std::ranges::find(kTypes, type) != kTypes.end();
 }
-constexpr std::array<string_view, 5> kOnDisk = {"ext4_", "xfs_", "btrfs_", "f2fs_", "jbd2_"};
+// The last two: of a block device itself, whose name is in devtmpfs (block/fops.c).
+constexpr std::array<string_view, 7> kOnDisk = {
+    "ext4_", "xfs_", "btrfs_", "f2fs_", "jbd2_", "blkdev_", "__blkdev_direct_IO"};
 
 constexpr std::array<string_view, 7> kForConnections = {
     "accept", "accept4", "epoll_wait", "epoll_pwait", "epoll_pwait2", "io_uring_enter", kParked};
