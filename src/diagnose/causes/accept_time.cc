@@ -1,6 +1,7 @@
 #include "diagnose/causes/accept_time.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "diagnose/causes/class_shares.h"
@@ -169,16 +170,26 @@ void add_cpu(AcceptTime& time) {
   }
 }
 
-// What a thread waits for its turn in, another runs in.
+// What a thread waits for its turn in, another is at work in.
 void add_turns(const facts::Listener& listener, AcceptTime& time) {
-  constexpr auto kRuns = static_cast<std::size_t>(WaitClass::kRuns);
-  const Share run = together(time, [&](const ThreadWatch& thread) -> Share {
-    return class_shares(thread, listener).at(kRuns);
-  });
-  double& runs = time.classes.at(kRuns).share;
-  const double rest = runs < 1 ? (1 - run.value_or(runs)) / (1 - runs) : 0;
-  for (ClassTime& what : time.classes) what.share *= rest;
-  runs = run.value_or(runs);
+  double each = 0;
+  double all = 0;
+  std::array<double, kWaitClasses> work{};
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    if (!is_at_work(static_cast<WaitClass>(i))) continue;
+    const double share = time.classes.at(i).share;
+    const Share one_after_the_other = together(time, [&](const ThreadWatch& thread) -> Share {
+      return class_shares(thread, listener).at(i);
+    });
+    each += share;
+    work.at(i) = std::min(one_after_the_other.value_or(share), 1 - all);
+    all += work.at(i);
+  }
+  const double rest = each < 1 ? (1 - all) / (1 - each) : 0;
+  for (std::size_t i = 0; i < kWaitClasses; ++i) {
+    double& share = time.classes.at(i).share;
+    share = is_at_work(static_cast<WaitClass>(i)) ? work.at(i) : share * rest;
+  }
 }
 
 }  // namespace

@@ -79,6 +79,31 @@ Unseen that_take_turns(const Threads& all, const facts::Listener& listener,
   return {turning, Certainty::kRest, true, true};
 }
 
+Unseen that_wait_for_one_with_the_turn(const Threads& all, const facts::Listener& listener,
+                                       const Clues& /*clues*/) {
+  constexpr double kAll = 0.9;
+  constexpr double kLeast = 0.8;  // some looks meet none of them
+  constexpr double kMost = 1.1;
+  Threads turning;
+  double held_ns = 0;
+  for (const ThreadWatch* thread : all) {
+    const double waits =
+        class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kTimedLock));
+    const double works = share_at_work(*thread, listener);
+    if (moves_often(*thread) && works + waits >= kAll) {
+      turning.push_back(thread);
+      held_ns += works * watched_ns(*thread);
+    } else if (!may_have_nothing_to_do(*thread, listener)) {
+      return {};
+    }
+  }
+  const double longest = longest_watch(all);
+  const bool one_at_a_time = held_ns >= kLeast * longest && held_ns <= kMost * longest;
+  constexpr std::size_t kFewest = 3;
+  if (turning.size() < kFewest || main_thread(turning) == nullptr || !one_at_a_time) return {};
+  return {turning, Certainty::kRest, true, true};
+}
+
 Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener,
                          const Clues& /*clues*/) {
   constexpr std::size_t kFewest = 3;

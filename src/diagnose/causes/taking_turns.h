@@ -17,6 +17,12 @@ namespace acceptq::diagnose {
 [[nodiscard]] Unseen that_take_turns(const Threads& all, const facts::Listener& listener,
                                      const Clues& clues);
 
+// Threads that try many times a second to have their turn, while one of them at a time waits for
+// something with it: a call that keeps the interpreter's lock.
+[[nodiscard]] Unseen that_wait_for_one_with_the_turn(const Threads& all,
+                                                     const facts::Listener& listener,
+                                                     const Clues& clues);
+
 // Threads that hand one lock around and work while they have it, where nobody else can have given
 // them work: all but a first thread that never moved.
 [[nodiscard]] Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener,

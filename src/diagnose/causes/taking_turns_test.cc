@@ -48,6 +48,28 @@ TEST(TakingTurns, WhoComputesUnderTheLockOfTheOthersKeepsThem) {
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }
 
+// A driver in C that asks the database, and keeps the lock meanwhile.
+TEST(TakingTurns, WhoWaitsWithTheLockOfTheInterpreterKeepsTheOthers) {
+  const auto polls = [](int tid, double share_at_peer) {
+    ThreadWatch thread = still(tid, at_lock(true));
+    thread.closed = share_at_peer > 0 ? 1 : 0;
+    thread.times.voluntary = 350;
+    thread.waits[0].looks = static_cast<std::uint32_t>((1 - share_at_peer) * kLooks);
+    if (share_at_peer > 0) {
+      thread.waits.push_back(reads_from_peer());
+      thread.waits[1].looks = kLooks - thread.waits[0].looks;
+    }
+    return thread;
+  };
+  const auto of = [&](double each) {
+    return full({polls(kPid, 0), polls(3990, each), polls(3991, each), polls(3992, 0)});
+  };
+  EXPECT_EQ(kinds(of(0.47)), Kinds{"upstream"});
+  EXPECT_NEAR(*find(report_of(of(0.47)), "AQ307")->cause->share, 0.94, 0.01);
+  // Who has the lock for the rest of the time is not seen.
+  EXPECT_EQ(kinds(of(0.2)), Kinds{"unknown"});
+}
+
 // Threads that accept, each, and ask one database by one connection.
 TEST(TakingTurns, ALockThatIsHandedAroundKeepsThoseThatWorkUnderIt) {
   const Wait reads = reads_from_peer();
