@@ -159,6 +159,13 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
             "a time-out for connecting.";
         break;
       }
+      if (detail(cause, "waits_for") == "name") {
+        remedy.summary =
+            "Mend the name server (/etc/resolv.conf as that process sees it), or have it look no "
+            "names up, of clients (HostnameLookups, UseDNS, skip_name_resolve) or of servers that "
+            "it asks, for each connection.";
+        break;
+      }
       if (detail(cause, "threads") == "serving") {
         remedy.summary =
             "See why that peer is slow, and bound how long it is waited for; more threads that "

@@ -92,6 +92,7 @@ TEST(CauseAdvice, FitsWhatWasSeen) {
       says(advice_of(CauseKind::kUpstream, {{"threads", "serving"}}), "more threads that serve"));
   EXPECT_TRUE(says(advice_of(CauseKind::kUpstream, {{"waits_for", "connection"}}),
                    "whether that peer is there"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kUpstream, {{"waits_for", "name"}}), "/etc/resolv.conf"));
   EXPECT_TRUE(says(advice_of(CauseKind::kClient), "nginx has client_header_timeout"));
   EXPECT_FALSE(says(advice_of(CauseKind::kClient, {{"waits_for", "room"}}), "keepalive_timeout"));
   EXPECT_FALSE(says(advice_of(CauseKind::kSleep), "PHP-FPM"));

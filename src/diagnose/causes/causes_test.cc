@@ -117,6 +117,15 @@ TEST(Causes, APeerThatIsNotThereIsNotSlow) {
   EXPECT_EQ(find(report, "AQ307")->cause->detail.at("waits_for"), "connection");
 }
 
+// It looks up who its client is.
+TEST(Causes, AnswersOfANameServer) {
+  Wait wait = reads_from_peer();
+  wait.target->peer_port = 53;
+  const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
+  EXPECT_TRUE(says(find(report, "AQ307"), "waits for an answer of 10.0.0.9:53, a name server"));
+  EXPECT_EQ(find(report, "AQ307")->cause->detail.at("waits_for"), "name");
+}
+
 // It is late each time that its timer wakes it, by less than anybody else could use.
 TEST(Causes, WhoNapsThousandsOfTimesIsNotStarved) {
   ThreadWatch naps = thread(3985, 3985, AcceptLink::kEpoll, running(), 1);
