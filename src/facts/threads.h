@@ -32,8 +32,9 @@ struct FileTarget {
   std::string type;          // of its file system: "fuse", "nfs4", "pipefs", "sockfs"
   std::uint64_t device = 0;  // of its file system, as st_dev: major << 20 | minor
   std::uint64_t inode = 0;
-  std::optional<std::string> path;    // as the process would name it
-  std::optional<std::string> source;  // what is mounted: "10.0.0.9:/data"
+  std::optional<std::string> path;      // as the process would name it
+  std::optional<std::string> source;    // what is mounted: "10.0.0.9:/data"
+  std::optional<std::string> protocol;  // of a socket: "tcp", "udp"; empty: another, or unknown
   // Of a connected TCP or UDP socket.
   std::optional<IpAddress> local;
   std::optional<std::uint16_t> local_port;

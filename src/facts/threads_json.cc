@@ -28,6 +28,7 @@ static void fields(auto& archive, FileTarget& target) {
   archive("inode", target.inode);
   archive("path", target.path);
   archive("source", target.source);
+  archive("protocol", target.protocol);
   archive("local", target.local);
   archive("local_port", target.local_port);
   archive("peer", target.peer);

@@ -159,6 +159,13 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
             "a time-out for connecting.";
         break;
       }
+      if (detail(cause, "waits_for") == "datagram") {
+        remedy.summary =
+            "See whom it asks (tcpdump udp, in its network namespace). If that is a name server, "
+            "mend it (/etc/resolv.conf as that process sees it), or have it look no names up for "
+            "each connection; else set a time-out.";
+        break;
+      }
       if (detail(cause, "waits_for") == "name") {
         remedy.summary =
             "Mend the name server (/etc/resolv.conf as that process sees it), or have it look no "

@@ -93,6 +93,7 @@ TEST(CauseAdvice, FitsWhatWasSeen) {
   EXPECT_TRUE(says(advice_of(CauseKind::kUpstream, {{"waits_for", "connection"}}),
                    "whether that peer is there"));
   EXPECT_TRUE(says(advice_of(CauseKind::kUpstream, {{"waits_for", "name"}}), "/etc/resolv.conf"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kUpstream, {{"waits_for", "datagram"}}), "tcpdump udp"));
   EXPECT_TRUE(says(advice_of(CauseKind::kClient), "nginx has client_header_timeout"));
   EXPECT_FALSE(says(advice_of(CauseKind::kClient, {{"waits_for", "room"}}), "keepalive_timeout"));
   EXPECT_FALSE(says(advice_of(CauseKind::kSleep), "PHP-FPM"));

@@ -8,7 +8,7 @@ struct aq_addresses {
   aq_u16 family; /* AF_INET, AF_INET6; else 0 */
   aq_u16 local_port;
   aq_u16 peer_port;
-  aq_u16 pad;
+  aq_u16 protocol; /* IPPROTO_…; also of a socket that is not connected */
   aq_u8 local[16];
   aq_u8 peer[16];
 };

@@ -8,7 +8,9 @@
 
 /* False where it is of another family, or not connected. */
 static bool read_addresses(struct sock *sk, struct aq_addresses *addresses) {
-  if (!sk || !BPF_CORE_READ(sk, __sk_common.skc_dport)) return false;
+  if (!sk) return false;
+  addresses->protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
+  if (!BPF_CORE_READ(sk, __sk_common.skc_dport)) return false;
   const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
   if (family == AF_INET) {
     const __be32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);

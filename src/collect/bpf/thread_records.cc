@@ -1,5 +1,6 @@
 #include "collect/bpf/thread_records.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -128,8 +129,10 @@ Result<ThreadLook> thread_of(const aq_thread_record& record, const AddressNames&
   return look;
 }
 
-// Of a connected socket: both ends.
+// Of a socket: its protocol, and both ends where it is connected.
 Status take_addresses(const aq_addresses& ends, facts::FileTarget& target) {
+  if (ends.protocol == IPPROTO_TCP) target.protocol = "tcp";
+  if (ends.protocol == IPPROTO_UDP) target.protocol = "udp";
   if (ends.family == 0) return {};
   const std::span<const std::uint8_t, 16> local(ends.local);
   const std::span<const std::uint8_t, 16> peer(ends.peer);

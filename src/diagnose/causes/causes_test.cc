@@ -124,6 +124,11 @@ TEST(Causes, AnswersOfANameServer) {
   const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));
   EXPECT_TRUE(says(find(report, "AQ307"), "waits for an answer of 10.0.0.9:53, a name server"));
   EXPECT_EQ(find(report, "AQ307")->cause->detail.at("waits_for"), "name");
+  // musl does not connect its socket.
+  wait.target = facts::FileTarget{.type = "sockfs", .protocol = "udp"};
+  EXPECT_TRUE(
+      says(find(report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95))), "AQ307"),
+           "waits for an answer by UDP, a name server's perhaps"));
 }
 
 // It is late each time that its timer wakes it, by less than anybody else could use.

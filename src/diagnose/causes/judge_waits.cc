@@ -243,10 +243,13 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
   const std::string peer = name_peer(wait, judged->cause);
   const bool connects = wait.syscall == "connect";
   if (connects) judged->cause.detail["waits_for"] = "connection";
-  judged->words =
-      peer.empty() ? "waits for the other end of a socket"
-                   : fmt::format("waits for {} {}{}", connects ? "a connection to" : "an answer of",
-                                 peer, name_server(scene, wait, judged->cause));
+  const bool is_udp = wait.target && wait.target->protocol == "udp";
+  if (is_udp && peer.empty()) judged->cause.detail["waits_for"] = "datagram";
+  judged->words = peer.empty() && is_udp ? "waits for an answer by UDP, a name server's perhaps"
+                  : peer.empty()         ? "waits for the other end of a socket"
+                                         : fmt::format("waits for {} {}{}",
+                                               connects ? "a connection to" : "an answer of", peer,
+                                                       name_server(scene, wait, judged->cause));
   if (peer.empty()) judged->confidence = std::min(judged->confidence, 0.7);
   if (asks_for_a_name(wait)) {
     judged->cause.detail["waits_for"] = "name";

@@ -95,6 +95,7 @@ bool has(std::span<const string_view> names, string_view name) {
 }
 
 WaitClass of_socket(const facts::FileTarget& socket, const facts::Listener& listener) {
+  if (socket.protocol == "udp") return WaitClass::kPeer;
   // Without ends it is no connection of TCP; unless it was seen by the name of its descriptor
   // alone, which tells nothing of it. Of a Unix socket nothing tells which end it is.
   const bool is_unix = !socket.peer && !socket.path;
