@@ -251,7 +251,7 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
         chosen.add(pool);
         continue;
       }
-      if (const ThreadWatch* blocked = only_one_blocked(of_process, listener)) {
+      if (const ThreadWatch* blocked = only_one_blocked(of_process, listener, clues)) {
         chosen.threads.push_back(blocked);
         chosen.certainty = std::max(chosen.certainty, Certainty::kRest);
         continue;

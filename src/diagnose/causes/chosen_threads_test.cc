@@ -227,7 +227,10 @@ TEST(ChosenThreads, TheOneThreadThatIsBlockedAmongParkedOnes) {
   EXPECT_EQ(kinds(observation), Kinds{"pipe"});
   // It goes on, and so does who waits for it.
   facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  // Each of the 20 that are taken waits for a line to be written.
   acceptors.threads[1].times.voluntary = 9;
+  EXPECT_EQ(kinds(observation), Kinds{"pipe"});
+  acceptors.threads[1].times.voluntary = 2;
   acceptors.held = {{.pid = Pid(3985), .most = 3, .silent = 0, .asked = 0, .unanswered = 0}};
   EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
   // What accepts may wait for another server, of which nothing tells but its connections.

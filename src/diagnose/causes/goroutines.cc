@@ -15,15 +15,18 @@ bool has_parked(const Threads& threads) {
   });
 }
 
-const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listener& listener) {
+const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listener& listener,
+                                    const Clues& clues) {
   const ThreadWatch* one = nullptr;
   for (const ThreadWatch* thread : threads) {
     if (const auto what = blocked_at_work(*thread, listener); what && *what != WaitClass::kRuns) {
-      if (one != nullptr || turns_of(*thread) > 0) return nullptr;
+      const std::uint64_t turns = turns_of(*thread);
+      const bool decides = turns == 0 || (is_never_idle(*what) && keep_pace(turns, clues.taken));
+      if (one != nullptr || !decides) return nullptr;
       one = thread;
       continue;
     }
-    if (!is_idle(mostly(*thread, listener))) return nullptr;
+    if (!may_have_nothing_to_do(*thread, listener)) return nullptr;
   }
   return has_parked(threads) ? one : nullptr;
 }

@@ -7,10 +7,12 @@
 
 namespace acceptq::diagnose {
 
-// The one thread in a call that does not end, where all others are parked: nothing else of the
-// program is in the way. Null where there is none, or several.
+// The one thread in a call that does not end, or that ends once for each few of the connections
+// that are taken, where all others have nothing to do: nothing else of the program is in the way.
+// Null where there is none, or several.
 [[nodiscard]] const facts::ThreadWatch* only_one_blocked(const Threads& threads,
-                                                         const facts::Listener& listener);
+                                                         const facts::Listener& listener,
+                                                         const Clues& clues);
 
 // Whether they are threads of such a runtime, as far as is known.
 [[nodiscard]] bool has_parked(const Threads& threads);

@@ -28,6 +28,13 @@ double share_at_work(const ThreadWatch& thread, const facts::Listener& listener)
   return share;
 }
 
+// Of the time of all together: at each moment one of them is at work, and no other.
+bool is_one_at_a_time(double work_ns, double for_ns) {
+  constexpr double kLeast = 0.8;  // some looks meet none of them
+  constexpr double kMost = 1.1;
+  return work_ns >= kLeast * for_ns && work_ns <= kMost * for_ns;
+}
+
 }  // namespace
 
 bool take_turns(const Threads& threads, double for_ns, const facts::Listener& listener) {
@@ -82,8 +89,6 @@ Unseen that_take_turns(const Threads& all, const facts::Listener& listener,
 Unseen that_wait_for_one_with_the_turn(const Threads& all, const facts::Listener& listener,
                                        const Clues& /*clues*/) {
   constexpr double kAll = 0.9;
-  constexpr double kLeast = 0.8;  // some looks meet none of them
-  constexpr double kMost = 1.1;
   Threads turning;
   double held_ns = 0;
   for (const ThreadWatch* thread : all) {
@@ -97,10 +102,11 @@ Unseen that_wait_for_one_with_the_turn(const Threads& all, const facts::Listener
       return {};
     }
   }
-  const double longest = longest_watch(all);
-  const bool one_at_a_time = held_ns >= kLeast * longest && held_ns <= kMost * longest;
   constexpr std::size_t kFewest = 3;
-  if (turning.size() < kFewest || main_thread(turning) == nullptr || !one_at_a_time) return {};
+  if (turning.size() < kFewest || main_thread(turning) == nullptr ||
+      !is_one_at_a_time(held_ns, longest_watch(all))) {
+    return {};
+  }
   return {turning, Certainty::kRest, true, true};
 }
 
@@ -126,6 +132,26 @@ Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener,
   }
   if (sharing.size() < kFewest || work < 2) return {};
   return {sharing, Certainty::kOnly, true};
+}
+
+Unseen that_serve_under_a_lock(const Threads& all, const facts::Listener& listener,
+                               const Clues& /*clues*/) {
+  constexpr double kAll = 0.9;
+  const Threads closers = that_closed(all);
+  std::set<std::uint64_t> common;
+  double works_ns = 0;
+  for (const ThreadWatch* thread : closers) {
+    const std::set<std::uint64_t> locks = locks_of(*thread);
+    const double works = share_at_work(*thread, listener);
+    const double waits =
+        class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kLock));
+    if (thread == closers.front()) common = locks;
+    std::erase_if(common, [&](std::uint64_t lock) { return !locks.contains(lock); });
+    if (common.empty() || works + waits < kAll) return {};
+    works_ns += works * watched_ns(*thread);
+  }
+  if (closers.size() < 2 || !is_one_at_a_time(works_ns, longest_watch(all))) return {};
+  return {closers, Certainty::kServe, true, true};
 }
 
 }  // namespace acceptq::diagnose

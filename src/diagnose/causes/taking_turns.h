@@ -28,4 +28,9 @@ namespace acceptq::diagnose {
 [[nodiscard]] Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener,
                                        const Clues& clues);
 
+// Threads that serve connections, of which one at a time has the lock that all others wait for, and
+// waits for something with it.
+[[nodiscard]] Unseen that_serve_under_a_lock(const Threads& all, const facts::Listener& listener,
+                                             const Clues& clues);
+
 }  // namespace acceptq::diagnose

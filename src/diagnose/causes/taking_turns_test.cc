@@ -48,6 +48,29 @@ TEST(TakingTurns, WhoComputesUnderTheLockOfTheOthersKeepsThem) {
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }
 
+// As leader and followers, beside threads that do something of their own.
+TEST(TakingTurns, WhoServesUnderALockWaitsWithIt) {
+  const auto shares = [](int tid, double works) {
+    Wait waits = at_lock(false);
+    waits.lock = 0x5597;
+    ThreadWatch thread = still(tid, waits);
+    thread.closed = 3;
+    thread.times.voluntary = 5;
+    thread.waits[0].looks = static_cast<std::uint32_t>((1 - works) * kLooks);
+    thread.waits.push_back(reads_from_peer());
+    thread.waits[1].looks = kLooks - thread.waits[0].looks;
+    return thread;
+  };
+  const auto of = [&](double each) {
+    return full({still(kPid, at_lock(false)), thread(kPid, 3989, AcceptLink::kOwner, kSleeps, 1),
+                 shares(3990, each), shares(3991, each), shares(3992, each)});
+  };
+  EXPECT_EQ(kinds(of(0.32)), Kinds{"upstream"});
+  EXPECT_NEAR(*find(report_of(of(0.32)), "AQ307")->cause->share, 0.96, 0.01);
+  // Somebody else has it for half of the time.
+  EXPECT_EQ(kinds(of(0.15)), Kinds{"unknown"});
+}
+
 // A driver in C that asks the database, and keeps the lock meanwhile.
 TEST(TakingTurns, WhoWaitsWithTheLockOfTheInterpreterKeepsTheOthers) {
   const auto polls = [](int tid, double share_at_peer) {

@@ -166,4 +166,13 @@ ClassShares shares_at_work(const ThreadWatch& thread, const facts::Listener& lis
   return shares;
 }
 
+bool is_never_idle(WaitClass work) {
+  return work != WaitClass::kPeer && work != WaitClass::kClient && work != WaitClass::kRuns;
+}
+
+bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
+  constexpr std::uint64_t kFew = 4;
+  return taken > 0 && turns * kFew >= taken;
+}
+
 }  // namespace acceptq::diagnose

@@ -68,4 +68,11 @@ inline constexpr double kMostOfTime = 0.6;
 [[nodiscard]] ClassShares shares_at_work(const facts::ThreadWatch& thread,
                                          const facts::Listener& listener);
 
+// Of a wait at work: no thread waits there for work, or for events.
+[[nodiscard]] bool is_never_idle(WaitClass work);
+
+// Whether what threads do is over once for each few of the connections that were taken. What waits
+// beside them for its own sake is not.
+[[nodiscard]] bool keep_pace(std::uint64_t turns, std::uint64_t taken);
+
 }  // namespace acceptq::diagnose

@@ -45,13 +45,6 @@ Unseen pool_that_serves(const Threads& closers, const Threads& all,
   return {};
 }
 
-// Whether what these threads do is over once for each few of the connections that were taken. What
-// waits beside them for its own sake is not.
-bool keep_pace(std::uint64_t turns, std::uint64_t taken) {
-  constexpr std::uint64_t kFew = 4;
-  return taken > 0 && turns * kFew >= taken;
-}
-
 // There are about as many clients that wait for an answer: each thread has one of these.
 bool has_a_client_each(const Threads& threads, const Clues& clues) {
   const std::uint64_t wait = clues.unanswered.value_or(0);

@@ -69,11 +69,6 @@ bool is_all_of_program(const ThreadWatch& one, const Threads& all,
   });
 }
 
-// No thread waits there for work, or for events.
-bool is_never_idle(WaitClass work) {
-  return work != WaitClass::kPeer && work != WaitClass::kClient && work != WaitClass::kRuns;
-}
-
 bool is_busy(const ThreadWatch* thread, const facts::Listener& listener) {
   return !may_have_nothing_to_do(*thread, listener);
 }
@@ -152,6 +147,7 @@ constexpr std::array kFinders = {all_alike,
                                  that_take_turns,
                                  that_wait_for_one_with_the_turn,
                                  that_share_a_lock,
+                                 that_serve_under_a_lock,
                                  pool_behind_the_pool,
                                  that_wait_for_clients,
                                  a_busy_main_thread,
