@@ -85,6 +85,23 @@ TEST(Past, CountersThatDoNotMoveAreANotice) {
   EXPECT_TRUE(says(&report.findings[0], "412 packets"));
 }
 
+// Of a listener that is gone; Apache defers, and so drops the ACKs of those that say nothing yet.
+TEST(Past, CountersOfWhatIsGoneAreNoListeners) {
+  const Namespace pod = make_namespace(kPod, 4096,
+                                       {{"TcpExtListenOverflows", 74},
+                                        {"TcpExtListenDrops", 74},
+                                        {"TcpExtTCPDeferAcceptDrop", 171}});
+  Listener apache = make_listener(80, 0, 511, 173);
+  apache.defer_accept = 1;
+  const Report report = report_of(observe({apache}, pod, {apache}, pod));
+  EXPECT_EQ(report.listeners[0].verdict, Verdict::kHealthy);
+  EXPECT_FALSE(find(report, "AQ102")->listener.has_value());
+  EXPECT_TRUE(says(find(report, "AQ102"), "those that are gone included"));
+  apache.drops = 245;
+  EXPECT_EQ(report_of(observe({apache}, pod, {apache}, pod)).listeners[0].verdict,
+            Verdict::kOverflowed);
+}
+
 TEST(Attribution, TwoThatOverflowShareNoCounter) {
   const auto pod = [](std::uint64_t refused) {
     return make_namespace(kPod, 4096,

@@ -141,10 +141,18 @@ bool is_slow(const ListenerState& state) {
 }
 
 bool refused_before(const ListenerState& state) {
-  // The counters tell of all listeners that the namespace ever had.
-  return state.only_listener && state.listener->drops != 0U && state.ns.comparable() &&
-         state.ns.total("TcpExtListenOverflows").value_or(0) > 0 &&
-         state.ns.grew("TcpExtListenOverflows") == 0;
+  const std::uint64_t overflows = state.ns.total("TcpExtListenOverflows").value_or(0);
+  if (!state.only_listener || !state.ns.comparable() || overflows == 0 ||
+      state.ns.grew("TcpExtListenOverflows") > 0) {
+    return false;
+  }
+  // The counters tell of all listeners that the namespace ever had: most of it has to be this
+  // one's, of whose drops the final ACKs without data are others (tcp_check_req with
+  // TCP_DEFER_ACCEPT).
+  const auto& drops = state.listener->drops;
+  const bool defers = state.listener->defer_accept.value_or(0) > 0;
+  const std::uint64_t deferred = defers ? state.ns.total(kDeferDrop).value_or(0) : 0;
+  return !drops || *drops >= deferred + (overflows + 1) / 2;
 }
 
 bool answers_by_cookies(const ListenerState& state) {
