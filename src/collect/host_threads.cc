@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "collect/attended.h"
 #include "collect/fuse/connections.h"
+#include "collect/pipe_readers.h"
 #include "collect/procfs/process.h"
 #include "collect/taken_mutexes.h"
 
@@ -141,6 +142,10 @@ std::vector<facts::ProcessCondition> HostThreads::conditions() {
 std::vector<facts::FuseConnection> HostThreads::fuse(Pid observer,
                                                      std::span<const std::uint64_t> devices) {
   return fuse::read_connections({.proc = proc_root_}, observer, devices);
+}
+
+std::vector<facts::PipeReader> HostThreads::pipe_readers(std::span<const facts::FileTarget> pipes) {
+  return find_pipe_readers(proc_root_, pipes);
 }
 
 std::vector<facts::NfsMount> HostThreads::nfs() {

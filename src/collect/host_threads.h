@@ -33,6 +33,8 @@ class HostThreads final : public ThreadLooks {
   [[nodiscard]] std::vector<facts::ProcessCondition> conditions() override;
   [[nodiscard]] std::vector<facts::FuseConnection> fuse(
       Pid observer, std::span<const std::uint64_t> devices) override;
+  [[nodiscard]] std::vector<facts::PipeReader> pipe_readers(
+      std::span<const facts::FileTarget> pipes) override;
   [[nodiscard]] std::vector<facts::NfsMount> nfs() override;
   void disks(const std::vector<DiskWaits>& waits, facts::AcceptEvidence& evidence) override;
 

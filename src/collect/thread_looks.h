@@ -36,6 +36,9 @@ class ThreadLooks {
   // The file systems in user space that `observer` sees: those of `devices`, all where it is empty.
   [[nodiscard]] virtual std::vector<facts::FuseConnection> fuse(
       Pid observer, std::span<const std::uint64_t> devices) = 0;
+  // Who is to read from these pipes.
+  [[nodiscard]] virtual std::vector<facts::PipeReader> pipe_readers(
+      std::span<const facts::FileTarget> pipes) = 0;
   // The NFS mounts of the processes that are watched, since watch_condition().
   [[nodiscard]] virtual std::vector<facts::NfsMount> nfs() = 0;
   // Fills in the disks behind what was waited for, and the host's hung tasks, since the first

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "collect/pipe_readers.h"
 #include "collect/trouble.h"
 
 namespace acceptq::collect {
@@ -67,6 +68,7 @@ facts::AcceptEvidence take_evidence(ThreadLooks& threads, AcceptThreads& seen) {
   evidence.processes = threads.conditions();
   evidence.nfs = threads.nfs();
   add_fuse(threads, evidence);
+  evidence.pipe_readers = threads.pipe_readers(full_pipes(evidence.acceptors));
   threads.disks(disk_waits(evidence.acceptors), evidence);
   return evidence;
 }

@@ -125,6 +125,10 @@ class ScriptedThreads final : public ThreadLooks {
     }
     return all;
   }
+  [[nodiscard]] std::vector<facts::PipeReader> pipe_readers(
+      std::span<const facts::FileTarget> /*pipes*/) override {
+    return {};
+  }
   [[nodiscard]] std::vector<facts::FuseConnection> fuse(
       Pid /*observer*/, std::span<const std::uint64_t> devices) override {
     fuse_of.assign(devices.begin(), devices.end());

@@ -249,6 +249,16 @@ struct FuseConnection {
   friend bool operator==(const FuseConnection&, const FuseConnection&) = default;
 };
 
+// A process that has a pipe open to read from which a thread waits to write into.
+struct PipeReader {
+  std::uint64_t inode = 0;  // as in FileTarget
+  Pid pid;
+  std::string comm;
+  std::string state;  // as in Wait
+
+  friend bool operator==(const PipeReader&, const PipeReader&) = default;
+};
+
 // An NFS mount that processes see, and its operations while it was watched; without these after one
 // look. One that stands still has none that ended.
 struct NfsMount {
@@ -271,6 +281,7 @@ struct AcceptEvidence {
   std::vector<ProcessCondition> processes;                  // by pid
   std::vector<FuseConnection> fuse;                         // by device
   std::vector<NfsMount> nfs;                                // by source and mount point
+  std::vector<PipeReader> pipe_readers;                     // by inode and pid
   std::map<std::string, std::vector<LocalClient>> clients;  // by listener_key, then by pid
   std::vector<Disk> disks;              // by name; those waited for, and what is beneath
   std::optional<HungTasks> hung_tasks;  // empty: this kernel does not count them

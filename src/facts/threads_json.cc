@@ -165,6 +165,13 @@ static void fields(auto& archive, NfsMount& mount) {
   archive("execute_ms", mount.execute_ms);
 }
 
+static void fields(auto& archive, PipeReader& reader) {
+  archive("inode", reader.inode);
+  archive("pid", reader.pid);
+  archive("comm", reader.comm);
+  archive("state", reader.state);
+}
+
 static void fields(auto& archive, LocalClient& client) {
   archive("pid", client.pid);
   archive("comm", client.comm);
@@ -178,6 +185,7 @@ static void fields(auto& archive, AcceptEvidence& evidence) {
   archive("processes", evidence.processes);
   archive("fuse", evidence.fuse);
   archive("nfs", evidence.nfs);
+  archive("pipe_readers", evidence.pipe_readers);
   archive("clients", evidence.clients);
   archive("disks", evidence.disks);
   archive("hung_tasks", evidence.hung_tasks);

@@ -79,6 +79,8 @@ Observation with_evidence() {
                                       .operations = 12,
                                       .repeated = 1,
                                       .round_trip_ms = 11900}};
+  observation.accept_evidence.pipe_readers = {
+      {.inode = 8769196, .pid = Pid(28907), .comm = "cat", .state = "T"}};
   observation.accept_evidence.disks = {
       {.name = "dm-0",
        .device = 253U << 20,
@@ -139,6 +141,7 @@ TEST(Threads, EarlierRecordingsHaveNoDisks) {
   nlohmann::json recording = nlohmann::json::parse(to_json(with_evidence()));
   recording["accept_evidence"]["processes"][0].erase("memory_groups");
   recording["accept_evidence"].erase("disks");
+  recording["accept_evidence"].erase("pipe_readers");
   recording["accept_evidence"].erase("hung_tasks");
   const Result<Observation> read = observation_from_json(recording.dump());
   ASSERT_TRUE(read) << read.error().message();

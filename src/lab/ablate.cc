@@ -93,6 +93,7 @@ void remove_names_and_ports(Observation& observation) {
     renumber(wait.target->peer_port);
   });
   for (facts::FuseConnection& fuse : observation.accept_evidence.fuse) fuse.daemon_comm.reset();
+  for (facts::PipeReader& reader : observation.accept_evidence.pipe_readers) reader.comm.clear();
 }
 
 void remove_stacks(Observation& observation) {
@@ -112,6 +113,7 @@ void remove_files(Observation& observation) {
     wait.fd.reset();
     wait.target.reset();
   });
+  observation.accept_evidence.pipe_readers.clear();
 }
 
 void remove_locks(Observation& observation) {

@@ -79,6 +79,24 @@ void advise_fuse(const Cause& cause, Remedy& remedy) {
       detail(cause, "daemon"), pid);
 }
 
+void advise_pipe(const Cause& cause, Remedy& remedy) {
+  const std::string pid = detail(cause, "reader_pid");
+  if (pid.empty() || !detail(cause, "readers").empty()) return;
+  const std::string reader = detail(cause, "reader");
+  const std::string name = reader.empty() ? "pid " + pid : fmt::format("{} (pid {})", reader, pid);
+  const std::string state = detail(cause, "reader_state");
+  remedy.summary =
+      state == "T" || state == "t"
+          ? fmt::format(
+                "Let {} go on, which is to read from the pipe (kill -CONT {}): until it "
+                "does, a longer queue only makes clients wait longer.",
+                name, pid)
+          : fmt::format(
+                "See why {} does not read from the pipe, or not fast enough; have the "
+                "server write less, or drop what finds no room.",
+                name);
+}
+
 // How long the queue is to wait in, with the length that it has after the advice.
 void add_wait(const diagnose::Finding& finding, const Subject& subject, Remedy& remedy) {
   if (!remedy.content.empty() || !subject.listener.limit) return;
@@ -146,6 +164,9 @@ Remedy remedy_of_cause(const diagnose::Finding& finding, const Subject& subject)
             "to "
             "be removed before (ipcrm -s ID).";
       }
+      break;
+    case CauseKind::kPipe:
+      advise_pipe(cause, remedy);
       break;
     case CauseKind::kSleep:
       if (subject.server.server != nullptr && subject.server.server->name == "PHP-FPM") {

@@ -97,6 +97,11 @@ TEST(CauseAdvice, FitsWhatWasSeen) {
   EXPECT_TRUE(says(advice_of(CauseKind::kClient), "nginx has client_header_timeout"));
   EXPECT_FALSE(says(advice_of(CauseKind::kClient, {{"waits_for", "room"}}), "keepalive_timeout"));
   EXPECT_FALSE(says(advice_of(CauseKind::kSleep), "PHP-FPM"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kPipe,
+                             {{"reader", "cat"}, {"reader_pid", "812"}, {"reader_state", "T"}}),
+                   "kill -CONT 812"));
+  EXPECT_TRUE(says(advice_of(CauseKind::kPipe, {{"reader", "cat"}, {"reader_pid", "812"}}),
+                   "See why cat (pid 812) does not read from the pipe"));
   EXPECT_TRUE(says(advice_of(CauseKind::kLock, {{"syscall", "semtimedop"}}), "ipcs -s -i ID"));
   EXPECT_FALSE(says(advice_of(CauseKind::kLock, {{"syscall", "futex"}}), "ipcs"));
 }

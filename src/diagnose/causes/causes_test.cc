@@ -267,6 +267,28 @@ TEST(Causes, WhatIsWrittenIntoHasNoReader) {
 }
 
 // A server that sends has to wait for a client that does not read.
+TEST(Causes, AFullPipeHasAReader) {
+  Wait writes = in_call("S", "write", {"anon_pipe_write", "vfs_write"});
+  writes.fd = 1;
+  writes.target = facts::FileTarget{.type = "pipefs", .inode = 7};
+  Observation observation = full(thread(3985, 3985, AcceptLink::kAccept, writes, 0.97));
+  auto& readers = observation.accept_evidence.pipe_readers;
+  readers = {{.inode = 7, .pid = Pid(28907), .comm = "cat", .state = "T"},
+             {.inode = 8, .pid = Pid(1), .comm = "other", .state = "S"}};
+  const Report report = report_of(observation);
+  EXPECT_TRUE(says(find(report, "AQ306"),
+                   "a full pipe (descriptor 1), whose reader cat (pid 28907) is stopped: 97 %"));
+  EXPECT_EQ(find(report, "AQ306")->cause->detail.at("reader_pid"), "28907");
+  readers[0].state = "S";
+  EXPECT_TRUE(says(find(report_of(observation), "AQ306"), "cat (pid 28907) does not keep up"));
+  readers[1].inode = 7;
+  EXPECT_TRUE(says(find(report_of(observation), "AQ306"),
+                   "which cat (pid 28907) and 1 more have open to read: 97 %"));
+  // The server keeps the end that it gave to another program.
+  readers[1].pid = observation.after.listeners[0].owners[0].pid;
+  EXPECT_TRUE(says(find(report_of(observation), "AQ306"), "cat (pid 28907) does not keep up"));
+}
+
 TEST(Causes, AClientThatDoesNotRead) {
   const Wait wait = on_socket("sendfile", 80, 4242);
   const Report report = report_of(full(thread(3985, 3985, AcceptLink::kAccept, wait, 0.95)));

@@ -65,6 +65,15 @@ bool one_computes(const Threads& threads, const facts::Listener& listener) {
   });
 }
 
+// One of them waits, and not for work: whoever is to accept may wait for it.
+bool one_is_stuck(const Threads& threads, const facts::Listener& listener) {
+  return std::ranges::any_of(threads, [&](const ThreadWatch* thread) {
+    const WaitClass what = mostly(*thread, listener);
+    const bool is_known = is_at_work(what) && what != WaitClass::kSleep && is_never_idle(what);
+    return is_known || (what == WaitClass::kOther && !may_have_nothing_to_do(*thread, listener));
+  });
+}
+
 bool one_has_closed(const Threads& threads) {
   return std::ranges::any_of(threads,
                              [](const ThreadWatch* thread) { return has_closed(*thread); });
@@ -258,7 +267,9 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
       }
       // Of Go it may have none, if these are not known.
       const bool may_have_no_requests = has_parked(of_process) && clues.taken == 0 && !clues.held;
-      if (one_computes(of_process, listener) && !may_have_no_requests) {
+      const bool may_be_kept = (one_computes(of_process, listener) && !may_have_no_requests) ||
+                               (clues.taken == 0 && one_is_stuck(of_process, listener));
+      if (may_be_kept) {
         chosen.threads.insert(chosen.threads.end(), of_process.begin(), of_process.end());
         chosen.certainty = Certainty::kGroup;
         continue;

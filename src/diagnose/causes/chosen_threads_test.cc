@@ -218,19 +218,23 @@ TEST(ChosenThreads, TheOneThreadThatIsBlockedAmongParkedOnes) {
   writes.target = facts::FileTarget{.type = "tmpfs", .path = "/run/log.fifo"};
   ThreadWatch blocked = thread(3985, 3992, AcceptLink::kOwner, writes, 1);
   blocked.times.voluntary = 0;
-  Observation observation = full({thread(3985, 3985, AcceptLink::kEpoll, parked, 0.5), blocked,
-                                  thread(3985, 3993, AcceptLink::kOwner, parked, 1)});
+  Observation observation = stuck({thread(3985, 3985, AcceptLink::kEpoll, parked, 0.5), blocked,
+                                   thread(3985, 3993, AcceptLink::kOwner, parked, 1)});
   observation.accept_evidence.acceptors.begin()->second.waited_for = kLooks;
-  // Of another program nothing says what waits at its locks.
-  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  // Of another program nothing says what waits at its locks: it is a guess.
+  EXPECT_EQ(kinds(observation), Kinds{"pipe"});
+  EXPECT_LE(find(report_of(observation), "AQ306")->confidence, 0.6);
   observation.after.processes[0].language = "go";
   EXPECT_EQ(kinds(observation), Kinds{"pipe"});
+  EXPECT_GT(find(report_of(observation), "AQ306")->confidence, 0.6);
   // It goes on, and so does who waits for it.
   facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
   // Each of the 20 that are taken waits for a line to be written.
+  for (facts::Namespace& ns : observation.after.namespaces) ns.counters["TcpPassiveOpens"] = 20;
   acceptors.threads[1].times.voluntary = 9;
   EXPECT_EQ(kinds(observation), Kinds{"pipe"});
-  acceptors.threads[1].times.voluntary = 2;
+  // They are taken, and it does not move.
+  acceptors.threads[1].times.voluntary = 0;
   acceptors.held = {{.pid = Pid(3985), .most = 3, .silent = 0, .asked = 0, .unanswered = 0}};
   EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
   // What accepts may wait for another server, of which nothing tells but its connections.

@@ -21,7 +21,8 @@ const ThreadWatch* only_one_blocked(const Threads& threads, const facts::Listene
   for (const ThreadWatch* thread : threads) {
     if (const auto what = blocked_at_work(*thread, listener); what && *what != WaitClass::kRuns) {
       const std::uint64_t turns = turns_of(*thread);
-      const bool decides = turns == 0 || (is_never_idle(*what) && keep_pace(turns, clues.taken));
+      const bool decides =
+          clues.taken == 0 ? turns == 0 : is_never_idle(*what) && keep_pace(turns, clues.taken);
       if (one != nullptr || !decides) return nullptr;
       one = thread;
       continue;

@@ -115,6 +115,41 @@ std::string words_of_pipe(const facts::Wait& wait) {
   return "waits for room in a full pipe" + (is_named ? " " + *wait.target->path : "");
 }
 
+// ", whose reader cat (pid 28907) is stopped"; empty where it is not known. Adds it to the detail.
+// Of several the one that does not read decides nothing: any of them may.
+std::string describe_reader(const Scene& scene, const facts::Wait& wait, Cause& cause) {
+  if (!wait.target) return "";
+  std::vector<const facts::PipeReader*> readers;
+  for (const facts::PipeReader& reader : scene.observation.accept_evidence.pipe_readers) {
+    if (reader.inode == wait.target->inode) readers.push_back(&reader);
+  }
+  // Whoever made the pipe often keeps both ends, as Apache does of its piped logs.
+  const auto& owners = scene.state.listener->owners;
+  const auto serves = [&](const facts::PipeReader* reader) {
+    return std::ranges::find(owners, reader->pid, &facts::OwnerRef::pid) != owners.end();
+  };
+  if (!std::ranges::all_of(readers, serves)) std::erase_if(readers, serves);
+  if (readers.empty()) return "";
+  const facts::PipeReader& first = *readers.front();
+  const bool all_stopped = std::ranges::all_of(readers, [](const facts::PipeReader* reader) {
+    return reader->state == "T" || reader->state == "t";
+  });
+  cause.detail["reader"] = first.comm;
+  cause.detail["reader_pid"] = std::to_string(first.pid.value());
+  cause.detail["reader_state"] = first.state;
+  const std::string name = first.comm.empty()
+                               ? fmt::format("pid {}", first.pid.value())
+                               : fmt::format("{} (pid {})", first.comm, first.pid.value());
+  if (readers.size() > 1) {
+    cause.detail["readers"] = std::to_string(readers.size());
+    return fmt::format(", which {} and {} more have open to read{}", name, readers.size() - 1,
+                       all_stopped ? ", and all are stopped" : "");
+  }
+  if (scene.processes().contains(first.pid)) return ", which it has to read itself";
+  return fmt::format(", whose reader {}", name) +
+         (all_stopped ? " is stopped" : " does not keep up");
+}
+
 // It sleeps again and again and takes nothing, as one does that tries again when accept() fails.
 bool may_try_again(const Scene& scene) {
   if (!may_lack_descriptors(scene) || scene.state.report.left_queue.value_or(1) > 0) return false;
@@ -199,9 +234,12 @@ std::optional<JudgedCause> judge_pipe(const Scene& scene) {
     judged->words += fmt::format(" (descriptor {})", *wait.fd);
   }
   if (wait.target && wait.target->path) judged->cause.detail["path"] = *wait.target->path;
-  judged->consequence =
-      "Whoever is to read from it, often what collects its log, has stopped, is slow or is not "
-      "there.";
+  const std::string reader = describe_reader(scene, wait, judged->cause);
+  judged->words += reader;
+  judged->consequence = reader.empty()
+                            ? "Whoever is to read from it, often what collects its log, has "
+                              "stopped, is slow or is not there."
+                            : "While there is no room it takes nothing from the queue.";
   return judged;
 }
 
