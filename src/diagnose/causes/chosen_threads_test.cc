@@ -255,6 +255,8 @@ TEST(ChosenThreads, WhatOtherGoroutinesComputeKeepsNoClient) {
   acceptors.waited_for = kLooks;
   acceptors.held = {{.pid = Pid(3985), .most = 48, .silent = 48, .asked = 0, .unanswered = 0}};
   EXPECT_EQ(kinds(observation), Kinds{"not_accepting"});
+  EXPECT_TRUE(says(find(report_of(observation), "AQ312"),
+                   "It has 48 connections of this listener open: it may be at its own limit"));
   // It may be what the one that accepts waits for.
   acceptors.held[0].unanswered = 1;
   EXPECT_EQ(kinds(observation).front(), "cpu.busy");

@@ -252,6 +252,16 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
           "It may be at its own limit of connections, wait for something else in an event loop of "
           "its own, or nothing in it is there to accept them."};
   if (waits_for_children(scene)) return std::nullopt;
+  const std::uint32_t open = held_by_all(scene).most;
+  const std::string may_be_at_limit =
+      open > 0 ? fmt::format("It has {} of this listener open: it may be at its own limit of these",
+                             connections(open))
+               : "It may be at its own limit of connections";
+  if (open > 0) {
+    judged.cause.detail["connections"] = std::to_string(open);
+    judged.consequence =
+        may_be_at_limit + ", or wait for something else in an event loop of its own.";
+  }
   if (time.of(WaitClass::kProcesses).share >= kIdle) {
     judged.confidence = 0.9;
     judged.words = "waits for its child processes, and does not call accept()";
@@ -264,9 +274,8 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   if (const std::uint64_t taken = scene.state.report.left_queue.value_or(0); taken > 0) {
     judged.title = "the process seldom calls accept()";
     judged.words = "has time, and calls accept() only now and then";
-    judged.consequence =
-        "It may be at its own limit of connections, or wait for something else in between, as in "
-        "an event loop of its own.";
+    judged.consequence = may_be_at_limit +
+                         ", or wait for something else in between, as in an event loop of its own.";
     judged.cause.detail["taken"] = std::to_string(taken);
   }
   const facts::Acceptors* acceptors = acceptors_of(scene);
