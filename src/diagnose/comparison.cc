@@ -53,6 +53,14 @@ bool takes_more(const Side& before, const Side& now) {
   return before.accepted && now.accepted && *now.accepted > kMore * *before.accepted;
 }
 
+// A longer queue alone, in front of an accept() that is as slow.
+bool waits_longer(const Side& before, const Side& now) {
+  constexpr double kLongMs = 1000;
+  constexpr double kMuch = 2;
+  return now.wait_ms.value_or(0) >= kLongMs && before.wait_ms &&
+         *now.wait_ms > kMuch * *before.wait_ms;
+}
+
 Outcome outcome_without_refusals(const Side& before, const Side& now) {
   constexpr double kComparable = 0.7;
   constexpr double kEnough = 5;  // refusals that the former rate lets one expect
@@ -61,7 +69,8 @@ Outcome outcome_without_refusals(const Side& before, const Side& now) {
   // seemed to be more of them then than there were.
   if (share < kComparable && !takes_more(before, now)) return Outcome::kNoLoad;
   const double expected = static_cast<double>(*before.refused) / before.seconds * now.seconds;
-  return expected < kEnough ? Outcome::kTooShort : Outcome::kStopped;
+  if (expected < kEnough) return Outcome::kTooShort;
+  return waits_longer(before, now) ? Outcome::kSlower : Outcome::kStopped;
 }
 
 Outcome outcome_of(const Side& before, const Side& now) {

@@ -14,6 +14,7 @@ namespace acceptq::diagnose {
 
 enum class Outcome {
   kStopped,    // it refused before, and does not under a comparable load
+  kSlower,     // the same, but connections wait for over a second, and more than twice as long
   kFewer,      // it refuses less than half as often
   kSame,       // as often as before, within a factor of two
   kMore,       // more than twice as often

@@ -46,6 +46,20 @@ TEST(Compare, ByTheRateOfRefusals) {
   EXPECT_EQ(outcome(Case(400), Case(900)), Outcome::kMore);
 }
 
+// Only the queue is longer.
+TEST(Compare, WhoeverIsNotRefusedMayWaitLonger) {
+  Case before(400);
+  before.report.listeners[0].estimated_wait_ms = 918;
+  Case now(0, 300);
+  now.report.listeners[0].estimated_wait_ms = 5050;
+  EXPECT_EQ(outcome(before, now), Outcome::kSlower);
+  now.report.listeners[0].estimated_wait_ms = 1200;
+  EXPECT_EQ(outcome(before, now), Outcome::kStopped);
+  before.report.listeners[0].estimated_wait_ms = 10;
+  now.report.listeners[0].estimated_wait_ms = 300;
+  EXPECT_EQ(outcome(before, now), Outcome::kStopped);
+}
+
 // 100 accepted and 100 refused attempts a second came before.
 TEST(Compare, NothingIsProvedWithoutLoadOrTime) {
   EXPECT_EQ(outcome(Case(400), Case(0, 100)), Outcome::kNoLoad);

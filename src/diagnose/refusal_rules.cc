@@ -173,8 +173,7 @@ void add_overflowing(const ListenerState& state, const Refusals& refusals,
                   outcome(state, refusals, refusals.accept_queue), exclusion(state));
   finding.explanation += hung_up(state);
   if (nobody_accepts(state)) {
-    finding.explanation +=
-        " None of those that wait was taken: nobody calls accept(), or it fails.";
+    finding.explanation += " None of those that wait was taken.";
   }
   if (state.listener->closed) finding.explanation += " It was closed while acceptq watched.";
   add_counter_evidence(state, finding);

@@ -31,13 +31,11 @@ using diagnose::Remedy;
 constexpr std::array<std::string_view, 9> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105", "AQ108",
                                                       "AQ110", "AQ111", "AQ113", "AQ202"};
 
-// Whether a longer queue would serve nobody: nobody is known to take anything from it, or so little
-// that those who wait give up.
+// Whether a longer queue would serve nobody: nothing is taken from it, or so little that those who
+// wait give up.
 bool is_longer_of_no_use(const Subject& subject) {
-  if (is_long_enough(subject)) return true;
-  return is_full_all_the_time(subject) && subject.accepts == Accepts::kNo &&
-         subject.acceptor == nullptr &&
-         (subject.holders.first() != nullptr || is_held_by_nobody(subject));
+  return is_long_enough(subject) ||
+         (is_full_all_the_time(subject) && subject.accepts == Accepts::kNo);
 }
 
 // net.core.somaxconn was raised after listen(), and that was seen.

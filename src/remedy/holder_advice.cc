@@ -150,17 +150,18 @@ void add_descriptor_hint(const Subject& subject, std::vector<Remedy>& remedies) 
   const facts::Process* process = without_descriptors(subject);
   if (process == nullptr) return;  // the others of its program have the same limit
   const std::uint32_t more = descriptors_wanted(*process);
-  Remedy remedy{.form = "limits",
-                .summary = fmt::format("See whether {} (pid {}) has run out of descriptors: {} of "
-                                       "{} are in use, and accept() fails when none is left, "
-                                       "however long the queue is.",
-                                       process->comm, process->pid.value(), *process->open_files,
-                                       *process->open_files_limit),
-                .content = fmt::format("prlimit --pid {} --nofile={}:{}\n"
-                                       "# to make it permanent: LimitNOFILE= of its unit, or "
-                                       "ulimit -n",
-                                       process->pid.value(), more, more),
-                .takes_effect = "now"};
+  Remedy remedy{
+      .form = "limits",
+      .summary = fmt::format("Let {} (pid {}) have more descriptors, or close some: {} of {} are "
+                             "in use, and accept() fails when none is left, however long "
+                             "the queue is.",
+                             process->comm, process->pid.value(), *process->open_files,
+                             *process->open_files_limit),
+      .content = fmt::format("prlimit --pid {} --nofile={}:{}\n"
+                             "# to make it permanent: LimitNOFILE= of its unit, or "
+                             "ulimit -n",
+                             process->pid.value(), more, more),
+      .takes_effect = "now"};
   if (const Server* server = find_server(*process, {}).server;
       server != nullptr && server->descriptors_at_start) {
     remedy.content = fmt::format(

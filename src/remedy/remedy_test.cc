@@ -305,6 +305,13 @@ TEST(Advise, NoLongerQueueWhereThePresentOneIsTooLongToWaitIn) {
       << advice(c);
 }
 
+// Whoever has the socket, and whatever keeps it: nothing is taken from it.
+TEST(Advise, NoLongerQueueWhereNothingIsTaken) {
+  Case c = listener_of(process("java"), 100, 4096, true, diagnose::LimitSetBy::kApplication, 1.0);
+  watched(c, 4.0, 0);
+  EXPECT_EQ(forms(c), std::vector<std::string>{"cause"});
+}
+
 // Neither the limit that there is nor less than was seen.
 TEST(Advise, AdvisesMoreThanThereIs) {
   const Case large =

@@ -72,10 +72,11 @@ std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::
   std::vector<Remedy> remedies;
   if (finding.id == "AQ203") {
     remedies.push_back({.form = "cause",
-                        .summary = "Filter the SYNs before they arrive (firewall, load balancer, "
-                                   "provider), or, if the clients are real, find out where the "
-                                   "SYN-ACKs are lost, or the ACKs dropped. Longer queues do not "
-                                   "help.",
+                        .summary = "See whose handshakes they are (ss -tn state syn-recv). A few "
+                                   "addresses again and again are clients whose answers are lost: "
+                                   "find out where. Many that come once are forged: filter them "
+                                   "before they arrive (firewall, load balancer, provider). Longer "
+                                   "queues do not help.",
                         .takes_effect = "now"});
     if (cookies_are_off(ns)) {
       add_sysctl_forms(kCookiesOn, kCookiesWhenFull, ns, owner, remedies);

@@ -29,6 +29,8 @@ const char* name_of_outcome(Outcome outcome) {
       return "same";
     case Outcome::kMore:
       return "more";
+    case Outcome::kSlower:
+      return "slower";
     case Outcome::kNoLoad:
       return "no_load";
     case Outcome::kTooShort:
@@ -55,6 +57,8 @@ const char* sentence(Outcome outcome) {
       return "as much is refused as before";
     case Outcome::kMore:
       return "more is refused than before";
+    case Outcome::kSlower:
+      return "nothing is refused any more, but connections wait longer for accept() than before";
     case Outcome::kNoLoad:
       return "nothing is refused, but so much less comes that this proves nothing";
     case Outcome::kTooShort:
