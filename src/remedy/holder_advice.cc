@@ -92,7 +92,9 @@ Remedy cause_first(const Subject& subject) {
         "Find out why {} does not accept: nothing was taken while acceptq watched, and until that "
         "changes a longer queue only makes clients wait longer.",
         server_name(subject));
-    remedy.content = "Is it stopped, or is every one of its workers or threads stuck?";
+    remedy.content =
+        "Is it stopped, is every one of its workers or threads stuck, or has the one that accepts "
+        "ended? A stack of every thread (jstack, py-spy dump, gdb -p) and its log tell.";
   } else if (full) {
     remedy.summary =
         "Find out why accept() is slow: the queue is full most of the time, so a longer one only "

@@ -71,7 +71,7 @@ std::string why_no_change(const Subject& subject, const std::vector<Way>& first)
                        subject.listener.limit->value() / *subject.report.accepts_per_s);
   }
   if (is_full_all_the_time(subject) && subject.accepts == Accepts::kNo) {
-    return "nothing is taken from the one that it has, for the reason above";
+    return "nothing is taken from the one that it has";
   }
   if (!first.empty()) return "nothing that was seen asks for one";
   return fmt::format("nothing is wrong with it (at most {} waited where {} fit)",
