@@ -52,6 +52,21 @@ void keep_the_closed(const facts::Snapshot& known, facts::Observation& observati
   facts::normalize(after);
 }
 
+// Between two looks nothing tells when: as many came in each part after that of the first, as far
+// as is known.
+void add_refused(std::int64_t from_ns, std::int64_t to_ns, std::uint64_t packets,
+                 facts::HandshakeCourse& course) {
+  const std::int64_t part_ns = course.part_ns;
+  const auto index = [&](std::int64_t at_ns) { return (at_ns - course.begin_ns) / part_ns; };
+  const auto parts =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(index(to_ns) - index(from_ns), 1));
+  for (std::uint64_t part = 0; part < parts; ++part) {
+    const std::uint64_t count = packets * (part + 1) / parts - packets * part / parts;
+    const std::int64_t at_ns = to_ns - static_cast<std::int64_t>(parts - 1 - part) * part_ns;
+    if (count > 0) facts::add_to_course(at_ns, &facts::CoursePart::refused, course, count);
+  }
+}
+
 }  // namespace
 
 HandshakeSampler::LedgerKey HandshakeSampler::key_of(const facts::Ledger& ledger) {
@@ -92,8 +107,9 @@ void HandshakeSampler::note_course(const Books& books) {
     const std::uint64_t before = std::exchange(followed.refused, refused);
     followed.course.begin_ns = followed_since_ns_;
     if (begins || refused <= before) continue;
-    facts::add_to_course(now_ns, &facts::CoursePart::refused, followed.course, refused - before);
+    add_refused(noted_ns_, now_ns, refused - before, followed.course);
   }
+  noted_ns_ = now_ns;
 }
 
 void HandshakeSampler::put_course(facts::Observation& observation) const {

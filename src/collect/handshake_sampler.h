@@ -84,6 +84,7 @@ class HandshakeSampler final : public Sampler {
   bool has_gap_ = true;
   std::optional<Pace> course_pace_;     // empty: it is not followed
   std::int64_t followed_since_ns_ = 0;  // 0: not yet
+  std::int64_t noted_ns_ = 0;           // when refusals were looked at last
   std::map<LedgerKey, Followed> followed_;
   std::optional<facts::Snapshot> known_;
   std::map<Mark, BesideCounters> books_;

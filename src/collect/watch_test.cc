@@ -100,6 +100,26 @@ TEST_F(WatchTest, TheCourseOfRefusalsAddsUpToWhatWasRefused) {
   EXPECT_NEAR(static_cast<double>(between) * static_cast<double>(ledger.course->part_ns), 2e9, 2e8);
 }
 
+// A look that is late, as the first often is, has no burst at its end.
+TEST_F(WatchTest, WhatALateLookFindsIsOfAllTheTimeBefore) {
+  listen(80);
+  host_.scan_ns = kSecond;
+  for (int i = 1; i < 12; ++i) {
+    host_.script.emplace(kSecond + i * kSecond / 12, [this] { refuse(80, false); });
+  }
+  HandshakeSampler handshakes(host_, traced_);
+  handshakes.follow_course();
+  Watch watch(host_, {&handshakes});
+  ASSERT_TRUE(watch.begin());
+  while (host_.now_ns() < 6 * kSecond) watch.tend(6 * kSecond);
+  const auto observation = watch.finish(watch.first());
+  ASSERT_TRUE(observation);
+  const auto& course = observation->ledgers.at(0).course;
+  ASSERT_TRUE(course);
+  EXPECT_EQ(facts::total(*course).refused, 11U);
+  for (const facts::CoursePart& part : course->parts) EXPECT_LE(part.refused, 2U);
+}
+
 TEST_F(WatchTest, EachFrameHasWhatHappenedInIt) {
   listen(80);
   QueueSampler queues(host_, kDenseSampling);
