@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/numbered_entries.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "collect/attended.h"
 #include "collect/parallel.h"
 #include "collect/procfs/labelled_line.h"
@@ -31,19 +30,6 @@ bool waits_for_room(const facts::Wait& wait) {
 std::string link_of(const facts::FileTarget& pipe) {
   if (pipe.type == "pipefs") return fmt::format("pipe:[{}]", pipe.inode);
   return pipe.path.value_or("");
-}
-
-std::vector<Pid> processes_of(const std::string& proc_root) {
-  std::vector<Pid> pids;
-  const UniqueFd proc(::open(proc_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  std::vector<std::byte> buffer;
-  if (!proc.valid()) return pids;
-  // What was listed before an error is good.
-  (void)for_each_number(proc.get(), buffer, [&](std::int32_t pid, const char*) {
-    pids.emplace_back(pid);
-    return 0;
-  });
-  return pids;
 }
 
 // Of one process; each pipe once.
@@ -104,7 +90,7 @@ std::vector<facts::FileTarget> full_pipes(
 std::vector<facts::PipeReader> find_pipe_readers(const std::string& proc_root,
                                                  std::span<const facts::FileTarget> pipes) {
   if (pipes.empty()) return {};
-  const auto pids = std::make_shared<const std::vector<Pid>>(processes_of(proc_root));
+  const auto pids = std::make_shared<const std::vector<Pid>>(procfs::list_processes(proc_root));
   const auto wanted =
       std::make_shared<const std::vector<facts::FileTarget>>(pipes.begin(), pipes.end());
   const auto found = attended_map<std::vector<facts::PipeReader>>(

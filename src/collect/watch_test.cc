@@ -72,6 +72,16 @@ class WatchTest : public testing::Test {
     return await_overflow(options, host_, traced_, threads_);
   }
 
+  // A watch of the refusals, from now on.
+  Result<facts::Observation> follow_course_until(std::int64_t end_ns) {
+    HandshakeSampler handshakes(host_, traced_);
+    handshakes.follow_course();
+    Watch watch(host_, {&handshakes});
+    if (Status begun = watch.begin(); !begun) return fail(begun.error());
+    while (host_.now_ns() < end_ns) watch.tend(end_ns);
+    return watch.finish(watch.first());
+  }
+
   ScriptedHost host_;
   ScriptedHandshakes traced_;
   ScriptedThreads threads_;
@@ -84,12 +94,7 @@ TEST_F(WatchTest, TheCourseOfRefusalsAddsUpToWhatWasRefused) {
     refuse(80, false);
     refuse(80, false);
   });
-  HandshakeSampler handshakes(host_, traced_);
-  handshakes.follow_course();
-  Watch watch(host_, {&handshakes});
-  ASSERT_TRUE(watch.begin());
-  while (host_.now_ns() < 6 * kSecond) watch.tend(6 * kSecond);
-  const auto observation = watch.finish(watch.first());
+  const auto observation = follow_course_until(6 * kSecond);
   ASSERT_TRUE(observation);
   const facts::Ledger& ledger = observation->ledgers.at(0);
   ASSERT_TRUE(ledger.course);
@@ -107,12 +112,7 @@ TEST_F(WatchTest, WhatALateLookFindsIsOfAllTheTimeBefore) {
   for (int i = 1; i < 12; ++i) {
     host_.script.emplace(kSecond + i * kSecond / 12, [this] { refuse(80, false); });
   }
-  HandshakeSampler handshakes(host_, traced_);
-  handshakes.follow_course();
-  Watch watch(host_, {&handshakes});
-  ASSERT_TRUE(watch.begin());
-  while (host_.now_ns() < 6 * kSecond) watch.tend(6 * kSecond);
-  const auto observation = watch.finish(watch.first());
+  const auto observation = follow_course_until(6 * kSecond);
   ASSERT_TRUE(observation);
   const auto& course = observation->ledgers.at(0).course;
   ASSERT_TRUE(course);

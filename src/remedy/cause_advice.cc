@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "diagnose/catalogue.h"
+#include "diagnose/causes/wait_class.h"
 #include "remedy/holder_advice.h"
 
 namespace acceptq::remedy {
@@ -72,7 +73,7 @@ void advise_throttled(const Cause& cause, Remedy& remedy) {
 void advise_fuse(const Cause& cause, Remedy& remedy) {
   const std::string pid = detail(cause, "daemon_pid");
   const std::string state = detail(cause, "daemon_state");
-  if (pid.empty() || (state != "T" && state != "t")) return;
+  if (pid.empty() || !diagnose::is_stopped(state)) return;
   remedy.summary = fmt::format(
       "Let {} go on, which serves the file system and is stopped (kill -CONT {}): until it does, a "
       "longer queue only makes clients wait longer.",
@@ -86,7 +87,7 @@ void advise_pipe(const Cause& cause, Remedy& remedy) {
   const std::string name = reader.empty() ? "pid " + pid : fmt::format("{} (pid {})", reader, pid);
   const std::string state = detail(cause, "reader_state");
   remedy.summary =
-      state == "T" || state == "t"
+      diagnose::is_stopped(state)
           ? fmt::format(
                 "Let {} go on, which is to read from the pipe (kill -CONT {}): until it "
                 "does, a longer queue only makes clients wait longer.",

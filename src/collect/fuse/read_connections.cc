@@ -50,23 +50,9 @@ Descriptors devices_open_in(const Roots& roots, Pid pid) {
   return found;
 }
 
-std::vector<Pid> all_processes(const Roots& roots) {
-  std::vector<Pid> pids;
-  const UniqueFd proc(::open(roots.proc.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  std::vector<std::byte> buffer;
-  if (!proc.valid()) return pids;
-  // What was listed before an error is good.
-  (void)for_each_number(proc.get(), buffer, [&](std::int32_t pid, const char*) {
-    pids.emplace_back(pid);
-    return 0;
-  });
-  std::ranges::sort(pids);
-  return pids;
-}
-
 // One walk of the descriptors of all processes, by their links.
 Holders find_holders(const Roots& roots) {
-  const auto pids = std::make_shared<const std::vector<Pid>>(all_processes(roots));
+  const auto pids = std::make_shared<const std::vector<Pid>>(procfs::list_processes(roots.proc));
   const auto found = attended_map<Descriptors>(
       pids->size(), thread_count(0),
       [pids, roots](std::size_t i) { return devices_open_in(roots, (*pids)[i]); });

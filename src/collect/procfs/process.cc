@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
 #include "base/file.h"
+#include "base/numbered_entries.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "collect/cgroup/workload.h"
@@ -165,6 +167,20 @@ std::optional<SocketInode> parse_socket_link(std::string_view target) {
   const std::optional<std::uint64_t> inode = parse_inode_link(target, "socket");
   if (!inode) return std::nullopt;
   return SocketInode(*inode);
+}
+
+std::vector<Pid> list_processes(const std::string& proc_root) {
+  std::vector<Pid> pids;
+  const UniqueFd proc(::open(proc_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  std::vector<std::byte> buffer;
+  if (!proc.valid()) return pids;
+  // What was listed before an error is good.
+  (void)for_each_number(proc.get(), buffer, [&](std::int32_t pid, const char*) {
+    pids.emplace_back(pid);
+    return 0;
+  });
+  std::ranges::sort(pids);
+  return pids;
 }
 
 ExeLink exe_link_for(std::string_view release) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/units.h"
@@ -49,6 +50,9 @@ struct StatusFields {
 // N of "net:[N]" and of "socket:[N]"; nothing for any other text.
 [[nodiscard]] std::optional<NetnsId> parse_netns_link(std::string_view target);
 [[nodiscard]] std::optional<SocketInode> parse_socket_link(std::string_view target);
+
+// The processes that PROC_ROOT lists, sorted; those before an error.
+[[nodiscard]] std::vector<Pid> list_processes(const std::string& proc_root);
 
 enum class ExeLink { kRead, kLeaveOut };
 

@@ -117,6 +117,15 @@ inline Wait reads_from_peer() {
   return reads;
 }
 
+// recv() of a client's connection.
+inline Wait reads_from_client() {
+  Wait reads = reads_from_peer();
+  reads.target->local = facts::IpAddress::parse("10.0.0.5");
+  reads.target->local_port = 80;
+  reads.target->peer_port = 50000;
+  return reads;
+}
+
 inline const Wait kSleeps = in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"});
 
 // The causes of a report, the first that is named first.

@@ -32,7 +32,7 @@ std::string describe_daemon(const facts::FuseConnection& fuse, Cause& cause) {
   if (fuse.daemon_state) cause.detail["daemon_state"] = *fuse.daemon_state;
   std::string text = fmt::format(", served by {} pid {}", fuse.daemon_comm.value_or("a daemon"),
                                  fuse.daemon->value());
-  if (fuse.daemon_state == "T" || fuse.daemon_state == "t") text += ", which is stopped";
+  if (is_stopped(fuse.daemon_state.value_or(""))) text += ", which is stopped";
   return text;
 }
 

@@ -131,9 +131,8 @@ std::string describe_reader(const Scene& scene, const facts::Wait& wait, Cause& 
   if (!std::ranges::all_of(readers, serves)) std::erase_if(readers, serves);
   if (readers.empty()) return "";
   const facts::PipeReader& first = *readers.front();
-  const bool all_stopped = std::ranges::all_of(readers, [](const facts::PipeReader* reader) {
-    return reader->state == "T" || reader->state == "t";
-  });
+  const bool all_stopped = std::ranges::all_of(
+      readers, [](const facts::PipeReader* reader) { return is_stopped(reader->state); });
   cause.detail["reader"] = first.comm;
   cause.detail["reader_pid"] = std::to_string(first.pid.value());
   cause.detail["reader_state"] = first.state;

@@ -105,12 +105,7 @@ TEST(ThreadPools, ThreadsWithAClientEachNeedNotDoTheSame) {
 
 // The others of its clients wait for a thread; one of a broker's is asked for its own sake.
 TEST(ThreadPools, ClientsWithoutAThreadWaitForThoseThatOthersHave) {
-  Wait reads = in_call("S", "read", {"sk_wait_data", "tcp_recvmsg"});
-  reads.target = facts::FileTarget{.type = "sockfs"};
-  reads.target->local = facts::IpAddress::parse("10.0.0.2");
-  reads.target->local_port = 80;
-  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
-  reads.target->peer_port = 53816;
+  const Wait reads = reads_from_client();
   Observation observation =
       stuck({still(kPid, at_lock(false)), still(3989, reads_from_peer()), still(3990, reads),
              still(3991, reads), still(3992, reads), still(3993, reads), still(3994, reads)});

@@ -35,12 +35,7 @@ TEST(UnseenThreads, ThoseThatWaitForEventsInVainDoNotAccept) {
 
 // The one that reads has the lock under which the others accept, one after the other.
 TEST(UnseenThreads, WhoWaitsForAllTheClientsThatThereAreKeepsTheOthers) {
-  Wait reads = in_call("S", "recvfrom", {"sk_wait_data", "tcp_recvmsg"});
-  reads.target = facts::FileTarget{.type = "sockfs"};
-  reads.target->local = facts::IpAddress::parse("10.0.0.5");
-  reads.target->local_port = 80;
-  reads.target->peer = facts::IpAddress::parse("10.0.0.9");
-  reads.target->peer_port = 50000;
+  const Wait reads = reads_from_client();
   ThreadWatch naps = thread(kPid, 3995, AcceptLink::kOwner, kSleeps, 1);
   naps.times.voluntary = 3;
   Observation observation = stuck({still(kPid, at_lock(false)), still(3990, reads),

@@ -164,13 +164,15 @@ std::string_view wait_class_name(WaitClass what) { return kWords.at(index_of(wha
 
 std::string_view wait_class_words(WaitClass what) { return kWords.at(index_of(what)).words; }
 
+bool is_stopped(string_view state) { return state == "T" || state == "t"; }
+
 bool is_below(const Wait& wait, string_view prefix) {
   return std::ranges::any_of(
       wait.stack, [&](const std::string& function) { return function.starts_with(prefix); });
 }
 
 WaitClass classify(const Wait& wait, const facts::Listener& listener) {
-  if (wait.state == "T" || wait.state == "t") return WaitClass::kStopped;
+  if (is_stopped(wait.state)) return WaitClass::kStopped;
   if (wait.state == "R") return WaitClass::kRuns;
   for (const Below& below : kBelow) {
     if (is_below(wait, below.prefix)) return below.what;

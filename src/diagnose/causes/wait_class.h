@@ -44,6 +44,9 @@ inline constexpr std::size_t kWaitClasses = static_cast<std::size_t>(WaitClass::
 // kernel's functions outweigh the call: a page fault on a file happens in none.
 [[nodiscard]] WaitClass classify(const facts::Wait& wait, const facts::Listener& listener);
 
+// Of a thread's state, as in Wait: by a signal or a debugger.
+[[nodiscard]] bool is_stopped(std::string_view state);
+
 // Whether a kernel function whose name begins so is on the thread's stack.
 [[nodiscard]] bool is_below(const facts::Wait& wait, std::string_view prefix);
 
