@@ -22,15 +22,19 @@ std::string folded(std::string_view key) {
   return text;
 }
 
-// Where the value of `line` that begins at `begin` ends: before a comment, and before blanks.
+// Where the value of `line` that begins at `begin` ends: before a comment, and before blanks. A
+// quote closes it only where nothing else follows: servers take `"1" 2` whole.
 std::size_t value_end(std::string_view line, std::size_t begin, const IniStyle& style) {
   std::size_t end = line.size();
   if (begin < line.size() && (line[begin] == '"' || line[begin] == '\'')) {
     const std::size_t quote = line.find(line[begin], begin + 1);
-    const bool alone =
-        quote != std::string_view::npos &&
-        (quote + 1 == line.size() || kBlanks.find(line[quote + 1]) != std::string_view::npos);
-    if (alone) return quote + 1;
+    if (quote != std::string_view::npos) {
+      const std::size_t next = std::min(line.find_first_not_of(kBlanks, quote + 1), line.size());
+      const bool alone =
+          next == line.size() ||
+          (next > quote + 1 && style.trailing.find(line[next]) != std::string_view::npos);
+      if (alone) return quote + 1;
+    }
   }
   for (std::size_t i = begin; i < line.size(); ++i) {
     const bool behind_blank = i == begin || kBlanks.find(line[i - 1]) != std::string_view::npos;

@@ -286,6 +286,10 @@ TEST(Mysql, EditsTheGroupOfTheServer) {
             "error: /etc/my.cnf:2: whether this server reads the group [mysqld-8.0] is not known");
   EXPECT_EQ(plan(how, {{"/etc/my.cnf", "[mysqld]\nback_log =# none\n"}}, wish),
             "/etc/my.cnf: [mysqld]\nback_log = 9 # none\n");
+  EXPECT_EQ(plan(how, {{"/etc/my.cnf", "[mysqld]\nback_log=\"80\" # few\n"}}, wish),
+            "/etc/my.cnf: [mysqld]\nback_log=9 # few\n");
+  EXPECT_EQ(plan(how, {{"/etc/my.cnf", "[mysqld]\nback_log=\"8\" 0\n"}}, wish),
+            "/etc/my.cnf: [mysqld]\nback_log=9\n");
   EXPECT_EQ(plan(how, {}, wish), "option: --back-log=9");
   EXPECT_EQ(plan({"/usr/sbin/mysqld", {"mysqld", "--back_log=5"}, "/"},
                  {{"/etc/my.cnf", "[mysqld]"}}, wish),
