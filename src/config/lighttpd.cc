@@ -170,9 +170,8 @@ class Config {
 std::size_t end_of_number(std::string_view text, std::size_t begin) {
   std::size_t end = begin;
   while (end < text.size() && std::isdigit(static_cast<unsigned char>(text[end])) != 0) ++end;
-  const std::size_t rest = skip_blanks(text, end);
-  const bool alone =
-      rest >= text.size() || text[rest] == '\n' || text[rest] == '\r' || text[rest] == '#';
+  const std::size_t rest = std::min(text.find_first_not_of(" \t\r", end), text.size());
+  const bool alone = rest == text.size() || text[rest] == '\n' || text[rest] == '#';
   return alone ? end : begin;
 }
 
