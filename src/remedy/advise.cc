@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "diagnose/catalogue.h"
 #include "remedy/cap_advice.h"
 #include "remedy/cause_advice.h"
 #include "remedy/combine.h"
@@ -30,6 +31,36 @@ using diagnose::Remedy;
 
 constexpr std::array<std::string_view, 9> kAdvised = {"AQ101", "AQ103", "AQ104", "AQ105", "AQ108",
                                                       "AQ110", "AQ111", "AQ113", "AQ202"};
+
+// Of these the catalogue says all that is to be done, on any host.
+struct General {
+  std::string_view id;
+  const char* takes_effect;
+};
+constexpr std::array<General, 7> kGeneral = {{{.id = "AQ206", .takes_effect = "restart"},
+                                              {.id = "AQ402", .takes_effect = "now"},
+                                              {.id = "AQ403", .takes_effect = "now"},
+                                              {.id = "AQ404", .takes_effect = "now"},
+                                              {.id = "AQ406", .takes_effect = "restart"},
+                                              {.id = "AQ407", .takes_effect = "restart"},
+                                              {.id = "AQ408", .takes_effect = "now"}}};
+
+// Where nothing is known of the listener that tells more.
+void add_general_remedies(diagnose::Report& report) {
+  std::set<std::string> advised;
+  for (const diagnose::Finding& finding : report.findings) {
+    if (finding.listener && !finding.remedies.empty()) advised.insert(*finding.listener);
+  }
+  for (diagnose::Finding& finding : report.findings) {
+    const auto* general = std::ranges::find(kGeneral, finding.id, &General::id);
+    if (general == kGeneral.end() || (finding.listener && advised.contains(*finding.listener))) {
+      continue;
+    }
+    finding.remedies = {{.form = "cause",
+                         .summary = diagnose::find_entry(finding.id)->next,
+                         .takes_effect = general->takes_effect}};
+  }
+}
 
 // Whether a longer queue would serve nobody: nothing is taken from it, or so little that those who
 // wait give up.
@@ -207,6 +238,7 @@ void add_remedies(diagnose::Report& report, const facts::Observation& observatio
     }
   }
   combine_remedies(report);
+  add_general_remedies(report);
 }
 
 }  // namespace acceptq::remedy

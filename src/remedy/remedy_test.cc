@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "diagnose/catalogue.h"
 #include "remedy/advise.h"
 #include "remedy/combine.h"
 #include "remedy/drop_advice.h"
@@ -444,6 +445,23 @@ TEST(DropRemedies, HandshakesThatNobodyCompletesAreLookedForOnTheirPort) {
   const auto remedies = drop_remedies(finding, nullptr, nullptr, 8080);
   ASSERT_EQ(remedies.size(), 1U);
   EXPECT_TRUE(remedies[0].content.starts_with("tcpdump -c 30 -ni any 'tcp port 8080'\n"));
+}
+
+// Where the catalogue says all that is to be said.
+TEST(Advise, WhatAFindingMeansForAnyHostIsAdvice) {
+  Case c = listener_of(process("nginx"), 0, 511, true, diagnose::LimitSetBy::kApplication, 0);
+  for (const char* id : {"AQ206", "AQ402", "AQ403", "AQ404", "AQ406", "AQ407", "AQ408"}) {
+    c.report.findings[0] = finding_of(id);
+    add_remedies(c.report, c.observation);
+    ASSERT_EQ(c.report.findings[0].remedies.size(), 1U) << id;
+    EXPECT_EQ(c.report.findings[0].remedies[0].summary, diagnose::find_entry(id)->next);
+  }
+  // Where something is known of this one, that says more.
+  c = listener_of(process("nginx"), 64, 4096, true, diagnose::LimitSetBy::kApplication, 0);
+  c.report.findings.push_back(finding_of("AQ403"));
+  c.report.findings[1].listener = c.report.findings[0].listener;
+  add_remedies(c.report, c.observation);
+  EXPECT_TRUE(c.report.findings[1].remedies.empty());
 }
 
 TEST(CombineRemedies, CookiesComeFirstWhateverElseIsFound) {

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 
-#include "diagnose/catalogue.h"
 #include "remedy/namespace_sysctl.h"
 
 namespace acceptq::remedy {
@@ -92,10 +91,6 @@ std::vector<Remedy> syn_remedies(const diagnose::Finding& finding, const facts::
                                      "arrive.",
                           .takes_effect = "now"});
     }
-  } else if (finding.id == "AQ206") {
-    remedies.push_back({.form = "cause",
-                        .summary = diagnose::find_entry(finding.id)->next,
-                        .takes_effect = "restart"});
   } else if (finding.id == "AQ109") {
     add_sysctl_forms("Let the kernel try again instead of resetting the client",
                      {.name = facts::kAbortOnOverflow, .value = 0}, ns, owner, remedies);

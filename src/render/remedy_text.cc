@@ -85,7 +85,7 @@ std::string first_remedies(const TermStyle& style, const std::vector<Remedy>& re
     const std::string rest =
         content_text(style, remedies[shown]) + then_text(style, remedies, shown);
     const bool is_all = shown + 1 == remedies.size() && !left_out;
-    if (lines_of(text + rest) <= lines - (is_all ? 0 : 1)) {
+    if (rest.empty() || lines_of(text + rest) <= lines - (is_all ? 0 : 1)) {
       text += rest;
     } else {
       left_out = true;
