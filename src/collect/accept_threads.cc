@@ -152,9 +152,14 @@ void AcceptThreads::add_held(const facts::Listener& listener, const ThreadsSeen&
   for (const HeldLook& look : seen.held) {
     for (const auto& [fd, connections] : look.connections) {
       if (!is_held_at(listener, {look.pid, fd})) continue;
-      const auto [known, is_new] = book.held.emplace(look.pid, connections);
-      if (is_new) continue;
-      facts::HeldConnections& held = known->second;
+      Held& of_process = book.held[look.pid];
+      facts::HeldConnections& held = of_process.all;
+      of_process.connections += connections.most;
+      of_process.asked += connections.mean_asked.value_or(connections.asked.value_or(0));
+      if (++of_process.looks == 1) {
+        held = connections;
+        continue;
+      }
       held.most = std::max(held.most, connections.most);
       held.silent = std::min(held.silent.value_or(0), connections.silent.value_or(0));
       held.asked = std::min(held.asked.value_or(0), connections.asked.value_or(0));
@@ -251,7 +256,11 @@ std::map<std::string, facts::Acceptors> AcceptThreads::take(std::span<const Thre
   for (auto& [key, book] : books_) {
     facts::Acceptors& acceptors = all[key] = std::move(book.acceptors);
     forget_servers_of_loops(book);
-    for (const auto& [pid, held] : book.held) acceptors.held.push_back(held);
+    for (const auto& [pid, held] : book.held) {
+      acceptors.held.push_back(held.all);
+      acceptors.held.back().mean = static_cast<double>(held.connections) / held.looks;
+      acceptors.held.back().mean_asked = held.asked / held.looks;
+    }
     for (auto& [id, known] : book.threads) {
       if (const auto time = by_thread.find(id); time != by_thread.end()) {
         const std::vector<Wait>& waits = known.watch.waits;

@@ -38,11 +38,17 @@ class AcceptThreads {
     // Beside idle connections of a pool of them, only whoever serves clients waits for an answer.
     void tell_server();
   };
+  struct Held {
+    facts::HeldConnections all;
+    std::uint32_t looks = 0;
+    std::uint64_t connections = 0;  // of the listener, at all looks together
+    double asked = 0;               // to others, of which an answer may have been due
+  };
   struct Book {
     std::optional<std::uint16_t> port;  // of TCP
     facts::Acceptors acceptors;
     std::map<std::pair<Pid, Pid>, Known> threads;
-    std::map<Pid, facts::HeldConnections> held;
+    std::map<Pid, Held> held;
     std::int64_t latest_ns = 0;  // the last look
   };
   // Whether so much can be this thread's time: one that was gone at the last look ended at some

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/numbered_entries.h"
@@ -46,9 +47,13 @@ std::vector<facts::PipeReader> readers_in(const std::string& proc_root, Pid pid,
         const auto pipe = std::ranges::find_if(
             pipes, [&](const facts::FileTarget& each) { return link_of(each) == link; });
         if (pipe == pipes.end()) return;
-        if (std::ranges::find(found, pipe->inode, &facts::PipeReader::inode) != found.end()) return;
+        if (std::ranges::any_of(found, [&](const auto& each) { return each.reads_from(*pipe); })) {
+          return;
+        }
         const auto fdinfo = read_file(fmt::format("{}/fdinfo/{}", dir, fd), kMaxFile);
-        if (fdinfo && is_open_to_read(*fdinfo)) found.push_back({.inode = pipe->inode, .pid = pid});
+        if (fdinfo && is_open_to_read(*fdinfo)) {
+          found.push_back({.inode = pipe->inode, .device = pipe->device, .pid = pid});
+        }
       });
   if (found.empty()) return found;
   const auto stat = read_file(dir + "/stat", kMaxFile);
@@ -77,10 +82,10 @@ std::vector<facts::FileTarget> full_pipes(
     for (const facts::ThreadWatch& thread : each.threads) {
       for (const facts::Wait& wait : thread.waits) {
         if (!waits_for_room(wait) || link_of(*wait.target).empty()) continue;
-        if (std::ranges::find(pipes, wait.target->inode, &facts::FileTarget::inode) ==
-            pipes.end()) {
-          pipes.push_back(*wait.target);
-        }
+        const bool is_known = std::ranges::any_of(pipes, [&](const facts::FileTarget& pipe) {
+          return pipe.inode == wait.target->inode && pipe.device == wait.target->device;
+        });
+        if (!is_known) pipes.push_back(*wait.target);
       }
     }
   }
@@ -102,7 +107,7 @@ std::vector<facts::PipeReader> find_pipe_readers(const std::string& proc_root,
     if (of_process) readers.insert(readers.end(), of_process->begin(), of_process->end());
   }
   std::ranges::sort(readers, {}, [](const facts::PipeReader& reader) {
-    return std::pair(reader.inode, reader.pid);
+    return std::tuple(reader.inode, reader.device, reader.pid);
   });
   return readers;
 }

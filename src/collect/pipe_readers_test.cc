@@ -30,10 +30,15 @@ TEST(PipeReaders, OfThreadsThatWaitForRoom) {
   acceptors.threads.push_back(
       {.waits = {waits("pipe_write", "pipefs", 7), waits("anon_pipe_write", "pipefs", 7),
                  waits("anon_pipe_read", "pipefs", 8), waits("fifo_pipe_write", "tmpfs", 9)}});
+  // One of another file system has the same number.
+  acceptors.threads[0].waits.push_back(waits("fifo_pipe_write", "ext4", 7));
+  acceptors.threads[0].waits.back().target->device = 3;
+  acceptors.threads[0].waits.back().target->path = "/var/log/fifo";
   // A FIFO whose name is not known cannot be looked for.
   const auto pipes = full_pipes({{"tcp:1:0.0.0.0:80#1", acceptors}});
-  ASSERT_EQ(pipes.size(), 1U);
+  ASSERT_EQ(pipes.size(), 2U);
   EXPECT_EQ(pipes[0].inode, 7U);
+  EXPECT_EQ(pipes[1].device, 3U);
 }
 
 TEST(PipeReaders, AreFoundByTheirDescriptors) {

@@ -104,6 +104,27 @@ TEST_F(ThreadSamplerTest, TellsWhenAThreadWasWhere) {
   }
 }
 
+TEST_F(ThreadSamplerTest, TellsHowManyConnectionsWereOpenOnTheWhole) {
+  wait_in_queue(128);
+  const auto held = [&](std::uint32_t most, std::uint32_t asked) {
+    const facts::HeldConnections connections{
+        .pid = kServer, .most = most, .silent = 0, .asked = asked, .unanswered = most};
+    threads_.seen.held = {{.pid = kServer, .connections = {{6, connections}}}};
+  };
+  held(1, 1);
+  at(3, [&] { held(5, 0); });
+  const facts::Observation observation = watch(4);
+  const auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  ASSERT_EQ(acceptors.held.size(), 1U);
+  const facts::HeldConnections& all = acceptors.held[0];
+  EXPECT_EQ(all.most, 5U);
+  EXPECT_EQ(all.asked, 0U);
+  ASSERT_TRUE(all.mean && all.mean_asked);
+  EXPECT_GT(*all.mean, 1);
+  EXPECT_LT(*all.mean, 5);
+  EXPECT_NEAR(*all.mean, *all.mean_asked + 5 * (1 - *all.mean_asked), 1e-9);
+}
+
 TEST_F(ThreadSamplerTest, WantsMoreUntilItHasLookedOftenEnough) {
   QueueSampler queues(host_, kDenseSampling);
   ThreadSampler sampler(queues, threads_);

@@ -173,6 +173,10 @@ struct HeldConnections {
   // Of the listener's, at any look at most: those at which nothing tells that the client has got
   // the answer to what it sent last. Empty where it is not known, and in earlier recordings.
   std::optional<std::uint32_t> unanswered;
+  // Over all looks: of the listener's, and of those to others at which an answer may have been due:
+  // some are asked again within the jiffy of an answer. Empty in earlier recordings.
+  std::optional<double> mean;
+  std::optional<double> mean_asked;
   std::optional<IpAddress> peer;
   std::optional<std::uint16_t> peer_port;
 
@@ -251,10 +255,15 @@ struct FuseConnection {
 
 // A process that has a pipe open to read from which a thread waits to write into.
 struct PipeReader {
-  std::uint64_t inode = 0;  // as in FileTarget
+  std::uint64_t inode = 0;              // as in FileTarget
+  std::optional<std::uint64_t> device;  // as in FileTarget; empty in earlier recordings
   Pid pid;
   std::string comm;
   std::string state;  // as in Wait
+
+  [[nodiscard]] bool reads_from(const FileTarget& pipe) const {
+    return inode == pipe.inode && device.value_or(pipe.device) == pipe.device;
+  }
 
   friend bool operator==(const PipeReader&, const PipeReader&) = default;
 };

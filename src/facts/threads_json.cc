@@ -100,6 +100,8 @@ static void fields(auto& archive, HeldConnections& held) {
   archive("silent", held.silent);
   archive("asked", held.asked);
   archive("unanswered", held.unanswered);
+  archive("mean", held.mean);
+  archive("mean_asked", held.mean_asked);
   archive("peer", held.peer);
   archive("peer_port", held.peer_port);
 }
@@ -167,6 +169,7 @@ static void fields(auto& archive, NfsMount& mount) {
 
 static void fields(auto& archive, PipeReader& reader) {
   archive("inode", reader.inode);
+  archive("device", reader.device);
   archive("pid", reader.pid);
   archive("comm", reader.comm);
   archive("state", reader.state);

@@ -139,7 +139,7 @@ struct aq_held_record {
   /* Connections to others at which an answer is due, and the last of them: the process's. */
   aq_u32 asked;
   aq_u32 unanswered; /* of the `connections`, whose client may wait for an answer */
-  aq_u32 pad;
+  aq_u32 may_ask;    /* others at which an answer may be due: `asked`, and where nothing tells */
   struct aq_addresses addresses;
 };
 

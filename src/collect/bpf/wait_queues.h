@@ -143,6 +143,16 @@ static bool is_asking(struct sock *sk) {
   return (__s32)(sent - received) > 0; /* jiffies */
 }
 
+/* As far as is known: where question and answer came in one jiffy, more segments have been sent
+ * than have come. Whoever asks again at once is asking. */
+static bool may_ask(struct sock *sk) {
+  if (is_asking(sk)) return true;
+  struct tcp_sock *tcp = (struct tcp_sock *)sk;
+  const __u32 received = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ack.lrcvtime);
+  return BPF_CORE_READ(tcp, lsndtime) == received &&
+         BPF_CORE_READ(tcp, data_segs_out) > BPF_CORE_READ(tcp, data_segs_in);
+}
+
 /* Of a client's connection: nothing tells that it has got the answer to what it sent last. Where
  * both were in one jiffy, as many segments as it sent have to have been sent to it. */
 static bool may_want_answer(struct sock *sk) {
@@ -300,7 +310,7 @@ static void add_mark(struct sock *sk) {
   held[index].silent = 0;
   held[index].asked = 0;
   held[index].unanswered = 0;
-  held[index].pad = 0;
+  held[index].may_ask = 0;
   walk.marks = index + 1;
 }
 
@@ -324,9 +334,12 @@ static __s32 count_client(struct sock *sk) {
 /* One to another server, which belongs to none of its listeners. */
 static void count_asked(struct sock *sk) {
   struct aq_addresses addresses = {};
-  if (!is_asking(sk) || !read_addresses(sk, &addresses)) return;
+  if (!may_ask(sk) || !read_addresses(sk, &addresses)) return;
+  const bool asks = is_asking(sk);
   for (__u32 i = 0; i < MOST_MARKS; ++i) {
     if (i >= walk.marks) break;
+    ++held[i].may_ask;
+    if (!asks) continue;
     ++held[i].asked;
     held[i].addresses = addresses;
   }
