@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "diagnose/causes/judges.h"
+#include "diagnose/causes/page_faults.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -26,7 +27,8 @@ const facts::MemoryGroup* squeezed_group(const Scene& scene) {
 
 // The share of time that goes into making room: each page that is read or written takes the place
 // of another one of the group. A thread then waits for the pages, and runs in the kernel to free
-// others, in turns; one that mostly waits has a slow disk.
+// others, in turns; one that mostly waits has a slow disk, unless it waits for pages of mapped
+// files: these were read before, and had to make room.
 double makes_room(const Scene& scene, const facts::MemoryGroup& group) {
   constexpr double kOften = 1000;  // times a second
   constexpr double kFewestWaits = 0.15;
@@ -37,7 +39,9 @@ double makes_room(const Scene& scene, const facts::MemoryGroup& group) {
   }
   const double waits = time.of(WaitClass::kBlock).share + time.of(WaitClass::kReclaim).share;
   const double runs = time.of(WaitClass::kRuns).share;
-  if (waits < kFewestWaits || waits > runs) return 0;
+  const auto& seen = time.of(WaitClass::kBlock).most_seen;
+  const bool reads_again = seen && is_page_fault(*seen);
+  if (waits < kFewestWaits || (waits > runs && !reads_again)) return 0;
   return waits + std::max(runs - *time.user - share_without_core(scene), 0.0);
 }
 

@@ -27,6 +27,34 @@ TEST(JudgeReclaim, NamesTheGroupThatIsAtItsOwnLimit) {
   EXPECT_EQ(find(report, "AQ309")->cause->detail.at("limit_bytes"), "50331648");
 }
 
+// A mapped index that is larger than its limit: the pages that it waits for were there before.
+TEST(JudgeReclaim, MappedPagesThatHadToMakeRoomAreReadAgain) {
+  const auto of = [](std::uint64_t at_max) {
+    const Wait fault = {.state = "D", .stack = {"folio_wait_bit_common", "filemap_fault"}};
+    ThreadWatch reads = still(kPid, fault);
+    reads.waits[0].looks = 70;
+    reads.waits.push_back(running());
+    reads.waits[1].looks = 30;
+    reads.times = {.user_ns = 10'000'000,
+                   .system_ns = 560'000'000,
+                   .delay_ns = 30'000'000,
+                   .voluntary = 260,
+                   .major_faults = 245};
+    Observation observation = full(reads);
+    observation.accept_evidence.disks = {{.name = "vda",
+                                          .mounts = {{.device = 5, .mountpoint = "/"}},
+                                          .watched_ms = 2000,
+                                          .reads = 5000,
+                                          .read_ms = 50'000,
+                                          .busy_ms = 2000}};
+    observation.accept_evidence.processes[0].memory_groups = {
+        {.path = "/pod1", .version = 1, .max_bytes = 24 << 20, .at_max = at_max}};
+    return kinds(observation);
+  };
+  EXPECT_EQ(of(700'000), (Kinds{"memory.reclaim", "io.block"}));
+  EXPECT_EQ(of(200), (Kinds{"io.block"}));
+}
+
 // Threads that read an index larger than their memory limit, or write more than fits: each page
 // takes the place of another.
 TEST(JudgeReclaim, AGroupThatIsAtItsLimitForEachPage) {
