@@ -220,6 +220,7 @@ std::optional<AcceptTime> accept_time(const facts::Observation& observation,
   Chosen chosen = choose_threads(observation, state, acceptors);
   time.certainty = chosen.certainty;
   time.take_turns = chosen.take_turns;
+  time.may_take_turns = chosen.may_take_turns;
   time.threads = std::move(chosen.threads);
   if (time.threads.empty()) return std::nullopt;
   add_times(listener, time);

@@ -26,6 +26,8 @@ struct AcceptTime {
   std::optional<facts::Acceptors> retold;          // with_parked_threads()
   // One of them runs at a time: what follows is of the time of all together.
   bool take_turns = false;
+  // Or perhaps: it is not known whether a lock is what they wait for, or their turn to accept.
+  bool may_take_turns = false;
   std::size_t exact_threads = 0;                // of these: whose time was counted without a gap
   std::uint32_t looks = 0;                      // at one thread, at most
   double seconds = 0;                           // that one thread's time is known of, at most

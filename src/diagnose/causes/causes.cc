@@ -152,12 +152,14 @@ double unexplained(const Scene& scene, const std::vector<JudgedCause>& causes) {
   const bool frees_memory = std::ranges::any_of(causes, [&](const JudgedCause& judged) {
     return judged.cause.kind == CauseKind::kMemoryReclaim && weight(judged) > runs;
   });
-  if (!has(CauseKind::kCpuThrottled) && !has(CauseKind::kCpuStarved) && !frees_memory) {
-    // Waiting for a core is known where it is too little to be named.
+  if (!frees_memory && !has(CauseKind::kCpuThrottled)) {
+    // Waiting for a core is known where it is named, and where it is too little for that. The rest
+    // was on a core, or waited for one as well, where neither was measured.
     const double waits = share_without_core(scene);
-    const double known = time.on_core.value_or(0) + (waits < kNamedFrom ? waits : 0);
-    share += std::max(runs - known, 0.0);
+    const bool is_known = has(CauseKind::kCpuStarved) || waits < kNamedFrom;
+    share += std::max(runs - time.on_core.value_or(0) - (is_known ? waits : 0), 0.0);
   }
+  if (time.may_take_turns) share += time.of(WaitClass::kLock).share;
   if (!has(CauseKind::kGc)) share += time.of(WaitClass::kTimedLock).share;
   return std::min(share, 1.0);
 }

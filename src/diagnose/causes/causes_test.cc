@@ -216,6 +216,16 @@ TEST(Causes, BusyIsNotWhyWhereMoreOfTheTimeItMayHaveStarved) {
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }
 
+// Ready, or on a core: of the larger part it is not known.
+TEST(Causes, WhatIsNeitherWaitedForNorMeasuredIsNotExplained) {
+  ThreadWatch computes = thread(3985, 3985, AcceptLink::kEpoll, running(), 1);
+  computes.times.user_ns.reset();
+  computes.times.delay_ns = 900'000'000;
+  EXPECT_EQ(kinds(full(computes)), Kinds{"unknown"});
+  computes.times.delay_ns = 1'300'000'000;
+  EXPECT_EQ(kinds(full(computes)), Kinds{"cpu.starved"});
+}
+
 TEST(Causes, WhoIsAtTheOtherEnd) {
   Wait wait = on_socket("recvfrom", 80, 4242);
   const ThreadWatch one = thread(3985, 3985, AcceptLink::kAccept, wait, 0.95);

@@ -7,6 +7,7 @@
 #include "diagnose/causes/class_shares.h"
 #include "diagnose/causes/goroutines.h"
 #include "diagnose/causes/runtimes.h"
+#include "diagnose/causes/taking_turns.h"
 #include "diagnose/causes/thread_pools.h"
 #include "diagnose/causes/unseen_threads.h"
 #include "diagnose/rules.h"
@@ -301,6 +302,9 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
     return thread->pid == chosen.threads.front()->pid;
   };
   chosen.take_turns = chosen.take_turns && std::ranges::all_of(chosen.threads, of_one);
+  const InTurns in_turns = accept_in_turns(chosen.threads, listener, acceptors);
+  chosen.take_turns = chosen.take_turns || in_turns == InTurns::kYes;
+  chosen.may_take_turns = in_turns == InTurns::kPerhaps;
   return chosen;
 }
 

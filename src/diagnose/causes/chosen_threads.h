@@ -29,6 +29,7 @@ struct Chosen {
   Threads threads;
   Certainty certainty = Certainty::kSeen;
   bool take_turns = false;  // as of Unseen
+  bool may_take_turns = false;
 
   void add(const Unseen& more);
 };

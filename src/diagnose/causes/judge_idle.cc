@@ -74,6 +74,16 @@ facts::HeldConnections held_by_all(const Scene& scene) {
   const std::set<Pid> pids = scene.processes();
   for (const facts::HeldConnections& held : acceptors->held) {
     if (!pids.contains(held.pid)) continue;
+    const bool is_first = !all.silent;
+    const auto add = [&](std::optional<double>& sum, std::optional<double> more) {
+      if (is_first) {
+        sum = more;
+      } else {
+        sum = sum && more ? std::optional(*sum + *more) : std::nullopt;
+      }
+    };
+    add(all.mean, held.mean);
+    add(all.mean_asked, held.mean_asked);
     all.most += held.most;
     // Of one that is not known, nothing of all is.
     if (!held.silent || !held.asked) return {};
@@ -103,12 +113,21 @@ bool asks_for_clients(const facts::HeldConnections& held) {
   return held.peer && asked >= kFewest && asked * 5 >= wait * 4 && asked * 4 <= wait * 5;
 }
 
+// A Go program at its own limit of connections has about as many at each look: whoever ends one
+// lets one in. Without, whatever the goroutine that accepts waits for decides: a timer, an answer.
+bool may_be_below_its_limit(const facts::HeldConnections& held) {
+  constexpr double kAbout = 0.8;
+  return held.mean && *held.mean < kAbout * held.most;
+}
+
 // What it waits for may be its only client, who says nothing, or somebody else who is asked, for
 // its clients' sake or not.
 bool waits_for_either(const Scene& scene) {
   const facts::HeldConnections held = held_by_all(scene);
-  const std::uint32_t asked = held.asked.value_or(0);
-  if (asked == 0) return false;
+  // Whoever asks again and again has had his answer at one look or another.
+  const double asked = held.mean_asked.value_or(held.asked.value_or(0));
+  constexpr double kMostly = 0.5;
+  if (asked < kMostly) return false;
   const std::uint32_t wait = held.unanswered.value_or(0);
   return has_a_silent_client(held) || (wait > 0 && asked * 2 >= wait && !asks_for_clients(held));
 }
@@ -272,6 +291,7 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
     return judged;
   }
   if (const std::uint64_t taken = scene.state.report.left_queue.value_or(0); taken > 0) {
+    if (time.retold && may_be_below_its_limit(held_by_all(scene))) return std::nullopt;
     judged.title = "the process seldom calls accept()";
     judged.words = "has time, and calls accept() only now and then";
     judged.consequence = may_be_at_limit +
@@ -314,6 +334,8 @@ std::optional<JudgedCause> judge_burst(const Scene& scene) {
       scene.time.idle() < kHasTime) {
     return std::nullopt;
   }
+  // Also where it cannot be told why it has no core.
+  if (share_without_core(scene) >= scene.time.idle()) return std::nullopt;
   JudgedCause judged{
       .cause = {.kind = CauseKind::kBurst, .share = {}, .detail = {}},
       .confidence = scene.time.certainty == Certainty::kSeen ? 0.9 : 0.7,

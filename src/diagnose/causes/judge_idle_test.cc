@@ -56,6 +56,11 @@ TEST(JudgeIdle, BurstsOfAQueueThatDrains) {
   threads[0] = thread(3985, 3985, AcceptLink::kEpoll,
                       in_call("S", "clock_nanosleep", {"hrtimer_nanosleep"}), 0.6);
   EXPECT_EQ(kinds(observation), Kinds{"sleep"});
+  // Nor one without a core for as long, also where its quota cannot be read.
+  threads[0] = thread(3985, 3985, AcceptLink::kEpoll, running(), 0.6);
+  threads[0].times.delay_ns = 1'200'000'000;
+  observation.accept_evidence.processes[0].cpu_groups_seen = false;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
   // A thread that is never idle does not keep up.
   auto& waits = observation.accept_evidence.acceptors.begin()->second.threads[0].waits;
   waits = {in_call("S", "read", {"something_else"})};
@@ -133,6 +138,30 @@ TEST(JudgeIdle, WhoHasTimeMayWaitAtItsConnections) {
             Kinds{"not_accepting"});
   // Nobody is served, and others are asked for its own sake.
   EXPECT_EQ(kinds(of({.silent = 0, .asked = 2, .peer = peer})), Kinds{"not_accepting"});
+}
+
+// One that waits between two clients, for a timer or an answer, has more at one look than at
+// another.
+TEST(JudgeIdle, AGoProgramAtItsLimitHasAsManyAtEachLook) {
+  Wait parked = in_call("S", "futex", {"futex_wait_queue"});
+  parked.timed = false;
+  const auto of = [&](double mean, double mean_asked) {
+    Observation observation = full({thread(3985, 3985, AcceptLink::kEpoll, in_epoll(), 1),
+                                    thread(3985, 3990, AcceptLink::kOwner, parked, 1)});
+    observation.after.processes[0].language = "go";
+    observation.accept_evidence.acceptors.begin()->second.held = {{.pid = Pid(3985),
+                                                                   .most = 8,
+                                                                   .silent = 0,
+                                                                   .asked = 0,
+                                                                   .unanswered = 8,
+                                                                   .mean = mean,
+                                                                   .mean_asked = mean_asked}};
+    return kinds(observation);
+  };
+  EXPECT_EQ(of(7.9, 0), Kinds{"not_accepting"});
+  EXPECT_EQ(of(4.2, 0), Kinds{"unknown"});
+  // Whom it asks has answered at one look or another.
+  EXPECT_EQ(of(7.9, 4.5), Kinds{"unknown"});
 }
 
 // Three of its clients wait for another server; that does not keep it from the group's other

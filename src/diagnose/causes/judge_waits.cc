@@ -121,7 +121,7 @@ std::string describe_reader(const Scene& scene, const facts::Wait& wait, Cause& 
   if (!wait.target) return "";
   std::vector<const facts::PipeReader*> readers;
   for (const facts::PipeReader& reader : scene.observation.accept_evidence.pipe_readers) {
-    if (reader.inode == wait.target->inode) readers.push_back(&reader);
+    if (reader.reads_from(*wait.target)) readers.push_back(&reader);
   }
   // Whoever made the pipe often keeps both ends, as Apache does of its piped logs.
   const auto& owners = scene.state.listener->owners;
@@ -187,7 +187,7 @@ std::string who_may_have_it(const Scene& scene) {
 
 std::optional<JudgedCause> judge_lock(const Scene& scene) {
   auto judged = cause_of_class(scene, CauseKind::kLock, WaitClass::kLock);
-  if (!judged) return std::nullopt;
+  if (!judged || scene.time.may_take_turns) return std::nullopt;
   // In a pool threads wait at a lock for work, and so does one whose work another thread goes on
   // with: only those that are known to accept, or to have a client, tell, or a lock that is known
   // to be taken.

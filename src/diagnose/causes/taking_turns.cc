@@ -1,7 +1,9 @@
 #include "diagnose/causes/taking_turns.h"
 
 #include <algorithm>
+#include <compare>
 #include <cstdint>
+#include <optional>
 #include <set>
 
 namespace acceptq::diagnose {
@@ -33,6 +35,40 @@ bool is_one_at_a_time(double work_ns, double for_ns) {
   constexpr double kLeast = 0.8;  // some looks meet none of them
   constexpr double kMost = 1.1;
   return work_ns >= kLeast * for_ns && work_ns <= kMost * for_ns;
+}
+
+// The share of its time at locks, with a timer or without.
+double share_at_locks(const ThreadWatch& thread, const facts::Listener& listener) {
+  const ClassShares shares = class_shares(thread, listener);
+  return shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
+         shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
+}
+
+// What is locked, as far as processes can have it in common: a file, or an address that was mapped
+// before they were forked; neither where that is not known.
+struct Locked {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t address = 0;
+
+  friend auto operator<=>(const Locked&, const Locked&) = default;
+};
+
+void add_locks(const ThreadWatch& thread, const facts::Listener& listener,
+               std::set<Locked>& locks) {
+  for (const facts::Wait& wait : thread.waits) {
+    if (classify(wait, listener) != WaitClass::kLock) continue;
+    const facts::FileTarget file = wait.target.value_or(facts::FileTarget());
+    locks.insert({file.device, file.inode, wait.lock.value_or(0)});
+  }
+}
+
+// The pipe that it waits to write into, if it does at all.
+const facts::FileTarget* full_pipe_of(const ThreadWatch& thread, const facts::Listener& listener) {
+  for (const facts::Wait& wait : thread.waits) {
+    if (wait.target && classify(wait, listener) == WaitClass::kPipe) return &*wait.target;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -108,6 +144,65 @@ Unseen that_wait_for_one_with_the_turn(const Threads& all, const facts::Listener
     return {};
   }
   return {turning, Certainty::kRest, true, true};
+}
+
+Unseen that_log_in_turns(const Threads& all, const facts::Listener& listener,
+                         const Clues& /*clues*/) {
+  constexpr double kAll = 0.9;
+  Threads writers;
+  const facts::FileTarget* pipe = nullptr;
+  double writes_ns = 0;
+  for (const ThreadWatch* thread : all) {
+    const facts::FileTarget* here = full_pipe_of(*thread, listener);
+    if (here == nullptr) {
+      if (!may_have_nothing_to_do(*thread, listener)) return {};
+      continue;
+    }
+    if (pipe == nullptr) pipe = here;
+    const double writes =
+        class_shares(*thread, listener).at(static_cast<std::size_t>(WaitClass::kPipe));
+    const bool is_all =
+        share_at_work(*thread, listener) + share_at_locks(*thread, listener) >= kAll;
+    if (here->inode != pipe->inode || here->device != pipe->device || !is_all) return {};
+    writers.push_back(thread);
+    writes_ns += writes * watched_ns(*thread);
+  }
+  if (writers.size() < 2 || that_closed(writers).empty() ||
+      !is_one_at_a_time(writes_ns, longest_watch(all))) {
+    return {};
+  }
+  return {writers, Certainty::kRest, true, true};
+}
+
+InTurns accept_in_turns(const Threads& threads, const facts::Listener& listener,
+                        const facts::Acceptors& acceptors) {
+  constexpr std::size_t kFewest = 2;
+  constexpr double kAll = 0.9;
+  constexpr double kSome = 0.02;
+  constexpr double kMostOpen = 1.3;  // some are served after the lock was given back
+  std::set<Pid> pids;
+  std::set<Locked> locks;
+  double elsewhere_ns = 0;
+  bool is_at_work = true;  // whoever is elsewhere
+  bool is_handed_on = false;
+  std::optional<double> open = 0;
+  for (const ThreadWatch* thread : threads) {
+    const double waits = share_at_locks(*thread, listener);
+    if (!pids.insert(thread->pid).second) return InTurns::kNo;
+    add_locks(*thread, listener, locks);
+    elsewhere_ns += (1 - waits) * watched_ns(*thread);
+    is_at_work = is_at_work && share_at_work(*thread, listener) + waits >= kAll;
+    is_handed_on = is_handed_on || (waits >= kSome && waits <= 1 - kSome);
+    const auto held = std::ranges::find(acceptors.held, thread->pid, &facts::HeldConnections::pid);
+    open = open && held != acceptors.held.end() && held->mean ? std::optional(*open + *held->mean)
+                                                              : std::nullopt;
+  }
+  if (threads.size() < kFewest || locks.size() != 1 || open.value_or(0) > kMostOpen ||
+      !is_one_at_a_time(elsewhere_ns, longest_watch(threads))) {
+    return InTurns::kNo;
+  }
+  if (open && is_at_work) return InTurns::kYes;
+  return is_handed_on ? InTurns::kPerhaps : InTurns::kNo;
 }
 
 Unseen that_share_a_lock(const Threads& all, const facts::Listener& listener,

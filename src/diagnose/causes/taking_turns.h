@@ -2,6 +2,8 @@
 // Pure.
 #pragma once
 
+#include <cstdint>
+
 #include "diagnose/causes/thread_habits.h"
 #include "diagnose/causes/unseen.h"
 
@@ -32,5 +34,17 @@ namespace acceptq::diagnose {
 // waits for something with it.
 [[nodiscard]] Unseen that_serve_under_a_lock(const Threads& all, const facts::Listener& listener,
                                              const Clues& clues);
+
+// Threads that serve connections and log into one full pipe, one after the other: whoever has the
+// log's lock waits for room, and the others wait for that lock, wherever it is.
+[[nodiscard]] Unseen that_log_in_turns(const Threads& all, const facts::Listener& listener,
+                                       const Clues& clues);
+
+// Threads, each of a process of its own, at one lock around accept(): whoever waits for it has no
+// connection of the listener, and whoever has it keeps all others from accepting. Perhaps, where
+// their connections are not known: these may be for whom they want that lock.
+enum class InTurns : std::uint8_t { kNo, kPerhaps, kYes };
+[[nodiscard]] InTurns accept_in_turns(const Threads& threads, const facts::Listener& listener,
+                                      const facts::Acceptors& acceptors);
 
 }  // namespace acceptq::diagnose

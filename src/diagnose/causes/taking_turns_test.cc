@@ -148,5 +148,60 @@ TEST(TakingTurns, ThreadsThatComeAndGoFillACoreTogether) {
   EXPECT_EQ(of(60'000'000), Kinds{"unknown"});
 }
 
+// A prefork server with a lock around accept(): whoever has it waits for its client.
+TEST(TakingTurns, WhoHasTheLockAroundAcceptKeepsTheOthers) {
+  Wait flock = in_call("S", "flock", {"locks_lock_inode_wait"});
+  flock.target = facts::FileTarget{.type = "tmpfs", .inode = 5, .path = "/run/accept.lock"};
+  const auto child = [&](int pid, const Wait& works, double share) {
+    ThreadWatch thread = still(pid, works);
+    thread.pid = Pid(pid);
+    thread.closed = 3;
+    thread.waits[0].looks = static_cast<std::uint32_t>(share * kLooks);
+    thread.waits.push_back(flock);
+    thread.waits[1].looks = kLooks - thread.waits[0].looks;
+    thread.times.voluntary = 5;
+    return thread;
+  };
+  const auto of = [&](const Wait& works, std::optional<double> open) {
+    Observation observation =
+        full({child(4000, works, 0.5), child(4001, works, 0.3), child(4002, works, 0.2)});
+    for (const int pid : {4000, 4001, 4002}) {
+      observation.after.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 6});
+      observation.accept_evidence.acceptors.begin()->second.held.push_back(
+          {.pid = Pid(pid), .most = 1, .mean = open});
+    }
+    return kinds(observation);
+  };
+  EXPECT_EQ(of(reads_from_client(), 0.33), Kinds{"client"});
+  EXPECT_EQ(of(reads_from_peer(), 0.33), Kinds{"upstream"});
+  // Neither is known.
+  EXPECT_EQ(of(reads_from_client(), std::nullopt), Kinds{"unknown"});
+  // Each of them has a client: these wait for the lock, as those of a session do.
+  EXPECT_EQ(of(reads_from_client(), 0.9), (Kinds{"lock", "client"}));
+}
+
+// As in Java: whoever has the monitor of System.out waits for room, and each other parks elsewhere.
+TEST(TakingTurns, WhoLogsIntoAFullPipeKeepsTheOthers) {
+  Wait writes = in_call("S", "write", {"anon_pipe_write"});
+  writes.target = facts::FileTarget{.type = "pipefs", .inode = 7};
+  const auto logs = [&](int tid, double share) {
+    ThreadWatch thread = still(tid, writes);
+    thread.closed = 3;
+    thread.waits[0].looks = static_cast<std::uint32_t>(share * kLooks);
+    thread.waits.push_back(at_lock(false));
+    thread.waits[1].lock = static_cast<std::uint64_t>(tid);
+    thread.waits[1].looks = kLooks - thread.waits[0].looks;
+    thread.times.voluntary = 12;
+    return thread;
+  };
+  const auto of = [&](double most) {
+    return kinds(full({still(kPid, at_lock(false)), logs(3990, most), logs(3991, 0.3),
+                       logs(3992, 0.2), still(3993, at_lock(true))}));
+  };
+  EXPECT_EQ(of(0.45), Kinds{"pipe"});
+  // There is room half of the time.
+  EXPECT_EQ(of(0.1), Kinds{"unknown"});
+}
+
 }  // namespace
 }  // namespace acceptq::diagnose
