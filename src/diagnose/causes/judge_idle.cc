@@ -6,6 +6,7 @@
 #include <string>
 
 #include "diagnose/causes/judges.h"
+#include "diagnose/causes/thread_pools.h"
 #include "diagnose/rules.h"
 
 namespace acceptq::diagnose {
@@ -104,13 +105,8 @@ bool has_a_silent_client(const facts::HeldConnections& held) {
   return held.most == 1 && held.silent == 1U;
 }
 
-// For each client that waits for an answer about one other server is asked. Of one or two, it may
-// be for its own sake, as those ask who wait for a broker's events.
 bool asks_for_clients(const facts::HeldConnections& held) {
-  constexpr std::uint32_t kFewest = 3;
-  const std::uint32_t asked = held.asked.value_or(0);
-  const std::uint32_t wait = held.unanswered.value_or(0);
-  return held.peer && asked >= kFewest && asked * 5 >= wait * 4 && asked * 4 <= wait * 5;
+  return held.peer && asks_for_each(held.asked.value_or(0), held.unanswered.value_or(0));
 }
 
 // A Go program at its own limit of connections has about as many at each look: whoever ends one

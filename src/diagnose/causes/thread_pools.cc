@@ -126,6 +126,32 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, cons
   return pool;
 }
 
+bool waits_at_lock(const ThreadWatch& thread, const facts::Listener& listener) {
+  const WaitClass what = mostly(thread, listener);
+  return what == WaitClass::kLock || what == WaitClass::kTimedLock;
+}
+
+// Half of those that serve connections hang, or some that ask on behalf of all clients that there
+// are, and the others wait for threads of theirs: in Varnish one fetches what another's client
+// wants.
+Unseen pool_that_hangs_in_part(const Threads& closers, const Threads& all,
+                               const facts::Listener& listener, const Clues& clues) {
+  Unseen pool = pool_that_hangs(all, listener, clues);
+  std::size_t hang = 0;
+  for (const ThreadWatch* thread : closers) {
+    if (std::ranges::find(pool.threads, thread) != pool.threads.end()) {
+      ++hang;
+    } else if (!waits_at_lock(*thread, listener)) {
+      return {};
+    }
+  }
+  const bool ask = std::ranges::all_of(pool.threads, [&](const ThreadWatch* thread) {
+    return mostly(*thread, listener) == WaitClass::kPeer;
+  });
+  const bool for_all = ask && asks_for_each(clues.asked.value_or(0), clues.unanswered.value_or(0));
+  return hang > 1 && (for_all || hang * 2 >= closers.size()) ? pool : Unseen{};
+}
+
 // Whether those that serve connections wait for work, or for others to do it, most of the time.
 bool is_free(const Threads& closers, const facts::Listener& listener) {
   const ClassShares shares = mean_at_work(closers, listener);
@@ -136,10 +162,16 @@ bool is_free(const Threads& closers, const facts::Listener& listener) {
 
 }  // namespace
 
+bool asks_for_each(std::uint32_t asked, std::uint32_t waiting) {
+  constexpr std::uint32_t kFewest = 3;
+  return asked >= kFewest && asked * 5 >= waiting * 4 && asked * 4 <= waiting * 5;
+}
+
 Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, const Clues& clues) {
   const Threads closers = that_closed(all);
-  return closers.empty() ? pool_that_hangs(all, listener, clues)
-                         : pool_that_serves(closers, all, listener);
+  if (closers.empty()) return pool_that_hangs(all, listener, clues);
+  Unseen pool = pool_that_serves(closers, all, listener);
+  return pool.threads.empty() ? pool_that_hangs_in_part(closers, all, listener, clues) : pool;
 }
 
 Unseen threads_with_clients(const Threads& all, const facts::Listener& listener,

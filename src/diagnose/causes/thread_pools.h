@@ -29,4 +29,8 @@ namespace acceptq::diagnose {
                                                                     const facts::Listener& listener,
                                                                     const Clues& clues);
 
+// For each client that waits for an answer about one other server is asked. Of one or two, it may
+// be for its own sake, as those ask who wait for a broker's events.
+[[nodiscard]] bool asks_for_each(std::uint32_t asked, std::uint32_t waiting);
+
 }  // namespace acceptq::diagnose

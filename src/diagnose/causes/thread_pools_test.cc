@@ -237,5 +237,32 @@ TEST(ThreadPools, APoolBehindThePoolKeepsWhoeverAccepts) {
   EXPECT_EQ(behind(0), Kinds{"unknown"});
 }
 
+// As in Varnish, where the thread of a client waits for one that fetches, and each is now this and
+// now that.
+TEST(ThreadPools, APoolOfWhichHalfWaitsForTheOtherHalf) {
+  const auto of = [](int hanging, int waiting) {
+    std::vector<ThreadWatch> threads = {still(kPid, at_lock(false))};
+    int tid = 4000;
+    const auto add = [&](const Wait& wait, std::uint64_t closed) {
+      threads.push_back(still(tid++, wait));
+      threads.back().closed = closed;
+      threads.back().times.voluntary = 3;
+    };
+    for (int i = 0; i < hanging; ++i) add(reads_from_peer(), 1);
+    for (int i = 0; i < waiting; ++i) add(at_lock(false), 1);
+    for (int i = 0; i < 4; ++i) add(reads_from_peer(), 0);
+    for (int i = 0; i < 4; ++i) add(at_lock(false), 0);
+    Observation observation = full(threads);
+    facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+    acceptors.in_epoll = 0;
+    acceptors.held = {
+        {.pid = Pid(kPid), .most = 8, .silent = 0, .asked = 7, .unanswered = 8, .mean = 8}};
+    return kinds(observation);
+  };
+  EXPECT_EQ(of(3, 3), Kinds{"upstream"});
+  // Most wait, and they ask for as many as there are clients.
+  EXPECT_EQ(of(3, 5), Kinds{"upstream"});
+}
+
 }  // namespace
 }  // namespace acceptq::diagnose
