@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "diagnose/causes/runtimes.h"
 #include "diagnose/causes/taking_turns.h"
@@ -89,12 +90,22 @@ void leave_out_who_asks_for_itself(Threads& threads, const facts::Listener& list
   }
 }
 
+// Connections are taken, and there are fewer clients to serve than threads that wait for a mutex:
+// some of these wait for work there, behind the one that waits for it with the mutex.
+bool wait_for_work_at_mutex(const Threads& all, const Clues& clues) {
+  const auto waiting = std::ranges::count_if(
+      all, [](const ThreadWatch* thread) { return waits_for_mutex(*thread); });
+  return clues.taken > 0 && clues.unanswered && std::cmp_less(*clues.unanswered, waiting);
+}
+
 // Several wait for the same kind of thing, or for a mutex that one of these may have, or have a
 // client each, and the others have nothing to do. Where connections are taken all the same, they
 // are not those that serve them unless they go on.
 Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, const Clues& clues) {
   Unseen pool;
+  const bool is_for_work = wait_for_work_at_mutex(all, clues);
   for (const ThreadWatch* thread : all) {
+    if (is_for_work && waits_for_mutex(*thread)) continue;
     if (blocked_at_work(*thread, listener)) {
       pool.threads.push_back(thread);
     } else if (!is_beside_the_work(*thread, listener)) {
@@ -131,27 +142,6 @@ bool waits_at_lock(const ThreadWatch& thread, const facts::Listener& listener) {
   return what == WaitClass::kLock || what == WaitClass::kTimedLock;
 }
 
-// Half of those that serve connections hang, or some that ask on behalf of all clients that there
-// are, and the others wait for threads of theirs: in Varnish one fetches what another's client
-// wants.
-Unseen pool_that_hangs_in_part(const Threads& closers, const Threads& all,
-                               const facts::Listener& listener, const Clues& clues) {
-  Unseen pool = pool_that_hangs(all, listener, clues);
-  std::size_t hang = 0;
-  for (const ThreadWatch* thread : closers) {
-    if (std::ranges::find(pool.threads, thread) != pool.threads.end()) {
-      ++hang;
-    } else if (!waits_at_lock(*thread, listener)) {
-      return {};
-    }
-  }
-  const bool ask = std::ranges::all_of(pool.threads, [&](const ThreadWatch* thread) {
-    return mostly(*thread, listener) == WaitClass::kPeer;
-  });
-  const bool for_all = ask && asks_for_each(clues.asked.value_or(0), clues.unanswered.value_or(0));
-  return hang > 1 && (for_all || hang * 2 >= closers.size()) ? pool : Unseen{};
-}
-
 // Whether those that serve connections wait for work, or for others to do it, most of the time.
 bool is_free(const Threads& closers, const facts::Listener& listener) {
   const ClassShares shares = mean_at_work(closers, listener);
@@ -169,9 +159,8 @@ bool asks_for_each(std::uint32_t asked, std::uint32_t waiting) {
 
 Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, const Clues& clues) {
   const Threads closers = that_closed(all);
-  if (closers.empty()) return pool_that_hangs(all, listener, clues);
-  Unseen pool = pool_that_serves(closers, all, listener);
-  return pool.threads.empty() ? pool_that_hangs_in_part(closers, all, listener, clues) : pool;
+  return closers.empty() ? pool_that_hangs(all, listener, clues)
+                         : pool_that_serves(closers, all, listener);
 }
 
 Unseen threads_with_clients(const Threads& all, const facts::Listener& listener,
@@ -219,6 +208,28 @@ Unseen pool_behind_the_pool(const Threads& all, const facts::Listener& listener,
     pool.threads.push_back(thread);
   }
   return pool.threads.size() > 1 && keep_pace(turns, clues.taken) ? pool : Unseen{};
+}
+
+Unseen pool_that_waits_for_itself(const Threads& all, const facts::Listener& listener,
+                                  const Clues& clues) {
+  const Threads closers = that_closed(all);
+  if (closers.empty() ||
+      std::ranges::any_of(all, [](const ThreadWatch* thread) { return waits_for_mutex(*thread); }))
+    return {};
+  Unseen pool = pool_that_hangs(all, listener, clues);
+  std::size_t hang = 0;
+  for (const ThreadWatch* thread : closers) {
+    if (std::ranges::find(pool.threads, thread) != pool.threads.end()) {
+      ++hang;
+    } else if (!waits_at_lock(*thread, listener)) {
+      return {};
+    }
+  }
+  const bool ask = std::ranges::all_of(pool.threads, [&](const ThreadWatch* thread) {
+    return mostly(*thread, listener) == WaitClass::kPeer;
+  });
+  const bool for_all = ask && asks_for_each(clues.asked.value_or(0), clues.unanswered.value_or(0));
+  return hang > 1 && (for_all || hang * 2 >= closers.size()) ? pool : Unseen{};
 }
 
 const ThreadWatch* acceptor_beside_a_free_pool(const Threads& all, const facts::Listener& listener,

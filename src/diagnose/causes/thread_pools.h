@@ -29,6 +29,12 @@ namespace acceptq::diagnose {
                                                                     const facts::Listener& listener,
                                                                     const Clues& clues);
 
+// Half of those that serve connections hang, or some that ask on behalf of all clients that there
+// are, and the others wait for threads of theirs: in Varnish one fetches what another's client
+// wants.
+[[nodiscard]] Unseen pool_that_waits_for_itself(const Threads& all, const facts::Listener& listener,
+                                                const Clues& clues);
+
 // For each client that waits for an answer about one other server is asked. Of one or two, it may
 // be for its own sake, as those ask who wait for a broker's events.
 [[nodiscard]] bool asks_for_each(std::uint32_t asked, std::uint32_t waiting);

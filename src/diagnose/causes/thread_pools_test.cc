@@ -237,6 +237,28 @@ TEST(ThreadPools, APoolBehindThePoolKeepsWhoeverAccepts) {
   EXPECT_EQ(behind(0), Kinds{"unknown"});
 }
 
+// As in Rust, where the workers of a pool share the end of a channel under a mutex.
+TEST(ThreadPools, WhoWaitsForWorkAtAMutexHasNoClient) {
+  Wait mutex = at_lock(false);
+  mutex.contended = true;
+  mutex.lock = 0x5618;
+  ThreadWatch starved = still(kPid, running());
+  starved.times.delay_ns = 1'900'000'000;
+  std::vector<ThreadWatch> threads = {starved, still(3990, at_lock(false))};
+  for (int tid = 4000; tid < 4003; ++tid) {
+    threads.push_back(still(tid, mutex));
+    threads.back().times.voluntary = 40;
+  }
+  Observation observation = full(threads);
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  acceptors.held = {{.pid = Pid(kPid), .most = 1, .silent = 0, .asked = 0, .unanswered = 1}};
+  EXPECT_EQ(kinds(observation), Kinds{"cpu.starved"});
+  // Each has one.
+  acceptors.held[0].unanswered = 3;
+  EXPECT_EQ(kinds(observation).front(), "lock");
+}
+
 // As in Varnish, where the thread of a client waits for one that fetches, and each is now this and
 // now that.
 TEST(ThreadPools, APoolOfWhichHalfWaitsForTheOtherHalf) {
