@@ -33,14 +33,6 @@ const facts::CpuGroup* throttled_group(const Scene& scene) {
   return most;
 }
 
-// By a group that could not be looked at.
-bool may_be_throttled(const Scene& scene) {
-  return std::ranges::any_of(scene.time.threads, [&](const facts::ThreadWatch* thread) {
-    const facts::ProcessCondition* condition = scene.condition(thread->pid);
-    return condition == nullptr || !condition->cpu_groups_seen.value_or(false);
-  });
-}
-
 // Of the time that the threads were without a core, the quota explains a good part.
 bool explains(const facts::CpuGroup* group, double waited, double seconds) {
   if (group == nullptr || seconds <= 0) return false;
@@ -71,6 +63,13 @@ const char* where_it_computes(const std::optional<double>& user,
 }
 
 }  // namespace
+
+bool has_unseen_groups(const Scene& scene) {
+  return std::ranges::any_of(scene.time.threads, [&](const facts::ThreadWatch* thread) {
+    const facts::ProcessCondition* condition = scene.condition(thread->pid);
+    return condition == nullptr || !condition->cpu_groups_seen.value_or(false);
+  });
+}
 
 std::optional<JudgedCause> judge_throttled(const Scene& scene) {
   const auto waited = waits_for_core(scene.time);
@@ -117,7 +116,7 @@ double share_without_core(const Scene& scene) {
 
 std::optional<JudgedCause> judge_starved(const Scene& scene) {
   const double waited = share_without_core(scene);
-  if (waited < kNamedFrom || may_be_throttled(scene) || may_lack_descriptors(scene) ||
+  if (waited < kNamedFrom || has_unseen_groups(scene) || may_lack_descriptors(scene) ||
       explains(throttled_group(scene), waited, scene.time.seconds)) {
     return std::nullopt;
   }

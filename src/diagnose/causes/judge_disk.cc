@@ -129,6 +129,8 @@ std::optional<JudgedCause> judge_block(const Scene& scene) {
   const facts::FileTarget* file = has_file ? &*time.with_target->target : nullptr;
   const Disk* disk = file != nullptr ? disk_of(scene, *file) : nullptr;
   if (time.most_seen && is_page_fault(*time.most_seen)) {
+    // A limit of memory may be why they are read again.
+    if (has_unseen_groups(scene)) return std::nullopt;
     disk = disk_of_page_faults(scene.observation, scene.time.threads);
     cause.detail["major_faults"] = std::to_string(major_faults_of(scene.time.threads));
   } else if (disk == nullptr && (file == nullptr || file->type == "overlay")) {

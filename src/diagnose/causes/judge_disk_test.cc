@@ -140,6 +140,10 @@ TEST(JudgeDisk, PagesComeFromTheDiskThatReadThem) {
   const Report report = report_of(observation);
   EXPECT_TRUE(says(&finding_of(report), "nginx waits for the disk dm-0 (/srv): 91 %"));
   EXPECT_EQ(finding_of(report).cause->detail.at("major_faults"), "254");
+  // A limit of memory that cannot be read may be why.
+  observation.accept_evidence.processes[0].cpu_groups_seen = false;
+  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
+  observation.accept_evidence.processes[0].cpu_groups_seen = true;
   // They come from elsewhere.
   observation.accept_evidence.disks[0].reads = 20;
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});

@@ -33,7 +33,7 @@ double makes_room(const Scene& scene, const facts::MemoryGroup& group) {
   constexpr double kOften = 1000;  // times a second
   constexpr double kFewestWaits = 0.15;
   const AcceptTime& time = scene.time;
-  if (!time.has_shares() || !time.user ||
+  if (!time.has_shares() ||
       static_cast<double>(times_at_limit(group)) < kOften * scene.observation.seconds) {
     return 0;
   }
@@ -41,8 +41,8 @@ double makes_room(const Scene& scene, const facts::MemoryGroup& group) {
   const double runs = time.of(WaitClass::kRuns).share;
   const auto& seen = time.of(WaitClass::kBlock).most_seen;
   const bool reads_again = seen && is_page_fault(*seen);
-  if (waits < kFewestWaits || (waits > runs && !reads_again)) return 0;
-  return waits + std::max(runs - *time.user - share_without_core(scene), 0.0);
+  if (waits < kFewestWaits || (!reads_again && (waits > runs || !time.user))) return 0;
+  return waits + std::max(runs - time.user.value_or(runs) - share_without_core(scene), 0.0);
 }
 
 }  // namespace

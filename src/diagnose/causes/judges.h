@@ -68,6 +68,9 @@ inline constexpr double kNamedFrom = 0.3;
 // The share of time in which the threads were ready and had no core, but for what it takes to wake.
 [[nodiscard]] double share_without_core(const Scene& scene);
 
+// Whether one of these processes may have a limit of a control group that could not be read.
+[[nodiscard]] bool has_unseen_groups(const Scene& scene);
+
 // What other threads of the same processes did with the cores, in cores.
 struct Others {
   double collect = 0;   // garbage
