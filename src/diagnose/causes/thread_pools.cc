@@ -78,12 +78,15 @@ bool are_at_one_mutex(const Threads& threads, const Clues& clues) {
 }
 
 // More wait for other servers than clients are known to wait for answers: some of them do it for
-// their own sake, and nothing tells which.
+// their own sake, and nothing tells which. Where clients are not known, a first thread that asks
+// may be the one that accepts.
 void leave_out_who_asks_for_itself(Threads& threads, const facts::Listener& listener,
                                    const Clues& clues) {
   const auto asks = [&](const ThreadWatch* thread) {
     return mostly(*thread, listener) == WaitClass::kPeer;
   };
+  const ThreadWatch* main = main_thread(threads);
+  if (!clues.unanswered && main != nullptr && asks(main)) return;
   const auto asking = static_cast<std::uint64_t>(std::ranges::count_if(threads, asks));
   if (asking * 4 > clues.unanswered.value_or(0) * std::uint64_t{5}) {
     std::erase_if(threads, asks);

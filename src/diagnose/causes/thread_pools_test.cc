@@ -237,6 +237,19 @@ TEST(ThreadPools, APoolBehindThePoolKeepsWhoeverAccepts) {
   EXPECT_EQ(behind(0), Kinds{"unknown"});
 }
 
+// An event loop that waits for an answer itself, beside helpers at files.
+TEST(ThreadPools, AFirstThreadThatAsksMayBeTheOneThatAccepts) {
+  std::vector<ThreadWatch> threads = {still(kPid, reads_from_peer())};
+  for (int tid = 4000; tid < 4004; ++tid) threads.push_back(still(tid, in_fuse()));
+  for (ThreadWatch& thread : threads) thread.times.voluntary = 100;
+  Observation observation = full(threads);
+  facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.in_epoll = 0;
+  EXPECT_NE(kinds(observation).front(), "io.fuse");
+  acceptors.threads[0].tid = Pid(3999);
+  EXPECT_EQ(kinds(observation).front(), "io.fuse");
+}
+
 // As in Rust, where the workers of a pool share the end of a channel under a mutex.
 TEST(ThreadPools, WhoWaitsForWorkAtAMutexHasNoClient) {
   Wait mutex = at_lock(false);
