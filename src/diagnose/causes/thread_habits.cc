@@ -68,6 +68,11 @@ bool is_beside_the_work(const ThreadWatch& thread, const facts::Listener& listen
   return may_have_nothing_to_do(thread, listener) || waits_for_events_of_a_peer(thread, listener);
 }
 
+bool may_sleep(const ThreadWatch& thread, const facts::Listener& listener) {
+  return mostly(thread, listener) == WaitClass::kTimedLock && thread.times.voluntary != 0U &&
+         !is_of_runtime(thread.comm);
+}
+
 bool is_parked(const ThreadWatch& thread, const facts::Listener& listener) {
   switch (mostly(thread, listener)) {
     case WaitClass::kConnections:

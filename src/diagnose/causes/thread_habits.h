@@ -39,6 +39,9 @@ inline constexpr double kMostOfTime = 0.6;
 [[nodiscard]] bool is_beside_the_work(const facts::ThreadWatch& thread,
                                       const facts::Listener& listener);
 
+// A sleep that a lock's timer ends, in which it may be instead of accepting.
+[[nodiscard]] bool may_sleep(const facts::ThreadWatch& thread, const facts::Listener& listener);
+
 // It waits where those wait that have nothing to do, and was not woken: it is not at work.
 [[nodiscard]] bool is_parked(const facts::ThreadWatch& thread, const facts::Listener& listener);
 

@@ -246,6 +246,12 @@ const ThreadWatch* acceptor_beside_a_free_pool(const Threads& all, const facts::
     one = thread;
   }
   if (one == nullptr || !is_at_work(mostly(*one, listener))) return nullptr;
+  // It computes beside one that may sleep after each connection that it takes, as Java sleeps.
+  const bool another_sleeps = std::ranges::any_of(all, [&](const ThreadWatch* thread) {
+    return !has_closed(*thread) && may_sleep(*thread, listener) &&
+           keep_pace(turns_of(*thread), clues.taken);
+  });
+  if (another_sleeps && mostly(*one, listener) == WaitClass::kRuns) return nullptr;
   return keep_pace(turns_of(*one), clues.taken) ? one : nullptr;
 }
 

@@ -237,6 +237,27 @@ TEST(ThreadPools, APoolBehindThePoolKeepsWhoeverAccepts) {
   EXPECT_EQ(behind(0), Kinds{"unknown"});
 }
 
+// Thread.sleep() of Java: a thread that waits as often as connections are taken, until a timer ends
+// it, may be the one that accepts.
+TEST(ThreadPools, WhoComputesBesideOneThatSleepsAsOftenMayBeABystander) {
+  const auto of = [](std::uint64_t naps) {
+    ThreadWatch computes = still(3989, running());
+    computes.times.user_ns = 1'900'000'000;
+    computes.times.involuntary = 40;
+    ThreadWatch naps_often = still(3988, at_lock(true));
+    naps_often.times.voluntary = naps;
+    std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), computes, naps_often,
+                                        serves(3990, at_lock(false), 4, 4, 4),
+                                        serves(3991, at_lock(false), 4, 4, 4)};
+    for (ThreadWatch& thread : threads) thread.closed = thread.closed.value_or(0);
+    Observation observation = full(threads);
+    observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
+    return kinds(observation);
+  };
+  EXPECT_EQ(of(2), Kinds{"cpu.busy"});
+  EXPECT_EQ(of(20), Kinds{"unknown"});
+}
+
 // An event loop that waits for an answer itself, beside helpers at files.
 TEST(ThreadPools, AFirstThreadThatAsksMayBeTheOneThatAccepts) {
   std::vector<ThreadWatch> threads = {still(kPid, reads_from_peer())};

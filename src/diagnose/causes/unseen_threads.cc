@@ -32,12 +32,6 @@ const ThreadWatch* only_one_not_parked(const Threads& all, const facts::Listener
   return one;
 }
 
-// A sleep that a lock's timer ends, in which it may be instead of accepting.
-bool may_sleep(const ThreadWatch& thread, const facts::Listener& listener) {
-  return mostly(thread, listener) == WaitClass::kTimedLock && thread.times.voluntary != 0U &&
-         !is_of_runtime(thread.comm);
-}
-
 // Threads that wait for clients of the listener and have all the connections that the process has,
 // while nobody takes another: whoever is to accept is among them, or waits for them at a lock.
 Unseen that_wait_for_clients(const Threads& all, const facts::Listener& listener,
