@@ -269,7 +269,6 @@ class Collector {
                                              .silent = record.silent,
                                              .asked = record.asked,
                                              .unanswered = record.unanswered,
-                                             .mean = record.connections,
                                              .mean_asked = record.may_ask,
                                              .peer = asked.peer,
                                              .peer_port = asked.peer_port};

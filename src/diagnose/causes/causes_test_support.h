@@ -74,6 +74,13 @@ inline Observation full(ThreadWatch only) {
   return full(std::vector<ThreadWatch>{std::move(only)});
 }
 
+// Of a server that has no event loop.
+inline Observation full_without_epoll(std::vector<ThreadWatch> threads) {
+  Observation observation = full(std::move(threads));
+  observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
+  return observation;
+}
+
 inline Wait at_lock(bool timed) {
   Wait wait = in_call("S", "futex", {"futex_wait_queue"});
   wait.timed = timed;

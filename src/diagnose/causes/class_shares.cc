@@ -129,4 +129,9 @@ double idle_share(const ClassShares& shares) {
   return idle;
 }
 
+double lock_share(const ClassShares& shares) {
+  return shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
+         shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
+}
+
 }  // namespace acceptq::diagnose

@@ -25,5 +25,7 @@ using ClassShares = std::array<double, kWaitClasses>;
 
 // The share of waiting for connections, and for what else a server without work waits for.
 [[nodiscard]] double idle_share(const ClassShares& shares);
+// At locks, with a timer or without.
+[[nodiscard]] double lock_share(const ClassShares& shares);
 
 }  // namespace acceptq::diagnose

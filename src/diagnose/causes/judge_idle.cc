@@ -67,24 +67,22 @@ Serves serves(const Scene& scene) {
   return all;
 }
 
+// Empty where one of them is not known.
+std::optional<double> sum_of(std::optional<double> some, std::optional<double> more) {
+  return some && more ? std::optional(*some + *more) : std::nullopt;
+}
+
 // What the connections of these processes wait for, of those that were looked into.
 facts::HeldConnections held_by_all(const Scene& scene) {
   facts::HeldConnections all;
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors == nullptr) return all;
+  all.mean = all.mean_asked = 0;
   const std::set<Pid> pids = scene.processes();
   for (const facts::HeldConnections& held : acceptors->held) {
     if (!pids.contains(held.pid)) continue;
-    const bool is_first = !all.silent;
-    const auto add = [&](std::optional<double>& sum, std::optional<double> more) {
-      if (is_first) {
-        sum = more;
-      } else {
-        sum = sum && more ? std::optional(*sum + *more) : std::nullopt;
-      }
-    };
-    add(all.mean, held.mean);
-    add(all.mean_asked, held.mean_asked);
+    all.mean = sum_of(all.mean, held.mean);
+    all.mean_asked = sum_of(all.mean_asked, held.mean_asked);
     all.most += held.most;
     // Of one that is not known, nothing of all is.
     if (!held.silent || !held.asked) return {};

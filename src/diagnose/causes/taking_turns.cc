@@ -37,11 +37,8 @@ bool is_one_at_a_time(double work_ns, double for_ns) {
   return work_ns >= kLeast * for_ns && work_ns <= kMost * for_ns;
 }
 
-// The share of its time at locks, with a timer or without.
 double share_at_locks(const ThreadWatch& thread, const facts::Listener& listener) {
-  const ClassShares shares = class_shares(thread, listener);
-  return shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
-         shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
+  return lock_share(class_shares(thread, listener));
 }
 
 // What is locked, as far as processes can have it in common: a file, or an address that was mapped
@@ -87,8 +84,7 @@ bool take_turns(const Threads& threads, double for_ns, const facts::Listener& li
   for (const ThreadWatch* thread : threads) {
     const ClassShares shares = class_shares(*thread, listener);
     const double runs = shares.at(static_cast<std::size_t>(WaitClass::kRuns));
-    const double waits = shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
-                         shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
+    const double waits = lock_share(shares);
     const double time = watched_ns(*thread);
     const facts::ExactTime* exact = exact_time(*thread);
     all += time;
@@ -107,7 +103,7 @@ Unseen that_take_turns(const Threads& all, const facts::Listener& listener,
   bool one_waits = false;
   for (const ThreadWatch* thread : all) {
     const WaitClass what = mostly(*thread, listener);
-    const bool waits = what == WaitClass::kLock || what == WaitClass::kTimedLock;
+    const bool waits = is_lock(what);
     if (what == WaitClass::kRuns || (waits && moves_often(*thread))) {
       turning.push_back(thread);
       one_waits = one_waits || waits;

@@ -1,6 +1,7 @@
 #include "diagnose/causes/thread_pools.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <utility>
@@ -93,12 +94,16 @@ void leave_out_who_asks_for_itself(Threads& threads, const facts::Listener& list
   }
 }
 
+// How many wait for a mutex.
+std::ptrdiff_t at_mutexes(const Threads& all) {
+  return std::ranges::count_if(all,
+                               [](const ThreadWatch* thread) { return waits_for_mutex(*thread); });
+}
+
 // Connections are taken, and there are fewer clients to serve than threads that wait for a mutex:
 // some of these wait for work there, behind the one that waits for it with the mutex.
 bool wait_for_work_at_mutex(const Threads& all, const Clues& clues) {
-  const auto waiting = std::ranges::count_if(
-      all, [](const ThreadWatch* thread) { return waits_for_mutex(*thread); });
-  return clues.taken > 0 && clues.unanswered && std::cmp_less(*clues.unanswered, waiting);
+  return clues.taken > 0 && clues.unanswered && std::cmp_less(*clues.unanswered, at_mutexes(all));
 }
 
 // Several wait for the same kind of thing, or for a mutex that one of these may have, or have a
@@ -140,17 +145,10 @@ Unseen pool_that_hangs(const Threads& all, const facts::Listener& listener, cons
   return pool;
 }
 
-bool waits_at_lock(const ThreadWatch& thread, const facts::Listener& listener) {
-  const WaitClass what = mostly(thread, listener);
-  return what == WaitClass::kLock || what == WaitClass::kTimedLock;
-}
-
 // Whether those that serve connections wait for work, or for others to do it, most of the time.
 bool is_free(const Threads& closers, const facts::Listener& listener) {
   const ClassShares shares = mean_at_work(closers, listener);
-  return idle_share(shares) + shares.at(static_cast<std::size_t>(WaitClass::kLock)) +
-             shares.at(static_cast<std::size_t>(WaitClass::kTimedLock)) >=
-         kMostOfTime;
+  return idle_share(shares) + lock_share(shares) >= kMostOfTime;
 }
 
 }  // namespace
@@ -216,15 +214,13 @@ Unseen pool_behind_the_pool(const Threads& all, const facts::Listener& listener,
 Unseen pool_that_waits_for_itself(const Threads& all, const facts::Listener& listener,
                                   const Clues& clues) {
   const Threads closers = that_closed(all);
-  if (closers.empty() ||
-      std::ranges::any_of(all, [](const ThreadWatch* thread) { return waits_for_mutex(*thread); }))
-    return {};
+  if (closers.empty() || at_mutexes(all) > 0) return {};
   Unseen pool = pool_that_hangs(all, listener, clues);
   std::size_t hang = 0;
   for (const ThreadWatch* thread : closers) {
     if (std::ranges::find(pool.threads, thread) != pool.threads.end()) {
       ++hang;
-    } else if (!waits_at_lock(*thread, listener)) {
+    } else if (!is_lock(mostly(*thread, listener))) {
       return {};
     }
   }

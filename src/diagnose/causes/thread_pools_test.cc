@@ -38,9 +38,8 @@ TEST(ThreadPools, TheOneThatMovesBesideAFreePoolAccepts) {
   const std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), acceptor,
                                             serves(3990, at_lock(false), 4, 4, 4),
                                             serves(3991, at_lock(false), 4, 4, 4)};
-  Observation observation = full(threads);
+  Observation observation = full_without_epoll(threads);
   facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
-  acceptors.in_epoll = 0;
   EXPECT_EQ(kinds(observation), Kinds{"sleep"});
   // With an event loop, any thread may go on with what another began.
   acceptors.in_epoll = kLooks;
@@ -228,9 +227,7 @@ TEST(ThreadPools, APoolBehindThePoolKeepsWhoeverAccepts) {
     other.tid = Pid(3994);
     std::vector<ThreadWatch> threads = {still(kPid, at_lock(false)), thread, other};
     for (int tid = 4000; tid < 4012; ++tid) threads.push_back(serves(tid, at_lock(false), 1, 2, 0));
-    Observation observation = full(threads);
-    observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
-    return kinds(observation);
+    return kinds(full_without_epoll(threads));
   };
   EXPECT_EQ(behind(3), Kinds{"upstream"});
   // Two that wait for events of their own, which did not come.
@@ -250,9 +247,7 @@ TEST(ThreadPools, WhoComputesBesideOneThatSleepsAsOftenMayBeABystander) {
                                         serves(3990, at_lock(false), 4, 4, 4),
                                         serves(3991, at_lock(false), 4, 4, 4)};
     for (ThreadWatch& thread : threads) thread.closed = thread.closed.value_or(0);
-    Observation observation = full(threads);
-    observation.accept_evidence.acceptors.begin()->second.in_epoll = 0;
-    return kinds(observation);
+    return kinds(full_without_epoll(threads));
   };
   EXPECT_EQ(of(2), Kinds{"cpu.busy"});
   EXPECT_EQ(of(20), Kinds{"unknown"});
@@ -263,9 +258,8 @@ TEST(ThreadPools, AFirstThreadThatAsksMayBeTheOneThatAccepts) {
   std::vector<ThreadWatch> threads = {still(kPid, reads_from_peer())};
   for (int tid = 4000; tid < 4004; ++tid) threads.push_back(still(tid, in_fuse()));
   for (ThreadWatch& thread : threads) thread.times.voluntary = 100;
-  Observation observation = full(threads);
+  Observation observation = full_without_epoll(threads);
   facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
-  acceptors.in_epoll = 0;
   EXPECT_NE(kinds(observation).front(), "io.fuse");
   acceptors.threads[0].tid = Pid(3999);
   EXPECT_EQ(kinds(observation).front(), "io.fuse");
@@ -283,9 +277,8 @@ TEST(ThreadPools, WhoWaitsForWorkAtAMutexHasNoClient) {
     threads.push_back(still(tid, mutex));
     threads.back().times.voluntary = 40;
   }
-  Observation observation = full(threads);
+  Observation observation = full_without_epoll(threads);
   facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
-  acceptors.in_epoll = 0;
   acceptors.held = {{.pid = Pid(kPid), .most = 1, .silent = 0, .asked = 0, .unanswered = 1}};
   EXPECT_EQ(kinds(observation), Kinds{"cpu.starved"});
   // Each has one.
@@ -308,9 +301,8 @@ TEST(ThreadPools, APoolOfWhichHalfWaitsForTheOtherHalf) {
     for (int i = 0; i < waiting; ++i) add(at_lock(false), 1);
     for (int i = 0; i < 4; ++i) add(reads_from_peer(), 0);
     for (int i = 0; i < 4; ++i) add(at_lock(false), 0);
-    Observation observation = full(threads);
+    Observation observation = full_without_epoll(threads);
     facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
-    acceptors.in_epoll = 0;
     acceptors.held = {
         {.pid = Pid(kPid), .most = 8, .silent = 0, .asked = 7, .unanswered = 8, .mean = 8}};
     return kinds(observation);

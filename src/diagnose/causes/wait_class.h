@@ -40,6 +40,11 @@ inline constexpr std::size_t kWaitClasses = static_cast<std::size_t>(WaitClass::
   return what == WaitClass::kConnections || what == WaitClass::kProcesses;
 }
 
+// At a lock, with a timer or without.
+[[nodiscard]] constexpr bool is_lock(WaitClass what) {
+  return what == WaitClass::kLock || what == WaitClass::kTimedLock;
+}
+
 // Of a thread that accepts for `listener`. A signal outweighs the call that it interrupted, and the
 // kernel's functions outweigh the call: a page fault on a file happens in none.
 [[nodiscard]] WaitClass classify(const facts::Wait& wait, const facts::Listener& listener);
