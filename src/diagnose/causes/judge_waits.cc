@@ -250,7 +250,7 @@ std::optional<JudgedCause> judge_client(const Scene& scene) {
   const std::size_t threads = count_of(scene, WaitClass::kClient);
   const bool serve = scene.time.certainty >= Certainty::kServe;
   judged->words =
-      threads > 1
+      threads > 1 && !scene.time.take_turns
           ? fmt::format("waits for clients, one in each of {} threads that {} (now {} in one)",
                         threads, serve ? "serve them" : "accept", peer)
           : fmt::format("waits for one client at a time (now {})", peer);

@@ -162,7 +162,7 @@ TEST(TakingTurns, WhoHasTheLockAroundAcceptKeepsTheOthers) {
     thread.times.voluntary = 5;
     return thread;
   };
-  const auto of = [&](const Wait& works, std::optional<double> open) {
+  const auto observed = [&](const Wait& works, std::optional<double> open) {
     Observation observation =
         full({child(4000, works, 0.5), child(4001, works, 0.3), child(4002, works, 0.2)});
     for (const int pid : {4000, 4001, 4002}) {
@@ -170,7 +170,13 @@ TEST(TakingTurns, WhoHasTheLockAroundAcceptKeepsTheOthers) {
       observation.accept_evidence.acceptors.begin()->second.held.push_back(
           {.pid = Pid(pid), .most = 1, .mean = open});
     }
-    return kinds(observation);
+    return observation;
+  };
+  const Report report = report_of(observed(reads_from_client(), 0.33));
+  EXPECT_TRUE(says(find(report, "AQ307"), "waits for one client at a time"));
+  EXPECT_TRUE(says(find(report, "AQ307"), "run one at a time"));
+  const auto of = [&](const Wait& works, std::optional<double> open) {
+    return kinds(observed(works, open));
   };
   EXPECT_EQ(of(reads_from_client(), 0.33), Kinds{"client"});
   EXPECT_EQ(of(reads_from_peer(), 0.33), Kinds{"upstream"});
