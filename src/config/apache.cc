@@ -18,6 +18,8 @@ namespace {
 
 enum class Holds { kNo, kPerhaps, kYes };
 
+// A word's place is without the quotes around it: those stay where the value is edited, since text
+// that follows a closing quote at once is the next word's.
 struct Word {
   std::string value;
   std::size_t begin = 0;
@@ -34,6 +36,15 @@ std::string lower(std::string_view text) {
   std::string result(text);
   for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return result;
+}
+
+// The last byte of the line that `offset` is in, and of those that a backslash joins to it.
+std::size_t end_of_line(std::string_view text, std::size_t offset) {
+  std::size_t end = std::min(text.find('\n', offset), text.size());
+  while (end < text.size() && is_continued(text.substr(0, end + 1))) {
+    end = std::min(text.find('\n', end + 1), text.size());
+  }
+  return end;
 }
 
 class Config {
@@ -63,19 +74,25 @@ class Config {
     Holds around = Holds::kYes;  // of what is outside of it
   };
 
+  // The bytes of a line's end that a backslash takes away, where one begins at `at`: 0 otherwise.
+  static std::size_t joining_bytes(std::string_view text, std::size_t at) {
+    for (const std::string_view joint : {"\\\n", "\\\r\n"}) {
+      if (text.substr(at).starts_with(joint)) return joint.size();
+    }
+    return 0;
+  }
+
   // One line, with those that a backslash at its end joins to it.
   static std::vector<Word> next_line_words(std::string_view text, std::size_t& at) {
     std::vector<Word> words;
     while (at < text.size() && text[at] != '\n') {
       const char c = text[at];
-      const bool joined =
-          c == '\\' && (text.substr(at + 1, 1) == "\n" || text.substr(at + 1, 2) == "\r\n");
-      if (joined) {
-        at = text.find('\n', at) + 1;
+      if (const std::size_t joining = joining_bytes(text, at); joining > 0) {
+        at += joining;
       } else if (c == ' ' || c == '\t' || c == '\r') {
         ++at;
       } else if (c == '#' && words.empty()) {
-        at = std::min(text.find('\n', at), text.size());
+        at = end_of_line(text, at);
       } else {
         words.push_back(next_word(text, at));
       }
@@ -85,21 +102,23 @@ class Config {
   }
 
   static Word next_word(std::string_view text, std::size_t& at) {
+    constexpr std::string_view kQuotes = "\"'";
+    const bool quoted = kQuotes.find(text[at]) != std::string_view::npos;
+    const std::string_view quote = text.substr(at, quoted ? 1 : 0);
+    at += quote.size();
     Word word{.begin = at};
-    if (text[at] == '"' || text[at] == '\'') {
-      const char quote = text[at++];
-      while (at < text.size() && text[at] != quote && text[at] != '\n') {
-        if (text[at] == '\\' && at + 1 < text.size() && text[at + 1] == quote) ++at;
-        word.value += text[at++];
+    const std::string ends = quoted ? std::string(quote) + "\n" : " \t\r\n";
+    while (at < text.size()) {
+      if (const std::size_t joining = joining_bytes(text, at); joining > 0) {
+        at += joining;
+        continue;
       }
-      if (at < text.size() && text[at] == quote) ++at;
-    } else {
-      while (at < text.size() && text[at] != ' ' && text[at] != '\t' && text[at] != '\r' &&
-             text[at] != '\n') {
-        word.value += text[at++];
-      }
+      if (ends.find(text[at]) != std::string::npos) break;
+      if (quoted && text[at] == '\\' && text.substr(at + 1).starts_with(quote)) ++at;
+      word.value += text[at++];
     }
     word.end = at;
+    if (quoted && text.substr(at).starts_with(quote)) ++at;
     return word;
   }
 
@@ -219,15 +238,6 @@ std::vector<std::string> check_of(const Invocation& invocation, const Main& main
 // Names are compared without case, as Apache does.
 bool is(const Directive& directive, std::string_view name) {
   return directive.words.size() > 1 && lower(directive.words[0].value) == name;
-}
-
-// The last byte of the line that `offset` is in, and of those that a backslash joins to it.
-std::size_t end_of_line(std::string_view text, std::size_t offset) {
-  std::size_t end = std::min(text.find('\n', offset), text.size());
-  while (end < text.size() && is_continued(text.substr(0, end + 1))) {
-    end = std::min(text.find('\n', end + 1), text.size());
-  }
-  return end;
 }
 
 Result<Edit> edit_config(const Config& config, const Wish& wish) {

@@ -81,6 +81,8 @@ TEST(Named, EditsItsOptions) {
             "tcp-listen-queue 10; };\n");
   tree["/etc/bind/o"] = "options { tcp-listen-queue 9; };\n";
   EXPECT_EQ(plan(how, tree, dns), "nothing: /etc/bind/o:1 has tcp-listen-queue 9 already");
+  tree["/etc/bind/o"] = "options { tcp-listen-queue\"10\"; };\n";
+  EXPECT_EQ(plan(how, tree, dns), "/etc/bind/o: options { tcp-listen-queue\"9\"; };\n");
   tree["/etc/bind/o"] = "";
   EXPECT_TRUE(plan(how, tree, dns).ends_with("\noptions { tcp-listen-queue 9; };\n"));
   const auto edit = plan_edit(how, dns, test::reader_of(tree));

@@ -26,8 +26,9 @@ constexpr std::size_t kMaxBlocks = 64;  // within each other
 struct Word {
   std::string value;
   std::size_t file = 0;
-  std::size_t begin = 0;
-  std::size_t end = 0;
+  std::size_t begin = 0;  // within the quotes, where it has some: what follows them at once is
+  std::size_t end = 0;    // another word
+  bool quoted = false;
 };
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -71,8 +72,11 @@ Result<std::optional<Word>> next_word(const File& file, std::size_t index, std::
       return fail(malformed(file, begin, "this quote does not end"));
     }
     at = end + 1;
-    return std::optional(
-        Word{std::string(text.substr(begin + 1, end - begin - 1)), index, begin, at});
+    return std::optional(Word{.value = std::string(text.substr(begin + 1, end - begin - 1)),
+                              .file = index,
+                              .begin = begin + 1,
+                              .end = end,
+                              .quoted = true});
   }
   while (at < text.size() && !is_space(text[at]) && !is_sign(text[at]) && text[at] != '"') ++at;
   return std::optional(Word{std::string(text.substr(begin, at - begin)), index, begin, at});
@@ -114,8 +118,7 @@ class Reader {
       const File& file = config_.files[index];
       if (!*next) break;
       const Word& word = **next;
-      const bool quoted = file.text[word.begin] == '"';
-      if (quoted || !is_sign(word.value[0])) {
+      if (word.quoted || !is_sign(word.value[0])) {
         statement.push_back(word);
         continue;
       }

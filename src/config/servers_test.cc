@@ -166,6 +166,10 @@ TEST(Apache, EditsListenBacklog) {
             main + ": Listen 80 \\\n\nListenBacklog 9\nServerRoot /\n");
   EXPECT_EQ(of("<IfModule x>\nListen 80\n</IfModule>\nUser \\\n"),
             main + ": <IfModule x>\nListen 80\n</IfModule>\nUser \\\n\nListenBacklog 9\n");
+  EXPECT_EQ(of("Listen '80'\nListenBacklog \"511\"\"\n"),
+            main + ": Listen '80'\nListenBacklog \"9\"\"\n");
+  EXPECT_EQ(of("Listen 8\\\n0\n# Listen 81 \\\nListenBacklog 511\nListenBacklog 5\\\n11\n"),
+            main + ": Listen 8\\\n0\n# Listen 81 \\\nListenBacklog 511\nListenBacklog 9\n");
   EXPECT_EQ(of("Listen 80\nInclude gone.conf\n"),
             "error: " + main + ":2: /etc/apache2/gone.conf: No such file or directory");
   EXPECT_EQ(of("<IfModule x>\n"), "error: " + main + ":1: this section does not end in this file");
