@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 10
+FUZZ_SEED ?= 1
 FUZZ_SECONDS_FULL ?= 120
 CHECK_ARGS ?=
 CTEST_ARGS ?=
@@ -49,7 +50,7 @@ test:  ## Everything that CI runs: unit, golden and system tests, bounded fuzzin
 	@$(MAKE) build-dev
 	@$(call run_tests,dev,system)
 	@$(MAKE) test-vm
-	@tools/fuzz --changed --seconds $(FUZZ_SECONDS)
+	@tools/fuzz --changed --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 test-vm:  ## Ledgers on kernels 5.10, 6.1 and 6.12, and the seed case on NFS, in guests
 	@tools/install-deps test guests
