@@ -15,7 +15,17 @@ using facts::ThreadWatch;
 
 constexpr double kNsPerSecond = 1e9;
 
-void add_times(const facts::Listener& listener, AcceptTime& time) {
+// Locks' timers are sleeps of those that serve, or that pace whoever accepts.
+ClassShares shares_of(const ThreadWatch& thread, const ListenerState& state, Certainty certainty) {
+  const facts::Listener& listener = *state.listener;
+  if (certainty == Certainty::kServe) return shares_at_work(thread, listener);
+  const ClassShares shares = class_shares(thread, listener);
+  const std::uint64_t taken = state.report.left_queue.value_or(0);
+  const bool paces = certainty == Certainty::kRest && sleeps_for_each(thread, listener, taken);
+  return paces ? sleeping(shares) : shares;
+}
+
+void add_times(const ListenerState& state, AcceptTime& time) {
   const auto has_more_looks = [](const facts::Wait& wait, const auto& than) {
     return !than || wait.looks > than->looks;
   };
@@ -26,14 +36,12 @@ void add_times(const facts::Listener& listener, AcceptTime& time) {
     time.watched_seconds =
         std::max(time.watched_seconds, static_cast<double>(thread->watched_ns) / kNsPerSecond);
     time.seconds = std::max(time.seconds, watched_ns(*thread) / kNsPerSecond);
-    const bool serves = time.certainty == Certainty::kServe;
-    const ClassShares shares =
-        serves ? shares_at_work(*thread, listener) : class_shares(*thread, listener);
+    const ClassShares shares = shares_of(*thread, state, time.certainty);
     for (std::size_t i = 0; i < kWaitClasses; ++i) {
       time.classes.at(i).share += shares.at(i) / static_cast<double>(time.threads.size());
     }
     for (const facts::Wait& wait : thread->waits) {
-      ClassTime& seen = time.classes.at(static_cast<std::size_t>(classify(wait, listener)));
+      ClassTime& seen = time.classes.at(static_cast<std::size_t>(classify(wait, *state.listener)));
       if (wait.target && has_more_looks(wait, seen.with_target)) seen.with_target = &wait;
       if (has_more_looks(wait, seen.most_seen)) seen.most_seen = wait;
     }
@@ -223,7 +231,7 @@ std::optional<AcceptTime> accept_time(const facts::Observation& observation,
   time.may_take_turns = chosen.may_take_turns;
   time.threads = std::move(chosen.threads);
   if (time.threads.empty()) return std::nullopt;
-  add_times(listener, time);
+  add_times(state, time);
   if (time.certainty == Certainty::kServe) add_watch_of_process(acceptors, time);
   add_unseen_places(listener, time);
   place_page_faults(observation, listener, time);

@@ -305,6 +305,11 @@ std::optional<JudgedCause> judge_sleep(const Scene& scene) {
   if (!judged || scene.time.certainty == Certainty::kGroup) return std::nullopt;
   if (only_sleeps(scene) || may_try_again(scene)) return std::nullopt;
   judged->words = "sleeps, by a timer that it set itself";
+  if (scene.time.certainty == Certainty::kRest && !scene.time.of(WaitClass::kSleep).most_seen) {
+    // By the number of its waits alone: sleeps_for_each().
+    judged->confidence = std::min(judged->confidence, 0.6);
+    judged->words += ", about once for each connection that is taken";
+  }
   judged->consequence = "While it sleeps it takes nothing from the queue.";
   return judged;
 }

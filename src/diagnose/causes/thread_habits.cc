@@ -23,6 +23,31 @@ bool reads_events(const ThreadWatch& thread) {
          (wait.target->type == "anon_inodefs" && wait.syscall == "read");
 }
 
+// The waits at locks that were counted.
+struct LockWaits {
+  std::uint64_t times = 0;
+  std::uint64_t woken = 0;
+
+  // Work that comes, and a lock that is given back, are told by somebody.
+  [[nodiscard]] bool end_by_timer() const {
+    constexpr std::uint64_t kFewest = 2;
+    constexpr std::uint64_t kMostWoken = 4;
+    return times >= kFewest && woken * kMostWoken <= times;
+  }
+};
+
+LockWaits lock_waits(const ThreadWatch& thread) {
+  LockWaits waits;
+  const facts::ExactTime* exact = exact_time(thread);
+  if (exact == nullptr) return waits;
+  for (const facts::BlockedTime& blocked : exact->blocked) {
+    if (blocked.syscall != "futex") continue;
+    waits.times += blocked.times;
+    waits.woken += blocked.woken.value_or(0);
+  }
+  return waits;
+}
+
 double per_second(const std::optional<std::uint64_t>& count, const ThreadWatch& thread) {
   constexpr double kNsPerSecond = 1e9;
   if (!count || thread.watched_ns <= 0) return 0;
@@ -148,27 +173,30 @@ std::uint64_t turns_of(const ThreadWatch& thread) {
   return thread.times.voluntary.value_or(0) + thread.times.involuntary.value_or(0);
 }
 
-ClassShares shares_at_work(const ThreadWatch& thread, const facts::Listener& listener) {
-  ClassShares shares = class_shares(thread, listener);
-  const facts::ExactTime* exact = exact_time(thread);
-  if (exact == nullptr || !has_closed(thread)) return shares;
-  std::uint64_t waits = 0;
-  std::uint64_t woken = 0;
-  for (const facts::BlockedTime& blocked : exact->blocked) {
-    if (blocked.syscall != "futex") continue;
-    waits += blocked.times;
-    woken += blocked.woken.value_or(0);
-  }
-  // A lock that is tried again and again is waited for several times before it is had; work that
-  // comes, and a lock that is given back, are told by somebody.
-  constexpr std::uint64_t kFewest = 2;
-  constexpr std::uint64_t kMostWoken = 4;
-  if (waits < kFewest || woken * kMostWoken > waits || waits > 2 * *thread.closed + 1) {
-    return shares;
-  }
+bool sleeps_for_each(const ThreadWatch& thread, const facts::Listener& listener,
+                     std::uint64_t taken) {
+  // Of fewer, another timer may go off as often by chance.
+  constexpr std::uint64_t kFewest = 10;
+  constexpr std::uint64_t kOneInMany = 20;
+  const LockWaits waits = lock_waits(thread);
+  const std::uint64_t may_differ = 1 + taken / kOneInMany;
+  return taken >= kFewest && may_sleep(thread, listener) && !thread.comm.empty() &&
+         waits.end_by_timer() && waits.times + may_differ >= taken &&
+         waits.times <= taken + may_differ;
+}
+
+ClassShares sleeping(ClassShares shares) {
   double& timed = shares.at(static_cast<std::size_t>(WaitClass::kTimedLock));
   shares.at(static_cast<std::size_t>(WaitClass::kSleep)) += std::exchange(timed, 0);
   return shares;
+}
+
+ClassShares shares_at_work(const ThreadWatch& thread, const facts::Listener& listener) {
+  const ClassShares shares = class_shares(thread, listener);
+  if (!has_closed(thread)) return shares;
+  // A lock that is tried again and again is waited for several times before it is had.
+  const LockWaits waits = lock_waits(thread);
+  return waits.end_by_timer() && waits.times <= 2 * *thread.closed + 1 ? sleeping(shares) : shares;
 }
 
 bool is_never_idle(WaitClass work) {

@@ -66,6 +66,14 @@ inline constexpr double kMostOfTime = 0.6;
 // How often it left its core.
 [[nodiscard]] std::uint64_t turns_of(const facts::ThreadWatch& thread);
 
+// A timer ends its waits at a lock, once for each connection that is taken, as the sleeps of Java
+// and Ruby end that are between two calls of accept().
+[[nodiscard]] bool sleeps_for_each(const facts::ThreadWatch& thread,
+                                   const facts::Listener& listener, std::uint64_t taken);
+
+// The shares of such a thread, whose waits for a lock with a timer are sleeps.
+[[nodiscard]] ClassShares sleeping(ClassShares shares);
+
 // The shares of a thread, of which a wait for a lock with a timer is a sleep where it serves
 // connections between such waits, and nobody of its process ends them.
 [[nodiscard]] ClassShares shares_at_work(const facts::ThreadWatch& thread,

@@ -101,6 +101,20 @@ Unseen the_acceptor_of_a_free_pool(const Threads& all, const facts::Listener& li
   return {{acceptor}, Certainty::kRest, true};
 }
 
+// Beside threads that have nothing to do, or to serve, one sleeps for each connection.
+Unseen the_one_that_sleeps_for_each(const Threads& all, const facts::Listener& listener,
+                                    const Clues& clues) {
+  Unseen found{.threads = {}, .certainty = Certainty::kRest, .busy = true};
+  for (const ThreadWatch* thread : all) {
+    if (sleeps_for_each(*thread, listener, clues.taken)) {
+      found.threads.push_back(thread);
+    } else if (!is_beside_the_work(*thread, listener)) {
+      return {};
+    }
+  }
+  return found.threads.size() == 1 ? found : Unseen{};
+}
+
 Unseen the_one_that_is_not_parked(const Threads& all, const facts::Listener& listener,
                                   const Clues& clues) {
   const ThreadWatch* rest = only_one_not_parked(all, listener);
@@ -149,6 +163,7 @@ constexpr std::array kFinders = {all_alike,
                                  a_busy_main_thread,
                                  the_acceptor_of_a_free_pool,
                                  the_one_that_is_not_parked,
+                                 the_one_that_sleeps_for_each,
                                  loops_that_do_not_accept};
 
 }  // namespace

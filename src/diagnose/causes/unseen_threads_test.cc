@@ -23,6 +23,28 @@ TEST(UnseenThreads, TheOneThreadThatIsNotParkedKeepsTheOnlyClient) {
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
 }
 
+// Java's Thread.sleep() between two calls of accept(); the threads of its pool have time.
+TEST(UnseenThreads, TheOneThatSleepsForEachConnectionPacesAccept) {
+  const auto acceptor = [](std::uint64_t times, std::uint64_t woken) {
+    ThreadWatch sleeps = serves(3990, at_lock(true), 0, times, woken);
+    sleeps.times.voluntary = times;
+    return sleeps;
+  };
+  const auto of = [](const std::vector<ThreadWatch>& threads) {
+    return full_without_epoll(threads);  // of which 20 connections are taken
+  };
+  const ThreadWatch first = still(kPid, at_lock(false));
+  const ThreadWatch worker = serves(3991, at_lock(false), 20, 20, 20);
+  EXPECT_EQ(kinds(of({first, acceptor(20, 0), worker})), Kinds{"sleep"});
+  EXPECT_TRUE(says(find(report_of(of({first, acceptor(21, 0), worker})), "AQ308"),
+                   "about once for each connection that is taken"));
+  EXPECT_EQ(kinds(of({first, acceptor(15, 0), worker})), Kinds{"unknown"});
+  EXPECT_EQ(kinds(of({first, acceptor(20, 15), worker})), Kinds{"unknown"});
+  EXPECT_EQ(kinds(of({first, acceptor(20, 0), acceptor(20, 0), worker})), Kinds{"unknown"});
+  const ThreadWatch computes = thread(kPid, 3992, AcceptLink::kOwner, running(), 1);
+  EXPECT_EQ(kinds(of({first, acceptor(20, 0), worker, computes})), Kinds{"unknown"});
+}
+
 // As in Go: who waits for events gives the work to any thread, and waits for none when it should
 // accept. Its own wait for a turn is no lock.
 TEST(UnseenThreads, ThoseThatWaitForEventsInVainDoNotAccept) {
