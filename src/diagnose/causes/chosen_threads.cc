@@ -175,12 +175,14 @@ const facts::HeldConnections* held_by(const facts::Acceptors& acceptors, Pid pid
 }
 
 Clues clues_of(const ListenerState& state, const facts::Acceptors& acceptors, Pid pid) {
+  constexpr double kSteady = 0.95;
   const facts::HeldConnections* held = held_by(acceptors, pid);
   return {.taken = state.report.left_queue.value_or(0),
           .is_in_epoll = acceptors.in_epoll > 0,
           .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0,
           .has_no_waiter = has_no_waiter(acceptors),
           .held = held != nullptr ? std::optional(held->most) : std::nullopt,
+          .held_steadily = held != nullptr && held->mean && *held->mean >= kSteady * held->most,
           .unanswered = held != nullptr ? held->unanswered : std::nullopt,
           .asked = held != nullptr ? held->asked : std::nullopt};
 }

@@ -39,6 +39,11 @@ bool are_pools(const Threads& at_locks) {
   return std::ranges::all_of(threads, [](const auto& place) { return place.second > 1; });
 }
 
+bool waits_at_a_latch(const facts::ThreadWatch* thread, const facts::Listener& listener) {
+  return mostly(*thread, listener) == WaitClass::kLock && is_parked(*thread, listener) &&
+         thread->pid != thread->tid && !is_of_runtime(thread->comm);
+}
+
 }  // namespace
 
 Threads idle_beside_timers(const Threads& all, const facts::Listener& listener) {
@@ -92,6 +97,18 @@ Threads loops_without_requests(const Threads& all, const facts::Listener& listen
     }
   }
   return std::ranges::any_of(loops, polls_clients) || are_pools(at_locks) ? loops : Threads();
+}
+
+Threads loops_of_clients_beside_a_latch(const Threads& all, const facts::Listener& listener) {
+  Threads loops;
+  bool has_latch = false;
+  for (const facts::ThreadWatch* thread : all) {
+    const auto work = blocked_at_work(*thread, listener);
+    if (work && work != WaitClass::kRuns) return {};
+    has_latch = has_latch || waits_at_a_latch(thread, listener);
+    if (polls_clients(thread)) loops.push_back(thread);
+  }
+  return has_latch ? loops : Threads();
 }
 
 }  // namespace acceptq::diagnose

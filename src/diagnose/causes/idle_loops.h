@@ -17,4 +17,10 @@ namespace acceptq::diagnose {
 // nap that is over again and again would have let one accept.
 [[nodiscard]] Threads loops_without_requests(const Threads& all, const facts::Listener& listener);
 
+// The event loops of such a process that wait for its clients, while one thread waits at a lock by
+// itself all the time, as one does at a limit of connections (Tomcat's LimitLatch); others may
+// sleep or compute.
+[[nodiscard]] Threads loops_of_clients_beside_a_latch(const Threads& all,
+                                                      const facts::Listener& listener);
+
 }  // namespace acceptq::diagnose

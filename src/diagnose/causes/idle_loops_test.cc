@@ -84,5 +84,39 @@ TEST(IdleLoops, ALoopOfAProcessWithoutRequestsDoesNotAccept) {
   }
 }
 
+// Tomcat at maxConnections: its clients are idle, its first thread sleeps, a thread for metrics
+// computes, and the one that accepts waits for one of the clients to go.
+TEST(IdleLoops, AsManyIdleClientsAtEachLookBesideALatchAreALimit) {
+  Wait loop = in_epoll();
+  loop.polled = facts::Polled::kClients;
+  const std::vector<ThreadWatch> threads = {still(kPid, at_lock(true)), still(3990, loop),
+                                            still(3991, at_lock(false)),
+                                            thread(kPid, 3992, AcceptLink::kOwner, running(), 0.7)};
+  const facts::HeldConnections full_of_idle{
+      .pid = Pid(kPid), .most = 24, .silent = 0, .asked = 0, .unanswered = 0, .mean = 24};
+  const auto of = [&](const facts::HeldConnections& held, std::size_t changed,
+                      const ThreadWatch& thread) {
+    Observation observation = stuck(threads);
+    facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+    acceptors.in_epoll = 0;
+    acceptors.held = {held};
+    acceptors.threads[changed] = thread;
+    return kinds(observation);
+  };
+  EXPECT_EQ(of(full_of_idle, 0, threads[0]), Kinds{"not_accepting"});
+  facts::HeldConnections other = full_of_idle;
+  other.mean = 20;
+  EXPECT_EQ(of(other, 0, threads[0]), Kinds{"unknown"});
+  other = full_of_idle;
+  other.unanswered = 1;
+  EXPECT_EQ(of(other, 0, threads[0]), Kinds{"unknown"});
+  other = full_of_idle;
+  other.mean = other.most = 3;
+  EXPECT_EQ(of(other, 0, threads[0]), Kinds{"unknown"});
+  // Nobody is there who would wait for a place; somebody waits for another server.
+  EXPECT_EQ(of(full_of_idle, 2, still(3991, at_lock(true))), Kinds{"unknown"});
+  EXPECT_EQ(of(full_of_idle, 0, still(3993, reads_from_peer())), Kinds{"unknown"});
+}
+
 }  // namespace
 }  // namespace acceptq::diagnose

@@ -103,8 +103,17 @@ bool has_a_silent_client(const facts::HeldConnections& held) {
   return held.most == 1 && held.silent == 1U;
 }
 
+// For its client, or between two, it looks up a name most of the time: nobody waits for events of a
+// name server.
+bool looks_up_names(const facts::HeldConnections& held) {
+  constexpr double kMostly = 0.8;
+  return held.peer && answers_for_names(held.peer_port) && held.mean_asked.value_or(0) >= kMostly &&
+         are_about_as_many(held.asked.value_or(0), std::max(held.unanswered.value_or(0), 1U));
+}
+
 bool asks_for_clients(const facts::HeldConnections& held) {
-  return held.peer && asks_for_each(held.asked.value_or(0), held.unanswered.value_or(0));
+  return held.peer && (looks_up_names(held) ||
+                       asks_for_each(held.asked.value_or(0), held.unanswered.value_or(0)));
 }
 
 // A Go program at its own limit of connections has about as many at each look: whoever ends one
@@ -154,6 +163,10 @@ std::optional<JudgedCause> waits_at_connections(const Scene& scene, double idle)
     judged.cause.detail["connections"] = std::to_string(asked);
     judged.words =
         fmt::format("waits for answers, at {} of its connections (one to {})", asked, peer);
+    if (looks_up_names(held)) {
+      judged.cause.detail["waits_for"] = "name";
+      judged.words = fmt::format("waits for an answer of {}, a name server", peer);
+    }
     judged.consequence =
         "Its threads have time, and it accepts nothing meanwhile: it has as many requests under "
         "way "

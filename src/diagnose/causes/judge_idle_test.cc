@@ -136,6 +136,20 @@ TEST(JudgeIdle, WhoHasTimeMayWaitAtItsConnections) {
   EXPECT_EQ(kinds(of({.most = 2, .silent = 0, .asked = 1, .peer = peer})), Kinds{"unknown"});
   EXPECT_EQ(kinds(of({.most = 8, .silent = 0, .asked = 8, .unanswered = 0, .peer = peer})),
             Kinds{"not_accepting"});
+  // Nobody subscribes to a name server; that of a server with other clients is asked beside them.
+  const auto looks_up = [&](std::uint32_t clients, double mean) {
+    return of({.most = clients,
+               .silent = 0,
+               .asked = 1,
+               .unanswered = clients,
+               .mean_asked = mean,
+               .peer = peer,
+               .peer_port = std::uint16_t{53}});
+  };
+  EXPECT_TRUE(says(find(report_of(looks_up(1, 1)), "AQ307"),
+                   "waits for an answer of 10.0.0.9:53, a name server"));
+  EXPECT_EQ(kinds(looks_up(1, 0.6)), Kinds{"unknown"});
+  EXPECT_EQ(kinds(looks_up(8, 1)), Kinds{"not_accepting"});
   // Nobody is served, and others are asked for its own sake.
   EXPECT_EQ(kinds(of({.silent = 0, .asked = 2, .peer = peer})), Kinds{"not_accepting"});
 }

@@ -99,12 +99,6 @@ bool may_be_told_of_events(const Scene& scene, const facts::Wait& wait) {
   return others_serve || some_wait_for_files(scene);
 }
 
-// By the port of DNS (RFC 1035, 4.2).
-bool asks_for_a_name(const facts::Wait& wait) {
-  constexpr std::uint16_t kDomain = 53;
-  return wait.target && wait.target->peer_port == kDomain;
-}
-
 std::string words_of_pipe(const facts::Wait& wait) {
   if (is_below(wait, "wait_for_partner")) return "waits for the other end of a FIFO to be opened";
   if (is_below(wait, "n_tty_write") || is_below(wait, "file_tty_write")) {
@@ -288,7 +282,7 @@ std::optional<JudgedCause> judge_upstream(const Scene& scene) {
                                                connects ? "a connection to" : "an answer of", peer,
                                                        name_server(scene, wait, judged->cause));
   if (peer.empty()) judged->confidence = std::min(judged->confidence, 0.7);
-  if (asks_for_a_name(wait)) {
+  if (wait.target && answers_for_names(wait.target->peer_port)) {
     judged->cause.detail["waits_for"] = "name";
     judged->words += ", a name server";
   }

@@ -67,6 +67,11 @@ void add_file(const ClassTime& time, Cause& cause) {
   if (wait.target->source) cause.detail["source"] = *wait.target->source;
 }
 
+bool answers_for_names(std::optional<std::uint16_t> port) {
+  constexpr std::uint16_t kDomain = 53;
+  return port == kDomain;
+}
+
 const std::string* find_detail(const Cause& cause, const char* name) {
   const auto it = cause.detail.find(name);
   return it != cause.detail.end() ? &it->second : nullptr;

@@ -2,6 +2,7 @@
 // docs/architecture.md says how to add one. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <span>
@@ -93,6 +94,9 @@ void add_file(const ClassTime& time, Cause& cause);
 // have these do something for them. One that is at its limit of children has given these its
 // clients.
 [[nodiscard]] bool waits_for_children(const Scene& scene);
+
+// A name server, by its port (RFC 1035, 4.2).
+[[nodiscard]] bool answers_for_names(std::optional<std::uint16_t> port);
 
 // Nothing tells whether accept() fails for want of descriptors.
 [[nodiscard]] bool may_lack_descriptors(const Scene& scene);

@@ -153,9 +153,13 @@ bool is_free(const Threads& closers, const facts::Listener& listener) {
 
 }  // namespace
 
+bool are_about_as_many(std::uint32_t some, std::uint32_t others) {
+  return some * 5 >= others * 4 && some * 4 <= others * 5;
+}
+
 bool asks_for_each(std::uint32_t asked, std::uint32_t waiting) {
   constexpr std::uint32_t kFewest = 3;
-  return asked >= kFewest && asked * 5 >= waiting * 4 && asked * 4 <= waiting * 5;
+  return asked >= kFewest && are_about_as_many(asked, waiting);
 }
 
 Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, const Clues& clues) {

@@ -35,6 +35,9 @@ namespace acceptq::diagnose {
 [[nodiscard]] Unseen pool_that_waits_for_itself(const Threads& all, const facts::Listener& listener,
                                                 const Clues& clues);
 
+// But for one in five.
+[[nodiscard]] bool are_about_as_many(std::uint32_t some, std::uint32_t others);
+
 // For each client that waits for an answer about one other server is asked. Of one or two, it may
 // be for its own sake, as those ask who wait for a broker's events.
 [[nodiscard]] bool asks_for_each(std::uint32_t asked, std::uint32_t waiting);

@@ -33,6 +33,7 @@ struct Clues {
   // By the process, at most, of its connections: those that it has, and at which a client may wait
   // for an answer. Empty: unknown.
   std::optional<std::uint32_t> held;
+  bool held_steadily = false;  // as many at each look, as far as is known
   std::optional<std::uint32_t> unanswered;
   std::optional<std::uint32_t> asked;  // others of whom an answer is due, at least
 };

@@ -144,6 +144,12 @@ Unseen loops_that_do_not_accept(const Threads& all, const facts::Listener& liste
   if (clues.unanswered == 0U) loops = loops_without_requests(all, listener);
   if (loops.empty()) loops = loops_of_clients(all, listener);
   if (loops.empty()) loops = idle_beside_timers(all, listener);
+  // Fewer may be as many as before by chance.
+  constexpr std::uint32_t kMany = 8;
+  if (loops.empty() && clues.unanswered == 0U && clues.held_steadily &&
+      clues.held.value_or(0) >= kMany) {
+    loops = loops_of_clients_beside_a_latch(all, listener);
+  }
   return {std::move(loops), Certainty::kGroup, false};
 }
 
