@@ -159,6 +159,10 @@ double unexplained(const Scene& scene, const std::vector<JudgedCause>& causes) {
     const bool is_known = has(CauseKind::kCpuStarved) || waits < kNamedFrom;
     share += std::max(runs - time.on_core.value_or(0) - (is_known ? waits : 0), 0.0);
   }
+  // Pages that may be read again for a limit of memory, say.
+  if (!has(CauseKind::kIoBlock) && !has(CauseKind::kMemoryReclaim)) {
+    share += time.of(WaitClass::kBlock).share;
+  }
   if (time.may_take_turns) share += time.of(WaitClass::kLock).share;
   if (!has(CauseKind::kGc)) share += time.of(WaitClass::kTimedLock).share;
   return std::min(share, 1.0);

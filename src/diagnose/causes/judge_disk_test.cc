@@ -140,10 +140,16 @@ TEST(JudgeDisk, PagesComeFromTheDiskThatReadThem) {
   const Report report = report_of(observation);
   EXPECT_TRUE(says(&finding_of(report), "nginx waits for the disk dm-0 (/srv): 91 %"));
   EXPECT_EQ(finding_of(report).cause->detail.at("major_faults"), "254");
-  // A limit of memory that cannot be read may be why.
-  observation.accept_evidence.processes[0].cpu_groups_seen = false;
-  EXPECT_EQ(kinds(observation), Kinds{"unknown"});
-  observation.accept_evidence.processes[0].cpu_groups_seen = true;
+  // A limit of memory that cannot be read may be why, also where making room takes a core.
+  Observation unseen = observation;
+  unseen.accept_evidence.processes[0].cpu_groups_seen = false;
+  EXPECT_EQ(kinds(unseen), Kinds{"unknown"});
+  ThreadWatch& reads = unseen.accept_evidence.acceptors.begin()->second.threads[0];
+  reads.waits[0].looks = kLooks * 55 / 100;
+  reads.waits.push_back(running());
+  reads.waits.back().looks = kLooks * 45 / 100;
+  reads.times.system_ns = 870'000'000;
+  EXPECT_EQ(kinds(unseen), Kinds{"unknown"});
   // They come from elsewhere.
   observation.accept_evidence.disks[0].reads = 20;
   EXPECT_EQ(kinds(observation), Kinds{"unknown"});
