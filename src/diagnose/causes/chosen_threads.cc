@@ -132,6 +132,21 @@ std::set<Pid> that_fork(const facts::Observation& observation, const ListenerSta
   return parents;
 }
 
+// It may not run, so that it has no clients, and is of the same pool as one that has some: a
+// process of the same name and parent.
+bool is_stopped_worker(const facts::Snapshot& snapshot, const facts::Listener& listener,
+                       const Threads& threads, const std::set<Pid>& serving) {
+  const bool is_held_back = std::ranges::all_of(threads, [&](const ThreadWatch* thread) {
+    const WaitClass what = mostly(*thread, listener);
+    return what == WaitClass::kStopped || what == WaitClass::kFrozen;
+  });
+  const facts::Process* own = facts::find_process(snapshot, threads.front()->pid);
+  return is_held_back && own != nullptr && std::ranges::any_of(serving, [&](Pid pid) {
+           const facts::Process* other = facts::find_process(snapshot, pid);
+           return other != nullptr && other->parent == own->parent && other->comm == own->comm;
+         });
+}
+
 // Those that have the listener and do not accept from it: masters of workers that have it, too, and
 // whoever has none of its clients, and lets none go, where another has some. A parent may be the
 // one that accepts and gives each client to a child.
@@ -139,11 +154,12 @@ void leave_out_bystanders(const facts::Observation& observation, const facts::Li
                           const facts::Acceptors& acceptors, std::map<Pid, Threads>& others) {
   const auto parents = children_at(observation.after, owners_of(listener));
   const auto held = [&](Pid pid) { return held_connections(acceptors, pid); };
-  const bool one_serves = std::ranges::any_of(others, [&](const auto& each) {
-    return held(each.first).value_or(0) > 0 || one_has_closed(each.second);
-  });
   std::set<Pid> present;
-  for (const auto& each : others) present.insert(each.first);
+  std::set<Pid> serving;
+  for (const auto& [pid, threads] : others) {
+    present.insert(pid);
+    if (held(pid).value_or(0) > 0 || one_has_closed(threads)) serving.insert(pid);
+  }
   std::erase_if(others, [&](const auto& each) {
     const auto& [pid, threads] = each;
     if (const auto children = parents.find(pid); children != parents.end()) {
@@ -158,7 +174,8 @@ void leave_out_bystanders(const facts::Observation& observation, const facts::Li
       return they_serve && held(pid) == 0U && !one_has_closed(threads) && first != nullptr &&
              is_master({first}, workers, listener);
     }
-    return one_serves && held(pid) == 0U && !one_has_closed(threads);
+    return !serving.empty() && !serving.contains(pid) && held(pid) == 0U &&
+           !is_stopped_worker(observation.after, listener, threads, serving);
   });
 }
 

@@ -151,6 +151,24 @@ TEST(ChosenThreads, WhoHasNoClientsIsABystander) {
   EXPECT_EQ(kinds(observation), Kinds{"io.fuse"});
 }
 
+// A debugger stopped one of two workers while it had no client.
+TEST(ChosenThreads, AWorkerThatMayNotRunHasNoClientsForThatReason) {
+  const Wait traced = in_call("t", "pselect6", {"ptrace_stop", "get_signal"});
+  Observation observation =
+      full_without_epoll({thread(3990, 3990, AcceptLink::kOwner, in_fuse(), 1),
+                          thread(3991, 3991, AcceptLink::kOwner, traced, 1)});
+  auto& acceptors = observation.accept_evidence.acceptors.begin()->second;
+  acceptors.held = {{.pid = Pid(3990), .most = 1}, {.pid = Pid(3991), .most = 0}};
+  for (const int pid : {3990, 3991}) {
+    observation.after.processes.push_back({.pid = Pid(pid), .parent = Pid(3985), .comm = "nginx"});
+    observation.after.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 6});
+  }
+  EXPECT_EQ(kinds(observation), (Kinds{"stopped", "io.fuse"}));
+  // A helper that inherited the listener.
+  observation.after.processes.back().comm = "tail";
+  EXPECT_EQ(kinds(observation), Kinds{"io.fuse"});
+}
+
 // Helpers that read from a peer for good, beside workers at a semaphore that died with its holder.
 TEST(ChosenThreads, WhoAsksForNoClientIsNotTheOnlyOneToAccept) {
   const Wait semaphore = in_call("S", "semtimedop", {"__do_semtimedop"});
