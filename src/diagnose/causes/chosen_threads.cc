@@ -132,16 +132,24 @@ std::set<Pid> that_fork(const facts::Observation& observation, const ListenerSta
   return parents;
 }
 
-// It may not run, so that it has no clients, and is of the same pool as one that has some: a
-// process of the same name and parent.
+// It may not run since it waited for events, as one without a client does.
+bool is_held_back_idle(const ThreadWatch* thread, const facts::Listener& listener) {
+  if (thread == nullptr || thread->waits.empty()) return false;
+  const WaitClass what = mostly(*thread, listener);
+  facts::Wait before = thread->waits.front();
+  before.state = "S";
+  before.stack = {};
+  return (what == WaitClass::kStopped || what == WaitClass::kFrozen) &&
+         classify(before, listener) == WaitClass::kConnections;
+}
+
+// A process of the same name and parent as one that has clients, a worker as it is, that may not
+// run and has none for that reason.
 bool is_stopped_worker(const facts::Snapshot& snapshot, const facts::Listener& listener,
                        const Threads& threads, const std::set<Pid>& serving) {
-  const bool is_held_back = std::ranges::all_of(threads, [&](const ThreadWatch* thread) {
-    const WaitClass what = mostly(*thread, listener);
-    return what == WaitClass::kStopped || what == WaitClass::kFrozen;
-  });
   const facts::Process* own = facts::find_process(snapshot, threads.front()->pid);
-  return is_held_back && own != nullptr && std::ranges::any_of(serving, [&](Pid pid) {
+  return own != nullptr && is_held_back_idle(main_thread(threads), listener) &&
+         std::ranges::any_of(serving, [&](Pid pid) {
            const facts::Process* other = facts::find_process(snapshot, pid);
            return other != nullptr && other->parent == own->parent && other->comm == own->comm;
          });

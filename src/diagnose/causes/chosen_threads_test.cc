@@ -164,7 +164,10 @@ TEST(ChosenThreads, AWorkerThatMayNotRunHasNoClientsForThatReason) {
     observation.after.listeners[0].owners.push_back({.pid = Pid(pid), .fd = 6});
   }
   EXPECT_EQ(kinds(observation), (Kinds{"stopped", "io.fuse"}));
-  // A helper that inherited the listener.
+  // As a manager of workers is, which inherited the listener and was stopped at its work.
+  acceptors.threads[1].waits[0].syscall = "futex";
+  EXPECT_EQ(kinds(observation), Kinds{"io.fuse"});
+  acceptors.threads[1].waits[0].syscall = "pselect6";
   observation.after.processes.back().comm = "tail";
   EXPECT_EQ(kinds(observation), Kinds{"io.fuse"});
 }
