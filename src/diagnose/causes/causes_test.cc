@@ -390,6 +390,9 @@ TEST(Causes, TheOneThatComputesWhileAllOthersArePutAside) {
   EXPECT_EQ(kinds(of(still(3991, at_lock(true)))), Kinds{"cpu.busy"});
   // That one is woken now and then: it may be the one that accepts.
   EXPECT_EQ(kinds(of(thread(3985, 3991, AcceptLink::kOwner, at_lock(false), 1))), Kinds{"unknown"});
+  // Or it waits for what the one that computes has, as well as it may for work.
+  EXPECT_EQ(kinds(full({thread(3985, 3985, AcceptLink::kOwner, at_lock(false), 1), computes})),
+            Kinds{"unknown"});
   Observation takes_none = of(still(3991, at_lock(true)));
   takes_none.after.namespaces[1].counters["TcpPassiveOpens"] = 0;
   EXPECT_EQ(kinds(takes_none), Kinds{"unknown"});

@@ -5,6 +5,7 @@
 
 #include "diagnose/causes/judges.h"
 #include "diagnose/causes/runtimes.h"
+#include "diagnose/causes/thread_habits.h"
 
 namespace acceptq::diagnose {
 namespace {
@@ -52,6 +53,16 @@ double used(const facts::ThreadWatch& thread) {
   return static_cast<double>(thread.times.user_ns.value_or(0) +
                              thread.times.system_ns.value_or(0)) /
          static_cast<double>(thread.watched_ns);
+}
+
+// Any of these threads may be the one that accepts, and one of them waits at a lock, which another
+// one may have that computes.
+bool one_may_wait_for_another(const Scene& scene) {
+  return scene.time.certainty == Certainty::kGroup &&
+         std::ranges::any_of(scene.time.threads, [&](const facts::ThreadWatch* thread) {
+           return mostly(*thread, *scene.state.listener) == WaitClass::kLock &&
+                  !is_of_runtime(thread->comm);
+         });
 }
 
 const char* where_it_computes(const std::optional<double>& user,
@@ -132,7 +143,7 @@ std::optional<JudgedCause> judge_busy(const Scene& scene) {
   const AcceptTime& time = scene.time;
   // One that calls accept() again and again for want of a descriptor is busy, too.
   if (!time.has_shares() || !time.on_core || *time.on_core < kNamedFrom ||
-      may_lack_descriptors(scene)) {
+      may_lack_descriptors(scene) || one_may_wait_for_another(scene)) {
     return std::nullopt;
   }
   JudgedCause judged{
