@@ -199,10 +199,18 @@ const facts::HeldConnections* held_by(const facts::Acceptors& acceptors, Pid pid
   return found != acceptors.held.end() ? &*found : nullptr;
 }
 
-Clues clues_of(const ListenerState& state, const facts::Acceptors& acceptors, Pid pid) {
+bool has_another(const facts::Snapshot& snapshot, const facts::Listener& listener, Pid pid) {
+  return std::ranges::any_of(snapshot.listeners, [&](const facts::Listener& other) {
+    return !facts::has_same_key(other, listener) && owners_of(other).contains(pid);
+  });
+}
+
+Clues clues_of(const facts::Observation& observation, const ListenerState& state,
+               const facts::Acceptors& acceptors, Pid pid) {
   constexpr double kSteady = 0.95;
   const facts::HeldConnections* held = held_by(acceptors, pid);
   return {.taken = state.report.left_queue.value_or(0),
+          .is_only = !has_another(observation.after, *state.listener, pid),
           .is_in_epoll = acceptors.in_epoll > 0,
           .has_event_loop = acceptors.in_epoll > 0 && acceptors.waited_for == 0,
           .has_no_waiter = has_no_waiter(acceptors),
@@ -275,7 +283,7 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
   for (const auto& [pid, threads] : seen) {
     const Threads of_process = join(threads, others[pid]);
     others.erase(pid);
-    const Clues clues = clues_of(state, acceptors, pid);
+    const Clues clues = clues_of(observation, state, acceptors, pid);
     if (Unseen running = goroutines_that_run(of_process, listener, clues);
         !running.threads.empty()) {
       chosen.add(running);
@@ -310,7 +318,7 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
   std::vector<Unseen> unseen;
   unseen.reserve(others.size());
   for (const auto& [pid, threads] : others) {
-    const Clues clues = clues_of(state, acceptors, pid);
+    const Clues clues = clues_of(observation, state, acceptors, pid);
     unseen.push_back(unseen_threads(threads, listener, clues));
     // Beside others that may be the ones that accept.
     if (asks_for_itself(unseen.back(), listener, clues)) unseen.back().busy = false;

@@ -186,10 +186,11 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   // with: only those that are known to accept, or to have a client, tell, or a lock that is known
   // to be taken.
   const facts::Wait& wait = *scene.time.of(WaitClass::kLock).most_seen;
-  if (scene.time.certainty > Certainty::kOnly && scene.time.certainty != Certainty::kServe &&
-      !is_for_taken_lock(wait)) {
-    return std::nullopt;
-  }
+  const bool are_known =
+      scene.time.certainty <= Certainty::kOnly || scene.time.certainty == Certainty::kServe ||
+      std::ranges::all_of(scene.time.threads,
+                          [](const auto* thread) { return was_counted_in_accept(*thread); });
+  if (!are_known && !is_for_taken_lock(wait)) return std::nullopt;
   // They had time: where they wait beside that is where those of a pool wait for work, too.
   if (scene.time.idle() >= kHasTime && does_not_empty(scene.state)) return std::nullopt;
   // Stopped by a collector of garbage, or perhaps.

@@ -173,6 +173,13 @@ std::uint64_t turns_of(const ThreadWatch& thread) {
   return thread.times.voluntary.value_or(0) + thread.times.involuntary.value_or(0);
 }
 
+bool was_counted_in_accept(const ThreadWatch& thread) {
+  const facts::ExactTime* exact = exact_time(thread);
+  return exact != nullptr && std::ranges::any_of(exact->blocked, [](const auto& blocked) {
+           return blocked.syscall == "accept" || blocked.syscall == "accept4";
+         });
+}
+
 bool sleeps_for_each(const ThreadWatch& thread, const facts::Listener& listener,
                      std::uint64_t taken) {
   // Of fewer, another timer may go off as often by chance.

@@ -66,6 +66,9 @@ inline constexpr double kMostOfTime = 0.6;
 // How often it left its core.
 [[nodiscard]] std::uint64_t turns_of(const facts::ThreadWatch& thread);
 
+// It was counted in accept(), if never seen there: it waits elsewhere most of the time.
+[[nodiscard]] bool was_counted_in_accept(const facts::ThreadWatch& thread);
+
 // A timer ends its waits at a lock, once for each connection that is taken, as the sleeps of Java
 // and Ruby end that are between two calls of accept().
 [[nodiscard]] bool sleeps_for_each(const facts::ThreadWatch& thread,

@@ -27,6 +27,7 @@ struct Unseen {
 
 struct Clues {
   std::uint64_t taken = 0;      // connections that somebody took
+  bool is_only = false;         // the process has no other listener
   bool is_in_epoll = false;     // an epoll holds the listener
   bool has_event_loop = false;  // and nobody waited on it
   bool has_no_waiter = false;   // neither an epoll nor a thread waited for it, as far as was looked

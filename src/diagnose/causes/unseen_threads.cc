@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "diagnose/causes/goroutines.h"
@@ -153,6 +154,15 @@ Unseen loops_that_do_not_accept(const Threads& all, const facts::Listener& liste
   return {std::move(loops), Certainty::kGroup, false};
 }
 
+// What accepts is known by the scheduler's events alone.
+Unseen the_one_that_was_counted_in_accept(const Threads& all, const facts::Listener& /*listener*/,
+                                          const Clues& clues) {
+  Unseen found{.threads = {}, .certainty = Certainty::kRest, .busy = true};
+  std::ranges::copy_if(all, std::back_inserter(found.threads),
+                       [](const ThreadWatch* thread) { return was_counted_in_accept(*thread); });
+  return clues.is_only && found.threads.size() == 1 ? found : Unseen{};
+}
+
 // By the order in which they are asked: the first that finds any.
 constexpr std::array kFinders = {all_alike,
                                  exhausted_pool,
@@ -170,7 +180,8 @@ constexpr std::array kFinders = {all_alike,
                                  the_acceptor_of_a_free_pool,
                                  the_one_that_is_not_parked,
                                  the_one_that_sleeps_for_each,
-                                 loops_that_do_not_accept};
+                                 loops_that_do_not_accept,
+                                 the_one_that_was_counted_in_accept};
 
 }  // namespace
 

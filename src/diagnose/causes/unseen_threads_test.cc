@@ -45,6 +45,32 @@ TEST(UnseenThreads, TheOneThatSleepsForEachConnectionPacesAccept) {
   EXPECT_EQ(kinds(of({first, acceptor(20, 0), worker, computes})), Kinds{"unknown"});
 }
 
+// A mutex of Rust, of which nobody knows from outside whether another thread has it.
+TEST(UnseenThreads, WhoWasCountedInAcceptIsTheOneThatWaits) {
+  ThreadWatch accepts = serves(kPid, at_lock(false), 0, 2, 0);
+  accepts.times.voluntary = 4;
+  facts::BlockedTime in_accept{.state = "S", .syscall = "accept4", .ns = 20'000'000, .times = 2};
+  accepts.exact->blocked[0].ns -= in_accept.ns;
+  accepts.exact->blocked.push_back(in_accept);
+  ThreadWatch computes = thread(kPid, 3990, AcceptLink::kOwner, running(), 1);
+  computes.times.user_ns = 1'900'000'000;
+  const Observation observation = full_without_epoll({accepts, computes});
+  EXPECT_EQ(kinds(observation), Kinds{"lock"});
+  // It may have been for another listener, or another thread's turn.
+  Observation two = observation;
+  facts::Listener other = two.after.listeners[0];
+  other.cookie = SocketCookie(99);
+  other.port = 8081;
+  two.after.listeners.push_back(other);
+  facts::normalize(two.after);
+  EXPECT_EQ(kinds(two), Kinds{"unknown"});
+  accepts.tid = Pid(3991);
+  EXPECT_EQ(
+      kinds(full_without_epoll(
+          {accepts, computes, observation.accept_evidence.acceptors.begin()->second.threads[0]})),
+      Kinds{"unknown"});
+}
+
 // As in Go: who waits for events gives the work to any thread, and waits for none when it should
 // accept. Its own wait for a turn is no lock.
 TEST(UnseenThreads, ThoseThatWaitForEventsInVainDoNotAccept) {
