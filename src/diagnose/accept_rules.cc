@@ -214,9 +214,10 @@ void add_skew(const ListenerState& state, const std::vector<ListenerState>& all,
   Finding finding = finding_about("AQ111", state);
   finding.severity = std::min(finding.severity, at_most);
   finding.explanation = fmt::format(
-      "This is one of {} sockets that share {} (SO_REUSEPORT), and {} of the others never held "
-      "more than a quarter of what fits: {}.",
-      members, facts::listener_endpoint(*state.listener), idle,
+      "This is one of {} sockets that share {} (SO_REUSEPORT), and {} never held more than a "
+      "quarter of what fits: {}.",
+      members, facts::listener_endpoint(*state.listener),
+      members == 2 ? "the other one" : fmt::format("{} of the others", idle),
       is_of_same_process ? "its process has one of these as well, and does not accept from this one"
                          : "the process of this one is stuck, no longer accepts, or is gone");
   finding.cause =

@@ -128,7 +128,11 @@ Remedy find_the_stuck_member(const Subject& subject) {
           "process accepts from it again, or every descriptor of it is closed.",
       .takes_effect = "now"};
   if (subject.holders.first() != nullptr) {
-    remedy.content += fmt::format(" It is held by {}.", holders_text(subject));
+    remedy.content += fmt::format(
+        " It is held by {}. If that only inherited it, end it, and have the server open its "
+        "sockets "
+        "with SOCK_CLOEXEC.",
+        holders_text(subject));
   }
   return remedy;
 }
