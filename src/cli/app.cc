@@ -1,10 +1,14 @@
 // The command line. The only file that includes CLI11, with its options of app_options.h.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
+#include <set>
 
 #include "base/bytes.h"
 #include "cli/app_options.h"
@@ -35,6 +39,24 @@ struct Parsed {
   ProbeCommand probe;
   LabCommand lab;
   std::string shell;
+};
+
+// CLI11 lists what an option needs and excludes by address, which differs from one run to another.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text = CLI::Formatter::make_option_opts(option);
+    text.resize(std::min({text.find(" Needs:"), text.find(" Excludes:"), text.size()}));
+    return text + by_name(" Needs:", option->get_needs()) +
+           by_name(" Excludes:", option->get_excludes());
+  }
+
+ private:
+  static std::string by_name(const char* label, const std::set<CLI::Option*>& options) {
+    std::set<std::string> names;
+    for (const CLI::Option* option : options) names.insert(option->get_name());
+    return names.empty() ? "" : fmt::format("{} {}", label, fmt::join(names, " "));
+  }
 };
 
 void define_check(CLI::App& app, Parsed& parsed) {
@@ -487,6 +509,7 @@ Command chosen(const CLI::App& app, Parsed& parsed) {
 Command parse_command_line(int argc, const char* const* argv) {
   CLI::App app("Finds the TCP listener that is losing connections, whose it is, and why.",
                "acceptq");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", std::string("acceptq ") + ACCEPTQ_VERSION);
   app.require_subcommand(0, 1);
   app.footer("Start with: acceptq check");
