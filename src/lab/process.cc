@@ -42,8 +42,12 @@ void default_signals() {
   }
 }
 
-// In the child: exec, or tell the parent through `report` what failed.
+// In the child: exec with the first three descriptors alone, or tell the parent through `report`
+// what failed. Whoever called acceptq may have left others open, which would count for a server's
+// limit.
 [[noreturn]] void become(const std::vector<std::string>& command, int report) {
+  // Linux 5.11; on an older one they stay.
+  static_cast<void>(::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC));
   std::vector<char*> arguments;
   arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));

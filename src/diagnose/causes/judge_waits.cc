@@ -151,30 +151,51 @@ bool may_try_again(const Scene& scene) {
   });
 }
 
-// Threads of the same process that do one thing or two, and of which one may have the lock
-// meanwhile: a sentence, with a blank before it, or nothing.
-std::string who_may_have_it(const Scene& scene) {
-  constexpr std::size_t kWorthSaying = 2;
-  const facts::Acceptors* acceptors = acceptors_of(scene);
-  std::map<WaitClass, std::size_t> counts;
-  for (const facts::ThreadWatch& thread : acceptors->threads) {
+using ThreadsByWork = std::map<WaitClass, Threads>;
+
+// Threads of the same process that do something else, of which one may have the lock meanwhile.
+ThreadsByWork that_may_have_it(const Scene& scene) {
+  ThreadsByWork threads;
+  for (const facts::ThreadWatch& thread : acceptors_of(scene)->threads) {
     if (thread.pid != scene.time.threads.front()->pid) continue;
     const auto what = blocked_at_work(thread, *scene.state.listener);
-    if (!what || *what == WaitClass::kLock || *what == WaitClass::kRuns) continue;
-    ++counts[*what];
-  }
-  if (counts.empty() || counts.size() > kWorthSaying) return "";
-  std::string text;
-  for (const auto& [what, count] : counts) {
-    if (!text.empty()) {
-      text += fmt::format(", and {} {}", count, wait_class_words(what));
-    } else if (count == 1) {
-      text = fmt::format(" One of its threads is {}", wait_class_words(what));
-    } else {
-      text = fmt::format(" {} of its threads are {}", count, wait_class_words(what));
+    if (what && *what != WaitClass::kLock && *what != WaitClass::kRuns) {
+      threads[*what].push_back(&thread);
     }
   }
-  return text + (counts.size() == 1 ? ", and may have it." : ": one of these may have it.");
+  return threads;
+}
+
+// ", which a thread may have that is writing into a full pipe, whose reader cat (pid 9) is
+// stopped".
+std::string words_of_holder(const Scene& scene, const ThreadsByWork& threads, Cause& cause) {
+  if (threads.size() != 1) return "";
+  const auto& [what, all] = *threads.begin();
+  const std::string reader = what == WaitClass::kPipe && all.size() == 1
+                                 ? describe_reader(scene, all.front()->waits.front(), cause)
+                                 : "";
+  cause.detail["holder"] = wait_class_name(what);
+  const std::string words(wait_class_words(what));
+  return all.size() == 1
+             ? fmt::format(", which a thread may have that is {}{}", words, reader)
+             : fmt::format(", which one of {} threads may have that are {}", all.size(), words);
+}
+
+// A sentence about two groups of these, with a blank before it, or nothing.
+std::string who_of_two_may_have_it(const ThreadsByWork& threads) {
+  constexpr std::size_t kWorthSaying = 2;
+  if (threads.size() != kWorthSaying) return "";
+  std::string text;
+  for (const auto& [what, all] : threads) {
+    if (!text.empty()) {
+      text += fmt::format(", and {} {}", all.size(), wait_class_words(what));
+    } else if (all.size() == 1) {
+      text = fmt::format(" One of its threads is {}", wait_class_words(what));
+    } else {
+      text = fmt::format(" {} of its threads are {}", all.size(), wait_class_words(what));
+    }
+  }
+  return text + ": one of these may have it.";
 }
 
 }  // namespace
@@ -194,8 +215,8 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   // They had time: where they wait beside that is where those of a pool wait for work, too.
   if (scene.time.idle() >= kHasTime && does_not_empty(scene.state)) return std::nullopt;
   // Stopped by a collector of garbage, or perhaps.
-  const Others others = computed_by_others(scene);
-  if (others.collect + others.nameless >= *judged->cause.share / 2) return std::nullopt;
+  const Others computed = computed_by_others(scene);
+  if (computed.collect + computed.nameless >= *judged->cause.share / 2) return std::nullopt;
   const bool is_semaphore =
       wait.syscall && (*wait.syscall == "semop" || *wait.syscall == "semtimedop");
   judged->words = is_semaphore ? "waits for a System V semaphore" : "waits for a lock";
@@ -214,7 +235,9 @@ std::optional<JudgedCause> judge_lock(const Scene& scene) {
   judged->consequence = moved ? "Whoever holds the lock decides how fast connections are taken."
                               : "None of its threads moved while acceptq watched: a deadlock, or a "
                                 "holder that waits for something else.";
-  judged->consequence += who_may_have_it(scene);
+  const ThreadsByWork may_have_it = that_may_have_it(scene);
+  judged->words += words_of_holder(scene, may_have_it, judged->cause);
+  judged->consequence += who_of_two_may_have_it(may_have_it);
   return judged;
 }
 

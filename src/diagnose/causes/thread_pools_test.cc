@@ -80,7 +80,14 @@ TEST(ThreadPools, APoolAtAMutexThatAnotherThreadHas) {
   EXPECT_EQ(kinds(with(in_fuse())), Kinds{"lock"});
   EXPECT_TRUE(
       says(find(report_of(with(in_fuse())), "AQ305"),
-           "One of its threads is waiting for a file system in user space, and may have it."));
+           ", which a thread may have that is waiting for a file system in user space: 75 %"));
+  Wait writes = in_call("S", "write", {"anon_pipe_write"});
+  writes.target = facts::FileTarget{.type = "pipefs", .device = 15, .inode = 7};
+  Observation full_pipe = with(writes);
+  full_pipe.accept_evidence.pipe_readers = {
+      {.inode = 7, .device = 15, .pid = Pid(9), .comm = "cat", .state = "T"}};
+  EXPECT_TRUE(says(find(report_of(full_pipe), "AQ305"),
+                   "writing into a full pipe, whose reader cat (pid 9) is stopped: "));
   EXPECT_EQ(kinds(stuck({still(kPid, at_lock(false)), still(3990, mutex), still(3991, in_fuse()),
                          still(3992, in_fuse())})),
             (Kinds{"io.fuse", "lock"}));
