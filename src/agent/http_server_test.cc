@@ -45,7 +45,7 @@ class HttpServerTest : public testing::Test {
   // Counts come after what the client sees.
   template <typename Reached>
   bool counted(Reached reached) {
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < 1000; ++i) {
       if (reached(server_->counts())) return true;
       std::this_thread::sleep_for(milliseconds(10));
     }
@@ -159,9 +159,8 @@ TEST_F(HttpServerTest, SlowReadersHoldNobodyUp) {
     slow.push_back(std::make_unique<TestClient>(port_));
     slow.back()->send("GET /metrics HTTP/1.1\r\n\r\n");
   }
-  std::this_thread::sleep_for(milliseconds(900));
-  EXPECT_TRUE(healthy());
   EXPECT_TRUE(counted([](const HttpCounts& counts) { return counts.timed_out == 16; }));
+  EXPECT_TRUE(healthy());
 }
 
 TEST_F(HttpServerTest, HugeRequestsAreRefused) {
@@ -200,10 +199,12 @@ TEST_F(HttpServerTest, ManyThatComeAndGo) {
 TEST_F(HttpServerTest, RateHasABound) {
   body_ = std::make_shared<const std::string>("x\n");
   start({.requests_per_second = 5});
-  int refused = 0;
-  for (int i = 0; i < 20; ++i) refused += status_of(http_get(port_, "/metrics")) == 429 ? 1 : 0;
-  EXPECT_GE(refused, 10);
-  EXPECT_LE(refused, 15);
+  const auto refused = [&] { return status_of(http_get(port_, "/metrics")) == 429; };
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(refused()) << i;
+  // On a busy machine some seconds' worth goes by.
+  bool any = false;
+  for (int i = 0; i < 500 && !any; ++i) any = refused();
+  EXPECT_TRUE(any);
   EXPECT_TRUE(healthy());
 }
 
@@ -215,7 +216,7 @@ TEST_F(HttpServerTest, StopsWhileClientsWait) {
   std::this_thread::sleep_for(milliseconds(50));
   const std::int64_t began = monotonic_ns();
   server_->stop();
-  EXPECT_LT(monotonic_ns() - began, 500'000'000);
+  EXPECT_LT(monotonic_ns() - began, 4'000'000'000);  // less than any time-out
   EXPECT_FALSE(TestClient(port_).connected());
   server_->stop();
 }
