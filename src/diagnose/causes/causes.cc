@@ -228,6 +228,8 @@ std::vector<JudgedCause> causes_of(const facts::Observation& observation,
   };
   if (std::ranges::any_of(causes, is(CauseKind::kFdLimit))) {
     std::erase_if(causes, is(CauseKind::kNotAccepting));
+    // Or it has none, for calling accept() again at once.
+    if (state.report.left_queue == 0U) std::erase_if(causes, is(CauseKind::kCpuBusy));
   }
   // One that is held up for as long as it has time does not keep up.
   const bool held_up = std::ranges::any_of(causes, [&](const JudgedCause& judged) {

@@ -91,6 +91,10 @@ TEST(JudgeProcess, DescriptorsThatHaveRunOut) {
   // It tries again and again: that is how it shows.
   EXPECT_EQ(kinds(observation).front(), "fd_limit");
   EXPECT_TRUE(says(find(report_of(observation), "AQ311"), "64 of 64 are open"));
+  // Where nothing is taken, that is all that it computes.
+  EXPECT_EQ(kinds(observation), (Kinds{"fd_limit", "cpu.busy"}));
+  for (facts::Namespace& ns : observation.after.namespaces) ns.counters["TcpPassiveOpens"] = 0;
+  EXPECT_EQ(kinds(observation), Kinds{"fd_limit"});
 }
 
 // A master with many log files, whose workers have descriptors left.
