@@ -84,6 +84,15 @@ ClassShares by_count(const ThreadWatch& thread, const ExactTime& exact,
   return shares;
 }
 
+// Hundreds of times a second: a look that meets it ready meets it at the end of a sleep, since
+// looks follow timers as well. One that lacks a core does not come to sleep so often.
+bool sleeps_again_and_again(const ThreadWatch& thread) {
+  constexpr double kOften = 300;
+  constexpr double kNsPerSecond = 1e9;
+  return static_cast<double>(thread.times.voluntary.value_or(0)) * kNsPerSecond >=
+         kOften * static_cast<double>(std::max(thread.watched_ns, std::int64_t{1}));
+}
+
 // Whether the thread's own times and the looks at it allow what was counted. An event that is
 // missed as it leaves its core makes all that follows time on it.
 bool is_credible(const ThreadWatch& thread, const ExactTime& exact) {
@@ -115,8 +124,12 @@ double watched_ns(const ThreadWatch& thread) {
 ClassShares class_shares(const ThreadWatch& thread, const facts::Listener& listener) {
   if (const ExactTime* exact = exact_time(thread)) return by_count(thread, *exact, listener);
   ClassShares shares{};
+  const bool naps = sleeps_again_and_again(thread);
   for (const Wait& wait : thread.waits) {
-    shares.at(index_of(wait, listener)) += static_cast<double>(wait.looks) / thread.looks;
+    const bool is_nap = naps && wait.state == "R" && wait.syscall == "clock_nanosleep";
+    const std::size_t what =
+        is_nap ? static_cast<std::size_t>(WaitClass::kSleep) : index_of(wait, listener);
+    shares.at(what) += static_cast<double>(wait.looks) / thread.looks;
   }
   return shares;
 }

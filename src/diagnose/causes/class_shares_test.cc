@@ -30,6 +30,25 @@ TEST(Causes, CountedTimeOutweighsLooks) {
   EXPECT_EQ(find(report, "AQ308"), nullptr);
 }
 
+// Tinyproxy at MaxClients tries again every 16 µs: where its time is not counted, looks meet it
+// ready, and its threads ask another server.
+TEST(Causes, WhoNapsThousandsOfTimesASecondIsNotBusy) {
+  Wait ready = running();
+  ready.syscall = "clock_nanosleep";
+  ThreadWatch naps = thread(3985, 3985, AcceptLink::kOwner, ready, 1);
+  const auto of = [&](std::uint64_t times) {
+    naps.times.voluntary = times;
+    Observation observation =
+        stuck({naps, still(3990, reads_from_peer()), still(3991, reads_from_peer())});
+    facts::Acceptors& acceptors = observation.accept_evidence.acceptors.begin()->second;
+    acceptors.in_epoll = 0;
+    acceptors.held = {{.pid = Pid(3985), .most = 2, .silent = 0, .asked = 2, .unanswered = 2}};
+    return kinds(observation);
+  };
+  EXPECT_EQ(of(12'000), Kinds{"upstream"});
+  EXPECT_EQ(of(40), Kinds{"unknown"});  // it may lack a core
+}
+
 TEST(Causes, TimeOnACoreIsCountedWithoutTicks) {
   ThreadWatch busy =
       counted(running(),
