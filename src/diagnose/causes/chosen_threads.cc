@@ -201,7 +201,8 @@ const facts::HeldConnections* held_by(const facts::Acceptors& acceptors, Pid pid
 
 bool has_another(const facts::Snapshot& snapshot, const facts::Listener& listener, Pid pid) {
   return std::ranges::any_of(snapshot.listeners, [&](const facts::Listener& other) {
-    return !facts::has_same_key(other, listener) && owners_of(other).contains(pid);
+    return std::ranges::find(other.owners, pid, &facts::OwnerRef::pid) != other.owners.end() &&
+           !facts::has_same_key(other, listener);
   });
 }
 
