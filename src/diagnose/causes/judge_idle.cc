@@ -307,7 +307,8 @@ std::optional<JudgedCause> judge_not_accepting(const Scene& scene) {
   }
   const facts::Acceptors* acceptors = acceptors_of(scene);
   if (acceptors != nullptr && has_no_waiter(*acceptors)) {
-    judged.confidence = scene.time.certainty == Certainty::kGroup ? 0.85 : 0.95;
+    // Of a group another thread may be the one that is to accept, and wait for a lock.
+    judged.confidence = scene.time.certainty == Certainty::kGroup ? 0.75 : 0.95;
     judged.words = fmt::format("{}, and no thread or epoll of it waits for this listener",
                                sleeps ? "sleeps" : "has time");
     judged.cause.detail["waiters"] = "0";
