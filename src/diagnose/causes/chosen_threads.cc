@@ -312,6 +312,12 @@ Chosen choose_threads(const facts::Observation& observation, const ListenerState
         continue;
       }
     }
+    if (may_wait_for_room(threads, of_process, listener, clues)) {
+      Unseen pool = clues.unanswered ? exhausted_pool(of_process, listener, clues) : Unseen{};
+      if (pool.threads.empty()) pool.threads = of_process;
+      chosen.add(pool);
+      continue;
+    }
     chosen.threads.insert(chosen.threads.end(), threads.begin(), threads.end());
   }
   leave_out_bystanders(observation, listener, acceptors, others);

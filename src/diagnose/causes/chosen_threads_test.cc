@@ -172,6 +172,27 @@ TEST(ChosenThreads, AWorkerThatMayNotRunHasNoClientsForThatReason) {
   EXPECT_EQ(kinds(observation), Kinds{"io.fuse"});
 }
 
+// A bounded queue between the thread that accepts and those that serve, which wait for a database.
+TEST(ChosenThreads, WhoHandsOverToAPoolWaitsForThat) {
+  ThreadWatch accepts = serves(kPid, at_lock(false), 0, 20, 19);
+  accepts.link = AcceptLink::kAccept;
+  const auto of = [&](std::optional<std::uint32_t> unanswered) {
+    Observation observation =
+        full_without_epoll({accepts, serves(3990, reads_from_peer(), 10, 10, 0),
+                            serves(3991, reads_from_peer(), 10, 10, 0)});
+    observation.accept_evidence.acceptors.begin()->second.held = {
+        {.pid = Pid(kPid), .most = 8, .silent = 0, .asked = 2, .unanswered = unanswered}};
+    return kinds(observation);
+  };
+  EXPECT_EQ(of(8), Kinds{"upstream"});
+  // Nobody waits between them: it may be for what another thread has.
+  EXPECT_EQ(of(3), Kinds{"lock"});
+  // Where that is not known, any of them may be the one that tells.
+  EXPECT_EQ(of(std::nullopt), Kinds{"upstream"});
+  accepts.waits[0].contended = true;
+  EXPECT_EQ(of(8), Kinds{"lock"});
+}
+
 // Helpers that read from a peer for good, beside workers at a semaphore that died with its holder.
 TEST(ChosenThreads, WhoAsksForNoClientIsNotTheOnlyOneToAccept) {
   const Wait semaphore = in_call("S", "semtimedop", {"__do_semtimedop"});

@@ -168,6 +168,16 @@ Unseen exhausted_pool(const Threads& all, const facts::Listener& listener, const
                          : pool_that_serves(closers, all, listener);
 }
 
+bool may_wait_for_room(const Threads& accepting, const Threads& all,
+                       const facts::Listener& listener, const Clues& clues) {
+  const std::size_t serving = that_closed(all).size();
+  const bool is_at_condition = std::ranges::all_of(accepting, [&](const ThreadWatch* thread) {
+    return mostly(*thread, listener) == WaitClass::kLock && !waits_for_taken_lock(*thread);
+  });
+  return is_at_condition && serving > 0 &&
+         (!clues.unanswered || *clues.unanswered > serving + accepting.size());
+}
+
 Unseen threads_with_clients(const Threads& all, const facts::Listener& listener,
                             const Clues& clues) {
   constexpr std::uint32_t kFewest = 3;

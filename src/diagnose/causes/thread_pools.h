@@ -13,6 +13,12 @@ namespace acceptq::diagnose {
 [[nodiscard]] Unseen exhausted_pool(const Threads& all, const facts::Listener& listener,
                                     const Clues& clues);
 
+// Whoever accepts waits at a condition, not for a mutex that another thread has, while more clients
+// wait than there are threads that serve them, or an unknown number: for room, perhaps, in the
+// queue by which it hands them over.
+[[nodiscard]] bool may_wait_for_room(const Threads& accepting, const Threads& all,
+                                     const facts::Listener& listener, const Clues& clues);
+
 // Threads that serve connections wait for others, of a second pool, which all do one thing: whoever
 // accepts waits for these in the end.
 [[nodiscard]] Unseen pool_behind_the_pool(const Threads& all, const facts::Listener& listener,

@@ -155,12 +155,14 @@ Unseen loops_that_do_not_accept(const Threads& all, const facts::Listener& liste
 }
 
 // What accepts is known by the scheduler's events alone.
-Unseen the_one_that_was_counted_in_accept(const Threads& all, const facts::Listener& /*listener*/,
+Unseen the_one_that_was_counted_in_accept(const Threads& all, const facts::Listener& listener,
                                           const Clues& clues) {
   Unseen found{.threads = {}, .certainty = Certainty::kRest, .busy = true};
   std::ranges::copy_if(all, std::back_inserter(found.threads),
                        [](const ThreadWatch* thread) { return was_counted_in_accept(*thread); });
-  return clues.is_only && found.threads.size() == 1 ? found : Unseen{};
+  const bool is_known = clues.is_only && found.threads.size() == 1 &&
+                        !may_wait_for_room(found.threads, all, listener, clues);
+  return is_known ? found : Unseen{};
 }
 
 // By the order in which they are asked: the first that finds any.
