@@ -23,11 +23,12 @@ constexpr std::string_view kClients = "tcp-clients";
 constexpr std::uint16_t kDns = 53;
 constexpr std::size_t kMaxBlocks = 64;  // within each other
 
+// Its place is within the quotes, where it has some: what follows them at once is another word.
 struct Word {
   std::string value;
   std::size_t file = 0;
-  std::size_t begin = 0;  // within the quotes, where it has some: what follows them at once is
-  std::size_t end = 0;    // another word
+  std::size_t begin = 0;
+  std::size_t end = 0;
   bool quoted = false;
 };
 

@@ -130,8 +130,7 @@ Remedy find_the_stuck_member(const Subject& subject) {
   if (subject.holders.first() != nullptr) {
     remedy.content += fmt::format(
         " It is held by {}. If that only inherited it, end it, and have the server open its "
-        "sockets "
-        "with SOCK_CLOEXEC.",
+        "sockets with SOCK_CLOEXEC.",
         holders_text(subject));
   }
   return remedy;

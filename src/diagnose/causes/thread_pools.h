@@ -41,7 +41,7 @@ namespace acceptq::diagnose {
 [[nodiscard]] Unseen pool_that_waits_for_itself(const Threads& all, const facts::Listener& listener,
                                                 const Clues& clues);
 
-// But for one in five.
+// Two counts that differ by one in five at most.
 [[nodiscard]] bool are_about_as_many(std::uint32_t some, std::uint32_t others);
 
 // For each client that waits for an answer about one other server is asked. Of one or two, it may
